@@ -1,0 +1,82 @@
+# `make` alone lists the targets. Needs Python 3.11 or later and a package index; nothing else.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# Named after what it depends on, so that the install is redone when the lock, the package's metadata or the checkout's
+# place changes, and not because git has touched a file.
+STAMP := $(VENV)/installed-$(shell { pwd -P; cat requirements.lock pyproject.toml; } | cksum | cut -d' ' -f1)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint static protos baseline lock format clean venv
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: $(STAMP) ## a real summary care record on this machine, until Ctrl-C
+	@exec $(VENV)/bin/kj up
+
+test: static ## every check and every test
+	$(PYTHON) -m pytest
+
+lint: static ## the checks alone: style, types, contract, generated code, import directions
+	$(PYTHON) -m pytest -q tests/house
+
+static: $(STAMP)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+protos: $(STAMP) ## write protos/gen from the contract
+	$(PYTHON) protos/generate.py
+
+baseline: $(STAMP) ## take the contract as it stands as what later changes must not break
+	$(VENV)/bin/buf build --as-file-descriptor-set -o protos/baseline.binpb
+
+format: $(STAMP) ## format the code and sort its imports
+	$(PYTHON) -m ruff check --fix-only .
+	$(PYTHON) -m ruff format .
+	$(VENV)/bin/buf format -w
+
+lock: ## write requirements.lock and k8s/requirements.lock anew; needs uv
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra local --extra dev -o requirements.lock pyproject.toml
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--constraint requirements.lock --no-annotate -o k8s/requirements.lock pyproject.toml
+
+clean: ## remove the virtual environment and the caches; the data in .kj stays
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find gateway protos services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv: $(STAMP) ## the virtual environment with the locked dependencies
+
+# An install that was cut short leaves its mark, and the next one starts from nothing: pip takes a half written package
+# for an installed one.
+$(STAMP):
+	@python=; \
+	for candidate in python3.11 python3.12 python3.13 python3.14 python3; do \
+		if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			python=$$candidate; \
+			$$candidate -c 'import venv, ensurepip' 2>/dev/null && break; \
+		fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "No Python 3.11 or later on PATH. Debian 12, Ubuntu 24.04 and later have one: apt install python3 python3-venv" >&2; \
+		exit 1; \
+	fi; \
+	if ! $$python -c 'import venv, ensurepip' 2>/dev/null; then \
+		echo "$$python has no venv or no ensurepip. On Debian and Ubuntu: apt install python3-venv" >&2; \
+		exit 1; \
+	fi; \
+	if [ -e $(VENV)/installing ] || ! grep -qsF "$$(pwd -P)/$(VENV)" $(VENV)/pyvenv.cfg \
+			|| ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+		echo "Making $(VENV) with $$($$python --version)"; \
+		mkdir -p $(VENV) && touch $(VENV)/installing && $$python -m venv --clear $(VENV) || exit 1; \
+	fi
+	@touch $(VENV)/installing
+	@rm -f $(VENV)/installed-*
+	@echo "Installing the locked dependencies: about a minute the first time"
+	@$(PYTHON) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PYTHON) -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/installing
+	@touch $@
