@@ -1,7 +1,9 @@
 """Writes protos/gen from the contract, or with --check reports every generated file that differs from it.
 
-    python protos/generate.py           # writes; removes what no proto accounts for
-    python protos/generate.py --check   # exit code 1 and one line a file when the committed code has drifted
+Usage: python protos/generate.py [--check]
+
+Without --check it writes what differs and removes what no proto accounts for. With it, it writes nothing, prints
+one line for each file that has drifted, and ends with exit code 1 if there was one.
 """
 
 import sys
