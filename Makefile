@@ -53,7 +53,10 @@ venv: $(STAMP) ## the virtual environment with the locked dependencies
 # An install that was cut short leaves its mark, and the next one starts from nothing: pip takes a half written package
 # for an installed one.
 $(STAMP):
-	@python=; \
+	@case "$$(pwd -P)" in *[[:space:]]*) \
+		echo "Move the checkout: a path with a space in it breaks the commands of a virtual environment" >&2; exit 1;; \
+	esac; \
+	python=; \
 	for candidate in python3.11 python3.12 python3.13 python3.14 python3; do \
 		if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			python=$$candidate; \
