@@ -1,0 +1,218 @@
+"""What a decision is made from, and what it says: plain values without identities in their repr."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Self
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1 import error_reason_pb2 as reasons
+from shared.errors import Denied, KjernejournalError, ReasonValue, patient_not_found
+
+CallerKindValue = common_pb2.CallerKind.ValueType
+BasisValue = common_pb2.AccessBasis.ValueType
+SectionValue = common_pb2.Section.ValueType
+ActionValue = common_pb2.Action.ValueType
+AuditValue = common_pb2.AuditLevel.ValueType
+DecisionValue = common_pb2.SectionDecision.ValueType
+
+SUMMARY_SECTIONS: tuple[SectionValue, ...] = (
+    common_pb2.SECTION_CRITICAL_INFO,
+    common_pb2.SECTION_MEDICATIONS,
+    common_pb2.SECTION_VISITS,
+    common_pb2.SECTION_DOCUMENTS,
+    common_pb2.SECTION_LABS,
+    common_pb2.SECTION_VACCINATIONS,
+    common_pb2.SECTION_OWN_REGISTRATIONS,
+    common_pb2.SECTION_PATIENT,
+)
+"""What a summary holds: every register but the access log. Each is decided on its own."""
+
+ELEVATED: frozenset[BasisValue] = frozenset(
+    {common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE, common_pb2.ACCESS_BASIS_FORHOYET_AKUTT}
+)
+"""Bases that open what the patient has restricted."""
+
+
+class ServiceKind(enum.Enum):
+    """The kind of health service that the caller works in, as attested in the token."""
+
+    GP = "general practice"
+    HOSPITAL = "specialist care"
+    EMERGENCY = "out-of-hours clinic, emergency ward, ambulance, emergency call centre"
+    KAD = "municipal acute ward"
+    HOME_CARE = "home care"
+    NURSING_HOME = "nursing home"
+    PHARMACY = "pharmacy"
+    ALLOCATION_OFFICE = "allocation of municipal services"
+    OTHER = "another service, or none stated"
+
+
+class ProxyArea(enum.IntEnum):
+    """Areas of a proxy (fullmakt) on the citizen portal."""
+
+    VIEW = 1
+    EDIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, from a verified token. `refs` are the caller's own, filled in once the national id is resolved."""
+
+    kind: CallerKindValue
+    national_id: str | None = field(default=None, repr=False)
+    refs: tuple[str, ...] = field(default=(), repr=False)
+    hpr_number: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    role: str = ""
+    """Category of health personnel (Volven 9060) that the caller acts as; "" when none is known."""
+    authorisations: tuple[str, ...] = ()
+    """Volven 9060 codes of the caller's authorisations."""
+    organisation: str = ""
+    """Organisation number of the point of care."""
+    organisation_name: str = ""
+    legal_entity: str = ""
+    """Organisation number of the legal entity."""
+    department: str = ""
+    service: ServiceKind = ServiceKind.OTHER
+    healthcare_service: str = ""
+    """The attested service as system|code; stands in the citizen's log."""
+    security_level: int = 0
+    purpose_of_use: str = ""
+    purpose_details: str = ""
+    decision_ref: str = ""
+    toa: datetime | None = None
+    """Time of attestation."""
+    attested_patients: frozenset[str] = field(default=frozenset(), repr=False)
+    """National ids that the attest names; empty: bound to no patient."""
+    scopes: frozenset[str] = frozenset()
+    controller: bool = False
+    """An auditor of the data controller: sees every organisation's accesses."""
+    expires: datetime | None = None
+    """When the token or its attest runs out, whichever is first."""
+    source_system: str = ""
+
+    def attests(self, national_id: str) -> bool:
+        """Whether the attest covers this patient: it names the patient, or nobody."""
+        return not self.attested_patients or national_id in self.attested_patients
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """What is known of the patient and decides. Refs are the internal references."""
+
+    refs: tuple[str, ...] = field(repr=False)
+    """Every reference, the canonical one first."""
+    reservation: bool = False
+    blocked_hpr_numbers: frozenset[str] = field(default=frozenset(), repr=False)
+    restricted_sections: frozenset[SectionValue] = frozenset()
+    single_entries_restricted: frozenset[SectionValue] = frozenset()
+    """Sections in which single entries are restricted: an elevated basis has something to open there."""
+    birth_date: date | None = field(default=None, repr=False)
+    """Unknown: nobody may act as, or for, this person on the portal."""
+    guardians: frozenset[str] = field(default=frozenset(), repr=False)
+    """Refs of those with parental responsibility who may see the record of a child (address rule applied already)."""
+    proxies: Mapping[str, frozenset[int]] = field(default_factory=dict, repr=False)
+    """Ref of the proxy to the areas granted (`ProxyArea`)."""
+    gp_hpr_numbers: frozenset[str] = field(default=frozenset(), repr=False)
+    """The current general practitioner and substitutes."""
+    address_protection: bool = False
+    deceased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRule:
+    """The access option of one rpc."""
+
+    action: ActionValue
+    section: SectionValue
+    callers: frozenset[CallerKindValue]
+    audit: AuditValue
+    multi_patient: bool = False
+    longest_stream: float | None = None
+    """Seconds; None on unary rpcs."""
+
+    @classmethod
+    def from_method(cls, method: MethodDescriptor) -> Self:
+        """The option of a method. Raises ValueError when it has none: such an rpc must not be served."""
+        options = method.GetOptions()
+        if not options.HasExtension(common_pb2.access):
+            raise ValueError(f"{method.full_name} has no access option")
+        return cls.from_option(options.Extensions[common_pb2.access])
+
+    @classmethod
+    def from_option(cls, option: common_pb2.Access) -> Self:
+        longest = option.longest_stream.ToTimedelta().total_seconds() if option.HasField("longest_stream") else None
+        return cls(
+            action=option.action,
+            section=option.section,
+            callers=frozenset(option.callers),
+            audit=option.audit,
+            multi_patient=option.multi_patient,
+            longest_stream=longest,
+        )
+
+    @property
+    def status_only(self) -> bool:
+        """The rpc tells whether something exists and discloses no content (GetIndicator, GetCriticalInfoStatus)."""
+        return self.audit == common_pb2.AUDIT_LEVEL_NONE
+
+
+class Outcome(enum.Enum):
+    """What becomes of the whole call."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+    NOT_FOUND = "not found"
+
+
+@dataclass(frozen=True, slots=True)
+class SectionVerdict:
+    """What was decided for one section. `reason` is for the caller, `rule` for the audit record alone."""
+
+    decision: DecisionValue
+    reason: ReasonValue
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says of one call. `rule` may tell more than the caller may know: it never leaves the audit."""
+
+    outcome: Outcome
+    reason: ReasonValue
+    rule: str
+    sections: Mapping[SectionValue, SectionVerdict]
+    policy_version: str
+    elevated: bool = False
+    """What the patient has restricted was opened."""
+    for_patient: bool = False
+    """The caller is the patient, or acts for the patient."""
+
+    @property
+    def permitted(self) -> bool:
+        return self.outcome is Outcome.PERMIT
+
+    def refusal(self) -> KjernejournalError | None:
+        """The error for the caller, or None when the call may go on."""
+        if self.outcome is Outcome.PERMIT:
+            return None
+        if self.outcome is Outcome.NOT_FOUND:
+            return patient_not_found()
+        return Denied(self.reason, _TEXTS.get(self.reason, "not permitted"))
+
+
+_TEXTS: dict[ReasonValue, str] = {
+    reasons.ERROR_REASON_CALLER_KIND_REFUSED: "this kind of caller may not use this rpc",
+    reasons.ERROR_REASON_SECURITY_LEVEL_TOO_LOW: "security level 4 is needed",
+    reasons.ERROR_REASON_ROLE_REFUSED: "this role may not do this",
+    reasons.ERROR_REASON_NO_ACCESS: "no ground for access to this patient",
+    reasons.ERROR_REASON_BASIS_MISSING: "an access basis is needed",
+    reasons.ERROR_REASON_BASIS_REFUSED: "this access basis is not open to this caller here",
+    reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED: "nothing is restricted here: use an ordinary basis",
+    reasons.ERROR_REASON_SECTION_RESTRICTED: "the patient has restricted this section: an elevated basis is needed",
+    reasons.ERROR_REASON_NOT_REPRESENTATIVE: "the citizen may not act for this person",
+}

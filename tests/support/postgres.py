@@ -1,0 +1,85 @@
+"""A real PostgreSQL for tests: one cluster a run, a fresh database for whoever asks."""
+
+import itertools
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.cli.databases import Names, Passwords, provision
+from gateway.cli.postgres import SUPERUSER, Postgres
+from gateway.cli.postgres_install import Account
+from shared.migrate import migrate
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Database:
+    """One fresh database with its two roles."""
+
+    names: Names
+    dsn: str
+    """For the runtime role, who may make nothing."""
+    owner_dsn: str
+    """For the owner, who migrates."""
+    superuser_dsn: str
+    """For tests that break what no role of ours may break."""
+
+
+class Cluster:
+    """The running server of one test run."""
+
+    def __init__(self, postgres: Postgres, passwords: Passwords) -> None:
+        self.postgres = postgres
+        self._passwords = passwords
+        self._count = itertools.count(1)
+
+    async def database(self, service: str) -> Database:
+        """A new, empty database such as `kj_audit_3`, with roles of its own."""
+        names = Names.of(service, f"_{next(self._count)}")
+        await provision(self.postgres, self._passwords, [names])
+        return Database(
+            names=names,
+            dsn=self._url(names.database, names.runtime),
+            owner_dsn=self._url(names.database, names.owner),
+            superuser_dsn=self._url(names.database, SUPERUSER),
+        )
+
+    async def migrated(self, service: str) -> Database:
+        """The same with the service's migrations applied."""
+        database = await self.database(service)
+        directory = ROOT / "services" / service / "migrations"
+        await migrate(database.owner_dsn, directory, runtime_role=database.names.runtime)
+        return database
+
+    def _url(self, database: str, role: str) -> str:
+        return self.postgres.url(database, role, self._passwords.of(role))
+
+
+@asynccontextmanager
+async def running_cluster(*, durable: bool = False) -> AsyncIterator[Cluster]:
+    """A cluster in a short folder that is gone afterwards. `durable` turns fsync on, for tests that crash things."""
+    with tempfile.TemporaryDirectory(prefix="kj-test-", dir="/tmp") as folder:
+        root = Path(folder)
+        root.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
+        sockets = root / "s"
+        sockets.mkdir(mode=0o700)
+        Account.for_server().give(sockets)
+        passwords = Passwords(root / "passwords.json")
+        passwords.ensure([SUPERUSER])
+        postgres = Postgres(
+            root / "postgres",
+            sockets=sockets,
+            password=passwords.of(SUPERUSER),
+            log=root / "postgres.log",
+            durable=durable,
+        )
+        postgres.prepare()
+        await postgres.start()
+        await postgres.wait_ready()
+        try:
+            yield Cluster(postgres, passwords)
+        finally:
+            await postgres.stop()
