@@ -17,7 +17,7 @@ Handlers, repositories and rules raise these; `shared.handling.errors` alone tur
 Texts are fixed by the code that raises: no value from a request, no identity, no text of a foreign exception.
 """
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import grpc
 from google.protobuf import any_pb2
@@ -29,7 +29,7 @@ DOMAIN = "kjernejournal"
 """`ErrorInfo.domain` of every refusal."""
 
 Reason = reasons.ErrorReason
-ReasonValue = reasons.ErrorReason.ValueType
+ReasonValue: TypeAlias = "reasons.ErrorReason.ValueType"
 
 
 class KjernejournalError(Exception):

@@ -1,0 +1,190 @@
+"""PostgreSQL: a few pinned connections, every query named, traced, and limited by the call's deadline.
+
+asyncpg's own pool resets a connection at each release, which doubles the cost of a small query; here a connection goes
+back as it is, after a transaction that always ends, and one that is in doubt is thrown away.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import asyncpg
+from opentelemetry.trace import SpanKind
+
+from kjernejournal.common.v1 import error_reason_pb2 as reasons
+from shared import deadline, telemetry
+from shared.errors import TimedOut, Unavailable
+
+LONGEST_QUERY = 30.0
+"""Seconds that a query may take when the call has no deadline."""
+
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+    asyncpg.ReadOnlySQLTransactionError,
+    OSError,
+)
+
+
+class Queries(Protocol):
+    """What a repository asks of a database, or of a transaction in it."""
+
+    async def fetch(self, sql: str, *args: Any, name: str) -> list[asyncpg.Record]: ...
+    async def fetchrow(self, sql: str, *args: Any, name: str) -> asyncpg.Record | None: ...
+    async def fetchval(self, sql: str, *args: Any, name: str) -> Any: ...
+    async def execute(self, sql: str, *args: Any, name: str) -> str: ...
+
+
+class Session:
+    """Queries on one connection: each under a span that carries the query's name, never its arguments."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]", database: str) -> None:
+        self._connection = connection
+        self._database = database
+
+    async def fetch(self, sql: str, *args: Any, name: str) -> list[asyncpg.Record]:
+        with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)) as span:
+            rows = await self._connection.fetch(sql, *args, timeout=_seconds_left())
+            span.set("kj.rows", len(rows))
+            return rows
+
+    async def fetchrow(self, sql: str, *args: Any, name: str) -> asyncpg.Record | None:
+        with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
+            return await self._connection.fetchrow(sql, *args, timeout=_seconds_left())
+
+    async def fetchval(self, sql: str, *args: Any, name: str) -> Any:
+        with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
+            return await self._connection.fetchval(sql, *args, timeout=_seconds_left())
+
+    async def execute(self, sql: str, *args: Any, name: str) -> str:
+        with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
+            return await self._connection.execute(sql, *args, timeout=_seconds_left())
+
+    async def executemany(self, sql: str, rows: Sequence[Sequence[Any]], *, name: str) -> None:
+        """One statement for many rows, sent as one batch."""
+        with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
+            await self._connection.executemany(sql, rows, timeout=_seconds_left())
+
+    async def copy(self, table: str, columns: Sequence[str], records: Sequence[Sequence[Any]]) -> None:
+        """COPY of `records` into `table`."""
+        with telemetry.span(f"SQL copy_{table}", SpanKind.CLIENT, parent=None, **self._attributes(f"copy_{table}")):
+            await self._connection.copy_records_to_table(
+                table, columns=list(columns), records=records, timeout=_seconds_left()
+            )
+
+    def _attributes(self, name: str) -> dict[str, str]:
+        return {"db.system": "postgresql", "db.namespace": self._database, "db.operation.name": name}
+
+
+class Database:
+    """A service's own database. Connections open when they are first needed, and again after PostgreSQL was away.
+
+    Raises Unavailable when PostgreSQL cannot be reached or a connection is lost, TimedOut when the call's deadline passes;
+    violations of constraints go to the repository, which knows what they mean.
+    """
+
+    def __init__(self, dsn: str, size: int) -> None:
+        self._dsn = dsn
+        self._free: list[asyncpg.Connection[asyncpg.Record]] = []
+        self._slots = asyncio.Semaphore(size)
+        self._name = dsn.rsplit("/", 1)[-1].split("?", 1)[0]
+
+    @classmethod
+    async def connect(cls, dsn: str, *, size: int = 4) -> "Database":
+        """Opens the database, and one connection, so that a wrong address or password shows at start."""
+        database = cls(dsn, size)
+        async with database._session():
+            return database
+
+    async def close(self) -> None:
+        """Closes every connection that is not in use."""
+        while self._free:
+            connection = self._free.pop()
+            try:
+                await connection.close(timeout=2)
+            except (*_LOST, TimeoutError):
+                connection.terminate()
+
+    async def fetch(self, sql: str, *args: Any, name: str) -> list[asyncpg.Record]:
+        async with self._session() as session:
+            return await session.fetch(sql, *args, name=name)
+
+    async def fetchrow(self, sql: str, *args: Any, name: str) -> asyncpg.Record | None:
+        async with self._session() as session:
+            return await session.fetchrow(sql, *args, name=name)
+
+    async def fetchval(self, sql: str, *args: Any, name: str) -> Any:
+        async with self._session() as session:
+            return await session.fetchval(sql, *args, name=name)
+
+    async def execute(self, sql: str, *args: Any, name: str) -> str:
+        async with self._session() as session:
+            return await session.execute(sql, *args, name=name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """A transaction: committed at the end, rolled back by any exception.
+
+        When the connection is lost during the commit nobody knows its outcome: Unavailable, and the caller's
+        request_id tells on the next try.
+        """
+        async with self._session() as session:
+            async with session._connection.transaction():
+                yield session
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Session]:
+        try:
+            async with asyncio.timeout(_seconds_left()):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise _timed_out() from None
+        connection: asyncpg.Connection[asyncpg.Record] | None = None
+        sound = False
+        try:
+            connection = await self._take()
+            yield Session(connection, self._name)
+            sound = True
+        except _LOST as error:
+            raise Unavailable(reasons.ERROR_REASON_SERVICE_UNAVAILABLE, "the database cannot be reached") from error
+        except (TimeoutError, asyncpg.QueryCanceledError):
+            raise _timed_out() from None
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            sound = True
+            raise
+        finally:
+            if connection is not None:
+                self._give_back(connection, sound)
+            self._slots.release()
+
+    async def _take(self) -> "asyncpg.Connection[asyncpg.Record]":
+        while self._free:
+            connection = self._free.pop()
+            if not connection.is_closed():
+                return connection
+        return await asyncpg.connect(self._dsn, timeout=min(5.0, _seconds_left()))
+
+    def _give_back(self, connection: "asyncpg.Connection[asyncpg.Record]", sound: bool) -> None:
+        if sound and not connection.is_closed() and not connection.is_in_transaction():
+            self._free.append(connection)
+        else:
+            connection.terminate()
+
+
+def _seconds_left() -> float:
+    left = deadline.remaining(LONGEST_QUERY)
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _timed_out() -> TimedOut:
+    return TimedOut(reasons.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed while the database was asked")

@@ -1,0 +1,17 @@
+"""The deadline of the call at hand, on the monotonic clock. Queries and calls take what it leaves."""
+
+import time
+from contextvars import ContextVar
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def set_deadline(seconds_left: float) -> None:
+    """Starts the deadline of this task: `seconds_left` from now."""
+    _deadline.set(time.monotonic() + seconds_left)
+
+
+def remaining(at_most: float) -> float:
+    """Seconds left, never more than `at_most`, never negative. Without a deadline: `at_most`."""
+    deadline = _deadline.get()
+    return at_most if deadline is None else max(0.0, min(at_most, deadline - time.monotonic()))

@@ -1,0 +1,121 @@
+"""The steps around every rpc of a service, in their order, each in a file of its own.
+
+1. tracing     a span around all the rest, so that refusals are in the trace too
+2. failures    whatever the steps below raise becomes a status with a fixed text
+3. deadline    the caller's, or a default, before anything is waited for
+4. peer        over TCP only peers on the allow-list go on
+5. caller      the gateway's word on who asks, for which patient
+6. decoding    bytes to a message, then the rules that stand in the proto
+7. the servicer's own method
+
+They wrap a method once, when it is registered: grpc.aio's interceptors add tasks to each call.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from shared import deadline
+from shared.errors import NotSupported, Reason
+from shared.handling import caller, decoding, failures, peer, tracing
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+DEFAULT_SECONDS = 5.0
+"""Deadline of a unary call whose caller set none."""
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """One rpc as the steps see it."""
+
+    path: str
+    service: str
+    method: str
+    request: type[Message]
+    seconds: float
+
+    @classmethod
+    def of(cls, method: MethodDescriptor) -> "Rpc":
+        """The rpc that a descriptor describes."""
+        service = method.containing_service.full_name
+        streams = method.client_streaming or method.server_streaming
+        return cls(
+            path=f"/{service}/{method.name}",
+            service=service,
+            method=method.name,
+            request=GetMessageClass(method.input_type),
+            seconds=3600.0 if streams else DEFAULT_SECONDS,
+        )
+
+
+def register(
+    server: grpc.aio.Server, servicer: object, service: ServiceDescriptor, allowed_peers: frozenset[str] | None
+) -> None:
+    """Serves `servicer` as `service`. `allowed_peers` None: the listener is a unix socket, which carries no peer name.
+
+    A method that the servicer leaves to its generated base answers UNIMPLEMENTED: behaviour that comes later.
+    """
+    handlers = {}
+    for method in service.methods:
+        rpc = Rpc.of(method)
+        function = getattr(servicer, method.name)
+        if function.__func__.__module__.endswith("_pb2_grpc"):
+            function = _not_supported_stream if method.server_streaming else _not_supported
+        handlers[method.name] = _handler(method, rpc, function, allowed_peers)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+
+
+@asynccontextmanager
+async def steps(rpc: Rpc, context: Context, allowed_peers: frozenset[str] | None) -> AsyncIterator[None]:
+    """Steps 1 to 5, around the rest."""
+    with tracing.begin(rpc.path, rpc.service, rpc.method, context) as span:
+        async with failures.as_status(context, span):
+            left = context.time_remaining()
+            # The stub says float; grpc.aio gives None to a call without a deadline.
+            deadline.set_deadline(rpc.seconds if left is None else left)  # type: ignore[redundant-expr]
+            peer.check(context, allowed_peers)
+            caller.begin(context)
+            yield
+
+
+def _handler(
+    method: MethodDescriptor,
+    rpc: Rpc,
+    function: Callable[..., Any],
+    allowed_peers: frozenset[str] | None,
+) -> grpc.RpcMethodHandler[Any, Any]:
+    async def unary_unary(data: bytes, context: Context) -> bytes:
+        async with steps(rpc, context, allowed_peers):
+            response: Message = await function(decoding.decode(rpc.request, data), context)
+            return response.SerializeToString()
+
+    async def unary_stream(data: bytes, context: Context) -> AsyncIterator[bytes]:
+        async with steps(rpc, context, allowed_peers):
+            async for response in function(decoding.decode(rpc.request, data), context):
+                yield response.SerializeToString()
+
+    async def stream_unary(messages: AsyncIterator[bytes], context: Context) -> bytes:
+        async with steps(rpc, context, allowed_peers):
+            response: Message = await function(decoding.decode_each(rpc.request, messages), context)
+            return response.SerializeToString()
+
+    if method.client_streaming:
+        return grpc.stream_unary_rpc_method_handler(stream_unary)
+    if method.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(unary_stream)
+    return grpc.unary_unary_rpc_method_handler(unary_unary)
+
+
+async def _not_supported(_request: object, _context: object) -> Message:
+    raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "this rpc is part of the contract; its behaviour comes later")
+
+
+async def _not_supported_stream(request: object, context: object) -> AsyncIterator[Message]:
+    yield await _not_supported(request, context)

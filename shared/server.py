@@ -1,0 +1,160 @@
+"""One gRPC server: listener, health, reflection, and a drain on SIGTERM. The same for every service and the gateway."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+import grpc
+from google.protobuf.internal import api_implementation
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from shared.settings import ProcessSettings
+
+log = logging.getLogger(__name__)
+
+HEALTH_INTERVAL = 2.0
+"""Seconds between two looks at what the process depends on."""
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class ListenError(Exception):
+    """The address cannot be served; the text says what to do."""
+
+
+def new_server(settings: ProcessSettings) -> grpc.aio.Server:
+    """A server with our limits; handlers are registered by the caller."""
+    if api_implementation.Type() != "upb":
+        raise RuntimeError("protobuf runs without its C core (upb): reinstall the locked protobuf wheel")
+    return grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.so_reuseport", 0),  # a second process on the port must fail, not share the calls
+            ("grpc.max_metadata_size", 32 * 1024),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+        ]
+    )
+
+
+async def serve(
+    server: grpc.aio.Server,
+    settings: ProcessSettings,
+    service_names: Iterable[str],
+    *,
+    ready: Callable[[], Awaitable[bool]],
+    plaintext_loopback: bool = False,
+) -> None:
+    """Listens, reports health by `ready`, and returns when SIGTERM or SIGINT has been drained.
+
+    Raises ListenError when the address is taken, or is TCP without certificates (the gateway alone may serve
+    plaintext, and on loopback alone).
+    """
+    names = list(service_names)
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    if settings.reflection:
+        reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    bind(server, settings, plaintext_loopback=plaintext_loopback)
+    health_server = _health_server(settings, health_servicer)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stopping.set)
+    await server.start()
+    if health_server is not None:
+        await health_server.start()
+    watching = asyncio.create_task(_watch(health_servicer, names, ready))
+    log.info("serving")
+    await stopping.wait()
+    log.info("draining")
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+    await health_servicer.enter_graceful_shutdown()
+    await server.stop(settings.drain_seconds)
+    if health_server is not None:
+        await health_server.stop(0)
+
+
+def bind(server: grpc.aio.Server, settings: ProcessSettings, *, plaintext_loopback: bool) -> int:
+    """Adds the listener; gives the TCP port, or 1 for a unix socket. Raises ListenError."""
+    address = settings.listen
+    try:
+        if address.startswith("unix:"):
+            _clear_socket(Path(address.removeprefix("unix:")))
+            return server.add_insecure_port(address)
+        credentials = server_credentials(settings)
+        if credentials is not None:
+            return server.add_secure_port(address, credentials)
+        if plaintext_loopback and address.rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]"):
+            return server.add_insecure_port(address)
+    except RuntimeError:
+        raise ListenError(
+            f"cannot listen on {address}: something else is there; stop it or choose another address"
+        ) from None
+    raise ListenError(f"{address} is TCP without certificates: set KJ_TLS_CERT, KJ_TLS_KEY and KJ_TLS_CA")
+
+
+def server_credentials(settings: ProcessSettings) -> grpc.ServerCredentials | None:
+    """Mutual TLS whose files are read again when they change; None without certificates."""
+    if settings.tls_cert is None or settings.tls_key is None or settings.tls_ca is None:
+        return None
+    files = (settings.tls_key, settings.tls_cert, settings.tls_ca)
+    seen = _stamps(files)
+
+    def load() -> grpc.ServerCertificateConfiguration:
+        key, cert, ca = (path.read_bytes() for path in files)
+        return grpc.ssl_server_certificate_configuration([(key, cert)], root_certificates=ca)
+
+    def load_if_changed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal seen
+        now = _stamps(files)
+        if now == seen:
+            return None
+        seen = now
+        return load()
+
+    return grpc.dynamic_ssl_server_credentials(
+        load(),
+        load_if_changed,  # type: ignore[arg-type]  # None means unchanged, by grpc's own documentation
+        require_client_authentication=True,
+    )
+
+
+def _stamps(files: Iterable[Path]) -> list[int]:
+    return [path.stat().st_mtime_ns for path in files]
+
+
+def _clear_socket(path: Path) -> None:
+    """Takes away the socket that a killed process left behind."""
+    if len(os.fsencode(path)) > 107:
+        raise ListenError(f"the socket path is longer than 107 bytes: {path}; choose a shorter directory")
+    path.unlink(missing_ok=True)
+
+
+def _health_server(settings: ProcessSettings, servicer: health.aio.HealthServicer) -> grpc.aio.Server | None:
+    if settings.health_listen is None:
+        return None
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    try:
+        server.add_insecure_port(settings.health_listen)
+    except RuntimeError:
+        raise ListenError(f"cannot listen on {settings.health_listen} for health: something else is there") from None
+    return server
+
+
+async def _watch(servicer: health.aio.HealthServicer, names: list[str], ready: Callable[[], Awaitable[bool]]) -> None:
+    while True:
+        status = SERVING if await ready() else NOT_SERVING
+        for name in ("", *names):
+            await servicer.set(name, status)
+        await asyncio.sleep(HEALTH_INTERVAL)
