@@ -1,0 +1,136 @@
+"""Who may import whom; a wrong arrow is what turns separate services into one.
+
+- `services` and `gateway` import `shared` and the contract; `shared` imports the common part of the contract alone.
+- No service imports another or the gateway, and the gateway imports no service: it starts them as processes.
+- `model.py` holds rules: no gRPC, no database. SQL lives in `repository.py` and in `shared`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = frozenset({"services", "gateway", "shared", "kjernejournal", "protos", "tests"})
+# Makes databases and roles with the superuser's connection, before any service or its repository exists.
+PROVISIONING = Path("gateway/cli/databases.py")
+SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|COPY|WITH \w+ AS)\s")
+
+
+def imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """Full names of everything imported in a module of `package`, at any depth, by statement or by a literal name."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                base = package.rsplit(".", level - 1)[0] if level else ""
+                yield from (".".join(filter(None, (base, module, alias.name))) for alias in names)
+            case ast.Call(
+                func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield name
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def allowed(package: str) -> tuple[str, ...]:
+    """The packages of ours that a module of `package` may import."""
+    match package.split("."):
+        case ["shared", *_]:
+            return ("shared", "kjernejournal.common")
+        case ["services", service, *_]:
+            return ("shared", "kjernejournal", f"services.{service}")
+        case ["gateway", *_]:
+            return ("shared", "kjernejournal", "gateway")
+        case _:
+            return ()
+
+
+def refusal(where: Path, name: str) -> str | None:
+    """Why the module at `where` may not import `name`."""
+    ours = name.partition(".")[0] in OURS
+    if ours and not within(name, *allowed(".".join(where.parent.parts))):
+        return "wrong direction"
+    if where.name == "model.py" and within(name, "grpc", "asyncpg"):
+        return "rules know neither gRPC nor the database"
+    holds_sql = where.name == "repository.py" or where.parts[0] == "shared" or where == PROVISIONING
+    if within(name, "asyncpg") and not holds_sql:
+        return "SQL lives in repository.py"
+    return None
+
+
+def statements(tree: ast.Module) -> Iterator[int]:
+    """Lines of SQL in a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value):
+            yield node.lineno
+
+
+def violations(root: Path) -> list[str]:
+    """One line for every import, or piece of SQL, in a place that the rules do not give it."""
+    lines = []
+    for path in sorted(path for top in ("services", "gateway", "shared") for path in (root / top).rglob("*.py")):
+        where = path.relative_to(root)
+        tree = ast.parse(path.read_bytes())
+        for name in imported(tree, ".".join(where.parent.parts)):
+            if reason := refusal(where, name):
+                lines.append(f"{where} imports {name}: {reason}")
+        if where.parts[0] == "services" and where.name != "repository.py":
+            lines += [f"{where}:{line}: SQL lives in repository.py" for line in statements(tree)]
+    return lines
+
+
+def test_directions() -> None:
+    assert violations(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("services/visits/servicer.py", "import services.audit.model"),
+        ("services/visits/servicer.py", "from services import audit"),
+        ("services/visits/servicer.py", "from ..audit import model"),
+        ("services/visits/servicer.py", "from gateway.access import policy"),
+        ("services/visits/servicer.py", "from tests.support import cluster"),
+        (
+            "services/visits/servicer.py",
+            "def late() -> None:\n    import importlib\n    importlib.import_module('gateway')",
+        ),
+        ("services/visits/servicer.py", "import asyncpg"),
+        ("services/visits/servicer.py", "ROWS = 'SELECT id FROM entries'"),
+        ("services/visits/model.py", "import grpc.aio"),
+        ("services/visits/model.py", "from asyncpg import Record"),
+        ("gateway/cli/up.py", "from services.visits import model"),
+        ("gateway/sources.py", "from asyncpg import connect"),
+        ("shared/server.py", "from kjernejournal.visits.v1 import visits_pb2"),
+        ("shared/server.py", "from kjernejournal import visits"),
+        ("shared/handling/trace.py", "from services import visits"),
+    ],
+)
+def test_a_planted_violation_is_found(path: str, source: str, tmp_path: Path) -> None:
+    planted = tmp_path / path
+    planted.parent.mkdir(parents=True)
+    planted.write_text(source)
+    assert len(violations(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("services/visits/servicer.py", "from services.visits import model\nfrom . import convert\nimport grpc"),
+        ("services/visits/repository.py", "import asyncpg\nROWS = 'SELECT id FROM entries'"),
+        ("gateway/sources.py", "from kjernejournal.visits.v1 import visits_pb2\nfrom shared import errors"),
+        ("shared/handling/trace.py", "from kjernejournal.common.v1 import common_pb2\nfrom ..errors import Denied"),
+    ],
+)
+def test_what_the_rules_allow_passes(path: str, source: str, tmp_path: Path) -> None:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True)
+    file.write_text(source)
+    assert violations(tmp_path) == []
