@@ -72,18 +72,20 @@ def statements(tree: ast.Module) -> Iterator[int]:
             yield node.lineno
 
 
+def faults(where: Path, tree: ast.Module) -> Iterator[str]:
+    """One line for every import, or piece of SQL, that the module at `where` may not hold."""
+    for name in imported(tree, ".".join(where.parent.parts)):
+        if reason := refusal(where, name):
+            yield f"{where} imports {name}: {reason}"
+    if where.parts[0] == "services" and where.name != "repository.py":
+        for line in statements(tree):
+            yield f"{where}:{line}: SQL lives in repository.py"
+
+
 def violations(root: Path) -> list[str]:
-    """One line for every import, or piece of SQL, in a place that the rules do not give it."""
-    lines = []
-    for path in sorted(path for top in ("services", "gateway", "shared") for path in (root / top).rglob("*.py")):
-        where = path.relative_to(root)
-        tree = ast.parse(path.read_bytes())
-        for name in imported(tree, ".".join(where.parent.parts)):
-            if reason := refusal(where, name):
-                lines.append(f"{where} imports {name}: {reason}")
-        if where.parts[0] == "services" and where.name != "repository.py":
-            lines += [f"{where}:{line}: SQL lives in repository.py" for line in statements(tree)]
-    return lines
+    """The faults of every module below `root`."""
+    paths = sorted(path for top in ("services", "gateway", "shared") for path in (root / top).rglob("*.py"))
+    return [fault for path in paths for fault in faults(path.relative_to(root), ast.parse(path.read_bytes()))]
 
 
 def test_directions() -> None:
