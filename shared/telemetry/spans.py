@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from time import monotonic_ns, time_ns
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, overload
 
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import SpanKind
@@ -107,7 +107,14 @@ class Span:
 _current: ContextVar[Span | None] = ContextVar("kj_span", default=None)
 
 
-def span(
+# Without the first two, the type checker tries the values of `**{"rpc.method": ...}` on `kind` and `parent` as well.
+@overload
+def span(name: str, kind: SpanKind = ..., /, **attributes: Value) -> Span: ...
+@overload
+def span(name: str, kind: SpanKind = ..., /, *, parent: SpanContext | None, **attributes: Value) -> Span: ...
+@overload
+def span(name: str, kind: SpanKind = ..., *, parent: SpanContext | None = ..., **attributes: Value) -> Span: ...
+def span(  # type: ignore[misc] # attribute keys hold a dot: none is called kind or parent
     name: str, kind: SpanKind = SpanKind.INTERNAL, *, parent: SpanContext | None = None, **attributes: Value
 ) -> Span:
     """A span for a `with` block, current inside it: a child of `parent`, else of the current span, else a new root.

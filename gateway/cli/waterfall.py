@@ -1,0 +1,98 @@
+"""Draws a trace: a tree by parent, each span a bar where and as long as it ran."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.trace_files import SpanRecord
+
+_BAR_CELLS = 40
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_SAID = ("kj.state", "kj.reason", "kj.decision", "kj.rows", "kj.entries", "kj.batch.size", "kj.audit.index")
+_COLOURS = {"server": "cyan", "client": "blue", "internal": "green"}
+
+
+def waterfall(spans: Sequence[SpanRecord]) -> RenderableType:
+    """The picture of one trace's spans; a span whose parent is not among them says so on a line of its own."""
+    begin = min(span.start_ns for span in spans)
+    length = max(max(span.end_ns for span in spans) - begin, 1)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("span", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("service", no_wrap=True)
+    table.add_column("start", justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, width=_BAR_CELLS)
+    table.add_column("status", no_wrap=True, overflow="ellipsis", ratio=1)
+    missing = 0
+    for indent, span, orphaned in _in_tree_order(spans):
+        if orphaned:
+            missing += 1
+            table.add_row(Text(f"✗ parent not found: {span.parent_id}", style="bold red"))
+        table.add_row(
+            Text(indent + span.name),
+            Text(span.service, style="dim"),
+            _milliseconds(span.start_ns - begin),
+            _milliseconds(span.end_ns - span.start_ns),
+            _bar(span, begin, length),
+            _status(span),
+        )
+    services = len({span.service for span in spans})
+    heading = Text.assemble(
+        ("trace ", "dim"), (spans[0].trace_id, "bold"),
+        (f"  {len(spans)} spans, {services} services, {_milliseconds(length)}", "dim"),
+    )  # fmt: skip
+    if not missing:
+        return Group(heading, table)
+    warning = Text(f"{missing} spans stand without their parent: this trace is not whole.", style="bold red")
+    return Group(heading, table, warning)
+
+
+def callers_own(span: SpanRecord) -> bool:
+    """Whether the parent is the outside caller's span, which is recorded with the caller and not here."""
+    return span.service == "gateway" and span.kind == "server"
+
+
+def _in_tree_order(spans: Sequence[SpanRecord]) -> Iterator[tuple[str, SpanRecord, bool]]:
+    """Each span with its indent and whether its parent is missing; parents first, siblings by start."""
+    ids = {span.span_id for span in spans}
+    children: dict[str, list[SpanRecord]] = defaultdict(list)
+    tops: list[SpanRecord] = []
+    for span in spans:
+        if span.parent_id in ids and span.parent_id != span.span_id:
+            children[span.parent_id].append(span)
+        else:
+            tops.append(span)
+    waiting = [(0, span, bool(span.parent_id) and not callers_own(span)) for span in reversed(tops)]
+    drawn: set[str] = set()
+    while waiting:
+        depth, span, orphaned = waiting.pop()
+        drawn.add(span.span_id)
+        yield "  " * depth, span, orphaned
+        waiting.extend((depth + 1, child, False) for child in reversed(children[span.span_id]))
+    # Spans that are each other's parents hang from no top; nothing of a trace goes undrawn.
+    yield from (("", span, True) for span in spans if span.span_id not in drawn)
+
+
+def _milliseconds(nanoseconds: int) -> str:
+    return f"{nanoseconds / 1e6:.2f} ms"
+
+
+def _bar(span: SpanRecord, begin: int, length: int) -> Text:
+    # In eighths of a cell; the shortest span still shows one.
+    first = (span.start_ns - begin) * _BAR_CELLS // length
+    first = min(first, _BAR_CELLS - 1)
+    eighths = max(1, round((span.end_ns - span.start_ns) * _BAR_CELLS * 8 / length))
+    eighths = min(eighths, (_BAR_CELLS - first) * 8)
+    whole, part = divmod(eighths, 8)
+    blocks = "█" * whole + (_EIGHTHS[part] if part else "")
+    return Text(" " * first + blocks, style=_COLOURS.get(span.kind, "green") if span.ok else "red")
+
+
+def _status(span: SpanRecord) -> Text:
+    said = " ".join(f"{key.removeprefix('kj.')}={span.attributes[key]}" for key in _SAID if key in span.attributes)
+    if span.ok:
+        return Text.assemble(("ok ", "green"), (said, "dim"))
+    return Text.assemble((f"{span.attributes.get('error.type', 'ERROR')} ", "bold red"), (said, "dim"))
