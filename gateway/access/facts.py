@@ -4,20 +4,20 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Self
+from typing import Self, TypeAlias
 
 from google.protobuf.descriptor import MethodDescriptor
 
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
-from shared.errors import Denied, KjernejournalError, ReasonValue, patient_not_found
+from shared.errors import Denied, KjernejournalError, NotSupported, ReasonValue, patient_not_found
 
-CallerKindValue = common_pb2.CallerKind.ValueType
-BasisValue = common_pb2.AccessBasis.ValueType
-SectionValue = common_pb2.Section.ValueType
-ActionValue = common_pb2.Action.ValueType
-AuditValue = common_pb2.AuditLevel.ValueType
-DecisionValue = common_pb2.SectionDecision.ValueType
+CallerKindValue: TypeAlias = "common_pb2.CallerKind.ValueType"
+BasisValue: TypeAlias = "common_pb2.AccessBasis.ValueType"
+SectionValue: TypeAlias = "common_pb2.Section.ValueType"
+ActionValue: TypeAlias = "common_pb2.Action.ValueType"
+AuditValue: TypeAlias = "common_pb2.AuditLevel.ValueType"
+DecisionValue: TypeAlias = "common_pb2.SectionDecision.ValueType"
 
 SUMMARY_SECTIONS: tuple[SectionValue, ...] = (
     common_pb2.SECTION_CRITICAL_INFO,
@@ -202,6 +202,8 @@ class Decision:
             return None
         if self.outcome is Outcome.NOT_FOUND:
             return patient_not_found()
+        if self.reason == reasons.ERROR_REASON_NOT_SUPPORTED:
+            return NotSupported(self.reason, "not for outside callers")
         return Denied(self.reason, _TEXTS.get(self.reason, "not permitted"))
 
 

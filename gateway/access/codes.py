@@ -1,0 +1,93 @@
+"""The code lists that tell who personnel are and where they work: real codes, each list with its source."""
+
+import re
+
+from gateway.access.facts import ServiceKind
+
+VOLVEN = "urn:oid:2.16.578.1.12.4.1.1."
+ROLE_SYSTEM = VOLVEN + "9060"
+
+PERSONNEL: dict[str, str] = {
+    "AA": "ambulansearbeider",
+    "AT": "apotektekniker",
+    "AU": "audiograf",
+    "BI": "bioingeniør",
+    "ET": "ergoterapeut",
+    "FA1": "provisorfarmasøyt",
+    "FA2": "reseptarfarmasøyt",
+    "FO": "fotterapeut",
+    "FT": "fysioterapeut",
+    "HE": "helsesekretær",
+    "HF": "helsefagarbeider",
+    "HP": "hjelpepleier",
+    "JO": "jordmor",
+    "KE": "klinisk ernæringsfysiolog",
+    "KI": "kiropraktor",
+    "LE": "lege",
+    "NP": "naprapat",
+    "OA": "omsorgsarbeider",
+    "OI": "ortopediingeniør",
+    "OP": "optiker",
+    "OR": "ortoptist",
+    "OS": "osteopat",
+    "PE": "perfusjonist",
+    "PM": "paramedisiner",
+    "PS": "psykolog",
+    "RA": "radiograf",
+    "SP": "sykepleier",
+    "TH": "tannhelsesekretær",
+    "TL": "tannlege",
+    "TP": "tannpleier",
+    "TT": "tanntekniker",
+    "VP": "vernepleier",
+}
+"""Volven 9060, categories of health personnel, without VE and FB (they treat animals), XX (unknown), MT (expired)."""
+
+_SPECIALIST_AREAS = re.compile(r"S|S(0[2-9]|1[0-6])([0-9]{2}){0,2}|P|P[BV]([0-9]{2})?|R([0-9]{2})?|H0[78]")
+"""Volven 8655, areas of health care: somatic (S, without S01, general practice), mental health (P), addiction (R) and
+habilitation (H07, H08), with their subdivisions such as S0208 and PV04."""
+
+_SERVICES: dict[tuple[str, str], ServiceKind] = {
+    # Volven 8663, services of municipalities.
+    ("8663", "KA01"): ServiceKind.GP,  # fastlegetjeneste
+    ("8663", "KA02"): ServiceKind.EMERGENCY,  # legevakt
+    ("8663", "KX05"): ServiceKind.KAD,  # øyeblikkelig hjelp døgntilbud
+    ("8663", "KP01"): ServiceKind.NURSING_HOME,  # legetjeneste ved sykehjem mv.
+    ("8663", "KP02"): ServiceKind.HOME_CARE,  # sykepleietjeneste; the detail below tells a nursing home's
+    ("8663", "KD0501"): ServiceKind.ALLOCATION_OFFICE,  # saksbehandling, pleie og omsorg
+    # Volven 8653, services of hospitals across specialities.
+    ("8653", "4"): ServiceKind.EMERGENCY,  # legevakt
+    ("8653", "6"): ServiceKind.EMERGENCY,  # akuttmottak
+    ("8653", "7"): ServiceKind.EMERGENCY,  # ambulansetjeneste
+    ("8653", "8"): ServiceKind.EMERGENCY,  # luftambulanse
+    ("8653", "9"): ServiceKind.EMERGENCY,  # AMK-sentral
+    # Volven 8664, services of pharmacies.
+    ("8664", "PA"): ServiceKind.PHARMACY,  # apotek
+}
+"""Code list and code to the kind of service. Displays as published for the address register and document sharing
+(value set «KithHealthcareServiceTypes», NHN's XCA document source)."""
+
+_DETAILS: dict[str, ServiceKind] = {
+    "15": ServiceKind.HOME_CARE,  # helsetjenester i hjemmet
+    "18": ServiceKind.NURSING_HOME,  # tidsbegrenset opphold, utredning/behandling
+    "19": ServiceKind.NURSING_HOME,  # tidsbegrenset opphold, habilitering/rehabilitering
+    "20": ServiceKind.NURSING_HOME,  # tidsbegrenset opphold, annet
+    "21": ServiceKind.NURSING_HOME,  # langtidsopphold i institusjon
+}
+"""Volven 9151, kinds of municipal service, as reported to the municipal patient register (KPR)."""
+
+_NURSING = {("8663", "KP01"), ("8663", "KP02")}
+
+
+def service_kind(system: str, code: str, detail_system: str = "", detail_code: str = "") -> ServiceKind:
+    """The kind of service of an attest's healthcare_service; its purpose_of_use_details narrows municipal nursing.
+
+    Codes we do not know give OTHER: that kind has the fewest rights.
+    """
+    service = (system.removeprefix(VOLVEN), code)
+    detail = _DETAILS.get(detail_code) if detail_system == VOLVEN + "9151" else None
+    if detail and (service in _NURSING or service == ("", "")):
+        return detail
+    if system == VOLVEN + "8655":
+        return ServiceKind.HOSPITAL if _SPECIALIST_AREAS.fullmatch(code) else ServiceKind.OTHER
+    return _SERVICES.get(service, ServiceKind.OTHER) if system.startswith(VOLVEN) else ServiceKind.OTHER

@@ -1,0 +1,220 @@
+"""What personnel may do, as data: role x kind of service x basis x action, one row each with its source.
+
+What no row allows is denied. A row says what a person in that place may do to a patient's record as such; which kinds
+of entries a role may write (a nurse's treatments, a psychologist's crisis plan) is the rule of the register.
+"""
+
+import enum
+import hashlib
+import itertools
+from dataclasses import dataclass
+
+from gateway.access.codes import PERSONNEL
+from gateway.access.facts import ActionValue, BasisValue, SectionValue, ServiceKind
+from kjernejournal.common.v1 import common_pb2
+
+READ = common_pb2.ACTION_READ
+WRITE = common_pb2.ACTION_WRITE
+SAMTYKKE = common_pb2.ACCESS_BASIS_SAMTYKKE
+AKUTT = common_pb2.ACCESS_BASIS_AKUTT
+UNNTAK = common_pb2.ACCESS_BASIS_UNNTAK
+FORHOYET_SAMTYKKE = common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE
+FORHOYET_AKUTT = common_pb2.ACCESS_BASIS_FORHOYET_AKUTT
+
+
+class Part(enum.Enum):
+    """The two parts of a record that personnel meet. The access log is neither: it is not for them."""
+
+    CLINICAL = "clinical"
+    AT_PATIENTS_REQUEST = "what is done in the patient's name: privacy settings, changes to own registrations"
+
+
+class Relation(enum.Enum):
+    """What must hold between caller and patient, beside the basis."""
+
+    NONE = "none"
+    GP = "the patient's general practitioner or a substitute"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row: any of the roles, in any of the services, on any of the bases, may do any of the actions."""
+
+    name: str
+    roles: tuple[str, ...]
+    services: tuple[ServiceKind, ...]
+    bases: tuple[BasisValue, ...]
+    actions: tuple[ActionValue, ...]
+    source: str
+    relation: Relation = Relation.NONE
+    part: Part = Part.CLINICAL
+
+
+DOCTOR = ("LE",)
+NURSE = ("SP",)
+VERNEPLEIER = ("VP",)
+PSYCHOLOGIST = ("PS",)
+PHARMACIST = ("FA1", "FA2")
+
+EVERY_SERVICE = tuple(ServiceKind)
+CONSENT = (SAMTYKKE, FORHOYET_SAMTYKKE)
+EMERGENCY = (AKUTT, FORHOYET_AKUTT)
+SPECIALIST_AND_ACUTE = (ServiceKind.HOSPITAL, ServiceKind.EMERGENCY, ServiceKind.KAD)
+MUNICIPAL_CARE = (ServiceKind.HOME_CARE, ServiceKind.NURSING_HOME)
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "read on consent",
+        tuple(PERSONNEL),
+        EVERY_SERVICE,
+        CONSENT,
+        (READ,),
+        "NHN, Kjernejournal documentation and login client: SAMTYKKE is for any authorised personnel. KS and "
+        "digitrofi.no name doctors, nurses, vernepleiere and clinical pharmacists in home care, nursing homes and "
+        "acute wards, and case officers of allocation offices",
+    ),
+    Rule(
+        "read in an emergency",
+        tuple(PERSONNEL),
+        EVERY_SERVICE,
+        EMERGENCY,
+        (READ,),
+        "NHN, Kjernejournal documentation and login client: AKUTT is for any personnel",
+    ),
+    Rule(
+        "general practitioner reads",
+        DOCTOR,
+        (ServiceKind.GP,),
+        (UNNTAK,),
+        (READ,),
+        "NHN, Kjernejournal documentation: UNNTAK, the patient's GP needs no consent",
+        relation=Relation.GP,
+    ),
+    Rule(
+        "specialist care and the acute chain read",
+        DOCTOR + NURSE,
+        SPECIALIST_AND_ACUTE,
+        (UNNTAK,),
+        (READ,),
+        "NHN, Kjernejournal documentation: UNNTAK, doctors and nurses in specialist care and the acute chain; that "
+        "the municipal acute ward (KAD/ØHD) belongs to it is inferred",
+    ),
+    Rule(
+        "doctors, nurses and psychologists write",
+        DOCTOR + NURSE + PSYCHOLOGIST,
+        tuple(kind for kind in ServiceKind if kind not in {ServiceKind.PHARMACY, ServiceKind.ALLOCATION_OFFICE}),
+        CONSENT + EMERGENCY,
+        (WRITE,),
+        "ehelse.no, «Flere kan registrere kritisk informasjon»: doctors register everything, nurses certain "
+        "treatments, psychologists the crisis plan",
+    ),
+    Rule(
+        "vernepleiere write as nurses do",
+        VERNEPLEIER,
+        MUNICIPAL_CARE,
+        CONSENT + EMERGENCY,
+        (WRITE,),
+        "digitrofi.no: vernepleiere work beside nurses in municipal care (inferred: alike in home care, nursing homes)",
+    ),
+    Rule(
+        "clinical pharmacists write",
+        PHARMACIST,
+        (*MUNICIPAL_CARE, ServiceKind.KAD, ServiceKind.HOSPITAL),
+        CONSENT,
+        (WRITE,),
+        "digitrofi.no: clinical pharmacists in home care, nursing homes and acute wards (inferred: they propose "
+        "and reconcile medicines there and in hospitals)",
+    ),
+    Rule(
+        "general practitioner writes",
+        DOCTOR,
+        (ServiceKind.GP,),
+        (UNNTAK,),
+        (WRITE,),
+        "NHN, Kjernejournal documentation: UNNTAK, the patient's GP; ehelse.no: doctors register everything",
+        relation=Relation.GP,
+    ),
+    Rule(
+        "specialist care and the acute chain write",
+        DOCTOR + NURSE,
+        SPECIALIST_AND_ACUTE,
+        (UNNTAK,),
+        (WRITE,),
+        "NHN, Kjernejournal documentation: UNNTAK; ehelse.no: doctors everything, nurses certain treatments",
+    ),
+    Rule(
+        "personnel act in the patient's name",
+        tuple(PERSONNEL),
+        EVERY_SERVICE,
+        CONSENT,
+        (READ, WRITE),
+        "NHN, Kjernejournal help, «Innstillinger»: personnel may use the patient's settings with consent, all logged",
+        part=Part.AT_PATIENTS_REQUEST,
+    ),
+)
+
+_CLINICAL: frozenset[SectionValue] = frozenset(
+    {
+        common_pb2.SECTION_CRITICAL_INFO,
+        common_pb2.SECTION_MEDICATIONS,
+        common_pb2.SECTION_VISITS,
+        common_pb2.SECTION_DOCUMENTS,
+        common_pb2.SECTION_LABS,
+        common_pb2.SECTION_VACCINATIONS,
+        common_pb2.SECTION_OWN_REGISTRATIONS,
+        common_pb2.SECTION_PATIENT,
+    }
+)
+
+
+def part_of(section: SectionValue, action: ActionValue) -> Part | None:
+    """Which rows speak of this section. None: no row does (the access log, unknown sections)."""
+    if section == common_pb2.SECTION_PRIVACY:
+        return Part.AT_PATIENTS_REQUEST
+    if section == common_pb2.SECTION_OWN_REGISTRATIONS and action == WRITE:
+        return Part.AT_PATIENTS_REQUEST
+    return Part.CLINICAL if section in _CLINICAL else None
+
+
+def restrictable(section: SectionValue) -> bool:
+    """Whether a patient's restriction of this section means anything to personnel."""
+    return section in _CLINICAL
+
+
+_Key = tuple[str, ServiceKind, BasisValue, ActionValue, Part]
+
+
+def _index(rules: tuple[Rule, ...]) -> dict[_Key, Rule]:
+    found: dict[_Key, Rule] = {}
+    for rule in rules:
+        for role, service, basis, action in itertools.product(rule.roles, rule.services, rule.bases, rule.actions):
+            key = (role, service, basis, action, rule.part)
+            if key in found:
+                raise ValueError(f"two rows speak of the same case: {found[key].name!r} and {rule.name!r}")
+            found[key] = rule
+    return found
+
+
+_INDEX = _index(RULES)
+_ROLES = frozenset((role, rule.part, action) for rule in RULES for role in rule.roles for action in rule.actions)
+
+
+def find(role: str, service: ServiceKind, basis: BasisValue, action: ActionValue, part: Part) -> Rule | None:
+    """The one row that allows this, or None."""
+    return _INDEX.get((role, service, basis, action, part))
+
+
+def role_has_rows(role: str, part: Part, action: ActionValue) -> bool:
+    """Whether the role may do this anywhere, on any basis."""
+    return (role, part, action) in _ROLES
+
+
+def _digest() -> str:
+    rows = [
+        (r.name, r.roles, [s.name for s in r.services], r.bases, r.actions, r.relation.name, r.part.name) for r in RULES
+    ]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
+
+
+POLICY_VERSION = f"1.{_digest()}"
+"""Stands in every audit record: a changed table is another version. The number before the dot is the code's."""
