@@ -121,7 +121,7 @@ class Postgres:
 
     def url(self, database: str, role: str, password: str) -> str:
         """A DSN for asyncpg."""
-        return f"postgresql://{role}:{password}@/{database}?host={self.sockets}"
+        return database_url(self.sockets, database, role, password)
 
     @property
     def superuser_url(self) -> str:
@@ -223,6 +223,11 @@ class Postgres:
             return (self.cluster / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
+
+
+def database_url(sockets: Path, database: str, role: str, password: str) -> str:
+    """A DSN for asyncpg over the server's unix socket."""
+    return f"postgresql://{role}:{password}@/{database}?host={sockets}"
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,72 @@
+"""The processes of a local system: what is started, at which address, with which settings."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVICES = ("critical_info", "medications", "visits", "documents", "patients", "audit")
+GATEWAY = "gateway"
+ISSUER = "https://issuer.kjernejournal.local"
+"""The `iss` of the tokens that the local issuer mints."""
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The directory that holds the packages `services`, `gateway` and `shared`: a checkout, or an installation."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process that serves gRPC. `settings` are its `KJ_*` variables."""
+
+    name: str
+    command: Sequence[str]
+    address: str
+    settings: Mapping[str, str]
+
+    def environment(self) -> dict[str, str]:
+        """The settings, and this environment without its own `KJ_*` variables: they may mean another system."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KJ_")}
+        path = [str(ROOT), str(ROOT / "protos" / "gen"), *filter(None, [inherited.get("PYTHONPATH")])]
+        return {**inherited, "PYTHONPATH": os.pathsep.join(path), **self.settings}
+
+
+def migrations_of(service: str) -> Path:
+    """The directory with the service's numbered SQL files."""
+    return ROOT / "services" / service / "migrations"
+
+
+def service_program(service: str, *, sockets: Path, database_url: str, traces: Path, keys: Path) -> Program:
+    """`python -m services.<service>` on a unix socket, with its runtime role alone."""
+    address = f"unix:{sockets / service}.sock"
+    settings = {"KJ_LISTEN": address, "KJ_DATABASE_URL": database_url, "KJ_TRACE_DIR": str(traces)}
+    if service == "documents":
+        settings["KJ_DOCUMENT_KEY_FILE"] = str(document_key(keys))
+    return Program(service, (sys.executable, "-m", f"services.{service}"), address, settings)
+
+
+def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, traces: Path) -> Program:
+    """`python -m gateway` on plaintext TCP, which it serves on loopback alone."""
+    settings = {
+        "KJ_LISTEN": address,
+        "KJ_SERVICES": json.dumps({program.name: program.address for program in services}),
+        "KJ_JWKS": str(jwks),
+        "KJ_ISSUER": ISSUER,
+        "KJ_TRACE_DIR": str(traces),
+    }
+    return Program(GATEWAY, (sys.executable, "-m", "gateway"), address, settings)
+
+
+def document_key(keys: Path) -> Path:
+    """The file with the 32 random bytes that protect the patients' document keys; made once, never replaced."""
+    path = keys / "document.key"
+    if not path.exists():
+        partial = keys / "document.key.partial"
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(os.urandom(32))
+            file.flush()
+            os.fsync(file.fileno())  # without the key every document is lost
+        partial.rename(path)
+    return path

@@ -1,0 +1,78 @@
+"""`kj up`: starts the whole system on this machine."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from gateway.cli.data_directory import DEFAULT, DataDirectory, DataDirOption
+from gateway.cli.errors import CommandError
+from gateway.cli.first_run import load_once, show_one_summary
+from gateway.cli.run import run_until_signal
+from gateway.cli.state import running_state, supervisor_lock
+from gateway.cli.supervisor import Supervisor
+
+
+def up(
+    data_dir: DataDirOption = DEFAULT,
+    port: Annotated[int, typer.Option(envvar="KJ_PORT", help="The gateway's port on 127.0.0.1; 0: any.")] = 50051,
+    patients: Annotated[int, typer.Option(help="Synthetic patients to load into a new system.")] = 200,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when everything serves; kj down stops it.")] = False,
+) -> None:
+    """Start every service, the gateway and PostgreSQL; serve until Ctrl-C."""
+    directory = DataDirectory.at(data_dir)
+    directory.create()
+    if detach:
+        address = _start_in_background(directory, port)
+        _say(f"serving at {address}; kj status shows it, kj down stops it")
+        if not asyncio.run(load_once(directory, patients, _say)):
+            raise typer.Exit(1)
+    else:
+        asyncio.run(_in_foreground(directory, port, patients))
+
+
+async def _in_foreground(directory: DataDirectory, port: int, patients: int) -> None:
+    began = time.monotonic()
+
+    async def then(supervisor: Supervisor) -> None:
+        _say(f"everything serves after {time.monotonic() - began:.1f} s")
+        await load_once(directory, patients, _say)
+        await show_one_summary(directory)
+        _say(f"serving at {supervisor.address} until Ctrl-C")
+
+    _say(f"starting in {directory.root}")
+    await run_until_signal(directory, port=port, say=_say, then=then)
+
+
+def _start_in_background(directory: DataDirectory, port: int) -> str:
+    """Leaves a supervisor behind; the gateway's address once everything serves."""
+    with supervisor_lock(directory):
+        pass  # says what runs, if something does
+    log = directory.logs / "supervisor.log"
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "gateway.cli.run", str(directory.root), str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        while supervisor.poll() is None:
+            state = running_state(directory)
+            if state is not None and state.supervisor.pid == supervisor.pid and state.phase == "serving":
+                return state.gateway
+            time.sleep(0.05)
+    except BaseException:
+        supervisor.terminate()
+        raise
+    what, _, next_step = "\n".join(log.read_text().strip().splitlines()[-2:]).partition("\n")
+    raise CommandError(what or "The supervisor ended.", next_step)
+
+
+def _say(line: str) -> None:
+    # Standard error: what a pipe reads from kj is data.
+    print(line, file=sys.stderr, flush=True)
