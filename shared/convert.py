@@ -1,10 +1,20 @@
 """Between Python's values and the messages that every service shares."""
 
+import hashlib
 from datetime import UTC, datetime
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, PartialDate, Provenance
+from kjernejournal.common.v1.common_pb2 import (
+    CallerContext,
+    EntryHeader,
+    EventTime,
+    ListWindow,
+    PartialDate,
+    Provenance,
+)
+from shared.entries import EntryPage, StoredEntry
 
 
 def timestamp(moment: datetime) -> Timestamp:
@@ -19,10 +29,14 @@ def moment(message: Timestamp) -> datetime:
     return message.ToDatetime(tzinfo=UTC)
 
 
-def optional_moment(message: Timestamp) -> datetime | None:
-    """The moment, or None where the field is not set. An explicit 1970-01-01 is set, so presence is asked by the caller
-    with HasField where that matters."""
-    return moment(message) if message.seconds or message.nanos else None
+def optional_moment(request: Message, field: str) -> datetime | None:
+    """The moment in a Timestamp field, or None where it is not set."""
+    return moment(getattr(request, field)) if request.HasField(field) else None
+
+
+def digest(message: Message) -> bytes:
+    """SHA-256 of a message: the same message gives the same one."""
+    return hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
 
 
 def provenance(caller: CallerContext, now: datetime) -> Provenance:
@@ -35,6 +49,33 @@ def provenance(caller: CallerContext, now: datetime) -> Provenance:
         source_system=caller.source_system,
         recorded_by=caller.kind,
     )
+
+
+def complete_header(header: EntryHeader, stored: StoredEntry) -> None:
+    """Sets what is kept in columns: id, version and time of storage."""
+    header.id = stored.id
+    header.version = stored.version
+    header.stored_at.CopyFrom(timestamp(stored.stored_at))
+
+
+def window(page: EntryPage, since: datetime | None, withheld: int = 0) -> ListWindow:
+    """What a list holds of what there is."""
+    return ListWindow(
+        returned=len(page.entries),
+        total=page.total,
+        older_exist=page.total > len(page.entries),
+        since=timestamp(since) if since else None,
+        withheld=withheld,
+    )
+
+
+def effective(time: EventTime, recorded: datetime) -> datetime:
+    """What orders an entry: when it happened, else when it was recorded. An age says too little to order by."""
+    if time.HasField("instant"):
+        return moment(time.instant)
+    if time.HasField("date"):
+        return start_of(time.date)
+    return recorded
 
 
 def start_of(date: PartialDate) -> datetime:

@@ -45,36 +45,36 @@ class Session:
     """Queries on one connection: each under a span that carries the query's name, never its arguments."""
 
     def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]", database: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self._database = database
 
     async def fetch(self, sql: str, *args: Any, name: str) -> list[asyncpg.Record]:
         with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)) as span:
-            rows = await self._connection.fetch(sql, *args, timeout=_seconds_left())
+            rows = await self.connection.fetch(sql, *args, timeout=_seconds_left())
             span.set("kj.rows", len(rows))
             return rows
 
     async def fetchrow(self, sql: str, *args: Any, name: str) -> asyncpg.Record | None:
         with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
-            return await self._connection.fetchrow(sql, *args, timeout=_seconds_left())
+            return await self.connection.fetchrow(sql, *args, timeout=_seconds_left())
 
     async def fetchval(self, sql: str, *args: Any, name: str) -> Any:
         with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
-            return await self._connection.fetchval(sql, *args, timeout=_seconds_left())
+            return await self.connection.fetchval(sql, *args, timeout=_seconds_left())
 
     async def execute(self, sql: str, *args: Any, name: str) -> str:
         with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
-            return await self._connection.execute(sql, *args, timeout=_seconds_left())
+            return await self.connection.execute(sql, *args, timeout=_seconds_left())
 
     async def executemany(self, sql: str, rows: Sequence[Sequence[Any]], *, name: str) -> None:
         """One statement for many rows, sent as one batch."""
         with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
-            await self._connection.executemany(sql, rows, timeout=_seconds_left())
+            await self.connection.executemany(sql, rows, timeout=_seconds_left())
 
     async def copy(self, table: str, columns: Sequence[str], records: Sequence[Sequence[Any]]) -> None:
         """COPY of `records` into `table`."""
         with telemetry.span(f"SQL copy_{table}", SpanKind.CLIENT, parent=None, **self._attributes(f"copy_{table}")):
-            await self._connection.copy_records_to_table(
+            await self.connection.copy_records_to_table(
                 table, columns=list(columns), records=records, timeout=_seconds_left()
             )
 
@@ -85,8 +85,8 @@ class Session:
 class Database:
     """A service's own database. Connections open when they are first needed, and again after PostgreSQL was away.
 
-    Raises Unavailable when PostgreSQL cannot be reached or a connection is lost, TimedOut when the call's deadline passes;
-    violations of constraints go to the repository, which knows what they mean.
+    Raises Unavailable when PostgreSQL cannot be reached or a connection is lost, TimedOut when the call's deadline
+    passes; violations of constraints go to the repository, which knows what they mean.
     """
 
     def __init__(self, dsn: str, size: int) -> None:
@@ -127,6 +127,13 @@ class Database:
         async with self._session() as session:
             return await session.execute(sql, *args, name=name)
 
+    async def answers(self) -> bool:
+        """Whether PostgreSQL answers now: what health reports."""
+        try:
+            return bool(await self.fetchval("SELECT true", name="health"))
+        except (Unavailable, TimedOut, asyncpg.PostgresError):
+            return False
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """A transaction: committed at the end, rolled back by any exception.
@@ -134,9 +141,8 @@ class Database:
         When the connection is lost during the commit nobody knows its outcome: Unavailable, and the caller's
         request_id tells on the next try.
         """
-        async with self._session() as session:
-            async with session._connection.transaction():
-                yield session
+        async with self._session() as session, session.connection.transaction():
+            yield session
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:

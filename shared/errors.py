@@ -48,8 +48,7 @@ class KjernejournalError(Exception):
         info = error_details_pb2.ErrorInfo(reason=reason_name(self.reason), domain=DOMAIN, metadata=self.details)
         packed = [any_pb2.Any()]
         packed[0].Pack(info)
-        for detail in self._more_details():
-            packed.append(detail)
+        packed.extend(self._more_details())
         return status_pb2.Status(code=self.code.value[0], message=self.text, details=packed)
 
     def _more_details(self) -> list[any_pb2.Any]:

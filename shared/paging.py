@@ -1,4 +1,4 @@
-"""Pages of a list: how many, from where. Tokens are opaque, bound to the question they came from, and hold no identity."""
+"""Pages of a list: how many, from where. Tokens are opaque, bound to their question, and hold no identity."""
 
 import base64
 import binascii
@@ -46,10 +46,29 @@ def page_of(page_size: int, page_token: str, *asked: object) -> Page:
 
     Raises Invalid on a negative or too large size, and on a token that is not ours or belongs to another question.
     """
+    question = _digest(asked)
+    position = _position(page_token, question) if page_token else None
+    return Page(size_of(page_size), position, question)
+
+
+def size_of(page_size: int) -> int:
+    """The entries that a page holds. Raises Invalid on a negative or too large size."""
     if not 0 <= page_size <= LARGEST_SIZE:
         raise Invalid("page_size", f"must be 0 to {LARGEST_SIZE}")
-    question = _digest(asked)
-    return Page(page_size or DEFAULT_SIZE, _position(page_token, question) if page_token else None, question)
+    return page_size or DEFAULT_SIZE
+
+
+def version_below(page_token: str) -> int:
+    """The version that a page of an entry's history goes on under. Raises Invalid for a token that is not ours."""
+    if not page_token:
+        return 2**31 - 1
+    if not page_token.isascii() or not page_token.isdigit() or len(page_token) > 9:
+        raise _refused()
+    return int(page_token)
+
+
+def _refused() -> Invalid:
+    return Invalid("page_token", "is not a page token of this list", reasons.ERROR_REASON_INVALID_PAGE_TOKEN)
 
 
 def _digest(asked: Iterable[object]) -> bytes:
@@ -57,15 +76,14 @@ def _digest(asked: Iterable[object]) -> bytes:
 
 
 def _position(token: str, question: bytes) -> Position:
-    refused = Invalid("page_token", "not a page token of this list", reasons.ERROR_REASON_INVALID_PAGE_TOKEN)
     if len(token) > 64:
-        raise refused
+        raise _refused()
     try:
         packed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         micros, entry_id, asked = _TOKEN.unpack(packed)
         position = Position(_EPOCH + timedelta(microseconds=micros), str(UUID(bytes=entry_id)))
     except (binascii.Error, struct.error, OverflowError, ValueError):
-        raise refused from None
+        raise _refused() from None
     if asked != question:
-        raise refused
+        raise _refused()
     return position

@@ -5,7 +5,8 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -13,7 +14,9 @@ from google.protobuf.internal import api_implementation
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from shared.settings import ProcessSettings
+from shared import telemetry
+from shared.logs import configure_logging
+from shared.settings import ProcessSettings, ServiceSettings
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,22 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 class ListenError(Exception):
     """The address cannot be served; the text says what to do."""
+
+
+@contextmanager
+def observed(service: str, settings: ProcessSettings) -> Iterator[None]:
+    """Logs and traces of this process, from here to its end."""
+    configure_logging(service)
+    telemetry.configure(service, directory=settings.trace_dir, endpoint=settings.otlp_endpoint)
+    try:
+        yield
+    finally:
+        telemetry.stop()
+
+
+def allowed_peers(settings: ServiceSettings) -> frozenset[str] | None:
+    """The peer names that may call; None on a unix socket, which its directory guards."""
+    return None if settings.listen.startswith("unix:") else frozenset(settings.allowed_peers)
 
 
 def new_server(settings: ProcessSettings) -> grpc.aio.Server:

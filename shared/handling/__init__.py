@@ -14,7 +14,7 @@ They wrap a method once, when it is registered: grpc.aio's interceptors add task
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -25,7 +25,7 @@ from shared import deadline
 from shared.errors import NotSupported, Reason
 from shared.handling import caller, decoding, failures, peer, tracing
 
-Context = grpc.aio.ServicerContext[bytes, bytes]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 DEFAULT_SECONDS = 5.0
 """Deadline of a unary call whose caller set none."""
@@ -90,7 +90,7 @@ def _handler(
     rpc: Rpc,
     function: Callable[..., Any],
     allowed_peers: frozenset[str] | None,
-) -> grpc.RpcMethodHandler[Any, Any]:
+) -> "grpc.RpcMethodHandler[Any, Any]":
     async def unary_unary(data: bytes, context: Context) -> bytes:
         async with steps(rpc, context, allowed_peers):
             response: Message = await function(decoding.decode(rpc.request, data), context)

@@ -14,7 +14,7 @@ METADATA_KEY = "kj-caller-bin"
 _current: ContextVar[CallerContext | None] = ContextVar("caller", default=None)
 
 
-def begin(context: grpc.aio.ServicerContext[Any, Any]) -> None:
+def begin(context: "grpc.aio.ServicerContext[Any, Any]") -> None:
     """Takes the caller from the call's metadata; none is fine until a handler asks for it."""
     for key, value in context.invocation_metadata() or ():
         if key == METADATA_KEY and isinstance(value, bytes):

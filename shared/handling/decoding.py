@@ -6,7 +6,7 @@ have to copy, so `FieldRules` stands in our own contract and this file reads it.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -71,7 +71,7 @@ def _check_each(field: FieldDescriptor, values: Iterable[Any], path: str, check:
         check(value, f"{path}[{position}]")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _required(message: Descriptor) -> tuple[tuple[FieldDescriptor, str], ...]:
     return tuple((field, field.name) for field in message.fields if _rules(field).required)
 
@@ -86,7 +86,7 @@ def _present(message: Message, field: FieldDescriptor) -> bool:
     return message.HasField(field.name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _check(field: FieldDescriptor) -> Callable[[Any, str], None] | None:
     """What a value of this field is checked with; None: nothing can be wrong with it."""
     if field.message_type is not None:

@@ -22,20 +22,19 @@ class _Fault(KjernejournalError):
 
 
 @asynccontextmanager
-async def as_status(context: grpc.aio.ServicerContext[Any, Any], span: telemetry.Span) -> AsyncIterator[None]:
+async def as_status(context: "grpc.aio.ServicerContext[Any, Any]", span: telemetry.Span) -> AsyncIterator[None]:
     """Ends the call with the status of what the block raises. A call that the caller has cancelled just ends."""
     try:
         yield
-        return
     except grpc.aio.AbortError:
         raise
-    except (KjernejournalError, TimeoutError, asyncio.CancelledError, Exception) as error:
+    except (Exception, asyncio.CancelledError) as error:
         refusal = refusal_of(error, span, cancelled_by_peer=context.cancelled())
         if refusal is None:
             raise
-    span.fail(refusal.code.name)
-    span.set("kj.reason", Reason.Name(refusal.reason))
-    await abort(context, refusal)
+        span.fail(refusal.code.name)
+        span.set("kj.reason", Reason.Name(refusal.reason))
+        await abort(context, refusal)
 
 
 def refusal_of(error: BaseException, span: telemetry.Span, *, cancelled_by_peer: bool) -> KjernejournalError | None:
@@ -58,7 +57,7 @@ def refusal_of(error: BaseException, span: telemetry.Span, *, cancelled_by_peer:
     )
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: KjernejournalError) -> None:
+async def abort(context: "grpc.aio.ServicerContext[Any, Any]", refusal: KjernejournalError) -> None:
     """Ends the call with `refusal`, keeping the trailing metadata that is set already."""
     status: status_pb2.Status = refusal.status()
     kept = tuple(context.trailing_metadata() or ())

@@ -8,7 +8,7 @@ from opentelemetry.trace import SpanKind
 from shared import telemetry
 
 
-def begin(path: str, service: str, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> telemetry.Span:
+def begin(path: str, service: str, method: str, context: "grpc.aio.ServicerContext[Any, Any]") -> telemetry.Span:
     """The call's span: joined to the caller's traceparent, or the root of a new trace."""
     return telemetry.span(
         path.removeprefix("/"),
@@ -18,7 +18,7 @@ def begin(path: str, service: str, method: str, context: grpc.aio.ServicerContex
     )
 
 
-def metadata_value(context: grpc.aio.ServicerContext[Any, Any], key: str) -> str | None:
+def metadata_value(context: "grpc.aio.ServicerContext[Any, Any]", key: str) -> str | None:
     """The first value of a text key in the call's metadata."""
     for name, value in context.invocation_metadata() or ():
         if name == key:

@@ -79,15 +79,17 @@ def permitted_name(name: str) -> str:
     return name if len(name) <= _MAX_LENGTH and _NAME.fullmatch(name) and is_clean(name) else REFUSED
 
 
-def _permitted_value(value: Value) -> Value:
+def _permitted_value(value: object) -> Value:
     if isinstance(value, str):
         return value if len(value) <= _MAX_LENGTH and _permitted_text(value) else REFUSED
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
         return REFUSED if abs(value) in _ID_AS_NUMBER or abs(value) >= 1 << 63 else value
-    # Refuses infinities and NaN too: they are not JSON.
-    return value if abs(value) < _ID_AS_NUMBER.start else REFUSED
+    if isinstance(value, float) and abs(value) < _ID_AS_NUMBER.start:
+        return value
+    # Infinities and NaN too, which are not JSON, and whatever the type checker did not see.
+    return REFUSED
 
 
 @lru_cache(maxsize=4096)  # methods, states and sections repeat; ids of one request pass through it

@@ -1,0 +1,29 @@
+"""Serves critical information."""
+
+import asyncio
+
+from kjernejournal.critical_info.v1.critical_info_pb2 import DESCRIPTOR
+from services.critical_info.repository import Repository
+from services.critical_info.servicer import Servicer
+from shared.database import Database
+from shared.handling import register
+from shared.server import allowed_peers, new_server, observed, serve
+from shared.settings import ServiceSettings
+
+
+async def main() -> None:
+    """Settings, telemetry, database, servicer, serve."""
+    settings = ServiceSettings()
+    with observed("critical_info", settings):
+        database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)
+        server = new_server(settings)
+        service = DESCRIPTOR.services_by_name["CriticalInfoService"]
+        # Abstract: UpdateCriticalInfo and DeleteCriticalInfo come later and answer UNIMPLEMENTED.
+        servicer = Servicer(Repository(database))  # type: ignore[abstract]
+        register(server, servicer, service, allowed_peers(settings))
+        await serve(server, settings, [service.full_name], ready=database.answers)
+        await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

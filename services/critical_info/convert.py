@@ -1,0 +1,112 @@
+"""Between stored versions and the messages of the contract."""
+
+from datetime import datetime
+from typing import cast
+
+from kjernejournal.common.v1.common_pb2 import ListWindow
+from kjernejournal.critical_info.v1.critical_info_pb2 import (
+    STATUS_ACTIVE,
+    STATUS_ENTERED_IN_ERROR,
+    STATUS_EXPIRED,
+    AbsenceStatement,
+    Category,
+    CategoryChange,
+    CriticalInfo,
+    CriticalInfoSection,
+    GetCriticalInfoStatusResponse,
+)
+from services.critical_info import model
+from shared.convert import complete_header, effective, moment, timestamp, window
+from shared.entries import EntryPage, NewEntry, StoredEntry
+
+ABSENCE = 100
+"""Kind of a statement of absence; entries have their category as kind."""
+
+MOST_ABSENCES = 20
+"""Statements of absence that a reader is shown, newest first."""
+
+CATEGORIES = tuple(model.DETAILS)
+
+Content = CriticalInfo | AbsenceStatement
+
+
+def new_entry(
+    content: Content, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
+) -> NewEntry:
+    """The version to be stored of a checked message; `sent` is the digest of what the caller sent."""
+    recorded = moment(content.header.provenance.recorded_at)
+    entry = content if isinstance(content, CriticalInfo) else None
+    return NewEntry(
+        patient_ref=patient_ref,
+        id=entry_id,
+        version=version,
+        kind=entry.category if entry else ABSENCE,
+        deleted=entry is not None and entry.status == STATUS_ENTERED_IN_ERROR,
+        effective_at=effective(entry.event_time, recorded) if entry else recorded,
+        request_id=request_id,
+        digest=sent,
+        content=content.SerializeToString(deterministic=True),
+    )
+
+
+def entry(stored: StoredEntry, now: datetime) -> CriticalInfo:
+    """The entry as a reader sees it at `now`. Of a deleted one, header, category and status only."""
+    message = CriticalInfo.FromString(stored.content)
+    complete_header(message.header, stored)
+    if stored.deleted:
+        return CriticalInfo(header=message.header, category=message.category, status=STATUS_ENTERED_IN_ERROR)
+    message.status = model.status_at(message, now)
+    return message
+
+
+def absence(stored: StoredEntry) -> AbsenceStatement:
+    """The statement of absence."""
+    message = AbsenceStatement.FromString(stored.content)
+    complete_header(message.header, stored)
+    return message
+
+
+def version(stored: StoredEntry, deleted: bool, now: datetime) -> CriticalInfo:
+    """A version in an entry's history. Once the entry is deleted, older versions show no more than the last."""
+    return entry(stored._replace(deleted=deleted or stored.deleted), now)
+
+
+def section(found: EntryPage, most: int, since: datetime | None, now: datetime) -> CriticalInfoSection:
+    """The summary's section: active entries first, newest first among equals, then what was said about absence."""
+    absences = [stored for stored in found.entries if stored.kind == ABSENCE]
+    newest = [stored for stored in found.entries if stored.kind != ABSENCE][:most]
+    entries = [entry(stored, now) for stored in newest]
+    entries.sort(key=lambda each: each.status != STATUS_ACTIVE)  # stable: the newest stay first among equals
+    return CriticalInfoSection(
+        entries=entries,
+        absences=[absence(stored) for stored in absences[:MOST_ABSENCES]],
+        window=window(EntryPage(newest, "", found.total - len(absences)), since),
+        active=sum(each.status == STATUS_ACTIVE for each in entries),
+    )
+
+
+def presence(latest: list[StoredEntry], now: datetime) -> CriticalInfoSection:
+    """How much there is, without content."""
+    present = [each for each in latest if not each.deleted]
+    active = sum(entry(each, now).status == STATUS_ACTIVE for each in present)
+    return CriticalInfoSection(window=ListWindow(total=len(present), older_exist=bool(present)), active=active)
+
+
+def status(latest: list[StoredEntry], now: datetime) -> GetCriticalInfoStatusResponse:
+    """Whether there is critical information. Refuted entries are none; expired ones are not active.
+
+    Source: KI-FHIR, status-critical-info.
+    """
+    statuses = [entry(each, now).status for each in latest]
+    changes: dict[int, datetime] = {}
+    for each in latest:
+        changes[each.kind] = max(each.stored_at, changes.get(each.kind, each.stored_at))
+    return GetCriticalInfoStatusResponse(
+        has_critical_information=any(each in (STATUS_ACTIVE, STATUS_EXPIRED) for each in statuses),
+        has_active_critical_information=STATUS_ACTIVE in statuses,
+        last_changed=timestamp(max(changes.values())) if changes else None,
+        category_changes=[
+            CategoryChange(category=cast("Category.ValueType", kind), last_changed=timestamp(changed))
+            for kind, changed in sorted(changes.items())
+        ],
+    )

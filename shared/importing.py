@@ -1,0 +1,48 @@
+"""A feed's stream into a register: each message stored whole or not at all, and sending it again changes nothing."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TypeVar
+
+from kjernejournal.common.v1.common_pb2 import EntryHeader, ImportCounts, PatientIdentifier
+from shared.entries import EntryStore, NewEntry, imported_id
+from shared.errors import Invalid, KjernejournalError
+
+Request = TypeVar("Request")
+
+
+async def import_stream(
+    messages: AsyncIterator[Request], entries_of: Callable[[Request], Iterable[NewEntry]], store: EntryStore
+) -> ImportCounts:
+    """Stores the entries of each message in a transaction of its own.
+
+    A refused message ends the stream; `batches_stored` in the details says how many before it stand.
+    """
+    counts = ImportCounts()
+    try:
+        async for message in messages:
+            stored = await store.import_batch(list(entries_of(message)))
+            counts.batches += 1
+            counts.created += stored.created
+            counts.updated += stored.updated
+            counts.unchanged += stored.unchanged
+    except KjernejournalError as error:
+        error.details["batches_stored"] = str(counts.batches)
+        raise
+    return counts
+
+
+def patient_ref(patient: PatientIdentifier, path: str) -> str:
+    """The reference that the front door put in place of the national id. Raises Invalid when there is none."""
+    if not patient.patient_ref:
+        raise Invalid(f"{path}.patient", "the patient is not known")
+    return patient.patient_ref
+
+
+def entry_id(ref: str, header: EntryHeader, path: str) -> str:
+    """The id of an imported entry, from its identifier at the source. Raises Invalid without one, or without a time."""
+    source = header.provenance
+    if not source.source_id:
+        raise Invalid(f"{path}.header.provenance.source_id", "is required: the entry's identifier at the source")
+    if not source.HasField("recorded_at"):
+        raise Invalid(f"{path}.header.provenance.recorded_at", "is required: when the source recorded the entry")
+    return imported_id(ref, source.source_system, source.source_id)

@@ -1,0 +1,255 @@
+"""Critical information over a real socket and a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import (
+    CodeableConcept,
+    Coding,
+    EntryHeader,
+    EventTime,
+    PartialDate,
+    PatientIdentifier,
+    Provenance,
+    SectionQuery,
+)
+from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
+from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceStub
+from services.critical_info.repository import Repository
+from services.critical_info.servicer import Servicer
+from shared.convert import timestamp
+from shared.database import Database
+from tests.support.postgres import Cluster
+from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of, served
+
+if TYPE_CHECKING:
+    from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceAsyncStub
+
+ATC = "http://www.whocc.no/atc"
+
+
+@pytest.fixture(scope="module")
+async def service(postgres: Cluster) -> AsyncIterator[CriticalInfoServiceAsyncStub]:
+    database = await Database.connect((await postgres.migrated("critical_info")).dsn)
+    servicer = Servicer(Repository(database))  # type: ignore[abstract]  # Update and Delete come later
+    async with served((servicer, pb.DESCRIPTOR.services_by_name["CriticalInfoService"])) as channel:
+        yield CriticalInfoServiceStub(channel)
+    await database.close()
+
+
+def reaction(code: str = "J01CE02", **fields: object) -> pb.CriticalInfo:
+    entry = pb.CriticalInfo(
+        category=pb.CATEGORY_DRUG_REACTION,
+        code=CodeableConcept(codings=[Coding(system=ATC, code=code, display="Fenoksymetylpenicillin")]),
+        reaction=pb.Reaction(criticality=pb.CRITICALITY_HIGH, certainty=pb.CERTAINTY_CONFIRMED),
+    )
+    entry.MergeFrom(pb.CriticalInfo(**fields))  # type: ignore[arg-type]  # the fields of the message
+    return entry
+
+
+def create(ref: str, entry: pb.CriticalInfo, request_id: str | None = None) -> pb.CreateCriticalInfoRequest:
+    return pb.CreateCriticalInfoRequest(
+        patient=PatientIdentifier(patient_ref=ref), request_id=request_id or str(uuid4()), entry=entry
+    )
+
+
+def listing(ref: str, **fields: object) -> pb.ListCriticalInfoRequest:
+    return pb.ListCriticalInfoRequest(patient=PatientIdentifier(patient_ref=ref), **fields)  # type: ignore[arg-type]
+
+
+async def test_an_entry_is_read_back_with_its_author_and_unit(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    created = await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
+    assert created.entry.header.version == 1
+    listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
+    assert list(listed.entries) == [created.entry]
+    assert listed.entries[0].header.provenance.recorder.hpr_number == DOCTOR.practitioner.hpr_number
+    assert listed.entries[0].header.provenance.organisation.name == DOCTOR.organisation.name
+    assert (listed.window.returned, listed.window.total, listed.window.older_exist) == (1, 1, False)
+
+
+async def test_provenance_is_never_taken_from_a_clinicians_request(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    forged = reaction(header=EntryHeader(id=str(uuid4()), version=7, provenance=Provenance(on_behalf_of="somebody")))
+    created = await service.CreateCriticalInfo(create(ref, forged), metadata=calling(DOCTOR, ref))
+    assert created.entry.header.version == 1
+    assert created.entry.header.provenance.on_behalf_of == ""
+    assert created.entry.header.id != forged.header.id
+
+
+async def test_the_same_request_again_has_one_effect(service: CriticalInfoServiceAsyncStub) -> None:
+    ref, request_id = str(uuid4()), str(uuid4())
+    first = await service.CreateCriticalInfo(create(ref, reaction(), request_id), metadata=calling(DOCTOR, ref))
+    again = await service.CreateCriticalInfo(create(ref, reaction(), request_id), metadata=calling(DOCTOR, ref))
+    assert first == again
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.CreateCriticalInfo(create(ref, reaction("N02BE01"), request_id), metadata=calling(DOCTOR, ref))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason_of(refused.value) == "REQUEST_ID_REUSED"
+
+
+async def test_another_patients_entry_is_not_found(service: CriticalInfoServiceAsyncStub) -> None:
+    ref, other = str(uuid4()), str(uuid4())
+    created = await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
+    get = pb.GetCriticalInfoRequest(patient=PatientIdentifier(patient_ref=other), id=created.entry.header.id)
+    history = pb.ListCriticalInfoVersionsRequest(patient=get.patient, id=get.id)
+    for call in (
+        service.GetCriticalInfo(get, metadata=calling(DOCTOR, other)),
+        service.ListCriticalInfoVersions(history, metadata=calling(DOCTOR, other)),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_every_alias_of_a_patient_is_read(service: CriticalInfoServiceAsyncStub) -> None:
+    one, two = str(uuid4()), str(uuid4())
+    await service.CreateCriticalInfo(create(one, reaction("J01CE02")), metadata=calling(DOCTOR, one))
+    await service.CreateCriticalInfo(create(two, reaction("N02BE01")), metadata=calling(DOCTOR, two))
+    listed = await service.ListCriticalInfo(listing(one), metadata=calling(DOCTOR, one, two))
+    assert {entry.code.codings[0].code for entry in listed.entries} == {"J01CE02", "N02BE01"}
+
+
+async def test_pages_hold_every_entry_once_newest_first(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    for year in range(2001, 2012):
+        entry = reaction(event_time=EventTime(date=PartialDate(year=year)))
+        await service.CreateCriticalInfo(create(ref, entry), metadata=calling(DOCTOR, ref))
+    years, token = [], ""
+    while True:
+        page = await service.ListCriticalInfo(
+            listing(ref, page_size=4, page_token=token), metadata=calling(DOCTOR, ref)
+        )
+        years += [entry.event_time.date.year for entry in page.entries]
+        assert page.window.total == 11
+        token = page.next_page_token
+        if not token:
+            break
+    assert years == list(range(2011, 2000, -1))
+
+
+async def test_a_page_token_of_another_question_is_refused(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    for _ in range(3):
+        await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
+    page = await service.ListCriticalInfo(listing(ref, page_size=1), metadata=calling(DOCTOR, ref))
+    other = listing(ref, page_size=1, page_token=page.next_page_token, categories=[pb.CATEGORY_INFECTION])
+    for request in (other, listing(ref, page_token="AAAA"), listing(ref, page_token="å" * 500)):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await service.ListCriticalInfo(request, metadata=calling(DOCTOR, ref))
+        assert reason_of(refused.value) == "INVALID_PAGE_TOKEN"
+
+
+async def test_the_history_window_cuts_and_says_so(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    for year in (1999, 2020):
+        entry = reaction(event_time=EventTime(date=PartialDate(year=year)))
+        await service.CreateCriticalInfo(create(ref, entry), metadata=calling(DOCTOR, ref))
+    since = timestamp(datetime(2010, 1, 1, tzinfo=UTC))
+    listed = await service.ListCriticalInfo(listing(ref, since=since), metadata=calling(DOCTOR, ref))
+    assert [entry.event_time.date.year for entry in listed.entries] == [2020]
+    assert (listed.window.returned, listed.window.total, listed.window.older_exist) == (1, 2, True)
+
+
+async def test_as_of_shows_what_the_record_held_then(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    created = await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
+    stored = created.entry.header.stored_at.ToDatetime(tzinfo=UTC)
+    for as_of, expected in ((stored, 1), (stored - timedelta(microseconds=1), 0)):
+        listed = await service.ListCriticalInfo(listing(ref, as_of=timestamp(as_of)), metadata=calling(DOCTOR, ref))
+        assert len(listed.entries) == expected
+
+
+def imported(ref: str, source_id: str, entry: pb.CriticalInfo) -> pb.PatientEntries:
+    entry.status = pb.STATUS_ACTIVE
+    entry.header.provenance.source_id = source_id
+    entry.header.provenance.recorded_at.FromDatetime(datetime(2020, 1, 1, tzinfo=UTC))
+    return pb.PatientEntries(patient=PatientIdentifier(patient_ref=ref), entries=[entry])
+
+
+async def test_a_feed_sent_again_changes_nothing_and_a_changed_entry_gets_a_version(
+    service: CriticalInfoServiceAsyncStub,
+) -> None:
+    ref = str(uuid4())
+
+    async def send(code: str) -> common_pb2.ImportCounts:
+        messages = [pb.BulkImportRequest(patients=[imported(ref, "a-1", reaction(code))])]
+        return (await service.BulkImport(iter(messages), metadata=calling(FEED))).counts
+
+    assert (await send("J01CE02")).created == 1
+    assert (await send("J01CE02")).unchanged == 1
+    assert (await send("N02BE01")).updated == 1
+    listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
+    assert [(e.header.version, e.code.codings[0].code) for e in listed.entries] == [(2, "N02BE01")]
+    history = await service.ListCriticalInfoVersions(
+        pb.ListCriticalInfoVersionsRequest(
+            patient=PatientIdentifier(patient_ref=ref), id=listed.entries[0].header.id, page_size=1
+        ),
+        metadata=calling(DOCTOR, ref),
+    )
+    assert [version.header.version for version in history.versions] == [2]
+    assert history.next_page_token == "2"
+
+
+async def test_a_bad_entry_in_a_feed_is_named_and_its_message_not_stored(
+    service: CriticalInfoServiceAsyncStub,
+) -> None:
+    ref, other = str(uuid4()), str(uuid4())
+    bad = imported(other, "b-2", reaction())
+    bad.entries[0].category = pb.CATEGORY_UNSPECIFIED
+    messages = [
+        pb.BulkImportRequest(patients=[imported(ref, "b-1", reaction())]),
+        pb.BulkImportRequest(patients=[imported(ref, "b-3", reaction()), bad]),
+    ]
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.BulkImport(iter(messages), metadata=calling(FEED))
+    assert details_of(refused.value)["field"] == "patients[1].entries[0].category"
+    assert details_of(refused.value)["batches_stored"] == "1"
+    listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
+    assert len(listed.entries) == 1
+
+
+async def test_sections_are_answered_by_key_with_statements_of_absence(service: CriticalInfoServiceAsyncStub) -> None:
+    ref, other = str(uuid4()), str(uuid4())
+    await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
+    nil = pb.CreateCriticalInfoRequest(
+        patient=PatientIdentifier(patient_ref=other),
+        request_id=str(uuid4()),
+        absence=pb.AbsenceStatement(kind=pb.AbsenceStatement.KIND_NIL_KNOWN),
+    )
+    await service.CreateCriticalInfo(nil, metadata=calling(DOCTOR, other))
+    queries = []
+    for key in (other, ref):
+        caller = common_pb2.CallerContext(patient_refs=[key])
+        queries.append(SectionQuery(access_id=f"k-{key}", caller=caller, max_entries=50))
+    reply = await service.BatchGetSections(pb.BatchGetSectionsRequest(queries=queries))
+    sections = {answer.access_id: answer.section for answer in reply.answers}
+    assert sections[f"k-{ref}"].active == 1
+    assert sections[f"k-{ref}"].window.total == 1
+    assert [a.kind for a in sections[f"k-{other}"].absences] == [pb.AbsenceStatement.KIND_NIL_KNOWN]
+    assert sections[f"k-{other}"].window.total == 0
+
+
+async def test_what_comes_later_says_so(service: CriticalInfoServiceAsyncStub) -> None:
+    request = pb.DeleteCriticalInfoRequest(
+        patient=PatientIdentifier(patient_ref=str(uuid4())), request_id=str(uuid4()), id=str(uuid4())
+    )
+    request.expected_version = 1
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.DeleteCriticalInfo(request, metadata=calling(DOCTOR))
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert reason_of(refused.value) == "NOT_SUPPORTED"
+
+
+async def test_a_call_that_names_no_caller_is_refused(service: CriticalInfoServiceAsyncStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.ListCriticalInfo(listing(str(uuid4())))
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
