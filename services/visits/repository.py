@@ -1,0 +1,78 @@
+"""All SQL of visits beyond the entry store that every register shares."""
+
+from collections.abc import Callable, Sequence
+
+from shared.database import Database, Queries
+from shared.entries import EntryStore, NewEntry, StoredEntry
+
+
+class Repository(EntryStore):
+    """Visits of patients."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._queries = database
+
+    async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
+        """Stores a visit as the next version of its id; the same as the latest one changes nothing.
+
+        Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, VersionBehind when another
+        version is stored at the same moment.
+        """
+        async with self._queries.transaction() as session:
+            before = await self.of_request(session, refs, new.request_id, new.digest)
+            if before is not None:
+                return before
+            version, digest = await self._latest_digest(session, refs, new.id)
+            if digest != new.digest:
+                return await self.add_in(session, new._replace(version=version + 1), refs)
+        return await self.latest(refs, new.id)
+
+    async def mark(
+        self, refs: Sequence[str], visit_id: str, request_id: str, mark: Callable[[StoredEntry], bytes]
+    ) -> StoredEntry:
+        """Stores the content that `mark` makes of the latest version as the next one.
+
+        The new version keeps the digest of what the feed sent: the same sent again then changes nothing, and leaves the
+        mark. Raises NotFound, VersionBehind, and what `mark` raises.
+        """
+        latest = await self.latest(refs, visit_id)
+        content = mark(latest)
+        async with self._queries.transaction() as session:
+            _, digest = await self._latest_digest(session, refs, visit_id)
+            new = NewEntry(
+                patient_ref=latest.patient_ref,
+                id=latest.id,
+                version=latest.version + 1,
+                kind=latest.kind,
+                deleted=False,
+                effective_at=latest.effective_at,
+                request_id=request_id,
+                digest=digest,
+                content=content,
+            )
+            return await self.add_in(session, new, refs)
+
+    async def marked_by(self, refs: Sequence[str], request_id: str) -> StoredEntry | None:
+        """The version that an earlier try of this request stored."""
+        row = await self._queries.fetchrow(
+            "SELECT id, version FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+            refs,
+            request_id,
+            name="marked_by_request",
+        )
+        if row is None:
+            return None
+        [stored] = await self.versions(refs, str(row["id"]), row["version"] + 1, 1)
+        return stored
+
+    @staticmethod
+    async def _latest_digest(queries: Queries, refs: Sequence[str], visit_id: str) -> tuple[int, bytes]:
+        row = await queries.fetchrow(
+            "SELECT version, digest FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2"
+            " ORDER BY version DESC LIMIT 1",
+            refs,
+            visit_id,
+            name="latest_digest",
+        )
+        return (row["version"], row["digest"]) if row is not None else (0, b"")

@@ -1,0 +1,103 @@
+"""The rpcs of visits."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from kjernejournal.common.v1.common_pb2 import SectionQuery
+from kjernejournal.visits.v1 import visits_pb2 as pb
+from kjernejournal.visits.v1.visits_pb2_grpc import VisitsServiceServicer
+from services.visits import convert, model
+from services.visits.repository import Repository
+from shared.convert import digest, optional_moment, window
+from shared.entries import NewEntry, StoredEntry, imported_id
+from shared.errors import Invalid, Reason
+from shared.handling import Context, caller
+from shared.importing import entry_id, import_stream, patient_ref
+from shared.paging import page_of
+from shared.sections import answer_each
+
+
+class Servicer(VisitsServiceServicer):
+    """Visits of patients."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    async def ListVisits(self, request: pb.ListVisitsRequest, context: Context) -> pb.ListVisitsResponse:
+        as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
+        kinds = sorted(set(request.kinds)) or None
+        page = page_of(request.page_size, request.page_token, as_of, since, kinds)
+        found = await self._repository.page(caller.patient_refs(), page, kinds=kinds, as_of=as_of, since=since)
+        return pb.ListVisitsResponse(
+            entries=[convert.visit(stored) for stored in found.entries],
+            next_page_token=found.next_page_token,
+            window=window(found, since),
+            coverage=model.COVERAGE,
+        )
+
+    async def RecordVisit(self, request: pb.RecordVisitRequest, context: Context) -> pb.RecordVisitResponse:
+        now = datetime.now(UTC)
+        _check(request.visit, now, "visit")
+        refs = caller.patient_refs()
+        stated = request.visit.header.provenance
+        known_as = imported_id(refs[0], stated.source_system, stated.source_id) if stated.source_id else str(uuid4())
+        visit = convert.to_store(request.visit, convert.fed_provenance(stated, caller.current(), now))
+        new = convert.new_entry(visit, refs[0], known_as, 1, request.request_id, digest(request.visit))
+        stored = await self._repository.record(new, refs)
+        return pb.RecordVisitResponse(visit=convert.visit(stored))
+
+    async def ReportVisitError(
+        self, request: pb.ReportVisitErrorRequest, context: Context
+    ) -> pb.ReportVisitErrorResponse:
+        refs = caller.patient_refs()
+        before = await self._repository.marked_by(refs, request.request_id)
+        if before is not None:
+            if not convert.is_mark(before, request.id.lower(), request.comment):
+                raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
+            return pb.ReportVisitErrorResponse(visit=convert.visit(before))
+
+        def mark(latest: StoredEntry) -> bytes:
+            model.check_markable(pb.Visit.FromString(latest.content))
+            return convert.marked(latest, caller.current(), request.comment, datetime.now(UTC))
+
+        stored = await self._repository.mark(refs, request.id, request.request_id, mark)
+        return pb.ReportVisitErrorResponse(visit=convert.visit(stored))
+
+    async def BatchGetSections(
+        self, request: pb.BatchGetSectionsRequest, context: Context
+    ) -> pb.BatchGetSectionsResponse:
+        answers = await answer_each(request.queries, pb.SectionAnswer, self._section)
+        return pb.BatchGetSectionsResponse(answers=answers)
+
+    async def _section(self, query: SectionQuery) -> pb.VisitsSection:
+        as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
+        refs = list(query.caller.patient_refs)
+        found = await self._repository.newest(refs, query.max_entries, as_of=as_of, since=since)
+        return convert.section(found, since)
+
+    async def BulkImport(
+        self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
+    ) -> pb.BulkImportResponse:
+        counts = await import_stream(request_iterator, _imported, self._repository)
+        return pb.BulkImportResponse(counts=counts)
+
+
+def _check(visit: pb.Visit, now: datetime, path: str) -> None:
+    try:
+        model.check(visit, now)
+    except Invalid as error:
+        raise error.inside(path) from None
+
+
+def _imported(message: pb.BulkImportRequest) -> Iterator[NewEntry]:
+    now = datetime.now(UTC)
+    for number, patient in enumerate(message.patients):
+        path = f"patients[{number}]"
+        ref = patient_ref(patient.patient, path)
+        for position, visit in enumerate(patient.entries):
+            where = f"{path}.entries[{position}]"
+            _check(visit, now, where)
+            known_as = entry_id(ref, visit.header, where)
+            stored = convert.to_store(visit, visit.header.provenance)
+            yield convert.new_entry(stored, ref, known_as, 1, None, digest(visit))
