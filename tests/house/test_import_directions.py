@@ -2,7 +2,7 @@
 
 - `services` and `gateway` import `shared` and the contract; `shared` imports the common part of the contract alone.
 - No service imports another or the gateway, and the gateway imports no service: it starts them as processes.
-- `model.py` holds rules: no gRPC, no database. SQL lives in `repository.py` and in `shared`; the command line makes clusters.
+- `model.py` holds rules: no gRPC, no database. SQL lives in `repository.py` and in `shared`.
 """
 
 import ast
