@@ -30,7 +30,7 @@ protos: $(STAMP) ## write protos/gen from the contract
 	$(PYTHON) protos/generate.py
 
 baseline: $(STAMP) ## take the contract as it stands as what later changes must not break
-	$(VENV)/bin/buf build --as-file-descriptor-set -o protos/baseline.binpb
+	$(VENV)/bin/buf build --exclude-source-info -o protos/baseline.binpb
 
 format: $(STAMP) ## format the code and sort its imports
 	$(PYTHON) -m ruff check --fix-only .
