@@ -87,7 +87,8 @@ def _extra(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
     for key, value in vars(record).items():
         if key not in _STANDARD_FIELDS:
             safe = _speakable(value)
-            yield key, safe if isinstance(safe, bool | float | None) else redact(str(safe))
+            text = redact(str(safe))
+            yield key, safe if isinstance(safe, int | float | None) and text == str(safe) else text
 
 
 def _speakable(value: object) -> object:

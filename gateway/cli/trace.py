@@ -37,7 +37,8 @@ def trace(
     if as_json or not sys.stdout.isatty():
         print(json.dumps([span.as_json() for span in found.spans], indent=2))
     else:
-        Console().print(waterfall(found.spans))
+        console = Console()
+        console.print(waterfall(found.spans, console.width))
 
 
 def _normal(trace_id: str) -> str:

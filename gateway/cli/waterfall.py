@@ -1,5 +1,6 @@
 """Draws a trace: a tree by parent, each span a bar where and as long as it ran."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -9,45 +10,63 @@ from rich.text import Text
 
 from gateway.cli.trace_files import SpanRecord
 
-_BAR_CELLS = 40
+_PACKAGE = re.compile(r"^kjernejournal\.\w+\.v\d+\.")
+# Below this width there is no column for the start: the bar shows it.
+_ROOMY = 110
+_FEWEST_BAR_CELLS = 16
+_MOST_BAR_CELLS = 60
+_TIME_CELLS = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_SAID = ("kj.state", "kj.reason", "kj.decision", "kj.rows", "kj.entries", "kj.batch.size", "kj.audit.index")
+_SAID = ("kj.state", "kj.reason", "kj.decision")
+_COUNTED = ("kj.rows", "kj.entries", "kj.batch.size", "kj.audit.index")
 _COLOURS = {"server": "cyan", "client": "blue", "internal": "green"}
 
 
-def waterfall(spans: Sequence[SpanRecord]) -> RenderableType:
-    """The picture of one trace's spans; a span whose parent is not among them says so on a line of its own."""
+def waterfall(spans: Sequence[SpanRecord], width: int = 120) -> RenderableType:
+    """The picture of one trace's spans, for a terminal of `width` columns.
+
+    A span whose parent is not among them says so on a line of its own, and once more below.
+    """
     begin = min(span.start_ns for span in spans)
     length = max(max(span.end_ns for span in spans) - begin, 1)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("span", no_wrap=True, overflow="ellipsis", ratio=3)
-    table.add_column("service", no_wrap=True)
-    table.add_column("start", justify="right", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, width=_BAR_CELLS)
-    table.add_column("status", no_wrap=True, overflow="ellipsis", ratio=1)
-    missing = 0
+    roomy = width >= _ROOMY
+    cells = min(width // 5, _MOST_BAR_CELLS) if roomy else _FEWEST_BAR_CELLS
+    table = _table(roomy, cells, max(len(span.service) for span in spans))
+    warnings: list[Text] = []
     for indent, span, orphaned in _in_tree_order(spans):
         if orphaned:
-            missing += 1
-            table.add_row(Text(f"✗ parent not found: {span.parent_id}", style="bold red"))
+            warning = f"parent not found: {span.parent_id}"
+            table.add_row(Text(f"✗ {warning}", style="bold red"))
+            warnings.append(Text(f"{warning}, of {_short(span)} in {span.service}", style="bold red"))
+        times = [_milliseconds(span.start_ns - begin)] if roomy else []
         table.add_row(
-            Text(indent + span.name),
+            Text(indent + _short(span)),
             Text(span.service, style="dim"),
-            _milliseconds(span.start_ns - begin),
+            *times,
             _milliseconds(span.end_ns - span.start_ns),
-            _bar(span, begin, length),
+            _bar(span, begin, length, cells),
             _status(span),
         )
     services = len({span.service for span in spans})
-    heading = Text.assemble(
-        ("trace ", "dim"), (spans[0].trace_id, "bold"),
-        (f"  {len(spans)} spans, {services} services, {_milliseconds(length)}", "dim"),
-    )  # fmt: skip
-    if not missing:
-        return Group(heading, table)
-    warning = Text(f"{missing} spans stand without their parent: this trace is not whole.", style="bold red")
-    return Group(heading, table, warning)
+    facts = f"  {len(spans)} spans, {services} services, {_milliseconds(length)}"
+    return Group(Text.assemble(("trace ", "dim"), (spans[0].trace_id, "bold"), (facts, "dim")), table, *warnings)
+
+
+def _table(roomy: bool, cells: int, service_width: int) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    table.add_column("span", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("service", no_wrap=True, width=service_width)
+    if roomy:
+        table.add_column("start", justify="right", no_wrap=True, width=_TIME_CELLS)
+    table.add_column("time", justify="right", no_wrap=True, width=_TIME_CELLS)
+    table.add_column("", no_wrap=True, width=cells)
+    table.add_column("status", no_wrap=True, overflow="ellipsis", ratio=2 if roomy else 1)
+    return table
+
+
+def _short(span: SpanRecord) -> str:
+    """`SummaryService/GetPatientSummary` of the rpc's full name: the package says what the service column does."""
+    return _PACKAGE.sub("", span.name)
 
 
 def callers_own(span: SpanRecord) -> bool:
@@ -80,19 +99,21 @@ def _milliseconds(nanoseconds: int) -> str:
     return f"{nanoseconds / 1e6:.2f} ms"
 
 
-def _bar(span: SpanRecord, begin: int, length: int) -> Text:
+def _bar(span: SpanRecord, begin: int, length: int, cells: int) -> Text:
     # In eighths of a cell; the shortest span still shows one.
-    first = (span.start_ns - begin) * _BAR_CELLS // length
-    first = min(first, _BAR_CELLS - 1)
-    eighths = max(1, round((span.end_ns - span.start_ns) * _BAR_CELLS * 8 / length))
-    eighths = min(eighths, (_BAR_CELLS - first) * 8)
+    first = (span.start_ns - begin) * cells // length
+    first = min(first, cells - 1)
+    eighths = max(1, round((span.end_ns - span.start_ns) * cells * 8 / length))
+    eighths = min(eighths, (cells - first) * 8)
     whole, part = divmod(eighths, 8)
     blocks = "█" * whole + (_EIGHTHS[part] if part else "")
     return Text(" " * first + blocks, style=_COLOURS.get(span.kind, "green") if span.ok else "red")
 
 
 def _status(span: SpanRecord) -> Text:
-    said = " ".join(f"{key.removeprefix('kj.')}={span.attributes[key]}" for key in _SAID if key in span.attributes)
+    words = [str(span.attributes[key]) for key in _SAID if key in span.attributes]
+    counts = [f"{key.removeprefix('kj.')}={span.attributes[key]}" for key in _COUNTED if key in span.attributes]
+    said = " ".join(words + counts)
     if span.ok:
         return Text.assemble(("ok ", "green"), (said, "dim"))
     return Text.assemble((f"{span.attributes.get('error.type', 'ERROR')} ", "bold red"), (said, "dim"))

@@ -1,0 +1,176 @@
+"""In processes of their own: logging is configured for the whole process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.telemetry import span
+from tests.support.postgres import Cluster
+from tests.support.spans import caught
+
+ROOT = Path(__file__).resolve().parents[2]
+CANARY = "21875049123"
+
+
+def _lines(program: str, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
+    start = "import logging; from shared.logs import configure_logging; configure_logging('visits')\n"
+    ran = subprocess.run(
+        [sys.executable, "-c", start + program, *arguments],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == code, ran.stderr
+    assert ran.stdout == ""
+    return [json.loads(line) for line in ran.stderr.splitlines()]
+
+
+def test_a_line_says_when_who_and_what() -> None:
+    (line,) = _lines("logging.getLogger('services.visits').info('loaded %d rows', 3, extra={'batch': 7})")
+    assert line.pop("time").endswith("+00:00")
+    assert line == {
+        "level": "INFO",
+        "service": "visits",
+        "logger": "services.visits",
+        "message": "loaded 3 rows",
+        "batch": 7,
+    }
+
+
+def test_inside_a_span_it_names_the_trace() -> None:
+    import logging
+
+    from shared.logs import JsonFormatter
+
+    record = logging.makeLogRecord({"name": "services.visits", "msg": "x"})
+    with caught(), span("request") as one:
+        line = json.loads(JsonFormatter("visits").format(record))
+    assert (line["trace_id"], line["span_id"]) == one.context
+
+
+def test_national_ids_are_replaced_wherever_they_come_in() -> None:
+    (line,) = _lines(
+        f"log = logging.getLogger('gateway'); extra = {{'who': {CANARY}, 'o': '{CANARY}'}}\n"
+        f"log.warning('for {CANARY}: %s', '{CANARY}', extra=extra)"
+    )
+    assert CANARY not in str(line)
+    assert line["message"] == "for [id]: [id]"
+    assert (line["who"], line["o"]) == ("[id]", "[id]")
+
+
+def test_an_exception_tells_its_type_and_our_places_and_not_its_text() -> None:
+    (line,) = _lines(
+        "from shared.telemetry import span\n"
+        "try:\n"
+        "    try:\n"
+        "        span('x', **{'kj.rows': 1}).set('Kari Nordmann', 1)\n"
+        "    except ValueError as error:\n"
+        "        raise OSError('Ola Nordmann') from error\n"
+        "except OSError as error:\n"
+        "    logging.getLogger('services.x').exception('it failed: %s', error)\n"
+    )
+    assert "Nordmann" not in str(line)
+    assert line["message"] == "it failed: OSError"
+    outer, cause = line["errors"]
+    assert (outer["type"], cause["type"]) == ("builtins.OSError", "builtins.ValueError")
+    assert any(place.startswith("shared/telemetry/spans.py:") and place.endswith(" set") for place in cause["at"])
+
+
+def test_our_own_refusals_keep_their_fixed_text() -> None:
+    (line,) = _lines(
+        "from shared.errors import entry_not_found\n"
+        "try:\n    raise entry_not_found()\n"
+        "except Exception:\n    logging.getLogger('services.x').exception('refused')\n"
+    )
+    assert line["errors"][0]["text"] == "no such entry for this patient"
+
+
+async def test_a_drivers_error_gives_its_sqlstate_and_no_value(postgres: Cluster) -> None:
+    database = await postgres.database("visits")
+    (line,) = _lines(
+        "import asyncio, asyncpg, sys\n"
+        "async def main():\n"
+        "    connection = await asyncpg.connect(sys.argv[1])\n"
+        "    try:\n"
+        "        await connection.execute('CREATE TEMP TABLE t (name text PRIMARY KEY)')\n"
+        "        for _ in range(2): await connection.execute('INSERT INTO t VALUES ($1)', 'Kari Nordmann')\n"
+        "    except asyncpg.PostgresError as error:\n"
+        "        assert 'Kari Nordmann' in str(error.detail)\n"
+        "        logging.getLogger('services.x').exception('not recorded: %s', error)\n"
+        "asyncio.run(main())\n",
+        database.owner_dsn,
+    )
+    assert "Nordmann" not in str(line)
+    assert (line["errors"][0]["type"], line["errors"][0]["sqlstate"]) == (
+        "asyncpg.exceptions.UniqueViolationError",
+        "23505",
+    )
+
+
+def test_libraries_give_their_template_and_place() -> None:
+    template, made = _lines(
+        "log = logging.getLogger('library')\n"
+        "log.warning('no answer from %s', 'Kari Nordmann')\n"
+        "log.warning(f'no answer from {\"Kari\"} Nordmann')\n"
+    )
+    assert template["message"] == "no answer from %s"
+    assert made["message"] == ""
+    assert made["at"].endswith("<string>:4")
+
+
+_UNCAUGHT = {
+    "main": "f()",
+    "thread": "import threading; t = threading.Thread(target=f); t.start(); t.join()",
+    "destructor": "C = type('C', (), {'__del__': f}); C()",
+    "task": """
+import asyncio
+async def g(): f()
+async def main():
+    task = asyncio.create_task(g())
+    await asyncio.sleep(0.01)
+    del task
+asyncio.run(main())
+""",
+    "callback": """
+import asyncio
+async def main():
+    asyncio.get_running_loop().call_soon(f, 'Kari Nordmann')
+    await asyncio.sleep(0.01)
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("where", _UNCAUGHT)
+def test_what_nobody_catches_is_logged_in_the_same_way(where: str) -> None:
+    program = f"def f(*_): raise ValueError('Kari Nordmann')\n{_UNCAUGHT[where]}"
+    (line,) = _lines(program, code=1 if where == "main" else 0)
+    assert "Nordmann" not in str(line)
+    assert line["errors"][0]["type"] == "builtins.ValueError"
+
+
+def test_a_warning_gives_no_text() -> None:
+    (line,) = _lines("import warnings; warnings.warn('Kari Nordmann')")
+    assert "Nordmann" not in str(line)
+    assert line["logger"] == "py.warnings"
+
+
+def test_a_message_that_does_not_fit_its_arguments_prints_no_arguments() -> None:
+    (line,) = _lines("logging.getLogger('services.x').info('%d rows', 'Kari Nordmann')")
+    assert line["message"] == "%d rows"
+
+
+def test_groups_and_circles_of_errors_end() -> None:
+    (line,) = _lines(
+        "one, two = KeyError('Kari'), KeyError('Ola'); one.__cause__ = two; two.__cause__ = one\n"
+        "try:\n    raise ExceptionGroup('Kari', [one, *(ValueError('Kari') for _ in range(20))])\n"
+        "except ExceptionGroup:\n    logging.getLogger('services.x').exception('all of it')\n"
+    )
+    assert "Kari" not in str(line)
+    assert len(line["errors"]) == 8

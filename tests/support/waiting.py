@@ -1,0 +1,12 @@
+"""Waiting for what another thread or process is about to do."""
+
+from collections.abc import Callable
+from time import monotonic, sleep
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Returns once the condition holds; fails after `seconds`. Blocks: not for coroutines."""
+    deadline = monotonic() + seconds
+    while not condition():
+        assert monotonic() < deadline, f"not within {seconds} s"
+        sleep(0.01)
