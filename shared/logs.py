@@ -16,11 +16,10 @@ from types import TracebackType
 from typing import Any
 
 from shared import telemetry
-from shared.errors import KjernejournalError
 from shared.redaction import redact
 
 _ROOT = Path(__file__).resolve().parents[1]
-_OUR_PACKAGES = frozenset({"gateway", "kjernejournal", "services", "shared", "__main__"})
+_OUR_PACKAGES = frozenset({"gateway", "kjernejournal", "services", "shared"})
 _MOST_ERRORS = 8
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -60,7 +59,7 @@ class JsonFormatter(logging.Formatter):
             "service": self._service,
             "logger": record.name,
         }
-        if record.name.partition(".")[0] in _OUR_PACKAGES:
+        if record.name.partition(".")[0] in {*_OUR_PACKAGES, "__main__"}:
             line["message"] = redact(_message(record))
             line.update(_extra(record))
         else:
@@ -92,10 +91,13 @@ def _extra(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
 
 
 def _speakable(value: object) -> object:
-    """An exception given as an argument says its type alone, as its text would otherwise slip through here."""
-    if isinstance(value, BaseException) and not isinstance(value, KjernejournalError):
-        return type(value).__name__
-    return value
+    """A foreign exception given as an argument says its type alone, as its text would otherwise slip through here."""
+    return type(value).__name__ if isinstance(value, BaseException) and not _is_ours(value) else value
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether the class is defined in our packages: such texts are fixed by the code that raises them."""
+    return type(error).__module__.partition(".")[0] in _OUR_PACKAGES
 
 
 def _errors(error: BaseException) -> Iterator[dict[str, object]]:
@@ -115,8 +117,8 @@ def _errors(error: BaseException) -> Iterator[dict[str, object]]:
 def _described(error: BaseException) -> dict[str, object]:
     kind = type(error)
     described: dict[str, object] = {"type": f"{kind.__module__}.{kind.__qualname__}"}
-    if isinstance(error, KjernejournalError):
-        described["text"] = redact(error.text)
+    if _is_ours(error):
+        described["text"] = redact(str(error))
     sqlstate: Any = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str) and len(sqlstate) == 5:
         described["sqlstate"] = sqlstate
