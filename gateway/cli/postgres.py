@@ -141,7 +141,7 @@ class Postgres:
         if not self.directory.exists():
             self.directory.mkdir(mode=0o700)
             self.account.give(self.directory)
-        if self.account.can("-w", self.directory):
+        if self.account.can("-w", self.directory.resolve()):  # a link's own place need not be reachable
             return ""
         if self.directory.is_symlink() or any(self.directory.iterdir()):
             raise CommandError(
@@ -152,7 +152,10 @@ class Postgres:
         self.account.give(place)
         self.directory.rmdir()
         self.directory.symlink_to(place)
-        return f"PostgreSQL runs as another user than root, who cannot reach {self.directory}: its data is in {place}."
+        return (
+            f"PostgreSQL runs as another user than root, who cannot reach {self.directory}. "
+            f"Its data is in {place}: remove that too when you remove {self.directory.parent}."
+        )
 
     def _initdb(self) -> None:
         # Made under another name: a cluster that was interrupted half made is never taken for a whole one.

@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from gateway.cli.errors import CommandError
 from gateway.cli.state import supervisor_lock
 from gateway.cli.supervisor import Supervisor
 
-Then = Callable[[Supervisor], Coroutine[object, object, None]]
+Then = Callable[[], Coroutine[object, object, None]]
 
 
 async def run_until_signal(directory: DataDirectory, *, port: int, say: Callable[[str], None], then: Then) -> None:
@@ -27,7 +26,7 @@ async def run_until_signal(directory: DataDirectory, *, port: int, say: Callable
     with supervisor_lock(directory):
         supervisor = Supervisor(directory, port=port, say=say)
         try:
-            if await _unless(stopped, supervisor.start()) and await _unless(stopped, then(supervisor)):
+            if await _unless(stopped, supervisor.start()) and await _unless(stopped, then()):
                 await stopped.wait()
             say("stopping")
         finally:
@@ -69,15 +68,15 @@ def say_with_time(line: str) -> None:
     print(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), line, flush=True)
 
 
-async def _serving(supervisor: Supervisor) -> None:
-    say_with_time(f"serving at {supervisor.address}, {time.process_time():.1f} s of CPU for the start")
+async def _nothing_more() -> None:
+    """In the background a system only serves."""
 
 
 def main(arguments: list[str]) -> int:
     """`python -m gateway.cli.run DATA_DIR PORT`: no load, no summary, one line a happening on standard output."""
     directory = DataDirectory.at(Path(arguments[0]))
     try:
-        asyncio.run(run_until_signal(directory, port=int(arguments[1]), say=say_with_time, then=_serving))
+        asyncio.run(run_until_signal(directory, port=int(arguments[1]), say=say_with_time, then=_nothing_more))
     except CommandError as error:
         print(error.what, error.next_step, sep="\n", flush=True)
         return 1

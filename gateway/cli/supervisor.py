@@ -66,6 +66,7 @@ class Supervisor:
             self.address, services=services, jwks=self._jwks(), traces=self._directory.traces
         )
         await self._start_all([*services, gateway])
+        self._say(f"serving at {self.address}")
         self._state.phase = "serving"
         self._write()
 

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,6 @@ from gateway.cli.errors import CommandError
 from gateway.cli.first_run import load_once, show_one_summary
 from gateway.cli.run import run_until_signal
 from gateway.cli.state import running_state, supervisor_lock
-from gateway.cli.supervisor import Supervisor
 
 
 def up(
@@ -26,8 +26,8 @@ def up(
     directory = DataDirectory.at(data_dir)
     directory.create()
     if detach:
-        address = _start_in_background(directory, port)
-        _say(f"serving at {address}; kj status shows it, kj down stops it")
+        _start_in_background(directory, port)
+        _say("kj status shows it, kj down stops it")
         if not asyncio.run(load_once(directory, patients, _say)):
             raise typer.Exit(1)
     else:
@@ -37,18 +37,18 @@ def up(
 async def _in_foreground(directory: DataDirectory, port: int, patients: int) -> None:
     began = time.monotonic()
 
-    async def then(supervisor: Supervisor) -> None:
-        _say(f"everything serves after {time.monotonic() - began:.1f} s")
+    async def then() -> None:
+        _say(f"started in {time.monotonic() - began:.1f} s")
         await load_once(directory, patients, _say)
         await show_one_summary(directory)
-        _say(f"serving at {supervisor.address} until Ctrl-C")
+        _say("Ctrl-C stops everything; kj down from elsewhere does too")
 
     _say(f"starting in {directory.root}")
     await run_until_signal(directory, port=port, say=_say, then=then)
 
 
-def _start_in_background(directory: DataDirectory, port: int) -> str:
-    """Leaves a supervisor behind; the gateway's address once everything serves."""
+def _start_in_background(directory: DataDirectory, port: int) -> None:
+    """Leaves a supervisor behind, once everything serves."""
     with supervisor_lock(directory):
         pass  # says what runs, if something does
     log = directory.logs / "supervisor.log"
@@ -64,13 +64,19 @@ def _start_in_background(directory: DataDirectory, port: int) -> str:
         while supervisor.poll() is None:
             state = running_state(directory)
             if state is not None and state.supervisor.pid == supervisor.pid and state.phase == "serving":
-                return state.gateway
+                _relay(log)
+                return
             time.sleep(0.05)
     except BaseException:
         supervisor.terminate()
         raise
     what, _, next_step = "\n".join(log.read_text().strip().splitlines()[-2:]).partition("\n")
     raise CommandError(what or "The supervisor ended.", next_step)
+
+
+def _relay(log: Path) -> None:
+    for line in log.read_text().splitlines():
+        _say(line.partition(" ")[2])  # without the time
 
 
 def _say(line: str) -> None:

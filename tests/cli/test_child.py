@@ -17,7 +17,6 @@ from gateway.cli.child import Child, ServiceLaunch
 from gateway.cli.errors import CommandError
 from gateway.cli.process import ProcessId
 from gateway.cli.programs import Program
-from tests.support.postgres import ROOT
 
 HEALTHY = (sys.executable, "-m", "tests.support.health_process")
 
@@ -106,7 +105,7 @@ asyncio.run(own())
 
 
 def test_it_dies_with_its_owner(folder: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "protos" / "gen")])}
+    environment = Program("owner", (), "", {}).environment()
     command = [sys.executable, "-c", OWNER, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as owner:
         assert owner.stdout is not None

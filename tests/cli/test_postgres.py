@@ -1,7 +1,6 @@
 """The embedded PostgreSQL survives what can happen to it and to its owner."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,8 @@ import pytest
 from gateway.cli.errors import CommandError
 from gateway.cli.postgres import Postgres
 from gateway.cli.process import ProcessId
-from tests.support.postgres import ROOT, Cluster, running_cluster
+from gateway.cli.programs import Program
+from tests.support.postgres import Cluster, running_cluster
 
 OWNER = """
 import asyncio, sys
@@ -60,7 +60,7 @@ async def test_a_pid_file_of_a_process_that_is_not_postgres_does_not_stop_a_star
 
 
 def test_it_dies_with_its_owner_and_shuts_down_cleanly() -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "protos" / "gen")])}
+    environment = Program("owner", (), "", {}).environment()
     with subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True, env=environment) as owner:
         assert owner.stdout is not None
         pid, folder = owner.stdout.readline().split()
