@@ -1,0 +1,254 @@
+"""From the claims of a verified token to a Caller. Claim names are those of HelseID and the trust framework (v1.1).
+
+The kind of caller is told by exactly one of four scopes, and the claims have to fit it:
+
+=========  ==========================  =====================================================================
+kind       scope                       claims
+=========  ==========================  =====================================================================
+clinician  `nhn:kjernejournal/api`     pid, hpr_number, hpr_details, orgnr_parent, the trust framework's attest
+citizen    `kjernejournal/citizen`     pid, and no hpr_number
+system     `kjernejournal/system`      orgnr_parent, and neither pid nor hpr_number (client credentials)
+auditor    `kjernejournal/auditor`     pid, orgnr_parent; the data controller's also `kjernejournal/controller`
+=========  ==========================  =====================================================================
+
+The first is Kjernejournal's own; the other three kinds have tokens of our own, so their scopes are ours.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.access.codes import ROLE_SYSTEM, service_kind
+from gateway.access.facts import Caller, CallerKindValue
+from kjernejournal.common.v1 import common_pb2
+from shared.errors import Invalid
+from shared.national_id import parse, valid_hpr_number, valid_organisation_number
+
+PID = "helseid://claims/identity/pid"
+SECURITY_LEVEL = "helseid://claims/identity/security_level"
+HPR_NUMBER = "helseid://claims/hpr/hpr_number"
+HPR_DETAILS = "helseid://claims/hpr/hpr_details"
+ORGNR_PARENT = "helseid://claims/client/claims/orgnr_parent"
+ORGNR_CHILD = "helseid://claims/client/claims/orgnr_child"
+CLIENT_NAME = "helseid://claims/client/client_name"
+ATTEST = "nhn:tillitsrammeverk:parameters"
+
+SCOPE_CLINICIAN = "nhn:kjernejournal/api"
+SCOPE_CITIZEN = "kjernejournal/citizen"
+SCOPE_SYSTEM = "kjernejournal/system"
+SCOPE_AUDITOR = "kjernejournal/auditor"
+SCOPE_CONTROLLER = "kjernejournal/controller"
+
+ATTEST_LIFE = timedelta(minutes=60)
+"""Trust framework, rule ATT-58."""
+
+_KINDS: dict[str, CallerKindValue] = {
+    SCOPE_CLINICIAN: common_pb2.CALLER_KIND_CLINICIAN,
+    SCOPE_CITIZEN: common_pb2.CALLER_KIND_CITIZEN,
+    SCOPE_SYSTEM: common_pb2.CALLER_KIND_SYSTEM,
+    SCOPE_AUDITOR: common_pb2.CALLER_KIND_AUDITOR,
+}
+_LAST_SECOND = 4_102_444_800
+"""The year 2100: later times are mistakes (milliseconds, as a rule) and may not fit a datetime."""
+
+Claims = Mapping[str, Any]
+
+
+class ClaimsError(Exception):
+    """The claims do not make a caller. Never shown to anybody: every such token gets the same refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Attest:
+    practitioner: Claims
+    care: Claims
+    patients: frozenset[str]
+    toa: datetime
+
+
+def to_caller(claims: Claims, *, expires: datetime, production: bool) -> Caller:
+    """The caller that these claims name. Raises ClaimsError when they are incomplete or contradict each other."""
+    scopes = _scopes(claims)
+    kinds = [kind for scope, kind in _KINDS.items() if scope in scopes]
+    if len(kinds) != 1:
+        raise ClaimsError("exactly one kind of caller")
+    kind = kinds[0]
+    pid, hpr_number = _text(claims, PID), _hpr_number(claims)
+    if (kind == common_pb2.CALLER_KIND_SYSTEM) == bool(pid):
+        raise ClaimsError("people have a national id, systems have none")
+    if kind in {common_pb2.CALLER_KIND_SYSTEM, common_pb2.CALLER_KIND_CITIZEN} and hpr_number:
+        raise ClaimsError("an HPR number in a token of another kind")
+    common = Caller(
+        kind=kind,
+        national_id=_national_id(pid, production=production) if pid else None,
+        name=_text(claims, "name"),
+        legal_entity=_organisation(claims, ORGNR_PARENT),
+        organisation=_organisation(claims, ORGNR_CHILD) or _organisation(claims, ORGNR_PARENT),
+        security_level=_level(claims),
+        scopes=frozenset(scopes),
+        controller=kind == common_pb2.CALLER_KIND_AUDITOR and SCOPE_CONTROLLER in scopes,
+        expires=expires,
+        source_system=_text(claims, CLIENT_NAME),
+    )
+    if kind != common_pb2.CALLER_KIND_CITIZEN and not common.legal_entity:
+        raise ClaimsError("no organisation")
+    return _clinician(claims, common, hpr_number) if kind == common_pb2.CALLER_KIND_CLINICIAN else common
+
+
+def numeric_date(claims: Claims, name: str) -> datetime:
+    """A time of RFC 7519, which has to be there. Raises ClaimsError."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ClaimsError("a time is missing")
+    if not math.isfinite(value) or not 0 < value < _LAST_SECOND:
+        raise ClaimsError("an impossible time")
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _clinician(claims: Claims, common: Caller, hpr_number: str) -> Caller:
+    if not hpr_number:
+        raise ClaimsError("no HPR number")
+    attest = _attest(claims)
+    practitioner, care = attest.practitioner, attest.care
+    # The attest must speak of the business and the person that the token was issued to.
+    legal_entity = _text(_part(practitioner, "legal_entity"), "id")
+    point_of_care = _part(practitioner, "point_of_care")
+    if legal_entity and legal_entity != common.legal_entity:
+        raise ClaimsError("the attest is another legal entity's")
+    attested_unit = _text(point_of_care, "id")
+    if attested_unit and _text(claims, ORGNR_CHILD) and attested_unit != common.organisation:
+        raise ClaimsError("the attest is another unit's")
+    if attested_unit and not valid_organisation_number(attested_unit):
+        raise ClaimsError("no organisation number")
+    attested_hpr = _text(_part(practitioner, "hpr_nr"), "id")
+    if attested_hpr and attested_hpr != hpr_number:
+        raise ClaimsError("the attest is another person's")
+    authorisations = _authorisations(claims)
+    service, detail = _part(care, "healthcare_service"), _part(care, "purpose_of_use_details")
+    expires = attest.toa + ATTEST_LIFE
+    return Caller(
+        kind=common.kind,
+        national_id=common.national_id,
+        hpr_number=hpr_number,
+        name=_text(_part(practitioner, "identifier"), "name") or common.name,
+        role=_role(practitioner, authorisations),
+        authorisations=authorisations,
+        organisation=attested_unit or common.organisation,
+        organisation_name=_text(point_of_care, "name"),
+        legal_entity=common.legal_entity,
+        department=_text(_part(practitioner, "department"), "id"),
+        service=service_kind(
+            _text(service, "system"), _text(service, "code"), _text(detail, "system"), _text(detail, "code")
+        ),
+        healthcare_service=_coding(service),
+        security_level=common.security_level,
+        purpose_of_use=_text(_part(care, "purpose_of_use"), "code"),
+        purpose_details=_coding(detail),
+        decision_ref=_text(_part(care, "decision_ref"), "id"),
+        toa=attest.toa,
+        attested_patients=attest.patients,
+        scopes=common.scopes,
+        expires=min(expires, common.expires) if common.expires else expires,
+        source_system=common.source_system,
+    )
+
+
+def _attest(claims: Claims) -> _Attest:
+    attest = _part(claims, ATTEST)
+    # The specification of 2024 says care_relation, HelseID and its clients care_relationship.
+    care = _part(attest, "care_relation") or _part(attest, "care_relationship")
+    if not attest or not care:
+        raise ClaimsError("no attest")
+    listed = attest.get("patients", [])
+    if not isinstance(listed, list) or not all(isinstance(patient, dict) for patient in listed):
+        raise ClaimsError("patients of the attest")
+    patients = {_text(_part(patient, "identifier"), "id") for patient in listed}
+    toa = numeric_date(_part(attest, "attestation"), "toa")
+    return _Attest(_part(attest, "practitioner"), care, frozenset(patients - {""}), toa)
+
+
+def _role(practitioner: Claims, authorisations: tuple[str, ...]) -> str:
+    """The role that the attest names, or the only one there is. Two authorisations and no choice: no role."""
+    named = _part(practitioner, "authorization")
+    if named:
+        return _text(named, "code") if _text(named, "system") == ROLE_SYSTEM else ""
+    return authorisations[0] if len(authorisations) == 1 else ""
+
+
+def _authorisations(claims: Claims) -> tuple[str, ...]:
+    details = claims.get(HPR_DETAILS)
+    if isinstance(details, str):
+        try:
+            details = json.loads(details)
+        except (ValueError, RecursionError) as error:
+            raise ClaimsError("hpr_details") from error
+    if not isinstance(details, dict):
+        return ()
+    approvals = details.get("approvals", [])
+    if not isinstance(approvals, list):
+        raise ClaimsError("hpr_details")
+    codes = [_text(approval, "profession") for approval in approvals if isinstance(approval, dict)]
+    return tuple(dict.fromkeys(code for code in codes if code))
+
+
+def _scopes(claims: Claims) -> set[str]:
+    scope = claims.get("scope")
+    if isinstance(scope, str):
+        return set(scope.split(" "))
+    if isinstance(scope, list) and all(isinstance(one, str) for one in scope):
+        return set(scope)
+    raise ClaimsError("scope")
+
+
+def _national_id(pid: str, *, production: bool) -> str:
+    try:
+        return parse(pid, production=production).value
+    except Invalid as error:
+        raise ClaimsError("pid") from error
+
+
+def _hpr_number(claims: Claims) -> str:
+    value = claims.get(HPR_NUMBER)
+    number = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(claims, HPR_NUMBER)
+    if number and not valid_hpr_number(number):
+        raise ClaimsError("hpr_number")
+    return number
+
+
+def _organisation(claims: Claims, name: str) -> str:
+    number = _text(claims, name)
+    if number and not valid_organisation_number(number):
+        raise ClaimsError("no organisation number")
+    return number
+
+
+def _level(claims: Claims) -> int:
+    value = claims.get(SECURITY_LEVEL)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return 0
+    return int(value) if str(value) in {"2", "3", "4"} else 0
+
+
+def _part(claims: Claims, name: str) -> Claims:
+    value = claims.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ClaimsError("an object was expected")
+    return value
+
+
+def _text(claims: Claims, name: str) -> str:
+    value = claims.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > 1000 or not value.isprintable():
+        raise ClaimsError("a text was expected")
+    return value
+
+
+def _coding(part: Claims) -> str:
+    return f"{_text(part, 'system')}|{_text(part, 'code')}" if part else ""

@@ -1,0 +1,234 @@
+"""Who is calling: bearer tokens of the identity provider, and the metadata that comes beside them.
+
+A token is verified once and remembered by its SHA-256 until it, or its attest, runs out. Each key id has one algorithm,
+taken from the key and never from the token. Every forged, malformed or contradictory token gets the same answer.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from gateway.access.claims import ATTEST_LIFE, ClaimsError, numeric_date, to_caller
+from gateway.access.facts import BasisValue, Caller
+from gateway.access.jwks import JwksSource
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1 import error_reason_pb2 as reasons
+from shared.errors import Invalid, Unauthenticated
+from shared.redaction import redact
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+LONGEST_TOKEN = 8192
+"""Bytes."""
+LEEWAY = timedelta(seconds=30)
+"""How far the issuer's clock and ours may differ."""
+
+_TYPES = (None, "JWT", "at+jwt", "application/at+jwt")
+_HEADERS = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
+"""Anything else (crit, b64, zip, jwk, jku, x5u) asks for a treatment that no honest token of ours needs."""
+_BASE64URL = re.compile(rb"[A-Za-z0-9_-]+")
+
+_BASES: dict[str, BasisValue] = {
+    "SAMTYKKE": common_pb2.ACCESS_BASIS_SAMTYKKE,
+    "AKUTT": common_pb2.ACCESS_BASIS_AKUTT,
+    "UNNTAK": common_pb2.ACCESS_BASIS_UNNTAK,
+    "FORHOYET_SAMTYKKE": common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE,
+    "FORHOYET_AKUTT": common_pb2.ACCESS_BASIS_FORHOYET_AKUTT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    caller: Caller
+    expires: datetime
+    generation: int
+
+
+class TokenVerifier:
+    """Verifies bearer tokens of one issuer for one audience."""
+
+    def __init__(
+        self,
+        jwks: JwksSource,
+        *,
+        issuer: str,
+        audience: str,
+        production: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        cache_size: int = 10_000,
+    ) -> None:
+        self._jwks = jwks
+        self._issuer = issuer
+        self._audience = audience
+        self._production = production
+        self._now = now
+        self._cache_size = cache_size
+        self._cache: OrderedDict[bytes, _Verified] = OrderedDict()
+
+    async def verify(self, metadata: Metadata) -> Caller:
+        """The caller of this metadata (`authorization`, `source-system`).
+
+        Raises Unauthenticated (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED), Invalid for a bad
+        source-system, Unavailable when the issuer's keys cannot be had.
+        """
+        metadata = tuple(metadata)
+        caller = await self.verify_token(bearer_token(metadata))
+        source_system = source_system_of(metadata)
+        return replace(caller, source_system=source_system) if source_system else caller
+
+    async def verify_token(self, token: bytes) -> Caller:
+        """The same for the bare token. Call it again on long streams: it tells when the token has run out."""
+        if len(token) > LONGEST_TOKEN:
+            _refuse()
+        digest = hashlib.sha256(token).digest()
+        known = self._cache.get(digest)
+        if known is None or known.generation != self._jwks.generation:
+            known = await self._verify(token)
+            self._remember(digest, known)
+        else:
+            self._cache.move_to_end(digest)
+        try:
+            self._check_times(known)
+        except Unauthenticated:
+            self._cache.pop(digest, None)
+            raise
+        return known.caller
+
+    async def _verify(self, token: bytes) -> _Verified:
+        header, payload = _open(token)
+        kid = header.get("kid")
+        if not isinstance(kid, str) or header.get("typ") not in _TYPES or not header.keys() <= _HEADERS:
+            _refuse()
+        signing = await self._jwks.find(kid)
+        if signing is None or header.get("alg") != signing.algorithm:
+            _refuse()
+        try:
+            jws.deserialize_compact(token, signing.key, algorithms=[signing.algorithm], registry=_REGISTRY)
+        except (JoseError, ValueError, TypeError):
+            _refuse()
+        return self._read(payload)
+
+    def _read(self, payload: dict[str, Any]) -> _Verified:
+        if payload.get("iss") != self._issuer or payload.get("aud") not in (self._audience, [self._audience]):
+            _refuse()
+        try:
+            expires = numeric_date(payload, "exp")
+            now = self._now()
+            if max(numeric_date(payload, "nbf"), numeric_date(payload, "iat")) > now + LEEWAY:
+                _refuse()
+            caller = to_caller(payload, expires=expires, production=self._production)
+        except ClaimsError:
+            _refuse()
+        if caller.toa is not None and caller.toa > now + LEEWAY:
+            _refuse()
+        return _Verified(caller, expires, self._jwks.generation)
+
+    def _check_times(self, known: _Verified) -> None:
+        now = self._now()
+        if now >= known.expires + LEEWAY:
+            raise Unauthenticated(reasons.ERROR_REASON_TOKEN_EXPIRED, "the token has expired")
+        if known.caller.toa is not None and now >= known.caller.toa + ATTEST_LIFE:
+            # The text is the trust framework's own (rule ATT-58).
+            raise Unauthenticated(reasons.ERROR_REASON_ATTEST_EXPIRED, "attestation_has_expired")
+
+    def _remember(self, digest: bytes, known: _Verified) -> None:
+        self._cache[digest] = known
+        self._cache.move_to_end(digest)
+        while len(self._cache) > self._cache_size:
+            self._cache.popitem(last=False)
+
+
+def bearer_token(metadata: Metadata) -> bytes:
+    """The token of the one `authorization` entry. Raises Unauthenticated."""
+    values = _values(metadata, "authorization")
+    if not values:
+        raise Unauthenticated(reasons.ERROR_REASON_TOKEN_MISSING, "a bearer token is needed")
+    scheme, _, token = values[0].partition(" ")
+    if len(values) > 1 or scheme.lower() != "bearer" or not token.isascii():
+        _refuse()
+    return token.encode("ascii")
+
+
+def access_basis(metadata: Metadata) -> BasisValue:
+    """The basis that metadata `access-basis` names; unspecified when there is none. Raises Invalid."""
+    values = _values(metadata, "access-basis")
+    if not values:
+        return common_pb2.ACCESS_BASIS_UNSPECIFIED
+    if len(values) > 1 or values[0] not in _BASES:
+        raise Invalid("access-basis", "names no known basis", reasons.ERROR_REASON_UNKNOWN_BASIS)
+    return _BASES[values[0]]
+
+
+def source_system_of(metadata: Metadata) -> str:
+    """Metadata `source-system`, 3 to 512 characters, fit for logs; "" when there is none. Raises Invalid."""
+    values = _values(metadata, "source-system")
+    if not values:
+        return ""
+    if len(values) > 1 or not 3 <= len(values[0]) <= 512:
+        raise Invalid("source-system", "must be 3 to 512 characters")
+    return redact("".join(char if char.isprintable() else " " for char in values[0]))
+
+
+def _values(metadata: Metadata, key: str) -> list[str]:
+    return [value for name, value in metadata if name.lower() == key and isinstance(value, str)]
+
+
+def _open(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and payload of a compact JWS, not verified yet."""
+    parts = token.split(b".")
+    if len(parts) != 3:
+        _refuse()
+    header, payload, _ = (_decode(part) for part in parts)
+    return _object(header), _object(payload)
+
+
+def _decode(part: bytes) -> bytes:
+    """Canonical base64url without padding: other spellings of the same bytes would be other tokens to the cache."""
+    if not _BASE64URL.fullmatch(part):
+        _refuse()
+    try:
+        content = base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+    except (binascii.Error, ValueError):
+        _refuse()
+    if base64.urlsafe_b64encode(content).rstrip(b"=") != part:
+        _refuse()
+    return content
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(content.decode("utf-8"), object_pairs_hook=_no_doubles, parse_constant=_no_constants)
+    except (ValueError, RecursionError):
+        _refuse()
+    if not isinstance(found, dict):
+        _refuse()
+    return found
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
+def _no_constants(_: str) -> NoReturn:
+    raise ValueError("not JSON")
+
+
+def _refuse() -> NoReturn:
+    raise Unauthenticated(reasons.ERROR_REASON_TOKEN_INVALID, "the token does not verify") from None
+
+
+_REGISTRY = jws.JWSRegistry(strict_check_header=False)
+"""Headers are judged above, all of them; the library's own list lacks x5t#S256."""
