@@ -26,6 +26,7 @@ COMMANDS = {
     "up": Command("gateway.cli.up:up", "Start the whole system on this machine."),
     "down": Command("gateway.cli.down:down", "Stop it."),
     "status": Command("gateway.cli.status:status", "Show what runs and whether it serves."),
+    "token": Command("gateway.cli.token:token", "Print a token of the local issuer."),
     "trace": Command("gateway.cli.trace:trace", "Draw one request's way through the system."),
     "serve": Command("gateway.cli.serve:serve", "Run one service, or the gateway, in this environment."),
     "migrate": Command("gateway.cli.migrate:migrate", "Apply database migrations."),
