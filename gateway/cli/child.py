@@ -164,21 +164,25 @@ class Child:
         attempts = _Attempts()
         while True:
             self._set("starting")
-            self._process = process = await self._launch.start()
-            self.state.process = ProcessId.of(process.pid)
-            self._changed()
-            since = await self._serve(process)
+            served_for, how = await self._once()
             attempts.failed += 1
             if not self._served.is_set() and attempts.failed >= ATTEMPTS:
-                raise CommandError(
-                    f"{self.state.name} does not start: {_ended(process)}.", _last_words(self._launch.log)
-                )
-            delay = attempts.next_delay(time.monotonic() - since if since else 0.0)
+                raise CommandError(f"{self.state.name} does not start: it {how}.", _last_words(self._launch.log))
+            delay = attempts.next_delay(served_for)
             self._set("restarting")
-            self._say(
-                f"{self.state.name} {_ended(process)}: starting it again in {delay:.1f} s. Log: {self._launch.log}"
-            )
+            self._say(f"{self.state.name} {how}: starting it again in {delay:.1f} s. Log: {self._launch.log}")
             await asyncio.sleep(delay)
+
+    async def _once(self) -> tuple[float, str]:
+        """One life of the process: how many seconds it served, and how it ended."""
+        try:
+            self._process = process = await self._launch.start()
+        except OSError as error:  # no memory, no process table, no disk for the log: may be better in a moment
+            return 0.0, f"cannot be started ({error.strerror})"
+        self.state.process = ProcessId.of(process.pid)
+        self._changed()
+        since = await self._serve(process)
+        return time.monotonic() - since if since else 0.0, _ended(process)
 
     async def _serve(self, process: asyncio.subprocess.Process) -> float | None:
         """Returns when the process has ended: the time since which it served, None when it never did."""

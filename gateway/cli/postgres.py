@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from gateway.cli.errors import CommandError
 from gateway.cli.postgres_install import Account, hidden_place, server_binaries
@@ -229,8 +230,8 @@ class Postgres:
 
 
 def database_url(sockets: Path, database: str, role: str, password: str) -> str:
-    """A DSN for asyncpg over the server's unix socket."""
-    return f"postgresql://{role}:{password}@/{database}?host={sockets}"
+    """A DSN over the server's unix socket; the database's name is what stands after the last slash."""
+    return f"postgresql://{role}:{password}@/{database}?host={quote(str(sockets), safe='')}"
 
 
 def _environment() -> dict[str, str]:

@@ -107,7 +107,7 @@ class Supervisor:
         )
 
     def _jwks(self) -> Path:
-        from gateway.cli.issuer import ensure_issuer  # noqa: PLC0415
+        from gateway.cli.issuer import ensure_issuer  # noqa: PLC0415 -- cryptography: only when it starts
 
         return ensure_issuer(self._directory.issuer)
 
@@ -133,7 +133,11 @@ class Supervisor:
 
     def _write(self) -> None:
         self._state.processes = [child.state for child in self._children]
-        self._state.write(self._directory.state_file)
+        try:
+            self._state.write(self._directory.state_file)
+        except OSError as error:
+            # A full disk must not end the supervision of what still runs.
+            self._say(f"{self._directory.state_file} cannot be written: {error.strerror}")
 
     def _end_leftovers(self) -> None:
         """Ends what a killed supervisor started and the kernel has not ended yet; PostgreSQL sees to its own."""

@@ -54,7 +54,7 @@ async def test_a_crashed_process_starts_again_and_says_so(folder: Path) -> None:
 
 async def test_a_process_that_never_serves_is_given_up_with_its_last_words(folder: Path) -> None:
     async with supervised(folder, sys.executable, "-c", "raise SystemExit('no such table')") as (child, _):
-        with pytest.raises(CommandError, match="audit does not start: ended with exit code 1") as failure:
+        with pytest.raises(CommandError, match="audit does not start: it ended with exit code 1") as failure:
             await child.start(30)
         assert "no such table" in failure.value.next_step
 
