@@ -1,0 +1,318 @@
+"""SQL of registering and importing people: who is new, who is known, who is named; then one COPY a table.
+
+A message is one transaction. National ids are claimed first, in order, so that two feeds that tell of the same new
+person at once wait for each other instead of making two of them; who loses begins anew and finds the person.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import asyncpg
+
+from kjernejournal.common.v1.common_pb2 import ImportCounts, Provenance
+from kjernejournal.patients.v1.patients_pb2 import GeneralPractitionerAssignment, ImportedPrivacy, Person
+from services.patients import convert, model
+from shared.convert import digest
+from shared.database import Database, Session
+from shared.errors import Invalid, Reason, StateConflict, Unavailable
+
+TRIES = 5
+
+_IDENTITY = (
+    "patient_ref",
+    "version",
+    "request_id",
+    "digest",
+    "address_key",
+    "parent_refs",
+    "guardian_refs",
+    "provenance",
+    "content",
+)
+_GP = ("patient_ref", "version", "digest", "provenance", "content")
+_PRIVACY = ("patient_ref", "version", "digest", "proxy_refs", "provenance", "content")
+
+
+class Registration(NamedTuple):
+    """A checked person with all there is to be stored. None: nothing is said of it."""
+
+    person: Person
+    general_practitioners: Sequence[GeneralPractitionerAssignment] | None = None
+    privacy: ImportedPrivacy | None = None
+
+
+class Registered(NamedTuple):
+    """What became of one registration."""
+
+    version: int
+    stored_at: datetime
+    refs: list[str]
+    """Every reference of the patient, the canonical one first."""
+
+
+class Raced(Exception):
+    """Somebody else was first with what this transaction was about to do: look again."""
+
+
+class _People(NamedTuple):
+    refs: list[str]
+    """The canonical reference of each registration."""
+    known: list[str]
+    """Those that were there before."""
+    ref_of: Mapping[str, str]
+    """The reference of every national id in the batch, relatives' and proxies' too."""
+
+
+class Registry:
+    """People as the registers tell of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def register(self, registration: Registration, request_id: str, provenance: Provenance) -> Registered:
+        """Stores a version of one person; a retry gives what the first try stored.
+
+        Raises Invalid (REQUEST_ID_REUSED), StateConflict when the national ids are several patients'.
+        """
+        sent = digest(registration.person)
+        for _ in range(TRIES):
+            try:
+                async with self._database.transaction() as session:
+                    people = await _claim(session, [registration])
+                    return await _register(session, registration.person, people, request_id, sent, provenance)
+            except (Raced, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+                continue
+        raise _busy()
+
+    async def import_batch(
+        self, batch: Sequence[Registration], provenance: Provenance
+    ) -> tuple[ImportCounts, list[str]]:
+        """Stores the people of one message, all or none: what was stored, and the canonical references.
+
+        An identity or list history equal to the latest one is left; privacy settings that were imported once before
+        are left, so that a feed never undoes what a patient decided.
+        """
+        for _ in range(TRIES):
+            try:
+                async with self._database.transaction() as session:
+                    people = await _claim(session, batch)
+                    return await _import(session, batch, people, provenance), people.refs
+            except (Raced, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+                continue
+        raise _busy()
+
+
+async def _claim(session: Session, batch: Sequence[Registration]) -> _People:
+    """Finds the reference of everybody in the batch, and makes those that are missing."""
+    own = {number.value for registration in batch for number in registration.person.national_ids}
+    named = {value for registration in batch for value in convert.named_ids(registration.person, registration.privacy)}
+    rows = await session.fetch(
+        "SELECT n.value, r.patient_ref::text, r.canonical_ref::text,"
+        " EXISTS (SELECT FROM identities AS i WHERE i.patient_ref = r.canonical_ref) AS registered"
+        " FROM national_ids AS n JOIN refs AS r ON r.patient_ref = n.patient_ref"
+        " WHERE n.value = ANY($1::text[]) ORDER BY r.patient_ref FOR UPDATE OF r",
+        list(own | named),
+        name="claim_known",
+    )
+    known = {row["value"]: row for row in rows}
+    ref_of = {value: str(row["patient_ref"]) for value, row in known.items()}
+    refs, joins, new_refs = [], [], []
+    for registration in batch:
+        values = [number.value for number in registration.person.national_ids]
+        ref, others = _one_patient([known[value] for value in values if value in known])
+        if ref is None:
+            ref = str(uuid4())
+            new_refs.append(ref)
+        refs.append(ref)
+        joins += [(ref, other) for other in others]
+        for value in values:
+            ref_of.setdefault(value, ref)
+    for value in named - ref_of.keys():
+        ref_of[value] = str(uuid4())
+        new_refs.append(ref_of[value])
+    await _insert_ids(session, {value: ref for value, ref in ref_of.items() if value not in known}, new_refs)
+    for ref, other in joins:
+        await join(session, ref, other)
+    made = set(new_refs)
+    return _People(refs, [ref for ref in refs if ref not in made], ref_of)
+
+
+def _one_patient(known: Sequence[asyncpg.Record]) -> tuple[str | None, set[str]]:
+    """The canonical reference for these rows, and others that were only named so far and turn out to be the same.
+
+    Raises StateConflict when they are several patients.
+    """
+    registered = {row["canonical_ref"] for row in known if row["registered"]}
+    if len(registered) > 1:
+        raise StateConflict(
+            Reason.ERROR_REASON_STATE_CONFLICT, "the national ids belong to different patients: merge them first"
+        )
+    canonical = [row["canonical_ref"] for row in known]
+    if not canonical:
+        return None, set()
+    ref = next(iter(registered), canonical[0])
+    return ref, set(canonical) - {ref}
+
+
+async def _insert_ids(session: Session, ref_of: Mapping[str, str], new_refs: Sequence[str]) -> None:
+    if not ref_of:
+        return
+    values = sorted(ref_of)
+    inserted = await session.execute(
+        "INSERT INTO national_ids (value, kind, patient_ref)"
+        " SELECT * FROM unnest($1::text[], $2::smallint[], $3::uuid[]) ON CONFLICT DO NOTHING",
+        values,
+        [convert.kind_of(value) for value in values],
+        [ref_of[value] for value in values],
+        name="claim_new",
+    )
+    if inserted != f"INSERT 0 {len(values)}":
+        raise Raced
+    await session.copy("refs", ("patient_ref", "canonical_ref"), [(ref, ref) for ref in new_refs])
+
+
+async def join(session: Session, ref: str, other: str) -> None:
+    """Makes the canonical reference `other`, with all its aliases, an alias of `ref`."""
+    await session.execute(
+        "UPDATE refs SET canonical_ref = $1, merged_into = CASE WHEN patient_ref = $2 THEN $1 ELSE merged_into END"
+        " WHERE canonical_ref = $2",
+        ref,
+        other,
+        name="join_refs",
+    )
+
+
+async def _register(
+    session: Session, person: Person, people: _People, request_id: str, sent: bytes, provenance: Provenance
+) -> Registered:
+    [ref] = people.refs
+    rows = await session.fetch(
+        "SELECT r.patient_ref::text, i.version, i.stored_at, i.digest FROM refs AS r"
+        " LEFT JOIN identities AS i ON i.patient_ref = r.patient_ref AND i.request_id = $2"
+        " WHERE r.canonical_ref = $1 ORDER BY r.patient_ref <> r.canonical_ref, r.patient_ref",
+        ref,
+        request_id,
+        name="identity_of_request",
+    )
+    refs = [row["patient_ref"] for row in rows]
+    for row in rows:
+        if row["version"] is not None:
+            if row["digest"] != sent:
+                raise reused()
+            return Registered(row["version"], row["stored_at"], refs)
+    version = await session.fetchval(
+        "SELECT coalesce(max(version), 0) + 1 FROM identities WHERE patient_ref = $1", ref, name="next_identity"
+    )
+    new = _identity_row(person, ref, version, request_id, sent, provenance.SerializeToString(), people.ref_of)
+    stored_at = await session.fetchval(
+        "INSERT INTO identities (patient_ref, version, request_id, digest, address_key, parent_refs, guardian_refs,"
+        " provenance, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING stored_at",
+        *new,
+        name="add_identity",
+    )
+    return Registered(version, stored_at, refs)
+
+
+def _identity_row(
+    person: Person,
+    ref: str,
+    version: int,
+    request_id: str | None,
+    sent: bytes,
+    provenance: bytes,
+    ref_of: Mapping[str, str],
+) -> tuple[Any, ...]:
+    return (
+        ref,
+        version,
+        request_id,
+        sent,
+        model.address_key(person),
+        [
+            ref_of[relative.national_id]
+            for relative in person.family
+            if relative.national_id and relative.relation.code in model.PARENTS
+        ],
+        [ref_of.get(guardian.national_id) for guardian in person.guardians],
+        provenance,
+        person.SerializeToString(deterministic=True),
+    )
+
+
+async def _import(
+    session: Session, batch: Sequence[Registration], people: _People, provenance: Provenance
+) -> ImportCounts:
+    identities = await _latest(session, people.known, "latest_identities", _LATEST_IDENTITIES)
+    histories = await _latest(session, people.known, "latest_gp_histories", _LATEST_HISTORIES)
+    settings = await _latest(session, people.known, "all_privacy_settings", _ALL_SETTINGS)
+    counts = ImportCounts(batches=1)
+    source = provenance.SerializeToString()
+    identity_rows, gp_rows, privacy_rows = [], [], []
+    for registration, ref in zip(batch, people.refs, strict=True):
+        sent = digest(registration.person)
+        if version := _next(counts, identities.get(ref), sent):
+            identity_rows.append(_identity_row(registration.person, ref, version, None, sent, source, people.ref_of))
+        if registration.general_practitioners is not None:
+            content = convert.history_content(registration.general_practitioners)
+            sent = convert.digest_of(content)
+            if version := _next(counts, histories.get(ref), sent):
+                gp_rows.append((ref, version, sent, source, content))
+        if registration.privacy is not None:
+            sent = digest(registration.privacy)
+            if version := _next(counts, settings.get(ref), sent):
+                own = convert.imported_settings(registration.privacy, ref, provenance, people.ref_of)
+                privacy_rows.append((ref, version, sent, own.proxy_refs, source, own.message.SerializeToString()))
+    for table, columns, rows in (
+        ("identities", _IDENTITY, identity_rows),
+        ("gp_histories", _GP, gp_rows),
+        ("privacy_settings", _PRIVACY, privacy_rows),
+    ):
+        if rows:
+            await session.copy(table, columns, rows)
+    return counts
+
+
+_LATEST_IDENTITIES = """
+SELECT DISTINCT ON (patient_ref) patient_ref::text, version, ARRAY[digest] AS digests FROM identities
+WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, version DESC
+"""
+_LATEST_HISTORIES = """
+SELECT DISTINCT ON (patient_ref) patient_ref::text, version, ARRAY[digest] AS digests FROM gp_histories
+WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, version DESC
+"""
+_ALL_SETTINGS = """
+SELECT patient_ref::text, max(version) AS version, array_agg(digest) AS digests FROM privacy_settings
+WHERE patient_ref = ANY($1::uuid[]) GROUP BY patient_ref
+"""
+
+
+async def _latest(session: Session, refs: Sequence[str], name: str, sql: str) -> dict[str, tuple[int, Iterable[bytes]]]:
+    """The latest version of each reference, and the digests that are as good as stored."""
+    if not refs:
+        return {}
+    rows = await session.fetch(sql, refs, name=name)
+    return {row["patient_ref"]: (row["version"], row["digests"]) for row in rows}
+
+
+def _next(counts: ImportCounts, latest: tuple[int, Iterable[bytes]] | None, sent: bytes) -> int:
+    """The version to be stored, counted; 0: there is nothing to store."""
+    if latest is None:
+        counts.created += 1
+        return 1
+    version, digests = latest
+    if sent in digests:
+        counts.unchanged += 1
+        return 0
+    counts.updated += 1
+    return version + 1
+
+
+def reused() -> Invalid:
+    """The request_id came with another body."""
+    return Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
+
+
+def _busy() -> Unavailable:
+    return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "others are changing the same patients: try again")

@@ -1,0 +1,356 @@
+"""SQL of reads, and of changes to one patient. Registering and importing stand in `registration`.
+
+What decides about access is one query for any number of national ids, since it is asked before every call.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import uuid4
+
+import asyncpg
+
+from kjernejournal.common.v1.common_pb2 import Provenance
+from kjernejournal.patients.v1.patients_pb2 import GeneralPractitionerAssignment, PrivacySettings
+from services.patients import convert, model
+from services.patients.privacy import Settings
+from services.patients.registration import TRIES, Raced, join, reused
+from shared.database import Database, Session
+from shared.errors import Reason, StateConflict, Unavailable, VersionBehind, patient_not_found
+
+
+class Stored(NamedTuple):
+    """A stored version of a list history."""
+
+    version: int
+    stored_at: datetime
+
+
+class StoredSettings(NamedTuple):
+    """Privacy settings of every reference of a patient, and the canonical one's version."""
+
+    settings: list[Settings]
+    version: int
+    stored_at: datetime | None
+    provenance: bytes
+
+
+Plan = Callable[[list[Settings]], None]
+"""Changes the settings of every reference of a patient, the canonical one's first. Raises to refuse."""
+
+
+class Repository:
+    """Patients."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def resolve(self, national_ids: Sequence[str]) -> list[asyncpg.Record]:
+        """A row for each national id that is known and each reference of its patient, the canonical one first."""
+        return await self._database.fetch(_RESOLVE, national_ids, name="resolve_patients")
+
+    async def about(self, refs: Sequence[str], as_of: datetime | None) -> list[asyncpg.Record]:
+        """Identity and list history of each reference, in their order, as they were at `as_of` (None: now)."""
+        return await self._database.fetch(_ABOUT, refs, as_of, name="about_patient")
+
+    async def settings(self, refs: Sequence[str]) -> StoredSettings:
+        """The privacy settings of these references, the canonical one first."""
+        return _settings(await self._database.fetch(_SETTINGS, refs, None, name="privacy_settings"))
+
+    async def ref_of(self, national_id: str) -> list[str]:
+        """Every reference of whoever has this national id, its own first; a new one when nobody is known by it."""
+        for _ in range(TRIES):
+            rows = await self._database.fetch(
+                "SELECT m.patient_ref::text FROM national_ids AS n JOIN refs AS own ON own.patient_ref = n.patient_ref"
+                " JOIN refs AS m ON m.canonical_ref = own.canonical_ref WHERE n.value = $1"
+                " ORDER BY m.patient_ref <> own.patient_ref",
+                national_id,
+                name="refs_of_national_id",
+            )
+            if rows:
+                return [row[0] for row in rows]
+            await self._database.execute(
+                "WITH named AS (INSERT INTO national_ids (value, kind, patient_ref) VALUES ($1, $2, $3)"
+                " ON CONFLICT DO NOTHING RETURNING patient_ref)"
+                " INSERT INTO refs (patient_ref, canonical_ref) SELECT patient_ref, patient_ref FROM named",
+                national_id,
+                convert.kind_of(national_id),
+                str(uuid4()),
+                name="name_person",
+            )
+        raise _busy()
+
+    async def assign(
+        self,
+        ref: str,
+        assignment: GeneralPractitionerAssignment,
+        request_id: str,
+        sent: bytes,
+        provenance: Provenance,
+    ) -> Stored:
+        """Adds a place on a list to the patient's history; a retry gives what the first try stored."""
+        async with self._database.transaction() as session:
+            refs = await _lock(session, ref)
+            row = await session.fetchrow(
+                "SELECT version, stored_at, digest FROM gp_histories"
+                " WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+                refs,
+                request_id,
+                name="gp_history_of_request",
+            )
+            if row is not None:
+                if row["digest"] != sent:
+                    raise reused()
+                return Stored(row["version"], row["stored_at"])
+            rows = await session.fetch(_ABOUT, refs, None, name="about_patient")
+            history = model.assign(model.joined(convert.histories(rows)), assignment)
+            row = await session.fetchrow(
+                "INSERT INTO gp_histories (patient_ref, version, request_id, digest, provenance, content)"
+                " SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5 FROM gp_histories WHERE patient_ref = $1"
+                " RETURNING version, stored_at",
+                refs[0],
+                request_id,
+                sent,
+                provenance.SerializeToString(),
+                convert.history_content(history),
+                name="add_gp_history",
+            )
+            assert row is not None  # noqa: S101  # INSERT ... SELECT of an aggregate gives one row
+            return Stored(row["version"], row["stored_at"])
+
+    async def change_settings(
+        self,
+        ref: str,
+        plan: Plan,
+        request_id: str,
+        sent: bytes,
+        provenance: Provenance,
+        expected_version: int | None = None,
+    ) -> StoredSettings:
+        """Lets `plan` change the settings, and stores a version for the canonical reference and for each that changed.
+
+        A retry gives what the first try stored. Raises VersionBehind when `expected_version` is not the latest.
+        """
+        async with self._database.transaction() as session:
+            refs = await _lock(session, ref)
+            row = await session.fetchrow(
+                "SELECT digest, stored_at FROM privacy_settings"
+                " WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2 ORDER BY stored_at DESC LIMIT 1",
+                refs,
+                request_id,
+                name="settings_of_request",
+            )
+            if row is not None:
+                if row["digest"] != sent:
+                    raise reused()
+                return _settings(await session.fetch(_SETTINGS, refs, row["stored_at"], name="privacy_settings"))
+            before = _settings(await session.fetch(_SETTINGS, refs, None, name="privacy_settings"))
+            if expected_version is not None and expected_version != before.version:
+                raise VersionBehind(before.version)
+            kept = [own.message.SerializeToString(deterministic=True) for own in before.settings]
+            plan(before.settings)
+            # The canonical one last: what was stored until then is what a retry is answered with.
+            for position in reversed(range(len(refs))):
+                own = before.settings[position]
+                if position == 0 or own.message.SerializeToString(deterministic=True) != kept[position]:
+                    await _add_settings(session, refs[position], own, request_id, sent, provenance)
+            return _settings(await session.fetch(_SETTINGS, refs, None, name="privacy_settings"))
+
+    async def merge(
+        self, ref: str, other_id: str, request_id: str, sent: bytes, provenance: Provenance, *, joined: bool
+    ) -> tuple[bytes, list[str]]:
+        """Makes the patient with `other_id` one with the patient `ref`, or with `joined` false takes that back.
+
+        Gives the serialized answer and every reference concerned. Raises NotFound and StateConflict.
+        """
+        for _ in range(TRIES):
+            try:
+                async with self._database.transaction() as session:
+                    return await _merge(session, ref, other_id, request_id, sent, provenance, joined=joined)
+            except (Raced, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+                continue
+        raise _busy()
+
+
+async def _lock(session: Session, ref: str) -> list[str]:
+    """Every reference of the patient, the canonical one first, locked until the transaction ends: changes to one
+    patient, merges among them, come one after the other."""
+    rows = await session.fetch(
+        "SELECT m.patient_ref::text, m.canonical_ref::text FROM refs AS own"
+        " JOIN refs AS m ON m.canonical_ref = own.canonical_ref WHERE own.patient_ref = $1"
+        " ORDER BY m.patient_ref FOR UPDATE OF m",
+        ref,
+        name="lock_patient",
+    )
+    if not rows:
+        raise patient_not_found()
+    canonical = rows[0]["canonical_ref"]
+    return sorted((row["patient_ref"] for row in rows), key=lambda one: (one != canonical, one))
+
+
+async def _add_settings(
+    session: Session, ref: str, own: Settings, request_id: str, sent: bytes, provenance: Provenance
+) -> None:
+    await session.execute(
+        "INSERT INTO privacy_settings (patient_ref, version, request_id, digest, proxy_refs, provenance, content)"
+        " SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6 FROM privacy_settings WHERE patient_ref = $1",
+        ref,
+        request_id,
+        sent,
+        own.proxy_refs,
+        provenance.SerializeToString(),
+        own.message.SerializeToString(deterministic=True),
+        name="add_privacy_settings",
+    )
+
+
+async def _merge(
+    session: Session, ref: str, other_id: str, request_id: str, sent: bytes, provenance: Provenance, *, joined: bool
+) -> tuple[bytes, list[str]]:
+    rows = await session.fetch(
+        "SELECT m.patient_ref::text, m.canonical_ref::text, m.merged_into::text FROM refs AS m"
+        " WHERE m.canonical_ref IN (SELECT canonical_ref FROM refs WHERE patient_ref = $1 UNION"
+        " SELECT r.canonical_ref FROM national_ids AS n JOIN refs AS r ON r.patient_ref = n.patient_ref"
+        " WHERE n.value = $2) ORDER BY m.patient_ref FOR UPDATE OF m",
+        ref,
+        other_id,
+        name="lock_patients",
+    )
+    canonical_of = {row["patient_ref"]: row["canonical_ref"] for row in rows}
+    other = await session.fetchval(
+        "SELECT patient_ref::text FROM national_ids WHERE value = $1", other_id, name="ref_of_national_id"
+    )
+    if other is None:
+        raise patient_not_found()
+    if ref not in canonical_of or other not in canonical_of:
+        raise Raced
+    refs = sorted(canonical_of, key=lambda one: (one != canonical_of[ref], one))
+    row = await session.fetchrow(
+        "SELECT digest, content FROM merges WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+        refs,
+        request_id,
+        name="merge_of_request",
+    )
+    if row is not None:
+        if row["digest"] != sent:
+            raise reused()
+        return row["content"], refs
+    canonical, other_canonical = canonical_of[ref], canonical_of[other]
+    if joined:
+        if canonical == other_canonical:
+            raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "they are one patient already")
+        await join(session, canonical, other_canonical)
+        alias = other_canonical
+    else:
+        if canonical != other_canonical or other == canonical:
+            raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the national id was not merged into this patient")
+        await _separate(session, other, {row["patient_ref"]: row["merged_into"] for row in rows})
+        alias = other
+    content = convert.merged(await session.fetch(_IDENTITIES_OF, canonical, name="identities_of_patient"))
+    await session.execute(
+        "INSERT INTO merges (patient_ref, request_id, digest, alias_ref, joined, provenance, content)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        canonical,
+        request_id,
+        sent,
+        alias,
+        joined,
+        provenance.SerializeToString(),
+        content,
+        name="add_merge",
+    )
+    return content, refs
+
+
+async def _separate(session: Session, ref: str, merged_into: dict[str, str | None]) -> None:
+    await session.execute(
+        "UPDATE refs SET canonical_ref = $1, merged_into = CASE WHEN patient_ref = $1 THEN NULL ELSE merged_into END"
+        " WHERE patient_ref = ANY($2::uuid[])",
+        ref,
+        sorted(model.with_those_merged_before(merged_into, ref)),
+        name="separate_refs",
+    )
+
+
+def _settings(rows: Sequence[asyncpg.Record]) -> StoredSettings:
+    first = rows[0]
+    return StoredSettings(
+        [
+            Settings(PrivacySettings.FromString(row["content"] or b""), list(map(str, row["proxy_refs"] or ())))
+            for row in rows
+        ],
+        first["version"] or 0,
+        first["stored_at"],
+        first["provenance"] or b"",
+    )
+
+
+def _busy() -> Unavailable:
+    return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "others are changing the same patient: try again")
+
+
+_RESOLVE = """
+SELECT n.value, m.patient_ref::text, i.content AS identity, i.guardian_refs, g.content AS gp_history,
+    p.content AS privacy, p.version AS privacy_version, p.proxy_refs,
+    CASE WHEN i.address_key IS NOT NULL AND i.parent_refs <> '{}' THEN ARRAY (
+        SELECT parent.ref FROM unnest(i.parent_refs) AS parent (ref)
+        JOIN refs AS r ON r.patient_ref = parent.ref
+        CROSS JOIN LATERAL (
+            SELECT address_key FROM identities
+            WHERE patient_ref = r.canonical_ref ORDER BY version DESC LIMIT 1
+        ) AS home
+        WHERE home.address_key = i.address_key
+    ) END AS parents_at_address
+FROM national_ids AS n
+JOIN refs AS own ON own.patient_ref = n.patient_ref
+JOIN refs AS m ON m.canonical_ref = own.canonical_ref
+LEFT JOIN LATERAL (
+    SELECT content, guardian_refs, parent_refs, address_key FROM identities
+    WHERE patient_ref = m.patient_ref ORDER BY version DESC LIMIT 1
+) AS i ON true
+LEFT JOIN LATERAL (
+    SELECT content FROM gp_histories WHERE patient_ref = m.patient_ref ORDER BY version DESC LIMIT 1
+) AS g ON true
+LEFT JOIN LATERAL (
+    SELECT content, version, proxy_refs FROM privacy_settings
+    WHERE patient_ref = m.patient_ref ORDER BY version DESC LIMIT 1
+) AS p ON true
+WHERE n.value = ANY($1::text[])
+ORDER BY m.patient_ref <> m.canonical_ref, m.patient_ref
+"""
+
+_ABOUT = """
+SELECT i.version, i.stored_at, i.provenance, i.content AS identity, g.content AS gp_history
+FROM unnest($1::uuid[]) WITH ORDINALITY AS m (patient_ref, position)
+LEFT JOIN LATERAL (
+    SELECT version, stored_at, provenance, content FROM identities
+    WHERE patient_ref = m.patient_ref AND ($2::timestamptz IS NULL OR stored_at <= $2)
+    ORDER BY version DESC LIMIT 1
+) AS i ON true
+LEFT JOIN LATERAL (
+    SELECT content FROM gp_histories
+    WHERE patient_ref = m.patient_ref AND ($2::timestamptz IS NULL OR stored_at <= $2)
+    ORDER BY version DESC LIMIT 1
+) AS g ON true
+ORDER BY m.position
+"""
+
+_SETTINGS = """
+SELECT p.version, p.stored_at, p.provenance, p.content, p.proxy_refs
+FROM unnest($1::uuid[]) WITH ORDINALITY AS m (patient_ref, position)
+LEFT JOIN LATERAL (
+    SELECT version, stored_at, provenance, content, proxy_refs FROM privacy_settings
+    WHERE patient_ref = m.patient_ref AND ($2::timestamptz IS NULL OR stored_at <= $2)
+    ORDER BY version DESC LIMIT 1
+) AS p ON true
+ORDER BY m.position
+"""
+
+_IDENTITIES_OF = """
+SELECT i.content AS identity FROM refs AS m
+CROSS JOIN LATERAL (
+    SELECT content FROM identities WHERE patient_ref = m.patient_ref ORDER BY version DESC LIMIT 1
+) AS i
+WHERE m.canonical_ref = $1
+ORDER BY m.patient_ref <> m.canonical_ref, m.patient_ref
+"""
