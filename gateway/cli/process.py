@@ -16,6 +16,10 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 
+# Children are started while this process talks gRPC (health checks, tests). gRPC's fork handlers then run in the child
+# with the parent's threads gone, and it dies of SIGSEGV before it becomes the program. Read when gRPC is first used.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+
 
 @dataclass(frozen=True)
 class ProcessId:
