@@ -61,6 +61,16 @@ class DataDirectory:
         return self.root / "loaded.json"
 
     @property
+    def patients_file(self) -> Path:
+        """The national ids that were sent here, a line each; see `gateway.cli.patients`."""
+        return self.root / "patients.jsonl"
+
+    @property
+    def population_file(self) -> Path:
+        """The day that the synthetic population's dates are counted from; see `gateway.cli.load`."""
+        return self.root / "population.json"
+
+    @property
     def postgres(self) -> Path:
         """The cluster's directory, or a link to it where PostgreSQL's user cannot reach it here."""
         return self.root / "postgres"

@@ -1,0 +1,75 @@
+"""`kj patients`: the national ids at hand, from what `kj load` and `kj import` have sent to the local system.
+
+No register gives a list of patients, and none should: the local runner keeps its own, of synthetic people alone.
+"""
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.cli.data_directory import DEFAULT, DataDirectory, DataDirOption
+from gateway.cli.errors import CommandError
+from gateway.cli.local import LocalSystem
+
+
+def patients(
+    data_dir: DataDirOption = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of national ids.")] = False,
+) -> None:
+    """List the patients that were loaded or imported here, by national id."""
+    directory = DataDirectory.at(data_dir)
+    sources = known(directory)
+    if as_json or not sys.stdout.isatty():
+        print(json.dumps(list(sources), indent=2))
+        return
+    if not sources:
+        raise CommandError(f"No patients on {directory.root}.", "Load some with: kj load --patients 200")
+    table = Table(box=None, pad_edge=False)
+    for title in ("national id", "from"):
+        table.add_column(title)
+    for national_id, source in sources.items():
+        table.add_row(national_id, source)
+    Console().print(table)
+
+
+def remember(system: LocalSystem, ids: Iterable[str], *, source: str) -> None:
+    """Adds national ids to the list, in their order; those that stand there already stay as they are.
+
+    `source` says where they came from, in a word or two: "population", a file's name.
+    """
+    path = system.directory.patients_file
+    # Opened for appending: two commands that finish together keep each other's lines.
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        there = dict(_entries(file))
+        lines = [
+            json.dumps({"national_id": each, "source": source}, ensure_ascii=False) + "\n"
+            for each in dict.fromkeys(ids)
+            if each not in there
+        ]
+        file.write("".join(lines))
+
+
+def known(directory: DataDirectory) -> dict[str, str]:
+    """Where each national id came from, in the order they were remembered."""
+    try:
+        text = directory.patients_file.read_text()
+    except FileNotFoundError:
+        return {}
+    return dict(_entries(text.splitlines()))
+
+
+def _entries(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        # A full disk can leave half a line: that patient is sent again with the next load.
+        with suppress(ValueError):
+            entry = json.loads(line)
+            yield entry["national_id"], entry["source"]
