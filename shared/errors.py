@@ -17,7 +17,7 @@ Handlers, repositories and rules raise these; `shared.handling.errors` alone tur
 Texts are fixed by the code that raises: no value from a request, no identity, no text of a foreign exception.
 """
 
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import grpc
 from google.protobuf import any_pb2
@@ -35,7 +35,7 @@ ReasonValue: TypeAlias = "reasons.ErrorReason.ValueType"
 class KjernejournalError(Exception):
     """A refusal that the caller may read: a gRPC code, a reason of `error_reason.proto`, a fixed text, safe details."""
 
-    code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
+    code: grpc.StatusCode = grpc.StatusCode.INTERNAL
 
     def __init__(self, reason: ReasonValue, text: str, **details: str) -> None:
         super().__init__(text)

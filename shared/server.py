@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 HEALTH_INTERVAL = 2.0
 """Seconds between two looks at what the process depends on."""
 
+LIVE = "live"
+"""Health of the process itself, for liveness probes: restarting it would not bring its database back."""
+
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -69,19 +72,19 @@ async def serve(
     service_names: Iterable[str],
     *,
     ready: Callable[[], Awaitable[bool]],
-    plaintext_loopback: bool = False,
+    front_door: bool = False,
 ) -> None:
     """Listens, reports health by `ready`, and returns when SIGTERM or SIGINT has been drained.
 
-    Raises ListenError when the address is taken, or is TCP without certificates (the gateway alone may serve
-    plaintext, and on loopback alone).
+    `front_door`: callers show tokens instead of certificates, and plaintext is possible on loopback. Raises ListenError
+    when the address is taken, or is TCP without certificates.
     """
     names = list(service_names)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     if settings.reflection:
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    bind(server, settings, plaintext_loopback=plaintext_loopback)
+    bind(server, settings, front_door=front_door)
     health_server = _health_server(settings, health_servicer)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -90,6 +93,7 @@ async def serve(
     await server.start()
     if health_server is not None:
         await health_server.start()
+    await health_servicer.set(LIVE, SERVING)
     watching = asyncio.create_task(_watch(health_servicer, names, ready))
     log.info("serving")
     await stopping.wait()
@@ -103,17 +107,17 @@ async def serve(
         await health_server.stop(0)
 
 
-def bind(server: grpc.aio.Server, settings: ProcessSettings, *, plaintext_loopback: bool) -> int:
+def bind(server: grpc.aio.Server, settings: ProcessSettings, *, front_door: bool) -> int:
     """Adds the listener; gives the TCP port, or 1 for a unix socket. Raises ListenError."""
     address = settings.listen
     try:
         if address.startswith("unix:"):
             _clear_socket(Path(address.removeprefix("unix:")))
             return server.add_insecure_port(address)
-        credentials = server_credentials(settings)
+        credentials = server_credentials(settings, require_peer=not front_door)
         if credentials is not None:
             return server.add_secure_port(address, credentials)
-        if plaintext_loopback and address.rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]"):
+        if front_door and address.rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]"):
             return server.add_insecure_port(address)
     except RuntimeError:
         raise ListenError(
@@ -122,8 +126,8 @@ def bind(server: grpc.aio.Server, settings: ProcessSettings, *, plaintext_loopba
     raise ListenError(f"{address} is TCP without certificates: set KJ_TLS_CERT, KJ_TLS_KEY and KJ_TLS_CA")
 
 
-def server_credentials(settings: ProcessSettings) -> grpc.ServerCredentials | None:
-    """Mutual TLS whose files are read again when they change; None without certificates."""
+def server_credentials(settings: ProcessSettings, *, require_peer: bool) -> grpc.ServerCredentials | None:
+    """TLS whose files are read again when they change, mutual for services; None without certificates."""
     if settings.tls_cert is None or settings.tls_key is None or settings.tls_ca is None:
         return None
     files = (settings.tls_key, settings.tls_cert, settings.tls_ca)
@@ -144,7 +148,7 @@ def server_credentials(settings: ProcessSettings) -> grpc.ServerCredentials | No
     return grpc.dynamic_ssl_server_credentials(
         load(),
         load_if_changed,  # type: ignore[arg-type]  # None means unchanged, by grpc's own documentation
-        require_client_authentication=True,
+        require_client_authentication=require_peer,
     )
 
 

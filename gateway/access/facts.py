@@ -107,6 +107,8 @@ class PatientFacts:
     refs: tuple[str, ...] = field(repr=False)
     """Every reference, the canonical one first."""
     reservation: bool = False
+    portal_reservation: bool = False
+    """Against the portal alone: no citizen reaches the record, health personnel still do."""
     blocked_hpr_numbers: frozenset[str] = field(default=frozenset(), repr=False)
     restricted_sections: frozenset[SectionValue] = frozenset()
     single_entries_restricted: frozenset[SectionValue] = frozenset()

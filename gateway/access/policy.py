@@ -206,6 +206,8 @@ def _decide_citizen(
         return _deny(asked, refusal)
     if basis != NO_BASIS:
         return _deny(asked, _Refusal(reasons.ERROR_REASON_BASIS_REFUSED, "citizens-need-no-basis"))
+    if facts.portal_reservation and access.section != common_pb2.SECTION_PRIVACY:  # which is where it is taken back
+        return _deny(asked, _Refusal(reasons.ERROR_REASON_NO_ACCESS, "portal-reservation"))
     rule = _representation(caller, facts, access, now)
     if rule is None:
         return _deny(asked, _Refusal(reasons.ERROR_REASON_NOT_REPRESENTATIVE, "not-representative"))

@@ -18,9 +18,7 @@ async def main() -> None:
         database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)
         server = new_server(settings)
         service = DESCRIPTOR.services_by_name["CriticalInfoService"]
-        # Abstract: UpdateCriticalInfo and DeleteCriticalInfo come later and answer UNIMPLEMENTED.
-        servicer = Servicer(Repository(database))  # type: ignore[abstract]
-        register(server, servicer, service, allowed_peers(settings))
+        register(server, Servicer(Repository(database)), service, allowed_peers(settings))
         await serve(server, settings, [service.full_name], ready=database.answers)
         await database.close()
 

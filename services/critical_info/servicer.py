@@ -21,6 +21,10 @@ from shared.sections import answer_each
 class Servicer(CriticalInfoServiceServicer):
     """Critical information of patients."""
 
+    # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
+    UpdateCriticalInfo = CriticalInfoServiceServicer.UpdateCriticalInfo
+    DeleteCriticalInfo = CriticalInfoServiceServicer.DeleteCriticalInfo
+
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 

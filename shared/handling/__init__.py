@@ -66,7 +66,7 @@ def register(
     for method in service.methods:
         rpc = Rpc.of(method)
         function = getattr(servicer, method.name)
-        if function.__func__.__module__.endswith("_pb2_grpc"):
+        if getattr(function, "__module__", "").endswith("_pb2_grpc"):
             function = _not_supported_stream if method.server_streaming else _not_supported
         handlers[method.name] = _handler(method, rpc, function, allowed_peers)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))

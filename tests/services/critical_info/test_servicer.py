@@ -39,7 +39,7 @@ ATC = "http://www.whocc.no/atc"
 @pytest.fixture(scope="module")
 async def service(postgres: Cluster) -> AsyncIterator[CriticalInfoServiceAsyncStub]:
     database = await Database.connect((await postgres.migrated("critical_info")).dsn)
-    servicer = Servicer(Repository(database))  # type: ignore[abstract]  # Update and Delete come later
+    servicer = Servicer(Repository(database))
     async with served((servicer, pb.DESCRIPTOR.services_by_name["CriticalInfoService"])) as channel:
         yield CriticalInfoServiceStub(channel)
     await database.close()

@@ -1,0 +1,56 @@
+"""Serves the front door and the summary."""
+
+import asyncio
+
+from gateway import contract
+from gateway.access.jwks import JwksSource
+from gateway.access.tokens import TokenVerifier
+from gateway.backends import open_backends
+from gateway.fanout import Fanout
+from gateway.forwarding import Forwarding
+from gateway.front_door import FrontDoor
+from gateway.indicator import Indicator, Quota
+from gateway.reading import Reader
+from gateway.recorder import Recorder
+from gateway.settings import GatewaySettings
+from gateway.steps import Steps
+from gateway.summary import Summary
+from gateway.whom import Identity
+from shared.server import new_server, observed, serve
+
+
+async def main() -> None:
+    """Settings, telemetry, backends, steps, handlers, serve."""
+    settings = GatewaySettings()
+    with observed("gateway", settings):
+        backends = open_backends(settings.services, settings)
+        verifier = TokenVerifier(
+            JwksSource(settings.jwks),
+            issuer=settings.issuer,
+            audience=settings.audience,
+            production=settings.production,
+        )
+        recorder = Recorder(backends["audit"])
+        steps = Steps(verifier, Identity(backends["patients"]), recorder)
+        reader = Reader(backends)
+        indicator = Indicator(steps, reader, Quota(settings.indicator_quota), production=settings.production)
+        summary = Summary(steps, recorder, Fanout(reader), indicator, production=settings.production)
+        forwarding = Forwarding(steps, recorder, backends, production=settings.production)
+        server = new_server(settings)
+        front_door = FrontDoor(
+            contract.methods(),
+            lambda method: (summary if method.service == contract.SUMMARY else forwarding).handlers(method),
+        )
+        server.add_generic_rpc_handlers((front_door,))
+        await serve(server, settings, contract.service_names(), ready=_always, front_door=True)
+        for backend in backends.values():
+            await backend.close()
+
+
+async def _always() -> bool:
+    """The gateway holds nothing: it serves, and says UNAVAILABLE for what it cannot reach."""
+    return True
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,37 @@
+"""A breaker for each register: after five timeouts in a row nobody waits for it, until one probe comes back."""
+
+import time
+from collections.abc import Callable
+
+TIMEOUTS = 5
+PROBE_AFTER = 1.0
+"""Seconds after which one call may try."""
+
+
+class Breaker:
+    """Counts timeouts in a row."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._timeouts = 0
+        self._next_probe = 0.0
+
+    def admits(self) -> bool:
+        """Whether a call may be made now; when the breaker is open, one call a second may."""
+        if self._timeouts < TIMEOUTS:
+            return True
+        now = self._clock()
+        if now < self._next_probe:
+            return False
+        self._next_probe = now + PROBE_AFTER
+        return True
+
+    def answered(self) -> None:
+        """The register answered, well or badly: it is not hanging."""
+        self._timeouts = 0
+
+    def timed_out(self) -> None:
+        """The register did not answer in time."""
+        self._timeouts += 1
+        if self._timeouts == TIMEOUTS:
+            self._next_probe = self._clock() + PROBE_AFTER

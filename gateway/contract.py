@@ -1,0 +1,173 @@
+"""The contract as the front door sees it: every rpc by its path, its access rule, where patients and entries stand.
+
+Worked out from the descriptors once, at start.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from gateway.access.facts import AccessRule
+from kjernejournal.audit.v1 import audit_pb2
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from kjernejournal.critical_info.v1 import critical_info_pb2
+from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.visits.v1 import visits_pb2
+
+PROTOS = (
+    summary_pb2,
+    critical_info_pb2,
+    medications_pb2,
+    visits_pb2,
+    documents_pb2,
+    patients_pb2,
+    audit_pb2,
+)
+"""Every part of the contract. Package kjernejournal.<service>.v1 is served by the process <service>; summary by the
+gateway itself."""
+
+SUMMARY = "summary"
+
+Step = tuple[str, bool]
+"""A field on the way to a message, and whether it is repeated."""
+Path = tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One rpc."""
+
+    path: str
+    descriptor: MethodDescriptor
+    service: str
+    """The process that serves it."""
+    rule: AccessRule
+    request: type[Message]
+    response: type[Message]
+    patients: tuple[Path, ...]
+    """Where the request names patients."""
+    disclosed: tuple[Path, ...]
+    """Where the reply holds messages with a disclosed id."""
+
+    @property
+    def single_patient(self) -> bool:
+        """The request names one patient, at its top."""
+        return self.patients == ((("patient", False),),)
+
+    def patients_in(self, request: Message) -> list[tuple[str, PatientIdentifier]]:
+        """The patients that a request names, each with its path."""
+        return [(where, each) for path in self.patients for where, each in walk(request, path)]
+
+    def disclosed_in(self, reply: Message) -> list[tuple[str, int]]:
+        """Id and version of every entry and document in a reply; version 0 where there is none."""
+        return disclosed(reply, self.disclosed)
+
+
+def methods() -> dict[str, Method]:
+    """Every rpc of the contract, by path. Raises ValueError for one without an access rule."""
+    found = {}
+    for proto in PROTOS:
+        for service in proto.DESCRIPTOR.services_by_name.values():
+            for descriptor in service.methods:
+                method = _method(descriptor)
+                found[method.path] = method
+    return found
+
+
+def service_names() -> list[str]:
+    """Full names of every gRPC service in the contract."""
+    return [service.full_name for proto in PROTOS for service in proto.DESCRIPTOR.services_by_name.values()]
+
+
+def walk(message: Message, path: Path, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every message that stands at `path`, each with its position in words."""
+    if not path:
+        yield where, message
+        return
+    (name, repeated), rest = path[0], path[1:]
+    inside = f"{where}.{name}" if where else name
+    if repeated:
+        for position, each in enumerate(getattr(message, name)):
+            yield from walk(each, rest, f"{inside}[{position}]")
+    elif message.HasField(name):
+        yield from walk(getattr(message, name), rest, inside)
+
+
+def disclosed_paths(message: Descriptor) -> tuple[Path, ...]:
+    """Where messages with a disclosed id stand inside `message`."""
+    return tuple(_paths(message, _discloses))
+
+
+def disclosed(message: Message, paths: tuple[Path, ...]) -> list[tuple[str, int]]:
+    """Id and version of every entry at `paths`."""
+    found: list[tuple[str, int]] = []
+    for path in paths:
+        for _, each in walk(message, path):
+            found.extend((value, getattr(each, "version", 0)) for value in _ids(each) if value)
+    return found
+
+
+def _method(descriptor: MethodDescriptor) -> Method:
+    package = descriptor.containing_service.file.package
+    return Method(
+        path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
+        descriptor=descriptor,
+        service=package.split(".")[1],
+        rule=AccessRule.from_method(descriptor),
+        request=GetMessageClass(descriptor.input_type),
+        response=GetMessageClass(descriptor.output_type),
+        patients=tuple(_paths(descriptor.input_type, _is_patient)),
+        disclosed=disclosed_paths(descriptor.output_type),
+    )
+
+
+def _is_patient(message: Descriptor) -> bool:
+    return message.full_name == PatientIdentifier.DESCRIPTOR.full_name
+
+
+def _discloses(message: Descriptor) -> bool:
+    return bool(_id_fields(message))
+
+
+def _id_fields(message: Descriptor) -> list[FieldDescriptor]:
+    return [field for field in message.fields if field.GetOptions().Extensions[common_pb2.disclosed_id]]
+
+
+def _ids(message: Message) -> list[str]:
+    values: list[str] = []
+    for name, repeated in _id_names(message.DESCRIPTOR):
+        value = getattr(message, name)
+        values.extend(value if repeated else (value,))
+    return values
+
+
+_names: dict[str, tuple[tuple[str, bool], ...]] = {}
+
+
+def _id_names(message: Any) -> tuple[tuple[str, bool], ...]:
+    names = _names.get(message.full_name)
+    if names is None:
+        names = tuple((field.name, field.is_repeated) for field in _id_fields(message))
+        _names[message.full_name] = names
+    return names
+
+
+def _paths(message: Descriptor, wanted: Callable[[Descriptor], bool], above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Paths to every message that `wanted` takes; a message is not followed into itself."""
+    if wanted(message):
+        yield ()
+    if message.full_name in above:
+        raise ValueError(f"{message.full_name} holds itself: its patients and entries could not be found")
+    for field in message.fields:
+        if field.message_type is None:
+            continue
+        for rest in _paths(field.message_type, wanted, (*above, message.full_name)):
+            yield ((field.name, field.is_repeated), *rest)

@@ -1,0 +1,132 @@
+"""Asks every source at once. Each answer is data or a stated absence; our own bugs raise."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError, Message
+
+from gateway.breaker import Breaker
+from gateway.passage import Passage
+from gateway.reading import Reader
+from gateway.sources import SOURCES, Source
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import SectionQuery
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.summary.v1.summary_pb2 import Section
+from shared import deadline, telemetry
+from shared.convert import timestamp
+
+RESERVE = 0.25
+"""Part of the time left, at most 0.25 s of it, that is kept for the access log and the release."""
+
+_REASONS = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: common_pb2.UNAVAILABLE_REASON_TIMEOUT,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: common_pb2.UNAVAILABLE_REASON_OVERLOADED,
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a summary asks of every register."""
+
+    as_of: datetime | None
+    max_entries: int
+
+
+class Fanout:
+    """The registers, each behind its breaker."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._breakers = {source.section: Breaker() for source in SOURCES}
+
+    async def ask(self, source: Source, passage: Passage, question: Question) -> Section:
+        """One section, within its budget: what the policy holds back is not even asked for."""
+        name = common_pb2.Section.Name(source.section).removeprefix("SECTION_")
+        started = time.monotonic()
+        with telemetry.span(f"section {name.lower()}", **{"kj.section": name}) as span:
+            section = Section(section=source.section, source=source.service, coverage=source.coverage)
+            section.as_of.CopyFrom(timestamp(question.as_of or datetime.now(UTC)))
+            verdict = passage.decision.sections[source.section].decision
+            if verdict == common_pb2.SECTION_DECISION_PERMIT:
+                await self._fetch(source, passage, question, section)
+            else:
+                withhold(section, verdict)
+            section.duration.CopyFrom(_duration(time.monotonic() - started))
+            span.set("kj.state", summary_pb2.SectionState.Name(section.state))
+            if section.unavailable_reason:
+                span.fail(common_pb2.UnavailableReason.Name(section.unavailable_reason))
+            return section
+
+    async def _fetch(self, source: Source, passage: Passage, question: Question, section: Section) -> None:
+        breaker = self._breakers[source.section]
+        if not breaker.admits():
+            _unavailable(section, common_pb2.UNAVAILABLE_REASON_OVERLOADED)
+            return
+        query = SectionQuery(
+            access_id=passage.access_id,
+            caller=passage.context(source.section),
+            traceparent=telemetry.traceparent(),
+            max_entries=question.max_entries,
+        )
+        if question.as_of:
+            query.as_of.CopyFrom(timestamp(question.as_of))
+        if source.window:
+            query.since.CopyFrom(timestamp((question.as_of or datetime.now(UTC)) - source.window))
+        try:
+            answers = await self._reader.read(source, [query], seconds_for(source))
+        except grpc.aio.AioRpcError as error:
+            reason = _REASONS.get(error.code(), common_pb2.UNAVAILABLE_REASON_ERROR)
+            if reason == common_pb2.UNAVAILABLE_REASON_TIMEOUT:
+                breaker.timed_out()
+            else:
+                breaker.answered()
+            _unavailable(section, reason)
+            return
+        except DecodeError:
+            breaker.answered()
+            _unavailable(section, common_pb2.UNAVAILABLE_REASON_ERROR)
+            return
+        breaker.answered()
+        answer = answers.get(passage.access_id)
+        if answer is None or answer.WhichOneof("result") is None:
+            _unavailable(section, common_pb2.UNAVAILABLE_REASON_ERROR)
+        elif answer.HasField("failure"):
+            _unavailable(section, answer.failure.reason or common_pb2.UNAVAILABLE_REASON_ERROR)
+        else:
+            _fill(section, source, answer.section)
+
+
+def withhold(section: Section, verdict: "common_pb2.SectionDecision.ValueType") -> None:
+    """Makes the section one that is not for this caller, without anything that was fetched."""
+    for source in SOURCES:
+        section.ClearField(source.content)  # type: ignore[arg-type]  # a field of the oneof, by the table
+    if verdict == common_pb2.SECTION_DECISION_WITHHOLD:
+        section.state = summary_pb2.SECTION_STATE_WITHHELD
+    else:
+        section.state = summary_pb2.SECTION_STATE_NOT_AUTHORIZED
+
+
+def _fill(section: Section, source: Source, content: Message) -> None:
+    section.state = source.state(content)  # type: ignore[assignment]  # a SectionState, by the table
+    getattr(section, source.content).CopyFrom(content)
+
+
+def _unavailable(section: Section, reason: "common_pb2.UnavailableReason.ValueType") -> None:
+    section.state = summary_pb2.SECTION_STATE_UNAVAILABLE
+    section.unavailable_reason = reason
+
+
+def seconds_for(source: Source) -> float:
+    """Seconds that a register may take: its budget, inside what the deadline leaves."""
+    left = deadline.remaining(60.0)
+    return max(0.001, min(source.budget, left - min(RESERVE, left * RESERVE)))
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromMicroseconds(int(seconds * 1_000_000))
+    return duration

@@ -1,0 +1,101 @@
+"""The one way in: every rpc of the contract, by a table of paths, through the same steps.
+
+Handlers are bytes in, bytes out. The request is parsed once, to find the patient; the reply is forwarded as it came.
+`forwarding` does the work of the rpcs that services serve, `summary` that of the gateway's own.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc
+
+from gateway.contract import Method
+from kjernejournal.common.v1 import common_pb2
+from shared import deadline
+from shared.errors import NotSupported, Reason
+from shared.handling import failures, tracing
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+DEFAULT_SECONDS = 2.0
+"""Deadline of a unary call whose caller set none."""
+LONGEST_SECONDS = 5.0
+"""No unary call lasts longer."""
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What serves one rpc: one of the three, by its shape."""
+
+    unary: Callable[[Method, bytes, Context], Awaitable[bytes]] | None = None
+    server_stream: Callable[[Method, bytes, Context], AsyncIterator[bytes]] | None = None
+    client_stream: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]] | None = None
+
+
+class FrontDoor(grpc.GenericRpcHandler):
+    """Serves every rpc of the contract."""
+
+    def __init__(self, methods: dict[str, Method], handlers_of: Callable[[Method], Handlers]) -> None:
+        self._handlers = {path: _handler(method, handlers_of(method)) for path, method in methods.items()}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        return self._handlers.get(handler_call_details.method)
+
+
+def _handler(method: Method, handlers: Handlers) -> "grpc.RpcMethodHandler[Any, Any]":
+    if handlers.client_stream and method.descriptor.client_streaming:
+        return grpc.stream_unary_rpc_method_handler(_client_stream(method, handlers.client_stream))
+    if handlers.server_stream and method.descriptor.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(_server_stream(method, handlers.server_stream))
+    if handlers.unary and not (method.descriptor.client_streaming or method.descriptor.server_streaming):
+        return grpc.unary_unary_rpc_method_handler(_unary(method, handlers.unary))
+    raise TypeError(f"nothing serves {method.path}")
+
+
+def _unary(method: Method, serve: Callable[[Method, bytes, Context], Awaitable[bytes]]) -> Any:
+    async def unary(data: bytes, context: Context) -> bytes:
+        with _begin(method, context) as span:
+            async with failures.as_status(context, span):
+                _refuse_internal(method)
+                return await serve(method, data, context)
+
+    return unary
+
+
+def _server_stream(method: Method, serve: Callable[[Method, bytes, Context], AsyncIterator[bytes]]) -> Any:
+    async def server_stream(data: bytes, context: Context) -> AsyncIterator[bytes]:
+        with _begin(method, context) as span:
+            async with failures.as_status(context, span):
+                _refuse_internal(method)
+                async for message in serve(method, data, context):
+                    yield message
+
+    return server_stream
+
+
+def _client_stream(method: Method, serve: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]]) -> Any:
+    async def client_stream(messages: AsyncIterator[bytes], context: Context) -> bytes:
+        with _begin(method, context) as span:
+            async with failures.as_status(context, span):
+                _refuse_internal(method)
+                return await serve(method, messages, context)
+
+    return client_stream
+
+
+def _begin(method: Method, context: Context) -> Any:
+    """Step 1: the trace, always recorded, its id in trailing metadata; and the deadline."""
+    service, name = method.path[1:].split("/")
+    span = tracing.begin(method.path, service, name, context)
+    context.set_trailing_metadata((("trace-id", span.context.trace_id),))
+    longest = method.rule.longest_stream or LONGEST_SECONDS
+    left = context.time_remaining()
+    wanted = (method.rule.longest_stream or DEFAULT_SECONDS) if left is None else left  # type: ignore[redundant-expr]
+    deadline.set_deadline(min(wanted, longest))
+    return span
+
+
+def _refuse_internal(method: Method) -> None:
+    if method.rule.action == common_pb2.ACTION_INTERNAL:
+        raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "this rpc is not for outside callers")

@@ -1,0 +1,130 @@
+"""GetIndicator: what an EHR's icon shows, 0 to 4, for one patient or a day's list. No content, no record in the log."""
+
+import time
+from collections.abc import Sequence
+
+import grpc
+
+from gateway.access.facts import Caller
+from gateway.access.tokens import Metadata
+from gateway.contract import Method
+from gateway.fanout import seconds_for
+from gateway.passage import Passage
+from gateway.reading import Reader
+from gateway.relaying import refusal_of
+from gateway.sources import BY_SECTION
+from gateway.steps import Steps
+from gateway.whom import national_id_of
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier, SectionQuery
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.summary.v1.summary_pb2 import GetIndicatorRequest, GetIndicatorResponse
+from shared import telemetry
+from shared.errors import Invalid, Overloaded, Reason, Unavailable
+
+CRITICAL_INFO = BY_SECTION[common_pb2.SECTION_CRITICAL_INFO]
+NAMED_BLOCK = "named-block"
+"""The policy's rule for a caller whom the patient has blocked: told that a record exists, and no more."""
+
+
+class Quota:
+    """Patients that an organisation may ask about in a minute."""
+
+    def __init__(self, a_minute: int) -> None:
+        self._a_minute = a_minute
+        self._minute = 0
+        self._used: dict[str, int] = {}
+
+    def take(self, organisation: str, patients: int) -> None:
+        """Counts. Raises Overloaded (QUOTA_EXCEEDED), and says when the next minute begins."""
+        now = time.time()
+        minute = int(now // 60)
+        if minute != self._minute:
+            self._minute, self._used = minute, {}
+        used = self._used.get(organisation, 0) + patients
+        if used > self._a_minute:
+            text = "the organisation's quota of this minute is used up"
+            raise Overloaded(Reason.ERROR_REASON_QUOTA_EXCEEDED, text, retry_ms=int((60 - now % 60) * 1000) + 1)
+        self._used[organisation] = used
+
+
+class Indicator:
+    """Answers GetIndicator."""
+
+    def __init__(self, steps: Steps, reader: Reader, quota: Quota, *, production: bool) -> None:
+        self._steps = steps
+        self._reader = reader
+        self._quota = quota
+        self._production = production
+
+    async def get(
+        self, method: Method, metadata: Metadata, caller: Caller, request: GetIndicatorRequest
+    ) -> GetIndicatorResponse:
+        """The statuses, the one patient's and the list's. Raises Unavailable: it cannot be told, which is not none."""
+        if not request.HasField("patient") and not request.patients:
+            raise Invalid("patient", "is required, or patients")
+        asked = [request.patient] if request.HasField("patient") else []
+        asked.extend(request.patients)
+        self._quota.take(caller.legal_entity, len(asked))
+        ids = [self._id(patient) for patient in asked]
+        statuses = await self._statuses(method, metadata, caller, [each for each in ids if each])
+        answers = [statuses.get(each, summary_pb2.INDICATOR_STATUS_UNSPECIFIED) for each in ids]
+        if not request.HasField("patient"):
+            return GetIndicatorResponse(statuses=answers)
+        return GetIndicatorResponse(status=answers[0], statuses=answers[1:])
+
+    def _id(self, patient: PatientIdentifier) -> str:
+        """The national id; "" when it is not a valid one. A reference from outside is an error all the same."""
+        try:
+            return national_id_of(patient, "patient", production=self._production)
+        except Invalid as error:
+            if error.reason == Reason.ERROR_REASON_PATIENT_REF_REFUSED:
+                raise
+            return ""
+
+    async def _statuses(
+        self, method: Method, metadata: Metadata, caller: Caller, ids: Sequence[str]
+    ) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
+        statuses: dict[str, summary_pb2.IndicatorStatus.ValueType] = {}
+        wanted: dict[str, Passage] = {}
+        for passage in await self._steps.enter_each(method, metadata, caller, list(dict.fromkeys(ids))):
+            patient = passage.patient or ""
+            refusal = passage.decision.refusal()
+            if refusal is None:
+                wanted[patient] = passage
+            elif refusal.code is grpc.StatusCode.NOT_FOUND:
+                statuses[patient] = summary_pb2.INDICATOR_STATUS_NO_RECORD
+            elif passage.decision.rule == NAMED_BLOCK:
+                statuses[patient] = summary_pb2.INDICATOR_STATUS_RECORD
+            else:
+                raise refusal
+        statuses.update(await self._present(wanted))
+        return statuses
+
+    async def _present(self, wanted: dict[str, Passage]) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
+        if not wanted:
+            return {}
+        queries = [
+            SectionQuery(
+                access_id=str(number),
+                caller=passage.context(common_pb2.SECTION_CRITICAL_INFO),
+                traceparent=telemetry.traceparent(),
+            )
+            for number, passage in enumerate(wanted.values())
+        ]
+        try:
+            answers = await self._reader.read(CRITICAL_INFO, queries, seconds_for(CRITICAL_INFO))
+        except grpc.aio.AioRpcError as error:
+            raise refusal_of(error) from None
+        found = {}
+        for number, patient in enumerate(wanted):
+            answer = answers.get(str(number))
+            if answer is None or not answer.HasField("section"):
+                raise Unavailable(
+                    Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "critical information cannot be asked about now: try again"
+                )
+            active = answer.section.active
+            found[patient] = (
+                summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION if active else summary_pb2.INDICATOR_STATUS_RECORD
+            )
+        return found

@@ -1,0 +1,104 @@
+"""Step 5, audit: records are durable before anything is released. Calls that come together share one Record.
+
+While one Record is under way the next records gather, and go together when it is back: the service commits them in one
+transaction. A caller who goes away does not take their record along.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+import grpc
+
+from gateway.backends import Backend
+from kjernejournal.audit.v1.audit_pb2 import AuditRecord, Receipt, RecordAnswer, RecordRequest, RecordResponse
+from shared import deadline, telemetry
+from shared.errors import Overloaded, Reason, Unavailable
+
+PATH = "/kjernejournal.audit.v1.AuditService/Record"
+BUDGET = 2.0
+"""Seconds for which a record is waited for, at most."""
+LARGEST_BATCH = 1000
+MOST_WAITING = 20_000
+"""Records: beyond this the gateway sheds calls rather than lets them queue."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    record: AuditRecord
+    done: "asyncio.Future[Receipt]"
+    context: contextvars.Context
+    span: telemetry.Span
+
+
+class Recorder:
+    """Appends to the access log."""
+
+    def __init__(self, audit: Backend) -> None:
+        self._audit = audit
+        self._waiting: list[_Waiting] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    async def record(self, records: Sequence[AuditRecord]) -> list[Receipt]:
+        """Makes the records durable and gives their places in the log.
+
+        Raises Unavailable (AUDIT_UNAVAILABLE) when that cannot be shown in time: nothing may be released then.
+        """
+        if len(self._waiting) + len(records) > MOST_WAITING:
+            raise Overloaded(Reason.ERROR_REASON_OVERLOADED, "the access log is behind: try again in a moment")
+        with telemetry.span("audit commit", **{"kj.batch.size": len(records)}) as span:
+            loop = asyncio.get_running_loop()
+            waiting = [_Waiting(each, loop.create_future(), contextvars.copy_context(), span) for each in records]
+            self._waiting.extend(waiting)
+            if self._sender is None or self._sender.done():
+                self._sender = asyncio.create_task(self._send())
+            try:
+                async with asyncio.timeout(deadline.remaining(BUDGET)):
+                    receipts = [await asyncio.shield(each.done) for each in waiting]
+            except TimeoutError:
+                raise _unavailable() from None
+            span.set("kj.audit.index", receipts[0].index)
+            return receipts
+
+    async def _send(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            # The call runs in the first rider's trace; the others' spans are linked to it.
+            first = batch[0]
+            carrying = asyncio.create_task(self._call(batch), context=first.context)
+            batch_id = str(uuid4())
+            for each in batch:
+                each.span.attributes["kj.batch.id"] = batch_id
+                if each.span is not first.span and first.span.context not in each.span.links:
+                    each.span.links.append(first.span.context)
+            await carrying
+
+    async def _call(self, batch: list[_Waiting]) -> None:
+        request = RecordRequest(records=[each.record for each in batch])
+        answers: dict[str, RecordAnswer] = {}
+        try:
+            reply = await self._audit.unary(PATH, request.SerializeToString(), caller=None, timeout=BUDGET)
+            answers = {each.record_id: each for each in RecordResponse.FromString(reply).answers}
+        except grpc.aio.AioRpcError:
+            pass  # no answers: every rider is told that its record is not known to be durable
+        finally:
+            for each in batch:
+                _settle(each, answers.get(each.record.record_id))
+
+
+def _settle(waiting: _Waiting, answer: RecordAnswer | None) -> None:
+    if waiting.done.done():
+        return
+    if answer is not None and answer.HasField("receipt"):
+        waiting.done.set_result(answer.receipt)
+    else:
+        waiting.done.set_exception(_unavailable())
+        waiting.done.exception()  # a rider who has gone away leaves nobody to ask for it
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable(
+        Reason.ERROR_REASON_AUDIT_UNAVAILABLE, "the access log cannot be written: nothing was released; try again"
+    )

@@ -1,0 +1,164 @@
+"""The table of registers: one row each. Adding a register to the summary is a row here and a field in summary.proto."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf.message import Message
+
+from gateway.access.facts import SectionValue
+from gateway.contract import Path, disclosed_paths
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.critical_info.v1 import critical_info_pb2
+from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.summary.v1.summary_pb2 import Coverage
+from kjernejournal.visits.v1 import visits_pb2
+
+CRITICAL_BUDGET = 0.8
+"""Seconds for critical information and medicines."""
+BUDGET = 0.3
+"""Seconds for every other section."""
+THREE_YEARS = timedelta(days=3 * 365 + 1)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One register as the summary sees it."""
+
+    section: SectionValue
+    service: str
+    content: str
+    """The field of summary.v1.Section that holds its entries."""
+    proto: Any
+    """The generated module of its contract."""
+    state: Callable[[Any], int]
+    """What a section that has come is: data, none recorded, nil known, not asked or withheld."""
+    coverage: Coverage
+    critical: bool = False
+    window: timedelta | None = None
+    """How far back entries are shown; what is older is counted."""
+    disclosed: tuple[Path, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "disclosed", disclosed_paths(self.proto.SectionAnswer().section.DESCRIPTOR))
+
+    @property
+    def budget(self) -> float:
+        """Seconds that the register may take."""
+        return CRITICAL_BUDGET if self.critical else BUDGET
+
+    @property
+    def path(self) -> str:
+        """The rpc that reads sections."""
+        name = next(
+            service.full_name
+            for service in self.proto.DESCRIPTOR.services_by_name.values()
+            if "BatchGetSections" in service.methods_by_name
+        )
+        return f"/{name}/BatchGetSections"
+
+
+def _critical_info(section: critical_info_pb2.CriticalInfoSection) -> int:
+    if section.entries or section.window.total:
+        return summary_pb2.SECTION_STATE_DATA
+    kinds = [each.kind for each in section.absences[:1]]  # the newest statement holds
+    if critical_info_pb2.AbsenceStatement.KIND_NIL_KNOWN in kinds:
+        return summary_pb2.SECTION_STATE_NIL_KNOWN
+    if critical_info_pb2.AbsenceStatement.KIND_NOT_ASKED in kinds:
+        return summary_pb2.SECTION_STATE_NOT_ASKED
+    return summary_pb2.SECTION_STATE_NONE_RECORDED
+
+
+def _medications(section: medications_pb2.MedicationsSection) -> int:
+    windows = (section.prescriptions_window, section.dispensings_window, section.statements_window)
+    if section.HasField("medication_list") or any(window.total for window in windows):
+        return summary_pb2.SECTION_STATE_DATA
+    if any(window.withheld for window in windows):
+        return summary_pb2.SECTION_STATE_WITHHELD
+    if section.stated_absence == medications_pb2.STATEMENT_KIND_NIL_KNOWN:
+        return summary_pb2.SECTION_STATE_NIL_KNOWN
+    if section.stated_absence == medications_pb2.STATEMENT_KIND_NOT_ASKED:
+        return summary_pb2.SECTION_STATE_NOT_ASKED
+    return summary_pb2.SECTION_STATE_NONE_RECORDED
+
+
+def _listed(section: Any) -> int:
+    if section.window.total:
+        return summary_pb2.SECTION_STATE_DATA
+    if section.window.withheld:
+        return summary_pb2.SECTION_STATE_WITHHELD
+    return summary_pb2.SECTION_STATE_NONE_RECORDED
+
+
+def _patient(section: Message) -> int:
+    return summary_pb2.SECTION_STATE_DATA if section.ByteSize() else summary_pb2.SECTION_STATE_NONE_RECORDED
+
+
+SOURCES: tuple[Source, ...] = (
+    Source(
+        section=common_pb2.SECTION_CRITICAL_INFO,
+        service="critical_info",
+        content="critical_info",
+        proto=critical_info_pb2,
+        state=_critical_info,
+        critical=True,
+        coverage=Coverage(
+            sources=["registered in the record by health personnel"],
+            # About 35 % of those expected to have critical information have any (E-helsemonitor, 2022).
+            missing=["most of those who should have critical information have none registered"],
+        ),
+    ),
+    Source(
+        section=common_pb2.SECTION_MEDICATIONS,
+        service="medications",
+        content="medications",
+        proto=medications_pb2,
+        state=_medications,
+        critical=True,
+        window=THREE_YEARS,
+        coverage=Coverage(
+            sources=["the prescription register (e-resept)", "pharmacies", "the patient's medication list"],
+            missing=["medicines given inside institutions", "medicines bought without a prescription or abroad"],
+        ),
+    ),
+    Source(
+        section=common_pb2.SECTION_VISITS,
+        service="visits",
+        content="visits",
+        proto=visits_pb2,
+        state=_listed,
+        window=THREE_YEARS,
+        coverage=Coverage(
+            sources=["the patient register (NPR): specialist care"],
+            missing=["primary care", "telephone and letter contacts", "units that the register filters out"],
+            since_year=2008,
+        ),
+    ),
+    Source(
+        section=common_pb2.SECTION_DOCUMENTS,
+        service="documents",
+        content="documents",
+        proto=documents_pb2,
+        state=_listed,
+        coverage=Coverage(
+            sources=["hospitals and municipalities that share documents"],
+            missing=["businesses that do not share documents"],
+        ),
+    ),
+    Source(
+        section=common_pb2.SECTION_PATIENT,
+        service="patients",
+        content="patient",
+        proto=patients_pb2,
+        state=_patient,
+        coverage=Coverage(sources=["the population register", "the general practitioner register"]),
+    ),
+)
+"""In the order in which a reader is shown them."""
+
+BY_SECTION = {source.section: source for source in SOURCES}
+SECTIONS: tuple[SectionValue, ...] = tuple(BY_SECTION)

@@ -1,0 +1,170 @@
+"""The steps of every call to the gateway, in design order: who, whom, may they; then audit and release around the work.
+
+Step 1, the trace and the deadline, is in `front_door`; steps 2 to 6 are here, one method each.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from gateway.access.facts import SUMMARY_SECTIONS, Caller, Decision, Outcome, SectionValue
+from gateway.access.policy import decide, decide_without_patient
+from gateway.access.tokens import Metadata, TokenVerifier, access_basis, bearer_token
+from gateway.contract import Method
+from gateway.passage import Passage
+from gateway.recorder import Recorder
+from gateway.whom import Identity, Resolved
+from shared import telemetry
+from shared.errors import Denied, KjernejournalError, Reason, Unauthenticated, reason_name
+
+log = logging.getLogger(__name__)
+
+REFUSALS_LOGGED_A_SECOND = 50
+"""Calls without an identity can be made by anybody: their log is bounded."""
+
+
+class Steps:
+    """What every call goes through, whatever rpc it names."""
+
+    def __init__(self, verifier: TokenVerifier, identity: Identity, recorder: Recorder) -> None:
+        self._verifier = verifier
+        self._identity = identity
+        self._recorder = recorder
+        self._logged = 0
+        self._second = 0
+
+    async def who(self, metadata: Metadata) -> Caller:
+        """Step 2, before the request is parsed. Raises Unauthenticated."""
+        try:
+            return await self._verifier.verify(metadata)
+        except Unauthenticated as refusal:
+            self._log_refusal(refusal)
+            raise
+
+    async def enter(
+        self,
+        method: Method,
+        metadata: Metadata,
+        caller: Caller,
+        patient: str | None,
+        *,
+        sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS,
+    ) -> Passage:
+        """Steps 3 and 4: whom, and may they. A denial is on record before it is told. Raises the refusal."""
+        resolved = await self._resolve(caller, patient)
+        passage = Passage(
+            method=method,
+            access_id=str(uuid4()),
+            trace_id=_trace_id(),
+            token=bearer_token(metadata),
+            caller=caller,
+            basis=access_basis(metadata),
+            patient=patient,
+            resolved=resolved,
+            decision=_NO_DECISION,
+        )
+        passage = _decided(passage, sections)
+        await self._refuse_if_denied(passage)
+        return passage
+
+    async def enter_each(
+        self, method: Method, metadata: Metadata, caller: Caller, patients: Sequence[str]
+    ) -> list[Passage]:
+        """The same for every patient of a request that names several, under one access id. No record of denials:
+        these rpcs are open to systems alone or disclose no content. The caller looks at each decision.
+        """
+        resolved = await self._identity.resolve(_with_caller(caller, patients)) if patients else None
+        common = Passage(
+            method=method,
+            access_id=str(uuid4()),
+            trace_id=_trace_id(),
+            token=bearer_token(metadata),
+            caller=caller,
+            basis=access_basis(metadata),
+            patient=None,
+            resolved=resolved,
+            decision=_NO_DECISION,
+        )
+        return [_decided(replace(common, patient=patient), ()) for patient in patients]
+
+    async def fresh(self, passage: Passage, sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS) -> Passage:
+        """Step 6, before a release: facts that are too old are read again, and the decision is made again.
+
+        Raises the refusal when it has changed to a denial, which is on record then.
+        """
+        if passage.resolved is None or passage.resolved.fresh:
+            return passage
+        resolved = await self._resolve(passage.caller, passage.patient)
+        again = _decided(replace(passage, resolved=resolved), sections)
+        await self._refuse_if_denied(again)
+        return again
+
+    async def still(self, passage: Passage) -> None:
+        """On long streams, every few seconds: token and facts are looked at again. Raises the refusal."""
+        await self._verifier.verify_token(passage.token)
+        if passage.patient is None:
+            return
+        resolved = await self._resolve(passage.caller, passage.patient)
+        await self._refuse_if_denied(_decided(replace(passage, resolved=resolved), ()))
+
+    async def _resolve(self, caller: Caller, patient: str | None) -> Resolved | None:
+        if patient is None:
+            return None
+        return await self._identity.resolve(_with_caller(caller, [patient]))
+
+    async def _refuse_if_denied(self, passage: Passage) -> None:
+        with telemetry.span("decide", **_decision_attributes(passage.decision)):
+            refusal = passage.decision.refusal()
+        if refusal is None:
+            return
+        await self._recorder.record([passage.denial(refusal.reason, refusal.code.value[0])])
+        raise refusal
+
+    def _log_refusal(self, refusal: KjernejournalError) -> None:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._logged = second, 0
+        self._logged += 1
+        if self._logged <= REFUSALS_LOGGED_A_SECOND:
+            log.warning("refused without identity: %s", reason_name(refusal.reason))
+
+
+def _decided(passage: Passage, sections: tuple[SectionValue, ...]) -> Passage:
+    """The passage with the policy's decision on the facts it holds."""
+    rule = passage.method.rule
+    if passage.patient is None or passage.resolved is None:
+        return replace(passage, decision=decide_without_patient(passage.caller, passage.basis, rule))
+    caller = passage.caller
+    if caller.national_id:
+        caller = replace(caller, refs=passage.resolved.refs(caller.national_id))
+    facts = passage.resolved.facts(passage.patient)
+    decision = decide(caller, passage.basis, facts, rule, datetime.now(UTC), sections=sections or SUMMARY_SECTIONS)
+    if decision.permitted and not caller.attests(passage.patient):
+        denied = Denied(Reason.ERROR_REASON_NO_ACCESS, "")
+        decision = replace(decision, outcome=Outcome.DENY, reason=denied.reason, rule="attest-of-another-patient")
+    return replace(passage, caller=caller, decision=decision)
+
+
+def _with_caller(caller: Caller, patients: Sequence[str]) -> list[str]:
+    """Citizens are persons too: whether they may act for a patient depends on who they are."""
+    needed = caller.national_id and not caller.hpr_number
+    return [*patients, caller.national_id] if needed and caller.national_id else list(patients)
+
+
+def _trace_id() -> str:
+    span = telemetry.current()
+    return span.context.trace_id if span else ""
+
+
+def _decision_attributes(decision: Decision) -> dict[str, telemetry.Value]:
+    return {
+        "kj.decision": decision.outcome.name,
+        "kj.reason": reason_name(decision.reason),
+        "kj.policy_version": decision.policy_version,
+    }
+
+
+_NO_DECISION = Decision(Outcome.DENY, Reason.ERROR_REASON_NO_ACCESS, "undecided", {}, "")

@@ -1,0 +1,125 @@
+"""Step 3, whom: national ids become references and the facts that decide, asked of the patients service."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import grpc
+
+from gateway.access.facts import PatientFacts
+from gateway.backends import Backend
+from kjernejournal.common.v1.common_pb2 import PartialDate, PatientIdentifier
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.patients.v1.patients_pb2 import PatientResolution, ResolvePatientsRequest, ResolvePatientsResponse
+from shared import deadline, national_id
+from shared.errors import Invalid, Reason, Unavailable
+
+PATH = "/kjernejournal.patients.v1.PatientsService/ResolvePatients"
+BUDGET = 2.0
+"""Seconds, at most: without the answer nothing goes on."""
+FRESH = 0.25
+"""Seconds for which facts may decide a release, counted from the question: the promise of BlockPersonnel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The answer to one question about persons."""
+
+    asked_at: float
+    """Monotonic time of the question."""
+    by_id: dict[str, PatientResolution]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether these facts may still decide a release."""
+        return time.monotonic() - self.asked_at <= FRESH
+
+    def refs(self, person: str | None) -> tuple[str, ...]:
+        """Every reference of a person, the canonical one first; none for somebody who is not known."""
+        found = self.by_id.get(person or "")
+        return tuple(found.patient_refs) if found else ()
+
+    def facts(self, person: str) -> PatientFacts | None:
+        """The facts of a patient; None: no such patient."""
+        found = self.by_id.get(person)
+        if found is None or found.state != patients_pb2.RESOLUTION_STATE_REGISTERED:
+            return None
+        return _facts(found)
+
+
+class Identity:
+    """Asks the patients service."""
+
+    def __init__(self, patients: Backend) -> None:
+        self._patients = patients
+
+    async def resolve(self, national_ids: Sequence[str]) -> Resolved:
+        """What is known of these persons now. Raises Unavailable when the service cannot tell."""
+        asked_at = time.monotonic()
+        request = ResolvePatientsRequest(national_ids=sorted(set(national_ids)))
+        try:
+            reply = await self._patients.unary(
+                PATH, request.SerializeToString(), caller=None, timeout=deadline.remaining(BUDGET)
+            )
+        except grpc.aio.AioRpcError:
+            raise _unavailable() from None
+        found = {each.national_id: each for each in ResolvePatientsResponse.FromString(reply).patients}
+        if any(
+            person not in found or found[person].state == patients_pb2.RESOLUTION_STATE_UNSPECIFIED
+            for person in request.national_ids
+        ):
+            raise _unavailable()
+        return Resolved(asked_at, found)
+
+
+def national_id_of(patient: PatientIdentifier, path: str, *, production: bool) -> str:
+    """The checked national id in a request. Raises Invalid: a reference from outside, none, or not a valid one."""
+    match patient.WhichOneof("identifier"):
+        case "national_id":
+            return national_id.parse(patient.national_id, production=production, field=f"{path}.national_id").value
+        case "patient_ref":
+            raise Invalid(
+                f"{path}.patient_ref",
+                "is not for callers: send national_id",
+                Reason.ERROR_REASON_PATIENT_REF_REFUSED,
+            )
+        case _:
+            raise Invalid(f"{path}.national_id", "is required")
+
+
+def _facts(found: PatientResolution) -> PatientFacts:
+    facts = found.facts
+    # Parents of a young child see when at least one of them is registered at the child's address; then both do.
+    guardians = frozenset(
+        each.patient_ref
+        for each in facts.guardians
+        if each.kind == patients_pb2.GUARDIAN_KIND_PARENTAL_RESPONSIBILITY and facts.parents_at_address
+    )
+    return PatientFacts(
+        refs=tuple(found.patient_refs),
+        reservation=facts.reserved,
+        portal_reservation=facts.portal_reserved,
+        blocked_hpr_numbers=frozenset(facts.blocked_hpr_numbers),
+        restricted_sections=frozenset(facts.restricted_sections),
+        single_entries_restricted=frozenset(facts.sections_with_restricted_entries),
+        birth_date=_whole_date(facts.birth_date),
+        guardians=guardians,
+        proxies={each.patient_ref: frozenset(each.areas) for each in facts.proxies},
+        gp_hpr_numbers=frozenset((*facts.gp_hpr_numbers, *facts.gp_substitute_hpr_numbers)),
+        address_protection=facts.address_protection
+        in (patients_pb2.ADDRESS_PROTECTION_FORTROLIG, patients_pb2.ADDRESS_PROTECTION_STRENGT_FORTROLIG),
+        deceased=facts.deceased,
+    )
+
+
+def _whole_date(partial: PartialDate) -> date | None:
+    if partial.year and partial.month and partial.day:
+        return date(partial.year, partial.month, partial.day)
+    return None
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable(
+        Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the patient's identity cannot be looked up now: try again"
+    )
