@@ -1,0 +1,98 @@
+"""Between the messages of the contract and the rows of the log."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+
+from kjernejournal.audit.v1 import audit_pb2 as pb
+from kjernejournal.common.v1.common_pb2 import SECTION_DECISION_PERMIT
+from services.audit import model
+from services.audit.repository import Appended, NewRecord, StoredRecord
+from shared.convert import moment, timestamp
+
+
+def new_record(record: pb.AuditRecord) -> NewRecord:
+    """The row of a checked record. Takes the personal part out of `record`: it is stored apart."""
+    patient_ref = record.personal.patient_ref or None
+    personal = record.personal.SerializeToString(deterministic=True)
+    record.ClearField("personal")
+    content = record.SerializeToString(deterministic=True)
+    # The length keeps bytes from moving between the two parts without the digest changing.
+    digest = hashlib.sha256(len(content).to_bytes(8, "big") + content + personal).digest()
+    return NewRecord(
+        record_id=record.record_id.lower(),
+        access_id=record.access_id.lower(),
+        kind=record.kind,
+        patient_ref=patient_ref,
+        occurred_at=moment(record.occurred_at),
+        legal_entity=record.actor.legal_entity.number,
+        digest=digest,
+        content=content,
+        personal=personal,
+        salt=secrets.token_bytes(32),
+    )
+
+
+def receipt(appended: Appended) -> pb.Receipt:
+    """Where a record stands."""
+    return pb.Receipt(
+        record_id=appended.record_id,
+        index=appended.idx,
+        committed_at=timestamp(appended.committed_at),
+        patient_sequence=appended.patient_sequence or 0,
+    )
+
+
+def access(stored: Sequence[StoredRecord]) -> pb.Access:
+    """One access as the patient sees it, of its records in the order of the log."""
+    records = [_record(each) for each in stored]
+    first = records[0]
+    outcome, reason = model.ending(records)
+    sections = _sections(records, changed=outcome == pb.ACCESS_OUTCOME_CHANGED)
+    return pb.Access(
+        access_id=first.access_id,
+        occurred_at=first.occurred_at,
+        caller_kind=first.actor.kind,
+        practitioner=first.personal.practitioner if first.personal.HasField("practitioner") else None,
+        relation=first.actor.relation,
+        legal_entity=first.actor.legal_entity,
+        point_of_care=first.actor.point_of_care,
+        ground=first.ground,
+        source_system=first.source_system,
+        sections=sections,
+        outcome=outcome,
+        reason=reason,
+        emergency=first.ground.basis in model.EMERGENCY,
+        restricted_opened=any(section.restricted_opened for section in sections),
+        rpcs=dict.fromkeys(record.rpc for record in records),
+        trace_id=first.trace_id,
+        receipts=[receipt(each.appended) for each in stored],
+    )
+
+
+def _record(stored: StoredRecord) -> pb.AuditRecord:
+    record = pb.AuditRecord.FromString(stored.content)
+    record.personal.MergeFromString(stored.personal)
+    return record
+
+
+def _sections(records: Sequence[pb.AuditRecord], *, changed: bool) -> list[pb.AccessedSection]:
+    found: dict[int, pb.AccessedSection] = {}
+    for record in records:
+        wrote = changed and record.kind in (pb.RECORD_KIND_PERMIT, pb.RECORD_KIND_OUTCOME)
+        for section in record.sections:
+            _merge(found.setdefault(section.section, pb.AccessedSection(section=section.section)), section, wrote)
+    return list(found.values())
+
+
+def _merge(into: pb.AccessedSection, section: pb.SectionRecord, wrote: bool) -> None:
+    """Adds what one record says of a section. A download has a record for each range, a write two or three."""
+    if into.decision != SECTION_DECISION_PERMIT:
+        into.decision = section.decision
+        into.reason = section.reason
+    into.state = section.state or into.state
+    seen = {(entry.id, entry.version) for entry in into.entries}
+    into.entries.extend(entry for entry in section.entries if (entry.id, entry.version) not in seen)
+    into.entry_count = max(into.entry_count, section.entry_count, len(into.entries))
+    into.changed = into.changed or (wrote and section.decision == SECTION_DECISION_PERMIT)
+    into.restricted_opened = into.restricted_opened or section.restricted_opened

@@ -1,0 +1,75 @@
+"""The rpcs of the access log. Reviews, statistics, reconstruction and proofs come later."""
+
+from kjernejournal.audit.v1 import audit_pb2 as pb
+from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceServicer
+from kjernejournal.common.v1.common_pb2 import ListWindow
+from services.audit import convert, model
+from services.audit.committer import Committer
+from services.audit.repository import NewRecord, Repository
+from shared.convert import optional_moment, timestamp
+from shared.errors import Invalid, Reason
+from shared.handling import Context, caller
+from shared.paging import Position, page_of
+
+
+class Servicer(AuditServiceServicer):
+    """The access log. `data_controller`: organisation number of the one whose auditors see every organisation."""
+
+    # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
+    ListReviews = AuditServiceServicer.ListReviews
+    ReviewAccess = AuditServiceServicer.ReviewAccess
+    ReconstructDisclosure = AuditServiceServicer.ReconstructDisclosure
+    GetUsageStatistics = AuditServiceServicer.GetUsageStatistics
+    ImportOrganisations = AuditServiceServicer.ImportOrganisations
+    GetCheckpoint = AuditServiceServicer.GetCheckpoint
+    GetInclusionProof = AuditServiceServicer.GetInclusionProof
+    GetConsistencyProof = AuditServiceServicer.GetConsistencyProof
+
+    def __init__(self, repository: Repository, committer: Committer, data_controller: str) -> None:
+        self._repository = repository
+        self._committer = committer
+        self._data_controller = data_controller
+
+    async def Record(self, request: pb.RecordRequest, context: Context) -> pb.RecordResponse:
+        taken: list[NewRecord] = []
+        answers: list[pb.RecordAnswer] = []
+        for record in request.records:
+            try:
+                model.check(record)
+            except Invalid as error:
+                answers.append(_refused(record.record_id, error.reason, error.field))
+            else:
+                model.redact_identities(record)
+                taken.append(convert.new_record(record))
+        places = await self._committer.append(taken)
+        for new, place in zip(taken, places, strict=True):
+            if place is None:
+                answers.append(_refused(new.record_id, Reason.ERROR_REASON_REQUEST_ID_REUSED, "record_id"))
+            else:
+                answers.append(pb.RecordAnswer(record_id=new.record_id, receipt=convert.receipt(place)))
+        return pb.RecordResponse(answers=answers)
+
+    async def ListAccesses(self, request: pb.ListAccessesRequest, context: Context) -> pb.ListAccessesResponse:
+        legal_entity = model.visible_entity(caller.current(), self._data_controller)
+        since = optional_moment(request, "since")
+        page = page_of(request.page_size, request.page_token, since, legal_entity)
+        found = await self._repository.accesses(caller.patient_refs(), page, since=since, legal_entity=legal_entity)
+        accesses = [convert.access(stored) for stored in found.accesses]
+        token = ""
+        if found.more:
+            last = found.accesses[-1][0].appended
+            token = page.token_after(Position(last.committed_at, last.record_id))
+        return pb.ListAccessesResponse(
+            accesses=accesses,
+            next_page_token=token,
+            window=ListWindow(
+                returned=len(accesses),
+                total=found.total,
+                older_exist=found.total > len(accesses),
+                since=timestamp(since) if since else None,
+            ),
+        )
+
+
+def _refused(record_id: str, reason: Reason.ValueType, field: str) -> pb.RecordAnswer:
+    return pb.RecordAnswer(record_id=record_id, failure=pb.RecordFailure(reason=reason, field=field))

@@ -1,0 +1,56 @@
+"""The access log on a real PostgreSQL, over a real socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kjernejournal.audit.v1 import audit_pb2 as pb
+from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceStub
+from services.audit.committer import Committer
+from services.audit.repository import Repository
+from services.audit.servicer import Servicer
+from shared.database import Database
+from tests.support.postgres import Cluster
+from tests.support.postgres import Database as TestDatabase
+from tests.support.service import served
+
+if TYPE_CHECKING:
+    from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceAsyncStub
+
+DATA_CONTROLLER = "983544622"
+
+
+@dataclass(frozen=True)
+class Log:
+    """The running service, and the database behind it."""
+
+    stub: "AuditServiceAsyncStub"
+    place: TestDatabase
+    committer: Committer
+
+    async def record(self, *records: pb.AuditRecord) -> list[pb.RecordAnswer]:
+        """Sends the records in one call."""
+        return list((await self.stub.Record(pb.RecordRequest(records=records))).answers)
+
+
+@asynccontextmanager
+async def running_log(cluster: Cluster) -> AsyncIterator[Log]:
+    """The service with a fresh database in the cluster."""
+    place = await cluster.migrated("audit")
+    database = await Database.connect(place.dsn)
+    committer = Committer(Repository(database).append)
+    servicer = Servicer(Repository(database), committer, DATA_CONTROLLER)
+    async with served((servicer, pb.DESCRIPTOR.services_by_name["AuditService"])) as channel:
+        yield Log(AuditServiceStub(channel), place, committer)
+    await committer.drain()
+    await database.close()
+
+
+@pytest.fixture(scope="module")
+async def log(postgres: Cluster) -> AsyncIterator[Log]:
+    """A fresh log for each module."""
+    async with running_log(postgres) as log:
+        yield log
