@@ -189,21 +189,26 @@ def _start(assignment: GeneralPractitionerAssignment) -> datetime:
 def assign(history: Assignments, new: GeneralPractitionerAssignment) -> list[GeneralPractitionerAssignment]:
     """The history with one more place on a list.
 
-    The same contract and start replaces what was known. A patient is on one list at a time: an earlier place that
-    reaches into the new one ends where the new one begins.
+    A patient is on one list at a time: of two places the earlier one ends where the later one begins, whichever is
+    told first, and one with the same start is replaced.
     """
-    result = []
-    for known in history:
-        if known.contract.contract_id == new.contract.contract_id and _start(known) == _start(new):
-            continue
-        if _start(known) < _start(new) and covers(known.period, _start(new)):
-            shortened = GeneralPractitionerAssignment()
-            shortened.CopyFrom(known)
-            shortened.period.end.CopyFrom(new.period.start)
-            result.append(shortened)
-        else:
-            result.append(known)
-    return sorted([*result, new], key=_start, reverse=True)
+    result: list[GeneralPractitionerAssignment] = []
+    following = None
+    for place in sorted([*(known for known in history if _start(known) != _start(new)), new], key=_start, reverse=True):
+        result.append(place if following is None else _until(place, following))
+        following = place
+    return result
+
+
+def _until(
+    place: GeneralPractitionerAssignment, following: GeneralPractitionerAssignment
+) -> GeneralPractitionerAssignment:
+    if not covers(place.period, _start(following)):
+        return place
+    shortened = GeneralPractitionerAssignment()
+    shortened.CopyFrom(place)
+    shortened.period.end.CopyFrom(following.period.start)
+    return shortened
 
 
 def joined(histories: Iterable[Assignments]) -> list[GeneralPractitionerAssignment]:

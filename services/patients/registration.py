@@ -84,7 +84,7 @@ class Registry:
                     return await _register(session, registration.person, people, request_id, sent, provenance)
             except (Raced, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
                 continue
-        raise _busy()
+        raise busy()
 
     async def import_batch(
         self, batch: Sequence[Registration], provenance: Provenance
@@ -101,7 +101,7 @@ class Registry:
                     return await _import(session, batch, people, provenance), people.refs
             except (Raced, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
                 continue
-        raise _busy()
+        raise busy()
 
 
 async def _claim(session: Session, batch: Sequence[Registration]) -> _People:
@@ -314,5 +314,6 @@ def reused() -> Invalid:
     return Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
 
 
-def _busy() -> Unavailable:
+def busy() -> Unavailable:
+    """Every try was lost to somebody else."""
     return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "others are changing the same patients: try again")

@@ -11,6 +11,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, Sect
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2_grpc import PatientsServiceServicer
 from services.patients import convert, model, privacy
+from services.patients.merging import Merges
 from services.patients.registration import Registration, Registry
 from services.patients.repository import Repository
 from shared import national_id
@@ -29,9 +30,10 @@ MOST_REFS = 100
 class PatientsServicer(PatientsServiceServicer):
     """Identities of patients. `production`: real national ids only, otherwise synthetic ones only."""
 
-    def __init__(self, repository: Repository, registry: Registry, *, production: bool) -> None:
+    def __init__(self, repository: Repository, registry: Registry, merges: Merges, *, production: bool) -> None:
         self._repository = repository
         self._registry = registry
+        self._merges = merges
         self._production = production
 
     async def GetPatient(self, request: pb.GetPatientRequest, context: Context) -> pb.GetPatientResponse:
@@ -68,7 +70,7 @@ class PatientsServicer(PatientsServiceServicer):
         joined: bool,
     ) -> bytes:
         national_id.parse(value, production=self._production, field=field)
-        content, refs = await self._repository.merge(
+        content, refs = await self._merges.merge(
             caller.patient_refs()[0],
             value,
             request.request_id,

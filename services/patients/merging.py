@@ -1,0 +1,109 @@
+"""SQL of merges: only who is whose alias changes, with a row that says who did it."""
+
+import asyncpg
+
+from kjernejournal.common.v1.common_pb2 import Provenance
+from services.patients import convert, model
+from services.patients.registration import TRIES, Raced, busy, join, reused
+from shared.database import Database, Session
+from shared.errors import Reason, StateConflict, patient_not_found
+
+
+class Merges:
+    """Merges and unmerges of patients."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def merge(
+        self, ref: str, other_id: str, request_id: str, sent: bytes, provenance: Provenance, *, joined: bool
+    ) -> tuple[bytes, list[str]]:
+        """Makes the patient with `other_id` one with the patient `ref`, or with `joined` false takes that back.
+
+        Gives the serialized answer and every reference concerned. Raises NotFound and StateConflict.
+        """
+        for _ in range(TRIES):
+            try:
+                async with self._database.transaction() as session:
+                    return await _merge(session, ref, other_id, request_id, sent, provenance, joined=joined)
+            except (Raced, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+                continue
+        raise busy()
+
+
+async def _merge(
+    session: Session, ref: str, other_id: str, request_id: str, sent: bytes, provenance: Provenance, *, joined: bool
+) -> tuple[bytes, list[str]]:
+    rows = await session.fetch(
+        "SELECT m.patient_ref::text, m.canonical_ref::text, m.merged_into::text FROM refs AS m"
+        " WHERE m.canonical_ref IN (SELECT canonical_ref FROM refs WHERE patient_ref = $1 UNION"
+        " SELECT r.canonical_ref FROM national_ids AS n JOIN refs AS r ON r.patient_ref = n.patient_ref"
+        " WHERE n.value = $2) ORDER BY m.patient_ref FOR UPDATE OF m",
+        ref,
+        other_id,
+        name="lock_patients",
+    )
+    canonical_of = {row["patient_ref"]: row["canonical_ref"] for row in rows}
+    other = await session.fetchval(
+        "SELECT patient_ref::text FROM national_ids WHERE value = $1", other_id, name="ref_of_national_id"
+    )
+    if other is None:
+        raise patient_not_found()
+    if ref not in canonical_of or other not in canonical_of:
+        raise Raced
+    refs = sorted(canonical_of, key=lambda one: (one != canonical_of[ref], one))
+    row = await session.fetchrow(
+        "SELECT digest, content FROM merges WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+        refs,
+        request_id,
+        name="merge_of_request",
+    )
+    if row is not None:
+        if row["digest"] != sent:
+            raise reused()
+        return row["content"], refs
+    canonical, other_canonical = canonical_of[ref], canonical_of[other]
+    if joined:
+        if canonical == other_canonical:
+            raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "they are one patient already")
+        await join(session, canonical, other_canonical)
+        alias = other_canonical
+    else:
+        if canonical != other_canonical or other == canonical:
+            raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the national id was not merged into this patient")
+        await _separate(session, other, {row["patient_ref"]: row["merged_into"] for row in rows})
+        alias = other
+    content = convert.merged(await session.fetch(_IDENTITIES_OF, canonical, name="identities_of_patient"))
+    await session.execute(
+        "INSERT INTO merges (patient_ref, request_id, digest, alias_ref, joined, provenance, content)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        canonical,
+        request_id,
+        sent,
+        alias,
+        joined,
+        provenance.SerializeToString(),
+        content,
+        name="add_merge",
+    )
+    return content, refs
+
+
+async def _separate(session: Session, ref: str, merged_into: dict[str, str | None]) -> None:
+    await session.execute(
+        "UPDATE refs SET canonical_ref = $1, merged_into = CASE WHEN patient_ref = $1 THEN NULL ELSE merged_into END"
+        " WHERE patient_ref = ANY($2::uuid[])",
+        ref,
+        sorted(model.with_those_merged_before(merged_into, ref)),
+        name="separate_refs",
+    )
+
+
+_IDENTITIES_OF = """
+SELECT i.content AS identity FROM refs AS m
+CROSS JOIN LATERAL (
+    SELECT content FROM identities WHERE patient_ref = m.patient_ref ORDER BY version DESC LIMIT 1
+) AS i
+WHERE m.canonical_ref = $1
+ORDER BY m.patient_ref <> m.canonical_ref, m.patient_ref
+"""
