@@ -92,7 +92,7 @@ class Passage:
         return record
 
     def section(
-        self, section: SectionValue | None = None, entries: Iterable[tuple[str, int]] = (), sha256: bytes = b""
+        self, section: "SectionValue | None" = None, entries: Iterable[tuple[str, int]] = (), sha256: bytes = b""
     ) -> SectionRecord:
         """What the record says of one section; of the rpc's own when none is named."""
         named = self.method.rule.section if section is None else section
