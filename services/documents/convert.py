@@ -1,0 +1,121 @@
+"""Between stored versions and the messages of the contract."""
+
+import hashlib
+from datetime import datetime
+
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, CallerContext, EntryHeader, ListWindow, Provenance
+from kjernejournal.documents.v1.documents_pb2 import (
+    AVAILABILITY_STATUS_DEPRECATED,
+    RELATION_KIND_REPLACES,
+    Document,
+    DocumentRelation,
+    DocumentsSection,
+)
+from services.documents import model
+from services.documents.repository import Listing
+from shared.convert import complete_header, digest, moment, provenance, timestamp
+from shared.entries import NewEntry, StoredEntry
+
+
+def new_entry(
+    document: Document, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
+) -> NewEntry:
+    """The version to be stored of a checked document; `sent` is the digest of what the caller sent."""
+    recorded = moment(document.header.provenance.recorded_at)
+    return NewEntry(
+        patient_ref=patient_ref,
+        id=entry_id,
+        version=version,
+        kind=model.kind_of(document),
+        deleted=False,
+        effective_at=model.effective_at(document, recorded),
+        request_id=request_id,
+        digest=sent,
+        content=document.SerializeToString(deterministic=True),
+    )
+
+
+def to_store(document: Document, source: Provenance, size: int, sha256: bytes) -> Document:
+    """The document as it is stored: what the system sets is set, what a caller may not set is taken away."""
+    stored = Document()
+    stored.CopyFrom(document)
+    stored.header.CopyFrom(EntryHeader(provenance=source))
+    stored.size = size
+    stored.sha256 = sha256
+    model.complete(stored)
+    if not stored.HasField("author_institution"):
+        stored.author_institution.CopyFrom(source.organisation)
+    return stored
+
+
+def source_of(document: Document, caller: CallerContext, now: datetime) -> Provenance:
+    """Who recorded a document: the caller; from a feed, the original author as it states it."""
+    result = provenance(caller, now)
+    if caller.kind != CALLER_KIND_SYSTEM:
+        return result
+    stated = document.header.provenance
+    if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
+        result.ClearField("recorder")
+    if stated.HasField("organisation"):
+        result.ClearField("organisation")
+    result.MergeFrom(stated)
+    result.recorded_by = caller.kind
+    return result
+
+
+def sent_digest(document: Document, size: int, sha256: bytes, replacing: tuple[str, int] | None = None) -> bytes:
+    """SHA-256 of what the caller sent: metadata and content, and what it replaces. Whether size and SHA-256 of the
+    content were stated makes no difference."""
+    whole = Document()
+    whole.CopyFrom(document)
+    whole.size = size
+    whole.sha256 = sha256
+    if replacing is None:
+        return digest(whole)
+    return hashlib.sha256(digest(whole) + f"{replacing[0]}/{replacing[1]}".encode()).digest()
+
+
+def replacing(document: Document, replaced: NewEntry) -> Document:
+    """The document as the one that replaces `replaced`. What the patient has restricted stays restricted."""
+    result = Document()
+    result.CopyFrom(document)
+    result.relations.append(DocumentRelation(kind=RELATION_KIND_REPLACES, document_id=replaced.id))
+    if not model.is_restricted(result):
+        old = Document.FromString(replaced.content).confidentiality
+        result.confidentiality.extend(coding for coding in old if coding.code == model.RESTRICTED)
+    return result
+
+
+def deprecated(latest: StoredEntry, caller: CallerContext, sent: bytes, now: datetime) -> NewEntry:
+    """The version that makes a document Deprecated."""
+    message = Document.FromString(latest.content)
+    first = message.header.first_recorded if message.header.HasField("first_recorded") else message.header.provenance
+    message.header.CopyFrom(EntryHeader(provenance=provenance(caller, now), first_recorded=first))
+    message.availability_status = AVAILABILITY_STATUS_DEPRECATED
+    entry = new_entry(message, latest.patient_ref, latest.id, latest.version + 1, None, sent)
+    return entry._replace(effective_at=latest.effective_at)
+
+
+def document(stored: StoredEntry) -> Document:
+    """The document as a reader sees it."""
+    message = Document.FromString(stored.content)
+    complete_header(message.header, stored)
+    return message
+
+
+def window(found: Listing, since: datetime | None) -> ListWindow:
+    """What a list holds of what there is."""
+    return ListWindow(
+        returned=len(found.entries),
+        total=found.total,
+        older_exist=found.older_exist,
+        since=timestamp(since) if since else None,
+        withheld=found.withheld,
+    )
+
+
+def section(found: Listing, since: datetime | None) -> DocumentsSection:
+    """The summary's section."""
+    return DocumentsSection(
+        entries=[document(stored) for stored in found.entries], window=window(found, since), approved=found.approved
+    )

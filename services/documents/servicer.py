@@ -1,0 +1,183 @@
+"""The rpcs of documents."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, ImportCounts, SectionQuery
+from kjernejournal.documents.v1 import documents_pb2 as pb
+from kjernejournal.documents.v1.documents_pb2_grpc import DocumentsServiceServicer
+from services.documents import convert, model, requests
+from services.documents.intake import check_size
+from services.documents.repository import Question, Repository
+from services.documents.sealing import ROW
+from services.documents.uploads import Uploads, check_stated
+from shared.convert import optional_moment
+from shared.entries import NewEntry, StoredEntry
+from shared.errors import Invalid, KjernejournalError, Reason, StateConflict, VersionBehind, entry_not_found
+from shared.handling import Context, caller
+from shared.importing import entry_id, patient_ref
+from shared.paging import page_of
+from shared.sections import answer_each
+
+
+class Servicer(DocumentsServiceServicer):
+    """Documents of patients."""
+
+    def __init__(self, repository: Repository, uploads: Uploads, largest: int) -> None:
+        self._repository = repository
+        self._uploads = uploads
+        self._largest = largest
+
+    async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Context) -> pb.ListDocumentsResponse:
+        as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
+        classes, deprecated = model.class_numbers(request.class_codes), model.deprecated_only(request.statuses)
+        view = model.view_of(caller.current())
+        page = page_of(request.page_size, request.page_token, as_of, since, classes, deprecated)
+        found = await self._repository.list_page(
+            Question(caller.patient_refs(), view, as_of, since, deprecated, classes), page
+        )
+        return pb.ListDocumentsResponse(
+            entries=[convert.document(stored) for stored in found.entries],
+            next_page_token=found.next_page_token,
+            window=convert.window(found, since),
+        )
+
+    async def UploadDocument(
+        self, request_iterator: AsyncIterator[pb.UploadDocumentRequest], context: Context
+    ) -> pb.UploadDocumentResponse:
+        first = await requests.first(request_iterator)
+        await self._check_new(first.document)
+        refs, known_as = caller.patient_refs(), requests.known_as(first.document)
+        async with self._uploads.received(refs[0], known_as, first.document, requests.chunks(request_iterator)) as (
+            content,
+            seal,
+        ):
+            sent = convert.sent_digest(first.document, content.size, content.sha256)
+            source = convert.source_of(first.document, caller.current(), datetime.now(UTC))
+            document = convert.to_store(first.document, source, content.size, content.sha256)
+            new = convert.new_entry(document, refs[0], known_as, 1, first.request_id, sent)
+            stored = await self._repository.end_upload(new, refs, content, seal)
+        return pb.UploadDocumentResponse(document=convert.document(stored))
+
+    async def ReplaceDocument(
+        self, request_iterator: AsyncIterator[pb.ReplaceDocumentRequest], context: Context
+    ) -> pb.ReplaceDocumentResponse:
+        first = await requests.first(request_iterator)
+        await self._check_new(first.document)
+        refs, known_as = caller.patient_refs(), requests.known_as(first.document)
+        replaced_id = requests.uuid(first.replaced_id, "replaced_id")
+        if known_as == replaced_id:
+            raise Invalid("document.header.provenance.source_id", "is that of the document to be replaced")
+        # A retry finds the document Deprecated by its own first try: what that stored is the answer.
+        retry = await self._repository.of_earlier_try(refs, first.request_id)
+        replaced = None if retry else await self._replaced(refs, replaced_id, first.expected_version)
+        async with self._uploads.received(refs[0], known_as, first.document, requests.chunks(request_iterator)) as (
+            content,
+            seal,
+        ):
+            sent = convert.sent_digest(
+                first.document, content.size, content.sha256, (replaced_id, first.expected_version)
+            )
+            source = convert.source_of(first.document, caller.current(), datetime.now(UTC))
+            document = convert.to_store(first.document, source, content.size, content.sha256)
+            if replaced is not None:
+                document = convert.replacing(document, replaced)
+            new = convert.new_entry(document, refs[0], known_as, 1, first.request_id, sent)
+            stored = await self._repository.end_upload(new, refs, content, seal, replaced)
+        old = await self._repository.latest(refs, replaced_id)
+        return pb.ReplaceDocumentResponse(document=convert.document(stored), replaced=convert.document(old))
+
+    async def DownloadDocument(
+        self, request: pb.DownloadDocumentRequest, context: Context
+    ) -> AsyncIterator[pb.DownloadDocumentResponse]:
+        stored = await self._visible(caller.patient_refs(), request.id, request.version)
+        document = convert.document(stored)
+        begin, end = model.byte_range(document.size, request.offset, request.length)
+        content, key = await self._repository.content_of(stored.patient_ref, stored.id, document.sha256)
+        yield pb.DownloadDocumentResponse(document=document)
+        for number in range(begin // ROW, -(-end // ROW)):
+            row = key.open_row(content, number, await self._repository.row(content, number))
+            start = number * ROW
+            yield pb.DownloadDocumentResponse(chunk=row[max(begin - start, 0) : end - start])
+
+    async def BatchGetSections(
+        self, request: pb.BatchGetSectionsRequest, context: Context
+    ) -> pb.BatchGetSectionsResponse:
+        answers = await answer_each(request.queries, pb.SectionAnswer, self._section)
+        return pb.BatchGetSectionsResponse(answers=answers)
+
+    async def BulkImport(
+        self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
+    ) -> pb.BulkImportResponse:
+        counts = ImportCounts()
+        try:
+            async for message in request_iterator:
+                stored = await self._repository.import_documents(list(self._imported(message)))
+                counts.batches += 1
+                counts.created += stored.created
+                counts.updated += stored.updated
+                counts.unchanged += stored.unchanged
+        except KjernejournalError as error:
+            error.details["batches_stored"] = str(counts.batches)
+            raise
+        return pb.BulkImportResponse(counts=counts)
+
+    async def _section(self, query: SectionQuery) -> pb.DocumentsSection:
+        as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
+        question = Question(list(query.caller.patient_refs), model.view_of(query.caller), as_of, since)
+        return convert.section(await self._repository.list_section(question, query.max_entries), since)
+
+    async def _check_new(self, document: pb.Document) -> None:
+        """Raises what the first message of an upload can be refused for."""
+        try:
+            model.check(document, datetime.now(UTC))
+            model.check_new(document, feed=caller.current().kind == CALLER_KIND_SYSTEM)
+        except Invalid as error:
+            raise error.inside("document") from None
+        check_size(document.size, self._largest, "document.size")
+        for relation in document.relations:
+            await self._repository.latest(caller.patient_refs(), relation.document_id)
+
+    async def _visible(self, refs: list[str], document_id: str, version: int = 0) -> StoredEntry:
+        """A version of a document (0: the latest) that the caller may see, by today's restrictions."""
+        latest = await self._repository.latest(refs, document_id)
+        if latest.deleted:
+            raise entry_not_found()
+        model.check_visible(latest.kind, model.view_of(caller.current()))
+        if version in (0, latest.version):
+            return latest
+        [stored] = await self._repository.versions(refs, document_id, version + 1, 1)
+        if stored.version != version:
+            raise entry_not_found()
+        return stored
+
+    async def _replaced(self, refs: list[str], document_id: str, expected_version: int) -> NewEntry:
+        """The version that makes the document Deprecated. Raises NotFound, Denied, VersionBehind, StateConflict."""
+        system = caller.current().kind == CALLER_KIND_SYSTEM
+        latest = await (self._repository.latest if system else self._visible)(refs, document_id)
+        if latest.kind & model.Mark.DEPRECATED:
+            raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the document is Deprecated already")
+        if latest.version != expected_version:
+            raise VersionBehind(latest.version)
+        _, sent = await self._repository.latest_digest(refs, latest.id)
+        return convert.deprecated(latest, caller.current(), sent, datetime.now(UTC))
+
+    def _imported(self, message: pb.BulkImportRequest) -> Iterator[tuple[NewEntry, bytes, bytes]]:
+        now = datetime.now(UTC)
+        for number, patient in enumerate(message.patients):
+            ref = patient_ref(patient.patient, f"patients[{number}]")
+            for position, imported in enumerate(patient.entries):
+                where = f"patients[{number}].entries[{position}]"
+                document, size = imported.document, len(imported.content)
+                sha256 = hashlib.sha256(imported.content).digest()
+                try:
+                    model.check(document, now)
+                    check_stated(document, size, sha256)
+                except Invalid as error:
+                    raise error.inside(f"{where}.document") from None
+                check_size(size, self._largest, f"{where}.content")
+                known_as = entry_id(ref, document.header, f"{where}.document")
+                stored = convert.to_store(document, document.header.provenance, size, sha256)
+                sent = convert.sent_digest(document, size, sha256)
+                yield convert.new_entry(stored, ref, known_as, 1, None, sent), sha256, imported.content

@@ -1,0 +1,16 @@
+"""Settings of the documents service, beside those that every service has."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class DocumentSettings(ServiceSettings):
+    """What documents need."""
+
+    document_key_file: Path
+    """32 random bytes: the key that wraps the patients' keys. Losing it is losing every document."""
+    document_max_bytes: int = Field(default=100 * 1024 * 1024, ge=1)
+    """The largest document that is taken."""

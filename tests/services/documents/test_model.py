@@ -1,0 +1,86 @@
+"""The rules of documents."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Period
+from kjernejournal.documents.v1 import documents_pb2 as pb
+from services.documents import codes, model
+from services.documents.codes import VOLVEN_9602
+from services.documents.model import Mark
+from shared.convert import timestamp
+from shared.errors import Invalid
+from tests.services.documents.calls import VOLVEN_9603, document
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HL7 = "urn:oid:2.16.840.1.113883.5.25"
+
+
+def at(year: int) -> Period:
+    return Period(start=timestamp(datetime(year, 1, 1, tzinfo=UTC)))
+
+
+@pytest.mark.parametrize(
+    "field, wrong",
+    [
+        ("mime_type", document(mime_type="pdf")),
+        ("mime_type", document(mime_type="text/plain\r\nx: y")),
+        ("language", document(language="norsk bokmål")),
+        ("sha256", document(sha256=b"x")),
+        ("size", document(size=-1)),
+        ("type", document(type=CodeableConcept())),
+        ("type.codings[0]", document(type=CodeableConcept(codings=[Coding(code="A03-2")]))),
+        ("type.codings[0].code", document(type=CodeableConcept(codings=[Coding(system=VOLVEN_9602, code="A99-2")]))),
+        ("class_code.system", document(class_code=Coding(system="urn:x", code="A00-1"))),
+        ("class_code.code", document(class_code=Coding(system=VOLVEN_9602, code="A03-2"))),
+        ("class_code.code", document(class_code=Coding(system=VOLVEN_9602, code="B00-1"))),
+        ("confidentiality[0].system", document(confidentiality=[Coding(system="urn:x", code="R")])),
+        ("confidentiality[0].code", document("NORX")),
+        ("confidentiality[1].code", document("N", "")),
+        ("service_period.start", document(service_period=at(1800))),
+        ("service_period.start", document(service_period=at(2027))),
+        ("service_period.end", document(service_period=Period(start=at(2020).start, end=at(2019).start))),
+        ("creation_time", document(creation_time=at(2027).start)),
+        ("relations[0].kind", document(relations=[pb.DocumentRelation(document_id="x")])),
+    ],
+)
+def test_metadata_that_breaks_a_rule_is_refused_by_field(field: str, wrong: pb.Document) -> None:
+    with pytest.raises(Invalid) as refused:
+        model.check(wrong, NOW)
+    assert refused.value.field == field
+
+
+def test_media_types_with_parameters_and_source_codings_beside_9602_are_taken() -> None:
+    both = document(mime_type="text/plain; charset=utf-8")
+    both.type.codings.add(system="http://loinc.org", code="18842-5")
+    model.check(both, NOW)
+    model.complete(both)
+    assert both.class_code.code == "A00-1"
+    assert [coding.code for coding in both.type.codings] == ["A03-2", "18842-5"]
+
+
+@pytest.mark.parametrize("code", codes.RESTRICTIONS)
+@pytest.mark.parametrize("system", [VOLVEN_9603, HL7])
+def test_every_restriction_acts_on_the_right_side_under_either_system(code: str, system: str) -> None:
+    restricted = document(confidentiality=[Coding(system=HL7, code="R"), Coding(system=system, code=code)])
+    model.check(restricted, NOW)
+    marks = Mark(model.kind_of(restricted) & 7)
+    if code == "N":
+        assert marks == Mark(0)
+    elif code == "NORS":
+        assert marks == Mark.PERSONNEL_RESTRICTED
+    else:
+        assert marks == Mark.CITIZEN_REFUSED
+
+
+def test_every_type_has_a_class_that_exists() -> None:
+    for code in codes.DOCUMENT_TYPES:
+        assert f"{code[0]}00-1" in codes.DOCUMENT_CLASSES
+    assert len(codes.DOCUMENT_TYPES) + len(codes.DOCUMENT_CLASSES) == 63
+
+
+@pytest.mark.parametrize("kind", [pb.RELATION_KIND_REPLACES, pb.RELATION_KIND_TRANSFORMS_AND_REPLACES])
+def test_an_upload_does_not_replace(kind: pb.RelationKind.ValueType) -> None:
+    with pytest.raises(Invalid):
+        model.check_new(document(relations=[pb.DocumentRelation(kind=kind)]), feed=True)

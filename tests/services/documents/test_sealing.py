@@ -1,0 +1,80 @@
+"""Encryption at rest."""
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from services.documents.intake import Intake
+from services.documents.sealing import ROW, Content, ContentDamagedError, KeyFileError, KeyWrap, PatientKey
+
+
+def new_patient(keys: KeyWrap) -> tuple[str, PatientKey]:
+    ref = str(uuid4())
+    return ref, keys.unwrap(ref, keys.new_key(ref))
+
+
+def test_a_row_opens_in_its_own_place_alone() -> None:
+    keys = KeyWrap(os.urandom(32))
+    ref, key = new_patient(keys)
+    content = Content(ref, str(uuid4()), str(uuid4()), 3 * ROW, 3, bytes(32))
+    sealed = key.seal_row(content.document_id, content.content_id, 1, b"row", last=False)
+    assert key.open_row(content, 1, sealed) == b"row"
+    other_ref, other_key = new_patient(keys)
+    for wrong_key, wrong, number in (
+        (key, content, 0),
+        (key, content._replace(row_count=2), 1),
+        (key, content._replace(document_id=str(uuid4())), 1),
+        (key, content._replace(content_id=str(uuid4())), 1),
+        (other_key, content._replace(patient_ref=other_ref), 1),
+    ):
+        with pytest.raises(ContentDamagedError):
+            wrong_key.open_row(wrong, number, sealed)
+    for short in (b"", sealed[:5], sealed[:-1]):
+        with pytest.raises(ContentDamagedError):
+            key.open_row(content, 1, short)
+
+
+def test_the_seal_binds_every_column() -> None:
+    ref, key = new_patient(KeyWrap(os.urandom(32)))
+    content = Content(ref, str(uuid4()), str(uuid4()), 10, 1, bytes(32))
+    seal = key.seal(content)
+    key.check(content, seal)
+    for change in ({"size": 11}, {"row_count": 2}, {"sha256": b"x" * 32}, {"document_id": ref}, {"content_id": ref}):
+        with pytest.raises(ContentDamagedError):
+            key.check(content._replace(**change), seal)
+
+
+def test_a_key_opens_for_its_patient_and_under_its_wrapping_key_alone() -> None:
+    keys = KeyWrap(os.urandom(32))
+    ref = str(uuid4())
+    wrapped = keys.new_key(ref)
+    assert len(wrapped) == 60
+    for wrong, of in ((KeyWrap(os.urandom(32)), ref), (keys, str(uuid4()))):
+        with pytest.raises(ContentDamagedError):
+            wrong.unwrap(of, wrapped)
+
+
+def test_the_key_file_holds_32_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    with pytest.raises(KeyFileError, match="cannot be read"):
+        KeyWrap.from_file(path)
+    path.write_bytes(bytes(31))
+    with pytest.raises(KeyFileError, match="holds 31"):
+        KeyWrap.from_file(path)
+    path.write_bytes(bytes(32))
+    KeyWrap.from_file(path)
+
+
+@pytest.mark.parametrize("size", [1, ROW - 1, ROW, ROW + 1, 2 * ROW, 5 * ROW + 7])
+@pytest.mark.parametrize("piece", [1000, ROW, 1024 * 1024])
+def test_content_is_cut_into_full_rows_and_a_last_one(size: int, piece: int) -> None:
+    content, intake = os.urandom(size), Intake(size)
+    rows = [row for start in range(0, size, piece) for row in intake.take(content[start : start + piece])]
+    rows.append(intake.end())
+    assert [number for number, _ in rows] == list(range(intake.rows))
+    assert b"".join(row for _, row in rows) == content
+    assert all(len(row) == ROW for _, row in rows[:-1])
+    assert 0 < len(rows[-1][1]) <= ROW
+    assert intake.size == size
