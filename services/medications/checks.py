@@ -1,0 +1,154 @@
+"""What may be recorded: each check raises Invalid with the field that breaks a rule. Pure functions."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.message import Message
+
+from kjernejournal.common.v1.common_pb2 import Coding
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications.model import ATC, DISPENSABLE, EXPIRED, NEXT_STATES, NOT_OF_THE_REGISTER, RECALLED
+from shared.convert import moment
+from shared.errors import Invalid, Reason
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""Before the first prescription that any source of ours can hold."""
+
+AHEAD = timedelta(days=1)
+"""How far a time may be after now, for clocks that differ."""
+
+MOST_REIT = 99
+"""More is a slip of the source."""
+
+_ATC_CODE = re.compile(r"Q?[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?")
+_DECIMAL = re.compile(r"\d{1,10}(\.\d{1,6})?")
+
+
+def fed(message: pb.Prescription | pb.Dispensing | pb.MedicationStatement, now: datetime) -> None:
+    """What a feed sends, by its kind."""
+    if isinstance(message, pb.Prescription):
+        prescription(message, now)
+    elif isinstance(message, pb.Dispensing):
+        dispensing(message, now)
+    else:
+        statement(message)
+
+
+def prescription(message: pb.Prescription, now: datetime) -> None:
+    """A prescription of the register has a state and a time; one of another source has that source's status instead."""
+    medication(message.medication, "medication")
+    _number(message.packages, "packages")
+    if not 0 <= message.reit <= MOST_REIT:
+        raise Invalid("reit", f"must be 0 to {MOST_REIT}")
+    if message.dispensed < 0:
+        raise Invalid("dispensed", "must not be negative")
+    _order(message, "prescribed_at", "valid_until")
+    if message.HasField("source_record"):
+        _source_record(message.source_record)
+        if message.state != NOT_OF_THE_REGISTER:
+            raise Invalid("state", "is of the prescription register alone: this one has a source_record")
+        return
+    if message.state == EXPIRED or message.state not in NEXT_STATES or message.state == NOT_OF_THE_REGISTER:
+        raise Invalid("state", "must be E, U, R or T; F is computed")
+    _past(message, "prescribed_at", now)
+    if message.state == RECALLED and not message.recall.reason:
+        raise Invalid("recall.reason", "is required for a recalled prescription")
+    if message.state == DISPENSABLE and message.HasField("recall"):
+        raise Invalid("recall", "does not go with a prescription that may be collected")
+
+
+def recall(message: pb.Recall, now: datetime) -> None:
+    """A recall needs its reason (Volven 7500)."""
+    if not message.reason:
+        raise Invalid("reason", "is required")
+    if message.HasField("recalled_at"):
+        _past(message, "recalled_at", now)
+
+
+def dispensing(message: pb.Dispensing, now: datetime) -> None:
+    """A dispensing of the register has a time; one of another source has that source's status."""
+    medication(message.medication, "medication")
+    _number(message.packages, "packages")
+    if message.HasField("source_record"):
+        _source_record(message.source_record)
+    else:
+        _past(message, "dispensed_at", now)
+    if message.pharmacy_licence and not (message.pharmacy_licence.isascii() and message.pharmacy_licence.isdigit()):
+        raise Invalid("pharmacy_licence", "must be digits")
+
+
+def statement(message: pb.MedicationStatement) -> None:
+    """A statement is about a medicine, or about all of them, and has its source's status."""
+    if message.kind == pb.STATEMENT_KIND_MEDICINE:
+        medication(message.medication, "medication")
+    _source_record(message.source_record)
+
+
+def medication_list(message: pb.MedicationList) -> None:
+    """Ids are there once, a prescription is on one active entry at most, and a discontinued entry says when.
+
+    Source: ERES, M25.1: no two equal ids in a message; a prescription id may be on only one active entry, though a
+    discontinued entry may share it.
+    """
+    seen: set[str] = set()
+    on_active: set[str] = set()
+    for number, entry in enumerate(message.entries):
+        path = f"entries[{number}]"
+        medication(entry.medication, f"{path}.medication")
+        if entry.id.lower() in seen:
+            raise Invalid(f"{path}.id", "is there more than once")
+        seen.add(entry.id.lower())
+        if entry.status == pb.ENTRY_STATUS_DISCONTINUED:
+            if not entry.discontinuation.HasField("discontinued_at"):
+                raise Invalid(f"{path}.discontinuation.discontinued_at", "is required for a discontinued entry")
+            continue
+        if entry.HasField("discontinuation"):
+            raise Invalid(f"{path}.discontinuation", "is for discontinued entries alone")
+        for name in ("prescription_id", "prescription_source_id"):
+            value = getattr(entry, name).lower()
+            if value and f"{name} {value}" in on_active:
+                raise Invalid(f"{path}.{name}", "is on another active entry already")
+            on_active.add(f"{name} {value}")
+
+
+def medication(message: pb.Medication, path: str) -> None:
+    """A medicine has a coding or a name; an ATC code is one."""
+    if not message.code.codings and not message.code.text and not message.atc.code:
+        raise Invalid(f"{path}.code", "needs a coding, or the medicine in words")
+    if message.HasField("atc"):
+        _atc(message.atc, f"{path}.atc")
+
+
+def _atc(coding: Coding, path: str) -> None:
+    if coding.system != ATC:
+        raise Invalid(f"{path}.system", f"must be {ATC}", Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM)
+    if not _ATC_CODE.fullmatch(coding.code):
+        raise Invalid(f"{path}.code", "is not an ATC code")
+
+
+def _source_record(message: pb.SourceRecord) -> None:
+    if not message.resource_type:
+        raise Invalid("source_record.resource_type", "is required")
+    if not message.status:
+        raise Invalid("source_record.status", "is required: unknown, where the source states none")
+
+
+def _number(value: str, field: str) -> None:
+    if value and not _DECIMAL.fullmatch(value):
+        raise Invalid(field, "must be a decimal number")
+
+
+def _past(message: Message, field: str, now: datetime) -> None:
+    if not message.HasField(field):
+        raise Invalid(field, "is required")
+    time = moment(getattr(message, field))
+    if time < EARLIEST:
+        raise Invalid(field, "is before 1900")
+    if time > now + AHEAD:
+        raise Invalid(field, "is in the future")
+
+
+def _order(message: Message, first: str, last: str) -> None:
+    both = message.HasField(first) and message.HasField(last)
+    if both and moment(getattr(message, last)) < moment(getattr(message, first)):
+        raise Invalid(last, f"is before {first}")

@@ -1,0 +1,207 @@
+"""Between stored versions and the messages of the contract."""
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from datetime import datetime
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, Period, Provenance
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import kinds, model
+from shared.convert import complete_header, effective, moment, provenance, timestamp
+from shared.entries import NewEntry, StoredEntry, imported_id
+
+Fed = pb.Prescription | pb.Dispensing | pb.MedicationStatement
+AnyFed = TypeVar("AnyFed", bound=Fed)
+Content = Fed | pb.MedicationList
+
+ENTERED_IN_ERROR = "entered-in-error"
+"""FHIR's status of what should never have been recorded: readers are not shown it."""
+
+
+def new_entry(
+    content: Content, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
+) -> NewEntry:
+    """The version to be stored of a checked message; `sent` is the digest of what the feed sent."""
+    recorded = moment(content.header.provenance.recorded_at)
+    return NewEntry(
+        patient_ref=patient_ref,
+        id=entry_id,
+        version=version,
+        kind=_kind(content),
+        deleted=not isinstance(content, pb.MedicationList) and content.source_record.status == ENTERED_IN_ERROR,
+        effective_at=_effective(content, recorded),
+        request_id=request_id,
+        digest=sent,
+        content=content.SerializeToString(deterministic=True),
+    )
+
+
+def to_store(message: AnyFed, source: Provenance, first: Provenance | None = None) -> AnyFed:
+    """The message as it is stored: with its provenance, without what is computed when read."""
+    stored = deepcopy(message)
+    stored.header.CopyFrom(EntryHeader(provenance=source, first_recorded=first))
+    if isinstance(stored, pb.Prescription):
+        stored.ClearField("active")
+        stored.ClearField("dispensings_left")
+        if not stored.HasField("source_record") and not stored.HasField("valid_until"):
+            stored.valid_until.CopyFrom(timestamp(model.valid_until(stored)))
+    elif isinstance(stored, pb.MedicationStatement):
+        stored.ClearField("in_use")
+    return stored
+
+
+def list_to_store(message: pb.MedicationList, source: Provenance) -> pb.MedicationList:
+    """The list as it is stored. Who sent it has confirmed it, where the feed states nobody else."""
+    stored = pb.MedicationList()
+    stored.CopyFrom(message)
+    stored.header.CopyFrom(EntryHeader(provenance=source))
+    if not stored.confirmed.HasField("recorded_at"):
+        stored.confirmed.CopyFrom(source)
+    return stored
+
+
+def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> Provenance:
+    """Who recorded an entry: the original author as the feed states it; the feed itself where it states nothing."""
+    result = provenance(caller, now)
+    if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
+        result.ClearField("recorder")
+    if stated.HasField("organisation"):
+        result.ClearField("organisation")
+    result.MergeFrom(stated)
+    result.recorded_by = caller.kind
+    return result
+
+
+def follows(before: EntryHeader, source: Provenance) -> EntryHeader:
+    """The header of a version that the system makes of an entry: its source and first recorder stay."""
+    kept = Provenance()
+    kept.CopyFrom(source)
+    kept.source_system, kept.source_id = before.provenance.source_system, before.provenance.source_id
+    return EntryHeader(provenance=kept, first_recorded=first_recorded(before))
+
+
+def first_recorded(header: EntryHeader) -> Provenance:
+    """Who recorded the first version, for the version that follows this one."""
+    return header.first_recorded if header.HasField("first_recorded") else header.provenance
+
+
+def complete_recall(recall: pb.Recall, now: datetime) -> pb.Recall:
+    """The recall with its time."""
+    complete = pb.Recall()
+    complete.CopyFrom(recall)
+    if not complete.HasField("recalled_at"):
+        complete.recalled_at.CopyFrom(timestamp(now))
+    return complete
+
+
+def is_recall(stored: StoredEntry, request: pb.RecallPrescriptionRequest) -> bool:
+    """Whether a stored version is what this very request made."""
+    if stored.id != request.id.lower() or stored.kind not in kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS:
+        return False
+    recall = pb.Prescription.FromString(stored.content).recall
+    same = pb.Recall()
+    same.CopyFrom(recall)
+    same.MergeFrom(request.recall)
+    based_on_it = request.expected_version in (0, stored.version - 1)
+    return same == recall and based_on_it
+
+
+def known_as(refs: Iterable[str], kind: type[Message], source: Provenance, source_id: str) -> list[str]:
+    """The ids that an entry of a source may have: one for each reference of the patient, the canonical one first.
+
+    Sources number each kind of entry for itself, as FHIR servers do, so the kind is part of what the id is made from.
+    """
+    name = kind.DESCRIPTOR.name
+    return [imported_id(ref, source.source_system, f"{name}/{source_id}") for ref in refs]
+
+
+def list_id(patient_ref: str) -> str:
+    """The id of a patient's one medication list."""
+    return imported_id(patient_ref, "medication list", "")
+
+
+def prescription(stored: StoredEntry, now: datetime) -> pb.Prescription:
+    """The prescription as a reader sees it at `now`."""
+    message = pb.Prescription.FromString(stored.content)
+    complete_header(message.header, stored)
+    left = model.dispensings_left(message, now)
+    if left is not None:
+        message.dispensings_left = left
+    message.active = model.is_active(message, now)
+    message.state = model.state_at(message, now)
+    return message
+
+
+def dispensing(stored: StoredEntry) -> pb.Dispensing:
+    """The dispensing."""
+    message = pb.Dispensing.FromString(stored.content)
+    complete_header(message.header, stored)
+    return message
+
+
+def statement(stored: StoredEntry, now: datetime) -> pb.MedicationStatement:
+    """The statement as a reader sees it at `now`."""
+    message = pb.MedicationStatement.FromString(stored.content)
+    complete_header(message.header, stored)
+    message.in_use = model.is_in_use(message, now)
+    return message
+
+
+def medication_list(stored: StoredEntry) -> pb.MedicationList:
+    """The list."""
+    message = pb.MedicationList.FromString(stored.content)
+    complete_header(message.header, stored)
+    return message
+
+
+def list_info(medicines: pb.MedicationList | None, open_proposals: int, now: datetime) -> pb.MedicationListInfo:
+    """Whether there is a list and how much to trust it. Without one: prescriptions only, which is not an empty list."""
+    if medicines is None:
+        state = pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
+        return pb.MedicationListInfo(state=state, open_proposals=open_proposals)
+    info = pb.MedicationListInfo(
+        state=pb.MEDICATION_LIST_STATE_LIST,
+        version=medicines.header.version,
+        confirmed=medicines.confirmed,
+        active_entries=sum(entry.status == pb.ENTRY_STATUS_ACTIVE for entry in medicines.entries),
+        open_proposals=open_proposals,
+    )
+    if medicines.HasField("service"):
+        info.service.CopyFrom(medicines.service)
+    if medicines.HasField("multidose"):
+        info.multidose.CopyFrom(medicines.multidose)
+    info.age.FromTimedelta(now - moment(medicines.confirmed.recorded_at))
+    return info
+
+
+def _kind(content: Content) -> int:
+    if isinstance(content, pb.Prescription):
+        kind = kinds.PRESCRIPTION_OPEN if model.is_open(content) else kinds.PRESCRIPTION_CLOSED
+        return kind + kinds.LOCKED * content.locked
+    if isinstance(content, pb.Dispensing):
+        return kinds.DISPENSING + kinds.LOCKED * content.locked
+    return kinds.STATEMENT if isinstance(content, pb.MedicationStatement) else kinds.MEDICATION_LIST
+
+
+def _effective(content: Content, recorded: datetime) -> datetime:
+    """What orders an entry: when it happened, else when its use began or was stated, else when it was recorded."""
+    if isinstance(content, pb.MedicationList):
+        return moment(content.confirmed.recorded_at)
+    if isinstance(content, pb.Prescription):
+        return _time_of(content, ("prescribed_at",), content.use_period, recorded)
+    if isinstance(content, pb.Dispensing):
+        return _time_of(content, ("dispensed_at", "prepared_at"), Period(), recorded)
+    asserted = _time_of(content, ("asserted_at",), Period(), recorded)
+    if content.HasField("effective"):
+        return effective(content.effective, asserted)
+    return _time_of(content, (), content.period, asserted)
+
+
+def _time_of(message: Message, fields: Sequence[str], period: Period, otherwise: datetime) -> datetime:
+    for field in fields:
+        if message.HasField(field):
+            return moment(getattr(message, field))
+    return moment(period.start) if period.HasField("start") else otherwise

@@ -1,0 +1,206 @@
+"""The rules of prescriptions: how long they hold, in which state they are, how often they may be dispensed.
+
+Pure functions: no I/O, no clock. Sources: the e-prescription standard's Volven 7408 and 7500 and the message guides
+M1, M5 and M10 (ERES); Helsedirektoratet's guide to prescribing, section 4-4 (HDIR); SFM's profiles.
+"""
+
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from kjernejournal.common.v1.common_pb2 import (
+    ACCESS_BASIS_AKUTT,
+    ACCESS_BASIS_FORHOYET_AKUTT,
+    ACCESS_BASIS_FORHOYET_SAMTYKKE,
+    ACCESS_BASIS_SAMTYKKE,
+    CallerContext,
+)
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.convert import moment
+from shared.errors import Reason, StateConflict
+
+ATC = "http://www.whocc.no/atc"
+
+DISPENSABLE = pb.PRESCRIPTION_STATE_DISPENSABLE
+BEING_DISPENSED = pb.PRESCRIPTION_STATE_BEING_DISPENSED
+FINISHED = pb.PRESCRIPTION_STATE_FINISHED
+RECALLED = pb.PRESCRIPTION_STATE_RECALLED
+EXPIRED = pb.PRESCRIPTION_STATE_EXPIRED
+NOT_OF_THE_REGISTER = pb.PRESCRIPTION_STATE_UNSPECIFIED
+
+NEXT_STATES = {
+    DISPENSABLE: {DISPENSABLE, BEING_DISPENSED, FINISHED, RECALLED},
+    BEING_DISPENSED: {BEING_DISPENSED, DISPENSABLE, FINISHED, RECALLED},
+    FINISHED: {FINISHED},
+    RECALLED: {RECALLED},
+    NOT_OF_THE_REGISTER: {NOT_OF_THE_REGISTER},
+}
+"""Which state may follow which. E to U when a pharmacy takes it (M9.3), U to E or R when it is freed (M10), E to T by
+the prescriber's recall (M5). A feed may have missed a step: E to R is U in between. R and T are final. Source: ERES,
+Volven 7408."""
+
+CLOSED_STATUSES = frozenset({"completed", "stopped", "cancelled", "entered-in-error", "draft"})
+"""FHIR statuses of an order that is not, or not yet, in force. Source: FHIR R4, medicationrequest-status."""
+
+ORDERS = frozenset({"", "order", "original-order", "reflex-order", "filler-order", "instance-order"})
+"""FHIR intents that ask for something to be done; proposals, plans and options do not. Source: FHIR R4."""
+
+_VALIDITY_BY_ATC = (
+    ("QJ", timedelta(days=5)),  # antimicrobials for animals
+    ("J01", timedelta(days=10)),  # antibiotics for people; J01 is our reading of "antibiotika"
+)
+_THREE_YEARS = ("G03A", "G02BA03", "G02BB01")
+"""Hormonal contraceptives: for systemic use, in the womb, in the vagina."""
+
+_LOCKED_OPENED_BY = frozenset(
+    {ACCESS_BASIS_SAMTYKKE, ACCESS_BASIS_AKUTT, ACCESS_BASIS_FORHOYET_SAMTYKKE, ACCESS_BASIS_FORHOYET_AKUTT}
+)
+
+
+def atc_of(medication: pb.Medication) -> str:
+    """The ATC code, also where the source has it among the codings; empty: not known."""
+    if medication.atc.code:
+        return medication.atc.code
+    return next((coding.code for coding in medication.code.codings if coding.system == ATC), "")
+
+
+def valid_until(prescription: pb.Prescription) -> datetime:
+    """When the validity of a prescription ends whose register states no end.
+
+    One year; hormonal contraceptives three years; antibiotics for people ten days, not on blue prescription;
+    antimicrobials for animals five days. Source: HDIR 4-4 (09.12.2022).
+    """
+    start = moment(prescription.prescribed_at)
+    atc = atc_of(prescription.medication)
+    if atc.startswith(_THREE_YEARS):
+        return _years_after(start, 3)
+    for group, validity in _VALIDITY_BY_ATC:
+        if atc.startswith(group) and not (group == "J01" and prescription.reimbursement.paragraph):
+            return start + validity
+    return _years_after(start, 1)
+
+
+def state_at(prescription: pb.Prescription, now: datetime) -> "pb.PrescriptionState.ValueType":
+    """The state that a reader sees at `now`: EXPIRED is computed, never stored.
+
+    Past its validity, neither recalled nor finished. Source: ERES, Volven 7408: F is used by Kjernejournal alone.
+    """
+    over = prescription.HasField("valid_until") and moment(prescription.valid_until) <= now
+    if over and prescription.state in (DISPENSABLE, BEING_DISPENSED) and not prescription.HasField("recall"):
+        return EXPIRED
+    return prescription.state
+
+
+def is_open(prescription: pb.Prescription) -> bool:
+    """Whether it may be in force, as recorded; what is past its validity is open too. Unknown statuses are open."""
+    if prescription.HasField("source_record"):
+        return prescription.source_record.status not in CLOSED_STATUSES
+    return prescription.state in (DISPENSABLE, BEING_DISPENSED)
+
+
+def is_active(prescription: pb.Prescription, now: datetime) -> bool:
+    """Whether it is in force at `now`: may be collected, or is an active order of another source."""
+    if prescription.HasField("source_record"):
+        source = prescription.source_record
+        ends = [moment(end) for end in _ends(prescription)]
+        asked = source.intent in ORDERS and not source.do_not_perform
+        return source.status == "active" and asked and all(end > now for end in ends)
+    return state_at(prescription, now) in (DISPENSABLE, BEING_DISPENSED) and not prescription.HasField("recall")
+
+
+def dispensings_left(prescription: pb.Prescription, now: datetime) -> int | None:
+    """Dispensings left of reit + 1; none when nothing can be collected; None: not of the prescription register.
+
+    Source: reit n is n dispensings after the first. Prescription groups A and B as a rule have no reit.
+    """
+    if prescription.HasField("source_record"):
+        return None
+    if not is_active(prescription, now):
+        return 0
+    return max(0, prescription.reit + 1 - prescription.dispensed)
+
+
+def followed_by(before: pb.Prescription, sent: pb.Prescription) -> pb.Prescription:
+    """The version that follows `before` when the register sends `sent`.
+
+    What was counted stays counted. A recall that came while a pharmacy had it takes effect when it is freed (ERES: kept
+    as an internal state, visible through its reason alone). Raises StateConflict where NEXT_STATES has no such step.
+    """
+    if sent.state not in NEXT_STATES[before.state]:
+        raise StateConflict(
+            Reason.ERROR_REASON_STATE_CONFLICT, "the recorded state of the prescription does not lead to this one"
+        )
+    after = pb.Prescription()
+    after.CopyFrom(sent)
+    after.dispensed = max(before.dispensed, sent.dispensed)
+    if before.HasField("recall") and not sent.HasField("recall"):
+        after.recall.CopyFrom(before.recall)
+    if after.state == DISPENSABLE and after.HasField("recall"):
+        after.state = RECALLED
+    return after
+
+
+def recalled(before: pb.Prescription, recall: pb.Recall) -> pb.Prescription:
+    """The version after a recall (M5): T at once, or, while a pharmacy has it, U with the recall beside.
+
+    One that is past its validity may be recalled: the reason is news. Raises StateConflict for one that is finished,
+    recalled already, or not of the prescription register. Source: ERES, Volven 7408.
+    """
+    if before.state not in (DISPENSABLE, BEING_DISPENSED) or before.HasField("recall"):
+        raise StateConflict(
+            Reason.ERROR_REASON_STATE_CONFLICT, "the prescription is finished, recalled, or of another source"
+        )
+    after = pb.Prescription()
+    after.CopyFrom(before)
+    after.recall.CopyFrom(recall)
+    if before.state == DISPENSABLE:
+        after.state = RECALLED
+    return after
+
+
+def after_dispensing(before: pb.Prescription, dispensing: pb.Dispensing, *, counts: bool) -> pb.Prescription:
+    """The prescription after a dispensing (M10): R when it says so (Avsluttet), else free again. `counts`: not a
+    correction of a dispensing that was counted before.
+
+    Partly dispensed is no state of its own: E with dispensings. A dispensing that is reported late changes neither R
+    nor T. Source: ERES, Volven 7408.
+    """
+    after = pb.Prescription()
+    after.CopyFrom(before)
+    if before.HasField("source_record"):
+        return after
+    after.dispensed += counts
+    if before.state in (DISPENSABLE, BEING_DISPENSED):
+        after.ClearField("pharmacy")
+        after.state = RECALLED if before.HasField("recall") else DISPENSABLE
+        if dispensing.finishes_prescription:
+            after.state = FINISHED
+    return after
+
+
+def is_in_use(statement: pb.MedicationStatement, now: datetime) -> bool:
+    """Whether a source says that the medicine is in use at `now`. Source: FHIR R4, medication-statement-status."""
+    if statement.kind != pb.STATEMENT_KIND_MEDICINE or statement.source_record.do_not_perform:
+        return False
+    over = statement.period.HasField("end") and moment(statement.period.end) <= now
+    return statement.source_record.status == "active" and not over
+
+
+def sees_locked(caller: CallerContext) -> bool:
+    """Whether locked prescriptions are shown: to the patient, with consent, and in an emergency; never on UNNTAK.
+
+    Source: Kjernejournal's medicine API: locked prescriptions need HPMOTTATTSAMTYKKE or HPAKUTT.
+    """
+    return caller.for_patient or caller.basis in _LOCKED_OPENED_BY
+
+
+def _ends(prescription: pb.Prescription) -> list[Timestamp]:
+    ends = [prescription.valid_until] if prescription.HasField("valid_until") else []
+    return [*ends, prescription.use_period.end] if prescription.use_period.HasField("end") else ends
+
+
+def _years_after(start: datetime, years: int) -> datetime:
+    try:
+        return start.replace(year=start.year + years)
+    except ValueError:  # 29 February
+        return start.replace(year=start.year + years, month=3, day=1)

@@ -1,0 +1,150 @@
+"""What the prescription register's feed records, each in one transaction: a retry finds all of it, or none."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import convert, kinds, model
+from services.medications.repository import Latest, Repository
+from shared.convert import digest, provenance
+from shared.database import Session
+from shared.entries import StoredEntry
+from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
+
+ANY_PRESCRIPTION = frozenset(kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS)
+
+
+class Dispensed(NamedTuple):
+    """A recorded dispensing, and its prescription after it, where that is in the record."""
+
+    dispensing: StoredEntry
+    prescription: StoredEntry | None
+
+
+class Recording:
+    """The writes of one call: who makes them, for which patient, when."""
+
+    def __init__(self, repository: Repository, caller: CallerContext, refs: Sequence[str], now: datetime) -> None:
+        self._repository = repository
+        self._caller = caller
+        self._refs = refs
+        self._now = now
+
+    async def prescription(self, sent: pb.Prescription, request_id: str) -> StoredEntry:
+        """Stores a prescription, or the version that follows; the same as the latest one changes nothing.
+
+        Raises Invalid (REQUEST_ID_REUSED), StateConflict, VersionBehind.
+        """
+        mark, stated = digest(sent), sent.header.provenance
+        ids = convert.known_as(self._refs, pb.Prescription, stated, stated.source_id)
+        async with self._repository.database.transaction() as session:
+            earlier = await self._repository.of_request(session, self._refs, request_id, mark)
+            if earlier is not None:
+                return earlier
+            latest = await self._repository.latest_of(session, self._refs, ids)
+            if latest is not None and latest.digest == mark:
+                return latest.entry
+            after = convert.to_store(sent, self._source(stated), _first(pb.Prescription, latest))
+            if latest is not None:
+                after = model.followed_by(pb.Prescription.FromString(latest.entry.content), after)
+            ref, entry_id, version = self._place(latest, ids)
+            new = convert.new_entry(after, ref, entry_id, version, request_id, mark)
+            return await self._repository.add_in(session, new, self._refs)
+
+    async def recall(self, request: pb.RecallPrescriptionRequest) -> StoredEntry:
+        """Stores the version that a recall makes. Raises NotFound, VersionBehind, StateConflict, Invalid."""
+        earlier = await self._repository.of_recall(self._refs, request.request_id)
+        if earlier is not None:
+            if not convert.is_recall(earlier, request):
+                raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
+            return earlier
+        async with self._repository.database.transaction() as session:
+            latest = await self._prescription(session, [request.id])
+            if latest is None:
+                raise entry_not_found()
+            if request.expected_version not in (0, latest.entry.version):
+                raise VersionBehind(latest.entry.version)
+            after = model.recalled(
+                pb.Prescription.FromString(latest.entry.content), convert.complete_recall(request.recall, self._now)
+            )
+            return await self._follow(session, latest, after, request.request_id)
+
+    async def dispensing(self, sent: pb.Dispensing, request_id: str) -> Dispensed:
+        """Stores a dispensing, or the version that follows, and what it does to its prescription.
+
+        Raises Invalid (REQUEST_ID_REUSED), NotFound, VersionBehind.
+        """
+        mark, stated = digest(sent), sent.header.provenance
+        ids = convert.known_as(self._refs, pb.Dispensing, stated, stated.source_id)
+        async with self._repository.database.transaction() as session:
+            earlier = await self._repository.of_request(session, self._refs, request_id, mark)
+            latest = await self._repository.latest_of(session, self._refs, ids)
+            if earlier is None and latest is not None and latest.digest == mark:
+                earlier = latest.entry
+            if earlier is None:
+                return await self._dispense(session, sent, request_id, latest, ids)
+        of = pb.Dispensing.FromString(earlier.content).prescription_id
+        found = await self._repository.version_at(self._refs, of, earlier.stored_at) if of else None
+        return Dispensed(earlier, found)
+
+    async def _dispense(
+        self, session: Session, sent: pb.Dispensing, request_id: str, latest: Latest | None, ids: Sequence[str]
+    ) -> Dispensed:
+        stated = sent.header.provenance
+        content = convert.to_store(sent, self._source(stated), _first(pb.Dispensing, latest))
+        of = await self._prescription_of(session, sent)
+        after: StoredEntry | None = None
+        if of is not None:
+            content.prescription_id = of.entry.id
+            content.locked = content.locked or of.entry.kind in kinds.LOCKED_PRESCRIPTIONS
+            before = pb.Prescription.FromString(of.entry.content)
+            changed = model.after_dispensing(before, sent, counts=latest is None)
+            # Stored before the dispensing, so that a retry finds it by the dispensing's time.
+            after = of.entry if changed == before else await self._follow(session, of, changed, None)
+        ref, entry_id, version = self._place(latest, ids)
+        new = convert.new_entry(content, ref, entry_id, version, request_id, digest(sent))
+        return Dispensed(await self._repository.add_in(session, new, self._refs), after)
+
+    async def _prescription_of(self, session: Session, sent: pb.Dispensing) -> Latest | None:
+        """The prescription that a dispensing names. By the id in this record it has to be there."""
+        if sent.prescription_id:
+            found = await self._prescription(session, [sent.prescription_id])
+            if found is None:
+                raise entry_not_found()
+            return found
+        if not sent.prescription_source_id:
+            return None
+        source = sent.header.provenance
+        return await self._prescription(
+            session, convert.known_as(self._refs, pb.Prescription, source, sent.prescription_source_id)
+        )
+
+    async def _prescription(self, session: Session, ids: Sequence[str]) -> Latest | None:
+        found = await self._repository.latest_of(session, self._refs, ids)
+        return found if found and found.entry.kind in ANY_PRESCRIPTION and not found.entry.deleted else None
+
+    async def _follow(
+        self, session: Session, latest: Latest, after: pb.Prescription, request_id: str | None
+    ) -> StoredEntry:
+        """Stores a version that the system makes. It keeps the digest of what the feed sent: the same sent again
+        changes nothing, and leaves what was made of it."""
+        after.header.CopyFrom(convert.follows(after.header, provenance(self._caller, self._now)))
+        ref, entry_id, version = self._place(latest, ())
+        new = convert.new_entry(after, ref, entry_id, version, request_id, latest.digest)
+        new = new._replace(effective_at=latest.entry.effective_at)
+        return await self._repository.add_in(session, new, self._refs)
+
+    def _source(self, stated: Provenance) -> Provenance:
+        return convert.fed_provenance(stated, self._caller, self._now)
+
+    def _place(self, latest: Latest | None, ids: Sequence[str]) -> tuple[str, str, int]:
+        """Reference, id and version of the next version."""
+        if latest is None:
+            return self._refs[0], ids[0], 1
+        return latest.entry.patient_ref, latest.entry.id, latest.entry.version + 1
+
+
+def _first(kind: type[pb.Prescription] | type[pb.Dispensing], latest: Latest | None) -> Provenance | None:
+    return convert.first_recorded(kind.FromString(latest.entry.content).header) if latest else None

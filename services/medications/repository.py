@@ -1,0 +1,120 @@
+"""All SQL of medicines beyond the entry store that every register shares."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from services.medications import kinds
+from shared.database import Session
+from shared.entries import COLUMNS, EntryStore, StoredEntry, stored_entry
+
+
+class Latest(NamedTuple):
+    """The latest version of an entry, and the digest of what its feed sent."""
+
+    entry: StoredEntry
+    digest: bytes
+
+
+class Whole(NamedTuple):
+    """What a section needs of a patient's entries of every kind, and how many there are."""
+
+    entries: list[StoredEntry]
+    totals: dict[int, int]
+    """Entries by kind, inside the history window and outside."""
+
+
+class Repository(EntryStore):
+    """Prescriptions, dispensings, statements, medication lists and proposals of patients."""
+
+    async def whole(self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None) -> Whole:
+        """Every open prescription, the lists, and the newest `most` of each other kind `since` then, newest first."""
+        rows = await self.database.fetch(
+            _WHOLE, refs, as_of, since, most, _ALWAYS, _LISTS, _COUNTED, name="read_medications"
+        )
+        wanted = [stored_entry(row) for row in rows if row["wanted"]]
+        return Whole(wanted, {row["kind"]: row["total"] for row in rows})
+
+    async def latest_of(self, session: Session, refs: Sequence[str], ids: Sequence[str]) -> Latest | None:
+        """The latest version of the entry that has one of `ids`; the first of them that is there counts."""
+        row = await session.fetchrow(
+            f"SELECT {COLUMNS}, digest FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = ANY($2::uuid[])"
+            " ORDER BY array_position($2::uuid[], id), version DESC LIMIT 1",
+            refs,
+            ids,
+            name="latest_of_source",
+        )
+        return None if row is None else Latest(stored_entry(row), row["digest"])
+
+    async def version_at(self, refs: Sequence[str], entry_id: str, at: datetime) -> StoredEntry | None:
+        """The version of an entry that was the latest one at a time."""
+        row = await self.database.fetchrow(
+            f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2 AND stored_at <= $3"
+            " ORDER BY version DESC LIMIT 1",
+            refs,
+            entry_id,
+            at,
+            name="version_at",
+        )
+        return None if row is None else stored_entry(row)
+
+    async def of_recall(self, refs: Sequence[str], request_id: str) -> StoredEntry | None:
+        """The version that an earlier try of this request stored."""
+        row = await self.database.fetchrow(
+            f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+            refs,
+            request_id,
+            name="recalled_by_request",
+        )
+        return None if row is None else stored_entry(row)
+
+    async def ids_of(self, refs: Sequence[str], of_kinds: Sequence[int]) -> frozenset[str]:
+        """The ids of the entries whose latest version is of these kinds."""
+        rows = await self.database.fetch(
+            "SELECT id FROM (SELECT DISTINCT ON (patient_ref, id) id, kind, deleted FROM entries"
+            " WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC) AS latest"
+            " WHERE kind = ANY($2::smallint[]) AND NOT deleted",
+            refs,
+            of_kinds,
+            name="ids_of_kinds",
+        )
+        return frozenset(str(row["id"]) for row in rows)
+
+
+_ALWAYS = (kinds.PRESCRIPTION_OPEN, kinds.LOCKED + kinds.PRESCRIPTION_OPEN)
+"""Shown whatever the history window: a medicine in force is not history."""
+
+_LISTS = (kinds.MEDICATION_LIST,)
+"""The newest one alone is shown: a merge of two patients leaves two lists."""
+
+_COUNTED = (kinds.PROPOSAL_OPEN, kinds.PROPOSAL_ANSWERED)
+"""Counted, not shown."""
+
+_WHOLE = f"""
+WITH latest AS (
+    SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries
+    WHERE patient_ref = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR stored_at <= $2)
+    ORDER BY patient_ref, id, version DESC
+), current AS (
+    SELECT {COLUMNS}, count(*) OVER of_kind AS total,
+        row_number() OVER (of_kind ORDER BY effective_at DESC, id DESC) AS place
+    FROM latest
+    WHERE NOT deleted AND ($2::timestamptz IS NULL OR NOT EXISTS (
+        SELECT FROM entries AS later
+        WHERE later.patient_ref = latest.patient_ref AND later.id = latest.id AND later.deleted
+    ))
+    WINDOW of_kind AS (PARTITION BY kind)
+)
+SELECT * FROM (
+    SELECT {COLUMNS}, total, place,
+        kind = ANY($5::smallint[]) OR (kind = ANY($6::smallint[]) AND place = 1)
+        OR (
+            kind <> ALL($6::smallint[]) AND kind <> ALL($7::smallint[]) AND place <= $4
+            AND ($3::timestamptz IS NULL OR effective_at >= $3)
+        ) AS wanted
+    FROM current
+) AS ranked
+WHERE wanted OR place = 1
+ORDER BY effective_at DESC, id DESC
+"""
+"""Of a kind that gives no entry one row comes all the same: it carries the kind's total."""

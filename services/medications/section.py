@@ -1,0 +1,79 @@
+"""The summary's section: medicines in the order a reader needs them, each list with what it leaves out."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from kjernejournal.common.v1.common_pb2 import ListWindow
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import convert, kinds, model
+from services.medications.repository import Whole
+from shared.convert import moment, timestamp
+from shared.entries import StoredEntry
+
+ABSENCES = (pb.STATEMENT_KIND_NIL_KNOWN, pb.STATEMENT_KIND_NOT_ASKED)
+
+
+def section(
+    whole: Whole, most: int, since: datetime | None, now: datetime, *, locked: bool, hidden: frozenset[str]
+) -> pb.MedicationsSection:
+    """The section with at most `most` entries a list. `locked`: locked prescriptions are shown; `hidden`: ids that are
+    not, whatever their version says."""
+    shown = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if locked else ())
+    given = kinds.DISPENSINGS + (kinds.LOCKED_DISPENSINGS if locked else ())
+    entries = [stored for stored in whole.entries if stored.id not in hidden]
+    prescriptions = [convert.prescription(stored, now) for stored in _of(entries, shown)]
+    prescriptions.sort(key=lambda each: not each.active)  # stable: the newest stay first among equals
+    dispensings = [convert.dispensing(stored) for stored in _of(entries, given)][:most]
+    statements = [convert.statement(stored, now) for stored in _of(entries, kinds.STATEMENTS)]
+    lists = [convert.medication_list(stored) for stored in _of(entries, (kinds.MEDICATION_LIST,))]
+    medicines = lists[0] if lists else None
+    result = pb.MedicationsSection(
+        prescriptions=prescriptions[:most],
+        prescriptions_window=_window(len(prescriptions[:most]), whole, shown, kinds.LOCKED_PRESCRIPTIONS, since),
+        active_prescriptions=sum(each.active for each in prescriptions),
+        dispensings=dispensings,
+        dispensings_window=_window(len(dispensings), whole, given, kinds.LOCKED_DISPENSINGS, since),
+        statements=statements,
+        statements_window=_window(len(statements), whole, kinds.STATEMENTS, (), since),
+        list_info=convert.list_info(medicines, whole.totals.get(kinds.PROPOSAL_OPEN, 0), now),
+        medication_list=medicines,
+    )
+    result.stated_absence = _stated_absence(result)
+    return result
+
+
+def _of(entries: Iterable[StoredEntry], of_kinds: Sequence[int]) -> list[StoredEntry]:
+    return [stored for stored in entries if stored.kind in of_kinds]
+
+
+def _window(
+    returned: int, whole: Whole, shown: Sequence[int], locked: Sequence[int], since: datetime | None
+) -> ListWindow:
+    total = sum(whole.totals.get(kind, 0) for kind in shown)
+    return ListWindow(
+        returned=returned,
+        total=total,
+        older_exist=total > returned,
+        since=timestamp(since) if since else None,
+        withheld=sum(whole.totals.get(kind, 0) for kind in locked if kind not in shown),
+    )
+
+
+def _stated_absence(found: pb.MedicationsSection) -> "pb.StatementKind.ValueType":
+    """What the newest statement says of all medicines, unless anything here says otherwise or was held back.
+
+    A wrong "uses none" is worse than none at all: what is prescribed, listed, dispensed since, or withheld denies it.
+    """
+    if not found.statements or found.statements[0].kind not in ABSENCES:
+        return pb.STATEMENT_KIND_UNSPECIFIED
+    said = found.statements[0]
+    when = said.asserted_at if said.HasField("asserted_at") else said.header.provenance.recorded_at
+    dispensed_since = any(
+        moment(each.dispensed_at) >= moment(when) for each in found.dispensings if each.HasField("dispensed_at")
+    )
+    withheld = found.prescriptions_window.withheld or found.dispensings_window.withheld
+    in_use = any(each.in_use for each in found.statements)
+    perhaps = any(each.HasField("source_record") and model.is_open(each) for each in found.prescriptions)
+    if perhaps or found.active_prescriptions or found.list_info.active_entries or in_use or dispensed_since or withheld:
+        return pb.STATEMENT_KIND_UNSPECIFIED
+    return said.kind

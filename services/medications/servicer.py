@@ -1,0 +1,162 @@
+"""The rpcs of medicines."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from kjernejournal.common.v1.common_pb2 import Provenance, SectionQuery
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsServiceServicer
+from services.medications import checks, convert, importing, kinds, model
+from services.medications.recording import Recording
+from services.medications.repository import Repository
+from services.medications.section import section
+from shared.convert import optional_moment, window
+from shared.entries import EntryPage
+from shared.errors import Invalid, NotSupported, Reason
+from shared.handling import Context, caller
+from shared.importing import import_stream
+from shared.paging import page_of
+from shared.sections import answer_each
+
+ListRequest = pb.ListPrescriptionsRequest | pb.ListDispensingsRequest | pb.ListMedicationStatementsRequest
+
+
+class Servicer(MedicationsServiceServicer):
+    """Medicines of patients."""
+
+    # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
+    UpdateMedicationList = MedicationsServiceServicer.UpdateMedicationList
+    ProposeMedicationChange = MedicationsServiceServicer.ProposeMedicationChange
+    ListProposals = MedicationsServiceServicer.ListProposals
+    ReconcileMedications = MedicationsServiceServicer.ReconcileMedications
+    CheckMedication = MedicationsServiceServicer.CheckMedication
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    async def ListPrescriptions(
+        self, request: pb.ListPrescriptionsRequest, context: Context
+    ) -> pb.ListPrescriptionsResponse:
+        found, withheld = await self._page(request, kinds.PRESCRIPTIONS, kinds.LOCKED_PRESCRIPTIONS)
+        now = datetime.now(UTC)
+        return pb.ListPrescriptionsResponse(
+            prescriptions=[convert.prescription(stored, now) for stored in found.entries],
+            next_page_token=found.next_page_token,
+            window=window(found, optional_moment(request, "since"), withheld),
+        )
+
+    async def RecordPrescription(
+        self, request: pb.RecordPrescriptionRequest, context: Context
+    ) -> pb.RecordPrescriptionResponse:
+        now = datetime.now(UTC)
+        _check(request.prescription, now, "prescription")
+        stored = await self._recording(now).prescription(request.prescription, request.request_id)
+        return pb.RecordPrescriptionResponse(prescription=convert.prescription(stored, now))
+
+    async def RecallPrescription(
+        self, request: pb.RecallPrescriptionRequest, context: Context
+    ) -> pb.RecallPrescriptionResponse:
+        now = datetime.now(UTC)
+        try:
+            checks.recall(request.recall, now)
+        except Invalid as error:
+            raise error.inside("recall") from None
+        stored = await self._recording(now).recall(request)
+        return pb.RecallPrescriptionResponse(prescription=convert.prescription(stored, now))
+
+    async def ListDispensings(self, request: pb.ListDispensingsRequest, context: Context) -> pb.ListDispensingsResponse:
+        found, withheld = await self._page(request, kinds.DISPENSINGS, kinds.LOCKED_DISPENSINGS)
+        return pb.ListDispensingsResponse(
+            dispensings=[convert.dispensing(stored) for stored in found.entries],
+            next_page_token=found.next_page_token,
+            window=window(found, optional_moment(request, "since"), withheld),
+        )
+
+    async def RecordDispensing(
+        self, request: pb.RecordDispensingRequest, context: Context
+    ) -> pb.RecordDispensingResponse:
+        now = datetime.now(UTC)
+        _check(request.dispensing, now, "dispensing")
+        stored = await self._recording(now).dispensing(request.dispensing, request.request_id)
+        return pb.RecordDispensingResponse(
+            dispensing=convert.dispensing(stored.dispensing),
+            prescription=convert.prescription(stored.prescription, now) if stored.prescription else None,
+        )
+
+    async def ListMedicationStatements(
+        self, request: pb.ListMedicationStatementsRequest, context: Context
+    ) -> pb.ListMedicationStatementsResponse:
+        found, _ = await self._page(request, kinds.STATEMENTS, ())
+        now = datetime.now(UTC)
+        return pb.ListMedicationStatementsResponse(
+            statements=[convert.statement(stored, now) for stored in found.entries],
+            next_page_token=found.next_page_token,
+            window=window(found, optional_moment(request, "since")),
+        )
+
+    async def GetMedicationList(
+        self, request: pb.GetMedicationListRequest, context: Context
+    ) -> pb.GetMedicationListResponse:
+        if request.HasField("changes_since"):
+            raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "changes_since: the changes of a list come later")
+        as_of = optional_moment(request, "as_of")
+        refs, now = caller.patient_refs(), datetime.now(UTC)
+        newest = await self._repository.newest(refs, 1, kinds=[kinds.MEDICATION_LIST], as_of=as_of)
+        proposals = await self._repository.newest(refs, 0, kinds=[kinds.PROPOSAL_OPEN], as_of=as_of)
+        medicines = convert.medication_list(newest.entries[0]) if newest.entries else None
+        info = convert.list_info(medicines, proposals.total, now)
+        return pb.GetMedicationListResponse(info=info, list=medicines)
+
+    async def BatchGetSections(
+        self, request: pb.BatchGetSectionsRequest, context: Context
+    ) -> pb.BatchGetSectionsResponse:
+        answers = await answer_each(request.queries, pb.SectionAnswer, self._section)
+        return pb.BatchGetSectionsResponse(answers=answers)
+
+    async def BulkImport(
+        self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
+    ) -> pb.BulkImportResponse:
+        feed = caller.current()
+        counts = await import_stream(
+            request_iterator, lambda message: importing.entries(message, feed, datetime.now(UTC)), self._repository
+        )
+        return pb.BulkImportResponse(counts=counts)
+
+    async def _page(
+        self, request: ListRequest, open_kinds: Sequence[int], locked: Sequence[int]
+    ) -> tuple[EntryPage, int]:
+        """The page that a list shows, and how many locked entries it leaves out."""
+        as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
+        refs, sees_locked = caller.patient_refs(), model.sees_locked(caller.current())
+        shown = [*open_kinds, *(locked if sees_locked else ())]
+        page = page_of(request.page_size, request.page_token, as_of, since, shown)
+        found = await self._repository.page(refs, page, kinds=shown, as_of=as_of, since=since)
+        if sees_locked or not locked:
+            return found, 0
+        withheld = await self._repository.ids_of(refs, locked)
+        # What is locked today stays out, whatever as_of says.
+        kept = [stored for stored in found.entries if stored.id not in withheld]
+        return found._replace(entries=kept), len(withheld)
+
+    async def _section(self, query: SectionQuery) -> pb.MedicationsSection:
+        as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
+        refs, sees_locked = list(query.caller.patient_refs), model.sees_locked(query.caller)
+        most = max(0, query.max_entries)
+        whole = await self._repository.whole(refs, most, as_of, since)
+        hidden: frozenset[str] = frozenset()
+        if as_of is not None and not sees_locked:
+            hidden = await self._repository.ids_of(refs, kinds.LOCKED_PRESCRIPTIONS + kinds.LOCKED_DISPENSINGS)
+        return section(whole, most, since, datetime.now(UTC), locked=sees_locked, hidden=hidden)
+
+    def _recording(self, now: datetime) -> Recording:
+        return Recording(self._repository, caller.current(), caller.patient_refs(), now)
+
+
+def _check(message: pb.Prescription | pb.Dispensing, now: datetime, path: str) -> None:
+    try:
+        checks.fed(message, now)
+    except Invalid as error:
+        raise error.inside(path) from None
+    source: Provenance = message.header.provenance
+    if not source.source_id:
+        raise Invalid(f"{path}.header.provenance.source_id", "is required: the entry's identifier at the source")
