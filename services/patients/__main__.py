@@ -3,9 +3,9 @@
 import asyncio
 
 from kjernejournal.patients.v1.patients_pb2 import DESCRIPTOR
-from services.patients.merging import Merges
+from services.patients.merge_repository import Merges
 from services.patients.privacy_servicer import PrivacyServicer
-from services.patients.registration import Registry
+from services.patients.registration_repository import Registry
 from services.patients.repository import Repository
 from services.patients.servicer import PatientsServicer
 from shared.database import Database

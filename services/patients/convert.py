@@ -4,9 +4,9 @@ what the gateway alone is told."""
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID, uuid5
 
-import asyncpg
 from google.protobuf.message import Message
 
 from kjernejournal.common.v1.common_pb2 import Provenance
@@ -36,7 +36,14 @@ from shared.convert import timestamp
 
 _NAMESPACE = UUID("6b6a6572-6e65-6a6f-8272-6e616c000002")
 
-Rows = Sequence[asyncpg.Record]
+
+class Row(Protocol):
+    """A row of a query, by the names of its columns."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+Rows = Sequence[Row]
 
 
 def digest_of(content: bytes) -> bytes:
@@ -197,7 +204,7 @@ def resolution(national_id: str, rows: Rows, now: datetime) -> PatientResolution
     return answer
 
 
-def _facts(first: asyncpg.Record, rows: Rows, now: datetime) -> PatientFacts:
+def _facts(first: Row, rows: Rows, now: datetime) -> PatientFacts:
     person = Person.FromString(first["identity"])
     facts = PatientFacts(
         birth_date=person.birth_date if person.HasField("birth_date") else None,

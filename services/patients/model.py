@@ -222,12 +222,11 @@ def joined(histories: Iterable[Assignments]) -> list[GeneralPractitionerAssignme
 
 def shown(history: Assignments, now: datetime) -> list[GeneralPractitionerAssignment]:
     """The places that are shown: now and in the last three years."""
-    earliest = now - GP_HISTORY
     return [
         assignment
         for assignment in history
         if _start(assignment) <= now
-        and (not assignment.period.HasField("end") or moment(assignment.period.end) >= earliest)
+        and (not assignment.period.HasField("end") or now - moment(assignment.period.end) <= GP_HISTORY)
     ]
 
 

@@ -1,4 +1,4 @@
-"""SQL of reads, and of changes to one patient. Registering stands in `registration`, merging in `merging`.
+"""SQL of reads, and of changes to one patient. Registering and merging have files of their own.
 
 What decides about access is one query for any number of national ids, since it is asked before every call.
 """
@@ -14,7 +14,7 @@ from kjernejournal.common.v1.common_pb2 import Provenance
 from kjernejournal.patients.v1.patients_pb2 import GeneralPractitionerAssignment, PrivacySettings
 from services.patients import convert, model
 from services.patients.privacy import Settings
-from services.patients.registration import TRIES, busy, reused
+from services.patients.registration_repository import TRIES, busy, reused
 from shared.database import Database, Session
 from shared.errors import VersionBehind, patient_not_found
 

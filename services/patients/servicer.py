@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import asyncpg
-
 from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, SectionQuery
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2_grpc import PatientsServiceServicer
 from services.patients import convert, model, privacy
-from services.patients.merging import Merges
-from services.patients.registration import Registration, Registry
+from services.patients.merge_repository import Merges
+from services.patients.registration_repository import Registration, Registry
 from services.patients.repository import Repository
 from shared import national_id
 from shared.convert import optional_moment, provenance, timestamp
@@ -97,7 +95,7 @@ class PatientsServicer(PatientsServiceServicer):
 
     async def ResolvePatients(self, request: pb.ResolvePatientsRequest, context: Context) -> pb.ResolvePatientsResponse:
         asked = list(dict.fromkeys(request.national_ids))
-        found: dict[str, list[asyncpg.Record]] = defaultdict(list)
+        found: dict[str, list[convert.Row]] = defaultdict(list)
         for row in await self._repository.resolve(asked):
             found[row["value"]].append(row)
         now = datetime.now(UTC)

@@ -10,9 +10,9 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2_grpc import PatientsServiceStub, PrivacyServiceStub
-from services.patients.merging import Merges
+from services.patients.merge_repository import Merges
 from services.patients.privacy_servicer import PrivacyServicer
-from services.patients.registration import Registry
+from services.patients.registration_repository import Registry
 from services.patients.repository import Repository
 from services.patients.servicer import PatientsServicer
 from shared.database import Database

@@ -7,6 +7,7 @@ from uuid import uuid4
 import asyncpg
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, Coding, PartialDate, SectionQuery
 from kjernejournal.patients.v1 import patients_pb2 as pb
@@ -217,6 +218,7 @@ async def test_sections_are_answered_by_key_and_as_of(service: Patients) -> None
         SectionQuery(access_id="now", caller=caller, max_entries=10),
         SectionQuery(access_id="then", caller=caller, max_entries=10, as_of=stored),
         SectionQuery(access_id="counts", caller=caller),
+        SectionQuery(access_id="long ago", caller=caller, max_entries=10, as_of=Timestamp(seconds=-62_135_596_800)),
         SectionQuery(access_id="nobody", caller=CallerContext(patient_refs=[str(uuid4())]), max_entries=10),
     ]
     reply = await service.patients.BatchGetSections(pb.BatchGetSectionsRequest(queries=queries))
@@ -224,6 +226,7 @@ async def test_sections_are_answered_by_key_and_as_of(service: Patients) -> None
     assert (sections["now"].name.family, sections["now"].version) == ("After", 2)
     assert (sections["then"].name.family, sections["then"].version) == ("Before", 1)
     assert sections["counts"] == pb.PatientSection(version=2)
+    assert sections["long ago"] == pb.PatientSection()
     assert sections["nobody"] == pb.PatientSection()
     assert sections["now"].address == HOME
     assert sections["now"].provenance.organisation.number == FEED.organisation.number

@@ -160,13 +160,21 @@ async def test_registering_by_any_id_of_the_set_adds_a_version_to_the_one_who_st
 
 
 async def test_a_change_of_a_patient_who_is_not_here_is_not_found(service: Patients) -> None:
-    ref = str(uuid4())
-    request = pb.AssignGeneralPractitionerRequest(
-        patient=PatientIdentifier(patient_ref=ref), request_id=str(uuid4()), assignment=place("X", years_ago(1))
+    nobody = PatientIdentifier(patient_ref=str(uuid4()))
+    metadata = calling(FEED, nobody.patient_ref)
+    merge = pb.MergePatientsRequest(
+        patient=nobody, request_id=str(uuid4()), merged_national_id=await service.register()
     )
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await service.patients.AssignGeneralPractitioner(request, metadata=calling(FEED, ref))
-    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    assign = pb.AssignGeneralPractitionerRequest(
+        patient=nobody, request_id=str(uuid4()), assignment=place("X", years_ago(1))
+    )
+    for call in (
+        service.patients.MergePatients(merge, metadata=metadata),
+        service.patients.AssignGeneralPractitioner(assign, metadata=metadata),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_those_merged_before_are_found_through_others() -> None:

@@ -4,7 +4,7 @@ import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import Provenance
 from services.patients import convert, model
-from services.patients.registration import TRIES, Raced, busy, join, reused
+from services.patients.registration_repository import TRIES, Raced, busy, join, reused
 from shared.database import Database, Session
 from shared.errors import Reason, StateConflict, patient_not_found
 
@@ -45,7 +45,10 @@ async def _merge(
     )
     canonical_of = {row["patient_ref"]: row["canonical_ref"] for row in rows}
     other = await session.fetchval(
-        "SELECT patient_ref::text FROM national_ids WHERE value = $1", other_id, name="ref_of_national_id"
+        "SELECT n.patient_ref::text FROM national_ids AS n, refs AS r WHERE n.value = $1 AND r.patient_ref = $2",
+        other_id,
+        ref,
+        name="ref_of_national_id",
     )
     if other is None:
         raise patient_not_found()
