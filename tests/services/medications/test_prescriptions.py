@@ -161,7 +161,7 @@ async def test_a_prescription_is_dispensed_in_parts(medicines: Feed) -> None:
     first = await medicines.dispense(ref, dispensing("m1", of="r1"), request_id)
     assert first.dispensing.prescription_id == entry_id
     assert (first.prescription.state, first.prescription.dispensings_left) == (model.DISPENSABLE, 1)
-    last = dispensing("m2", prescription_id=entry_id, finishes_prescription=True)
+    last = dispensing("m2", days_ago=0.25, prescription_id=entry_id, finishes_prescription=True)
     second = await medicines.dispense(ref, last)
     assert (second.prescription.state, second.prescription.dispensed) == (model.FINISHED, 2)
     again = await medicines.dispense(ref, dispensing("m1", of="r1"), request_id)
