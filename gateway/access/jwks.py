@@ -1,6 +1,7 @@
 """The issuer's public keys: each key id has one key and one algorithm, whatever a token's header asks for."""
 
 import asyncio
+import base64
 import json
 import logging
 import time
@@ -118,9 +119,11 @@ def _signing_key(entry: dict[str, Any]) -> SigningKey | None:
     algorithm = entry.get("alg")
     try:
         if entry.get("kty") == "RSA" and (algorithm is None or algorithm in _RSA_ALGORITHMS):
-            public = {name: entry[name] for name in ("kty", "n", "e")}
-            key = RSAKey.import_key(public)
-            return SigningKey(key, algorithm or "RS256") if key.raw_value.key_size >= _MIN_RSA_BITS else None
+            if int.from_bytes(base64.urlsafe_b64decode(entry["n"] + "==")).bit_length() < _MIN_RSA_BITS:
+                return None
+            return SigningKey(
+                RSAKey.import_key({name: entry[name] for name in ("kty", "n", "e")}), algorithm or "RS256"
+            )
         if entry.get("kty") == "EC" and entry.get("crv") == "P-256" and algorithm in {None, "ES256"}:
             public = {name: entry[name] for name in ("kty", "crv", "x", "y")}
             return SigningKey(ECKey.import_key(public), "ES256")

@@ -6,6 +6,7 @@ taken from the key and never from the token. Every forged, malformed or contradi
 
 import base64
 import binascii
+import functools
 import hashlib
 import json
 import re
@@ -113,7 +114,7 @@ class TokenVerifier:
         if signing is None or header.get("alg") != signing.algorithm:
             _refuse()
         try:
-            jws.deserialize_compact(token, signing.key, algorithms=[signing.algorithm], registry=_REGISTRY)
+            jws.deserialize_compact(token, signing.key, registry=_registry(signing.algorithm))
         except (JoseError, ValueError, TypeError):
             _refuse()
         return self._read(payload)
@@ -230,5 +231,10 @@ def _refuse() -> NoReturn:
     raise Unauthenticated(reasons.ERROR_REASON_TOKEN_INVALID, "the token does not verify") from None
 
 
-_REGISTRY = jws.JWSRegistry(strict_check_header=False)
-"""Headers are judged above, all of them; the library's own list lacks x5t#S256."""
+@functools.cache
+def _registry(algorithm: str) -> jws.JWSRegistry:
+    """The library with one algorithm. It asks the registry alone, and an `algorithms` argument beside one is ignored.
+
+    Headers are judged above, all of them: the library's own list lacks x5t#S256.
+    """
+    return jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
