@@ -15,7 +15,7 @@ from gateway.access.facts import Caller
 from gateway.access.tokens import Metadata
 from gateway.backends import Backend
 from gateway.contract import Method
-from gateway.front_door import Context, Handlers
+from gateway.front_door import Context, Handlers, tell_receipt
 from gateway.passage import Passage
 from gateway.recorder import Recorder
 from gateway.relaying import refusal_of
@@ -56,7 +56,7 @@ class Forwarding:
         patient = self._patient(method, request)
         passage = await self._steps.enter(method, metadata, caller, patient)
         if method.rule.action == common_pb2.ACTION_READ:
-            return await self._read(passage, request)
+            return await self._read(passage, request, context)
         return await self._write(passage, request)
 
     async def server_stream(self, method: Method, data: bytes, context: Context) -> AsyncIterator[bytes]:
@@ -97,7 +97,7 @@ class Forwarding:
             return await self._feed(method, metadata, caller, messages)
         return await self._upload(method, metadata, caller, messages)
 
-    async def _read(self, passage: Passage, request: Message) -> bytes:
+    async def _read(self, passage: Passage, request: Message, context: Context) -> bytes:
         method = passage.method
         _put_ref(passage, request)
         try:
@@ -107,7 +107,7 @@ class Forwarding:
         if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
             entries = method.disclosed_in(method.response.FromString(reply))
             section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest())
-            await self._recorder.record([passage.disclosure([section])])
+            tell_receipt(context, (await self._recorder.record([passage.disclosure([section])]))[0])
         await self._steps.fresh(passage)
         return reply
 

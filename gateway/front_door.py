@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import grpc
 
 from gateway.contract import Method
+from kjernejournal.audit.v1.audit_pb2 import Receipt
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
 from shared.errors import NotSupported, Reason
@@ -94,6 +95,12 @@ def _begin(method: Method, context: Context) -> Any:
     wanted = (method.rule.longest_stream or DEFAULT_SECONDS) if left is None else left  # type: ignore[redundant-expr]
     deadline.set_deadline(min(wanted, longest))
     return span
+
+
+def tell_receipt(context: Context, receipt: Receipt) -> None:
+    """Tells the caller where the call stands in the access log: trailing metadata audit-index."""
+    kept = tuple(context.trailing_metadata() or ())
+    context.set_trailing_metadata((*kept, ("audit-index", str(receipt.index))))
 
 
 def _refuse_internal(method: Method) -> None:

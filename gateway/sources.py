@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from google.protobuf.message import Message
-
 from gateway.access.facts import SectionValue
 from gateway.contract import Path, disclosed_paths
 from kjernejournal.common.v1 import common_pb2
@@ -94,8 +92,8 @@ def _listed(section: Any) -> int:
     return summary_pb2.SECTION_STATE_NONE_RECORDED
 
 
-def _patient(section: Message) -> int:
-    return summary_pb2.SECTION_STATE_DATA if section.ByteSize() else summary_pb2.SECTION_STATE_NONE_RECORDED
+def _patient(section: patients_pb2.PatientSection) -> int:
+    return summary_pb2.SECTION_STATE_DATA if section.version else summary_pb2.SECTION_STATE_NONE_RECORDED
 
 
 SOURCES: tuple[Source, ...] = (

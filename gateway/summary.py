@@ -10,7 +10,7 @@ from gateway.access.facts import SectionValue
 from gateway.access.tokens import Metadata
 from gateway.contract import Method, disclosed
 from gateway.fanout import Fanout, Question, withhold
-from gateway.front_door import Context, Handlers
+from gateway.front_door import Context, Handlers, tell_receipt
 from gateway.indicator import Indicator
 from gateway.passage import Passage
 from gateway.recorder import Recorder
@@ -71,7 +71,8 @@ class Summary:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], passage, question)) for each in wanted]
         sections = [task.result() for task in tasks]
-        await self._recorder.record([passage.disclosure(_recorded(passage, each, question) for each in sections)])
+        record = passage.disclosure(_recorded(passage, each, question) for each in sections)
+        tell_receipt(context, (await self._recorder.record([record]))[0])
         passage = await self._checked(passage, wanted, sections)
         whole = completeness(sections)
         await context.send_initial_metadata(((COMPLETENESS_HEADER, _short_name(whole)),))

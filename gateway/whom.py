@@ -107,8 +107,7 @@ def _facts(found: PatientResolution) -> PatientFacts:
         guardians=guardians,
         proxies={each.patient_ref: frozenset(each.areas) for each in facts.proxies},
         gp_hpr_numbers=frozenset((*facts.gp_hpr_numbers, *facts.gp_substitute_hpr_numbers)),
-        address_protection=facts.address_protection
-        in (patients_pb2.ADDRESS_PROTECTION_FORTROLIG, patients_pb2.ADDRESS_PROTECTION_STRENGT_FORTROLIG),
+        address_protection=facts.address_protection != patients_pb2.ADDRESS_PROTECTION_UGRADERT,
         deceased=facts.deceased,
     )
 

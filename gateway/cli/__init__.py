@@ -26,8 +26,12 @@ COMMANDS = {
     "up": Command("gateway.cli.up:up", "Start the whole system on this machine."),
     "down": Command("gateway.cli.down:down", "Stop it."),
     "status": Command("gateway.cli.status:status", "Show what runs and whether it serves."),
+    "load": Command("gateway.cli.load:load", "Load a synthetic population."),
+    "patients": Command("gateway.cli.patients:patients", "List the patients at hand."),
     "token": Command("gateway.cli.token:token", "Print a token of the local issuer."),
+    "summary": Command("gateway.cli.summary:summary", "Show a patient's summary care record."),
     "trace": Command("gateway.cli.trace:trace", "Draw one request's way through the system."),
+    "accesses": Command("gateway.cli.accesses:accesses", "List who has opened a record, as the patient sees it."),
     "serve": Command("gateway.cli.serve:serve", "Run one service, or the gateway, in this environment."),
     "migrate": Command("gateway.cli.migrate:migrate", "Apply database migrations."),
 }

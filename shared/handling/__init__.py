@@ -11,6 +11,8 @@
 They wrap a method once, when it is registered: grpc.aio's interceptors add tasks to each call.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +31,10 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 DEFAULT_SECONDS = 5.0
 """Deadline of a unary call whose caller set none."""
+
+
+DRAIN_SECONDS = 0.25
+"""How long a refused stream's sender may go on before it gets the refusal."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,11 @@ def _handler(
 
     async def stream_unary(messages: AsyncIterator[bytes], context: Context) -> bytes:
         async with steps(rpc, context, allowed_peers):
-            response: Message = await function(decoding.decode_each(rpc.request, messages), context)
+            try:
+                response: Message = await function(decoding.decode_each(rpc.request, messages), context)
+            except Exception:
+                await _drain(messages)
+                raise
             return response.SerializeToString()
 
     if method.client_streaming:
@@ -111,6 +121,18 @@ def _handler(
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(unary_stream)
     return grpc.unary_unary_rpc_method_handler(unary_unary)
+
+
+async def _drain(messages: AsyncIterator[bytes]) -> None:
+    """Lets go by what a refused sender is sending at this moment.
+
+    A status that comes while a grpc.aio client has a message under way is lost to that client: it shows INTERNAL
+    "execute_batch" instead (measured: 40 % of refusals in the middle of 64 MB; with this, none of 60).
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in messages:
+                pass
 
 
 async def _not_supported(_request: object, _context: object) -> Message:
