@@ -126,7 +126,7 @@ class Servicer(DocumentsServiceServicer):
     async def _section(self, query: SectionQuery) -> pb.DocumentsSection:
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         question = Question(list(query.caller.patient_refs), model.view_of(query.caller), as_of, since)
-        return convert.section(await self._repository.list_section(question, query.max_entries), since)
+        return convert.section(await self._repository.list_section(question, max(0, query.max_entries)), since)
 
     async def _check_new(self, document: pb.Document) -> None:
         """Raises what the first message of an upload can be refused for."""
@@ -147,9 +147,9 @@ class Servicer(DocumentsServiceServicer):
         model.check_visible(latest.kind, model.view_of(caller.current()))
         if version in (0, latest.version):
             return latest
-        [stored] = await self._repository.versions(refs, document_id, version + 1, 1)
-        if stored.version != version:
+        if not 0 < version < latest.version:
             raise entry_not_found()
+        [stored] = await self._repository.versions(refs, document_id, version + 1, 1)
         return stored
 
     async def _replaced(self, refs: list[str], document_id: str, expected_version: int) -> NewEntry:

@@ -73,7 +73,7 @@ class Servicer(VisitsServiceServicer):
     async def _section(self, query: SectionQuery) -> pb.VisitsSection:
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         refs = list(query.caller.patient_refs)
-        found = await self._repository.newest(refs, query.max_entries, as_of=as_of, since=since)
+        found = await self._repository.newest(refs, max(0, query.max_entries), as_of=as_of, since=since)
         return convert.section(found, since)
 
     async def BulkImport(

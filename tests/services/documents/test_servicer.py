@@ -179,6 +179,15 @@ async def test_todays_restriction_governs_what_as_of_shows(documents: Documents)
     assert opened == before
 
 
+@pytest.mark.parametrize("version", [-1, 2, 2**31 - 1])
+async def test_a_version_that_never_was_is_not_found(documents: Documents, version: int) -> None:
+    ref = new_ref()
+    stored = await documents.upload(ref, b"x")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await documents.download(ref, stored.header.id, version=version)
+    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+
+
 async def test_another_patients_document_is_not_found(documents: Documents) -> None:
     mine, theirs = new_ref(), new_ref()
     foreign = await documents.upload(theirs, b"theirs")
