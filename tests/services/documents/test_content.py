@@ -206,6 +206,20 @@ async def test_too_much_content_is_refused_as_soon_as_it_is_known(
     assert await documents.rows("content_rows", ref) == 0
 
 
+async def test_a_sender_in_full_swing_is_told_why_it_is_refused(documents: Documents) -> None:
+    ref = new_ref()
+
+    async def messages() -> AsyncIterator[pb.UploadDocumentRequest]:
+        yield pb.UploadDocumentRequest(patient=patient(ref), request_id=str(uuid4()), document=document(size=10**9))
+        for _ in range(48):
+            yield pb.UploadDocumentRequest(chunk=bytes(2**20))
+
+    for _ in range(5):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await documents.stub.UploadDocument(messages(), metadata=calling(DOCTOR, ref))
+        assert reason_of(refused.value) == "TOO_LARGE"
+
+
 def opening(ref: str, **fields: object) -> pb.UploadDocumentRequest:
     values: dict[str, object] = {"patient": patient(ref), "request_id": str(uuid4()), "document": document(), **fields}
     return pb.UploadDocumentRequest(**values)  # type: ignore[arg-type]
