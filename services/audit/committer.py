@@ -73,7 +73,7 @@ class Committer:
         size = sum(len(record.content) + len(record.personal) for record in records)
         if self._records + len(records) > self._most_waiting or self._bytes + size > MOST_WAITING_BYTES:
             raise Overloaded(Reason.ERROR_REASON_OVERLOADED, "too many records wait for their commit")
-        with telemetry.span("audit append") as span:
+        with telemetry.span("wait for commit") as span:
             rider = Rider(records, size, asyncio.get_running_loop().create_future(), span.context)
             self._board(rider)
             try:
@@ -127,7 +127,7 @@ class Committer:
         """Commits one group; a failure fails exactly its riders."""
         records = [record for rider in group for record in rider.records]
         # The first rider's trace has the commit and its queries as children, the other riders' link to it.
-        with telemetry.span("audit commit", parent=group[0].trace, **{"kj.batch.size": len(records)}) as span:
+        with telemetry.span("group commit", parent=group[0].trace, **{"kj.batch.size": len(records)}) as span:
             for rider in group[1:]:
                 rider.batch = span.context
                 span.links.append(rider.trace)

@@ -3,12 +3,17 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1.common_pb2 import SECTION_DECISION_PERMIT
 from services.audit import model
 from services.audit.repository import Appended, NewRecord, StoredRecord
 from shared.convert import moment, timestamp
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 def new_record(record: pb.AuditRecord) -> NewRecord:
@@ -53,11 +58,11 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
         access_id=first.access_id,
         occurred_at=first.occurred_at,
         caller_kind=first.actor.kind,
-        practitioner=first.personal.practitioner if first.personal.HasField("practitioner") else None,
+        practitioner=_unless_empty(first.personal.practitioner),
         relation=first.actor.relation,
-        legal_entity=first.actor.legal_entity,
-        point_of_care=first.actor.point_of_care,
-        ground=first.ground,
+        legal_entity=_unless_empty(first.actor.legal_entity),
+        point_of_care=_unless_empty(first.actor.point_of_care),
+        ground=_unless_empty(first.ground),
         source_system=first.source_system,
         sections=sections,
         outcome=outcome,
@@ -68,6 +73,11 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
         trace_id=first.trace_id,
         receipts=[receipt(each.appended) for each in stored],
     )
+
+
+def _unless_empty(message: AnyMessage) -> AnyMessage | None:
+    """An organisation without number and name is none: readers ask for presence."""
+    return message if message.ByteSize() else None
 
 
 def _record(stored: StoredRecord) -> pb.AuditRecord:
@@ -81,6 +91,8 @@ def _sections(records: Sequence[pb.AuditRecord], *, changed: bool) -> list[pb.Ac
     for record in records:
         wrote = changed and record.kind in (pb.RECORD_KIND_PERMIT, pb.RECORD_KIND_OUTCOME)
         for section in record.sections:
+            if record.kind == pb.RECORD_KIND_DENIAL:
+                section.restricted_opened = False  # asked for, and not opened
             _merge(found.setdefault(section.section, pb.AccessedSection(section=section.section)), section, wrote)
     return list(found.values())
 

@@ -168,8 +168,8 @@ async def test_each_rider_has_a_span_in_its_own_trace_and_the_commit_is_in_the_f
     committer = Committer(store.commit)
     with caught() as spans:
         await asyncio.gather(*(asyncio.create_task(committer.append([new()])) for _ in range(3)))
-    appends = [span for span in spans if span.name == "audit append"]
-    (commit,) = (span for span in spans if span.name == "audit commit")
+    appends = [span for span in spans if span.name == "wait for commit"]
+    (commit,) = (span for span in spans if span.name == "group commit")
     assert len({span.context.trace_id for span in appends}) == 3
     first, second, third = sorted(appends, key=lambda span: span.start_ns)
     assert commit.parent_id == first.context.span_id

@@ -112,6 +112,14 @@ async def test_emergencies_and_openings_of_what_is_restricted_are_marked(log: "L
     assert access.sections[0].restricted_opened
 
 
+async def test_what_was_refused_was_not_opened(log: "Log") -> None:
+    ref = str(uuid4())
+    asked = section(common_pb2.SECTION_DOCUMENTS, restricted_opened=True)
+    await log.record(record(ref, kind=pb.RECORD_KIND_DENIAL, status_code=7, sections=[asked]))
+    (access,) = (await listed(log, ref)).accesses
+    assert not access.restricted_opened
+
+
 async def test_pages_hold_every_access_once_in_the_order_of_the_log(log: "Log") -> None:
     ref, alias = str(uuid4()), str(uuid4())
     sent = [record(ref if number % 3 else alias) for number in range(23)]
