@@ -13,6 +13,7 @@ from services.medications import model
 from shared.convert import timestamp
 from tests.services.medications.feed import (
     AUTHOR,
+    GP,
     NOW,
     Feed,
     dispensing,
@@ -69,6 +70,16 @@ async def test_a_list_says_who_confirmed_it_and_how_old_it_is(medicines: Feed) -
     assert then.info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
 
 
+async def test_who_confirmed_a_list_may_be_another_than_who_sent_it(medicines: Feed) -> None:
+    ref, sent = new_ref(), medication_list()
+    sent.confirmed.recorder.name = "Kari Sykehjemslege"
+    sent.confirmed.recorded_at.CopyFrom(timestamp(NOW - timedelta(days=3)))
+    await medicines.send(ref, medication_list=sent)
+    info = (await medicines.list_of(ref)).info
+    assert info.confirmed == sent.confirmed
+    assert info.age.ToTimedelta().days == 3
+
+
 async def test_a_patient_has_one_list_whatever_its_source_calls_it(medicines: Feed) -> None:
     ref = new_ref()
     await medicines.send(ref, medication_list=medication_list())
@@ -104,6 +115,18 @@ async def test_a_recorded_dispensing_goes_on_counting_after_an_import(medicines:
     await medicines.send(ref, prescriptions=[prescription("r1", reit=3)], dispensings=[dispensing("m1", of="r1")])
     after = await medicines.dispense(ref, dispensing("m2", of="r1"))
     assert (after.prescription.dispensed, after.prescription.header.version) == (2, 2)
+
+
+async def test_imported_dispensings_of_a_locked_prescription_are_locked(medicines: Feed) -> None:
+    ref = new_ref()
+    await medicines.send(
+        ref,
+        prescriptions=[prescription("r1", locked=True)],
+        dispensings=[dispensing("m1", of="r1"), dispensing("m2")],
+    )
+    given = await medicines.dispensings(ref, caller=GP)
+    assert [each.header.provenance.source_id for each in given.dispensings] == ["m2"]
+    assert given.window.withheld == 1
 
 
 async def test_a_bad_entry_in_a_feed_is_named_and_its_message_not_stored(medicines: Feed) -> None:
