@@ -79,7 +79,7 @@ async def read(
             request_serializer=ListAccessesRequest.SerializeToString,
             response_deserializer=ListAccessesResponse.FromString,
         )
-        metadata = (("authorization", f"Bearer {token}"), ("source-system", "kj"))
+        metadata = (("authorization", f"Bearer {token}"), ("source-system", "kj accesses"))
         while len(whole.accesses) < limit:
             request.page_size = min(limit - len(whole.accesses), LARGEST_PAGE)
             try:
