@@ -8,7 +8,7 @@ The order is part of the contract, since the first reason that applies is the on
 4. security level 4;
 5. role;
 6. basis, by the table in `rules`; restricted sections need an elevated basis, and an elevated basis something to open;
-7. for citizens: age, guardians, proxies.
+7. for citizens: age, guardians, proxies; then a reservation against the portal.
 
 Without an emergency or consent basis a named block must look like having no relation to the patient. So a blocked
 caller is then told what anybody with the same token and no relation would be told.
@@ -206,11 +206,12 @@ def _decide_citizen(
         return _deny(asked, refusal)
     if basis != NO_BASIS:
         return _deny(asked, _Refusal(reasons.ERROR_REASON_BASIS_REFUSED, "citizens-need-no-basis"))
-    if facts.portal_reservation and access.section != common_pb2.SECTION_PRIVACY:  # which is where it is taken back
-        return _deny(asked, _Refusal(reasons.ERROR_REASON_NO_ACCESS, "portal-reservation"))
     rule = _representation(caller, facts, access, now)
     if rule is None:
         return _deny(asked, _Refusal(reasons.ERROR_REASON_NOT_REPRESENTATIVE, "not-representative"))
+    # Strangers do not learn of it. The settings stay open: that is where it is taken back.
+    if facts.portal_reservation and access.section != common_pb2.SECTION_PRIVACY:
+        return _deny(asked, _Refusal(reasons.ERROR_REASON_NO_ACCESS, "portal-reservation"))
     verdicts = {section: _citizen_section(access, section, rule) for section in asked}
     return _whole(verdicts, access, for_patient=True)
 

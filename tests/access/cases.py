@@ -61,6 +61,7 @@ def _facts(case: Case) -> PatientFacts | None:
         proxies={OTHER[0]: case.areas},
         gp_hpr_numbers=frozenset({HPR, "6"} if case.is_gp else {"6"}),
         address_protection=case.protected,
+        portal_reservation=case.no_portal,
         deceased=case.deceased,
     )
 

@@ -47,6 +47,7 @@ class Case:
     born: date | None = date(1980, 1, 1)
     deceased: bool = False
     protected: bool = False
+    no_portal: bool = False
     # citizens
     is_self: bool = False
     is_guardian: bool = False
@@ -99,6 +100,8 @@ def _other_refused(case: Case) -> str | None:
         return "BASIS_REFUSED"
     if case.kind == "CITIZEN" and not _may_act(case):
         return "NOT_REPRESENTATIVE"
+    if case.kind == "CITIZEN" and case.no_portal and case.section != "PRIVACY":
+        return "NO_ACCESS"
     return None
 
 

@@ -63,6 +63,7 @@ PATIENTS: dict[str, dict[str, Any]] = {
     "aged 16": {"born": date(2010, 11, 22)},
     "aged 11, address protected": {"born": date(2014, 11, 23), "protected": True},
     "dead": {"deceased": True},
+    "keeps off the portal": {"no_portal": True},
     "age unknown": {"born": None},
 }
 SCENARIOS = Path(__file__).with_name("scenarios.txt").read_text()
@@ -121,6 +122,15 @@ def test_a_summary_of_which_everything_is_restricted_still_says_so() -> None:
     decision = summary(PatientFacts(PATIENT, restricted_sections=everything))
     assert decision.permitted
     assert {verdict.decision for verdict in decision.sections.values()} == {common_pb2.SECTION_DECISION_WITHHOLD}
+
+
+def test_a_refused_call_is_never_elevated() -> None:
+    facts = PatientFacts(PATIENT, restricted_sections=frozenset({common_pb2.SECTION_LABS}))
+    pharmacist = doctor(role="FA1", authorisations=("FA1",), service=ServiceKind.PHARMACY)
+    labs = rpc(common_pb2.SECTION_LABS, common_pb2.ACTION_WRITE)
+    decision = decide(pharmacist, common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE, facts, labs, NOW)
+    assert not decision.permitted
+    assert not decision.elevated
 
 
 def test_an_elevated_basis_opens_the_whole_summary() -> None:

@@ -63,8 +63,13 @@ def test_citizens() -> None:
         for guardian in BOTH
         for areas in [frozenset(), frozenset({1}), frozenset({3}), frozenset({1, 3}), frozenset({2})]
     ]
-    for born, (is_self, guardian, areas), section, action, protected, deceased in itertools.product(
-        birthdays, roles, [*SECTIONS, "VISITS"], ["READ", "WRITE", "ADMIN"], BOTH, BOTH
+    for born, (is_self, guardian, areas), section, action, protected, (deceased, no_portal) in itertools.product(
+        birthdays,
+        roles,
+        [*SECTIONS, "VISITS"],
+        ["READ", "WRITE", "ADMIN"],
+        BOTH,
+        [(False, False), (True, False), (False, True)],
     ):
         compare(
             Case(
@@ -77,6 +82,7 @@ def test_citizens() -> None:
                 areas=areas,
                 protected=protected,
                 deceased=deceased,
+                no_portal=no_portal,
                 restricted=frozenset({"CRITICAL_INFO"}),
             )
         )
@@ -118,6 +124,7 @@ CASES = st.builds(
     born=st.none() | st.dates(date(2008, 1, 1), TODAY + timedelta(days=3)) | st.dates(date(1920, 1, 1), TODAY),
     deceased=st.sampled_from([False, False, True]),
     protected=st.booleans(),
+    no_portal=st.sampled_from([False, False, True]),
     is_self=st.booleans(),
     is_guardian=st.booleans(),
     areas=st.frozensets(st.sampled_from([1, 2, 3])),
