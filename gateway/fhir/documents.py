@@ -1,0 +1,155 @@
+"""DocumentReference -> documents, content and all."""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime, timedelta
+
+from gateway.fhir.context import Context
+from gateway.fhir.datatypes import coding, complete, concept
+from gateway.fhir.node import Node
+from gateway.fhir.reasons import NotPlaced, Refused
+from gateway.fhir.times import When, period, when
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Period
+from kjernejournal.documents.v1.documents_pb2 import (
+    AVAILABILITY_STATUS_APPROVED,
+    AVAILABILITY_STATUS_DEPRECATED,
+    Document,
+    ImportedDocument,
+)
+from shared.convert import moment
+
+LARGEST = 20 * 1024 * 1024
+"""Bytes of content in one message of an import."""
+
+_CONFIDENTIALITY = frozenset(
+    {"urn:oid:2.16.840.1.113883.5.25", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"}
+)
+_CONFIDENTIALITY_CODES = frozenset("ULMNRV")
+_VOLVEN_9603 = frozenset({"urn:oid:2.16.578.1.12.4.1.1.9603", "http://helsedir.no/fhir/CodeSystem/no-kodeverk-9603"})
+_RESTRICTION = re.compile(r"N|NORS|NORU|NORN_[A-Z]{2,8}")
+_MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9_.-]+=[\x20-\x7e]+)?")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_UNKNOWN = "application/octet-stream"
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=1)
+
+
+def map_document(context: Context) -> ImportedDocument:
+    """The document in its first form that is in the bundle; other forms of the same one are counted as left out.
+
+    Raises NotPlaced for a document that is withdrawn, whose content is elsewhere, or that carries a restriction which
+    is not understood and so could not be kept.
+    """
+    node = context.node
+    if node.text("status") == "entered-in-error":
+        raise NotPlaced("is entered in error")
+    attachment, form, content = _content(context)
+    about = node.child("context")
+    made = when(attachment, "creation") or context.recorded("date")
+    span = period(about.child("period")) if about else None
+    _check_times(context, made, span)
+    authors = node.children("author")
+    author = next(filter(None, map(context.practitioner, authors)), None)
+    institution = next(filter(None, map(context.organisation, [node.child("custodian"), *authors])), None)
+    title = node.text("description") or attachment.text("title")
+    return ImportedDocument(
+        document=Document(
+            header=context.header(context.recorded("date") or made, recorder=author, organisation=institution),
+            availability_status=AVAILABILITY_STATUS_DEPRECATED
+            if node.text("status") == "superseded"
+            else AVAILABILITY_STATUS_APPROVED,
+            type=_type(node, title),
+            format=coding(form) if form else None,
+            mime_type=media_type(attachment.text("contentType")),
+            title=node.cut(title, 250, "title"),
+            author_institution=institution,
+            author=author,
+            legal_authenticator=context.practitioner(node.child("authenticator")),
+            service_period=span,
+            creation_time=made.stamp() if made else None,
+            language=_language(attachment) or _language(node),
+            confidentiality=_confidentiality(node),
+            facility_type=_first(about, "facilityType"),
+            practice_setting=_first(about, "practiceSetting"),
+        ),
+        content=content,
+    )
+
+
+def media_type(written: str) -> str:
+    """The media type as the register takes it: with one parameter at most; unknown where there is none."""
+    if _MIME_TYPE.fullmatch(written) and len(written) <= 127:
+        return written
+    bare = written.partition(";")[0].strip()
+    return bare if _MIME_TYPE.fullmatch(bare) and len(bare) <= 127 else _UNKNOWN
+
+
+def _content(context: Context) -> tuple[Node, Node | None, bytes]:
+    """The attachment whose bytes are in the bundle, its format, and the bytes."""
+    forms = [
+        (attachment, each.child("format"), content)
+        for each in context.node.children("content")
+        if (attachment := each.child("attachment")) is not None and (content := _bytes(context, attachment)) is not None
+    ]
+    if not forms:
+        raise NotPlaced("has no content in the bundle")
+    if len(forms) > 1:
+        context.node.cuts["further forms of one document"] += len(forms) - 1
+    return forms[0]
+
+
+def _bytes(context: Context, attachment: Node) -> bytes | None:
+    """The content: inline, or of a Binary in the bundle. None: elsewhere, or empty."""
+    holder, data = attachment, attachment.text("data")
+    if not data and attachment.text("url"):
+        reference = Node({"reference": attachment.text("url")}, attachment.at("url"), attachment.cuts)
+        found = context.find(reference)
+        if found is not None and found.type == "Binary":
+            holder, data = found.node, found.node.text("data")
+    if not data:
+        return None
+    try:
+        content = base64.b64decode("".join(data.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(holder.at("data"), "is not base64") from None
+    if len(content) > LARGEST:
+        raise NotPlaced(f"has more than {LARGEST} bytes of content")
+    return content or None
+
+
+def _type(node: Node, title: str) -> CodeableConcept:
+    """The type; the first category where there is none; else the title, in words."""
+    for each in (node.child("type"), *node.children("category")):
+        made = concept(each)
+        if made is not None:
+            whole = complete(made)
+            if whole.codings or whole.text:
+                return whole
+    return CodeableConcept(text=node.cut(title, 2000, "title") or "not stated")
+
+
+def _confidentiality(node: Node) -> list[Coding]:
+    labels = [coding(each) for label in node.children("securityLabel") for each in label.children("coding")]
+    for label in labels:
+        norwegian = label.system in _VOLVEN_9603 | _CONFIDENTIALITY and _RESTRICTION.fullmatch(label.code)
+        if not norwegian and not (label.system in _CONFIDENTIALITY and label.code in _CONFIDENTIALITY_CODES):
+            raise NotPlaced("carries a restriction that is not understood")
+    return labels[:20]
+
+
+def _check_times(context: Context, made: When | None, span: Period | None) -> None:
+    times = [made.first()] if made else []
+    times += [moment(span.start)] if span and span.HasField("start") else []
+    if not all(_EARLIEST <= each <= context.now + _AHEAD for each in times):
+        raise NotPlaced("is dated before 1900 or in the future")
+
+
+def _language(node: Node) -> str:
+    language = node.text("language")
+    return language if _LANGUAGE.fullmatch(language) and len(language) <= 35 else ""
+
+
+def _first(about: Node | None, name: str) -> Coding | None:
+    made = concept(about.child(name)) if about else None
+    return made.codings[0] if made and made.codings else None
