@@ -1,0 +1,83 @@
+"""A register that hangs or is gone costs its own section and nothing else; the summary comes in time and says so."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from gateway.breaker import TIMEOUTS
+from tests.support.client import Client
+from tests.support.patients import REGISTERS, Patient
+from tests.support.summaries import WHOLE, Summary, state, stream_asked, summary
+from tests.support.system import System
+
+CRITICAL = {"critical_info", "medications"}
+BUDGETS = {name: 0.8 if name in CRITICAL else 0.3 for name in REGISTERS}
+Heal = Callable[[], Awaitable[None]]
+
+
+def check_absent(got: Summary, register: str, reason: str) -> None:
+    """One section is missing and says why; the others are whole; the reply says how whole it is, twice."""
+    assert got.states == {**WHOLE, register: f"UNAVAILABLE {reason}"}
+    assert got.section(register).WhichOneof("content") is None
+    assert got.completeness == ("CRITICAL_MISSING" if register in CRITICAL else "PARTIAL")
+    assert got.answer.headers["kj-completeness"] == got.completeness
+
+
+@pytest.mark.parametrize("register", REGISTERS)
+async def test_a_frozen_register_costs_its_own_section(
+    system: System, client: Client, patient: Patient, healed: Heal, register: str
+) -> None:
+    with system.frozen(register):
+        got = await summary(client, patient, seconds=2.0)
+        check_absent(got, register, "TIMEOUT")
+        assert got.seconds < BUDGETS[register] + 0.3
+    await healed()
+    again = await summary(client, patient)
+    assert (again.states, again.completeness) == (WHOLE, "COMPLETE")
+    assert again.answer.headers["kj-completeness"] == "COMPLETE"
+
+
+async def test_a_frozen_register_leaves_time_within_a_short_deadline(
+    system: System, client: Client, patient: Patient, healed: Heal
+) -> None:
+    with system.frozen("critical_info"):
+        got = await summary(client, patient, seconds=0.5)
+        check_absent(got, "critical_info", "TIMEOUT")
+        assert got.seconds < 0.5
+
+
+async def test_a_stopped_register_costs_its_own_section(
+    system: System, client: Client, patient: Patient, healed: Heal
+) -> None:
+    with system.stopped(*REGISTERS):
+        got = await summary(client, patient)
+        assert got.states == {name: "UNAVAILABLE ERROR" if name in REGISTERS else "DATA" for name in WHOLE}
+        assert got.completeness == got.answer.headers["kj-completeness"] == "CRITICAL_MISSING"
+        assert got.seconds < 0.8
+    await system.serves(*REGISTERS)
+    await healed()
+
+
+async def test_a_stream_says_what_is_missing(system: System, client: Client, patient: Patient, healed: Heal) -> None:
+    with system.frozen("medications"):
+        parts: list[Any] = await client.stream("StreamPatientSummary", stream_asked(patient))
+    assert [part.WhichOneof("part") for part in parts] == ["start", *["section"] * len(WHOLE), "end"]
+    sections = [part.section for part in parts[1:-1]]
+    assert sections[0].HasField("critical_info"), "critical information comes first when it can"
+    assert sections[-1].source == "medications"
+    assert sorted(map(state, sections)) == sorted(["UNAVAILABLE TIMEOUT", *["DATA"] * (len(WHOLE) - 1)])
+    assert parts[-1].end.completeness == 3
+
+
+async def test_five_timeouts_open_the_breaker_and_a_probe_closes_it(
+    system: System, client: Client, patient: Patient, healed: Heal
+) -> None:
+    with system.frozen("visits"):
+        for _ in range(TIMEOUTS):
+            check_absent(await summary(client, patient), "visits", "TIMEOUT")
+        got = await summary(client, patient)
+        check_absent(got, "visits", "OVERLOADED")
+        assert got.seconds < BUDGETS["visits"], "nobody waits for a register whose breaker is open"
+    await healed()
+    assert (await summary(client, patient)).states == WHOLE
