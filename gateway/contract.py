@@ -54,6 +54,8 @@ class Method:
     response: type[Message]
     patients: tuple[Path, ...]
     """Where the request names patients."""
+    persons: tuple[Path, ...]
+    """Where the request registers persons, with national ids of their own."""
     disclosed: tuple[Path, ...]
     """Where the reply holds messages with a disclosed id."""
 
@@ -65,6 +67,11 @@ class Method:
     def patients_in(self, request: Message) -> list[tuple[str, PatientIdentifier]]:
         """The patients that a request names, each with its path."""
         return [(where, each) for path in self.patients for where, each in walk(request, path)]
+
+    def persons_in(self, request: Message) -> list[str]:
+        """A national id of each person that a request registers: the one in use."""
+        found = (each for path in self.persons for _, each in walk(request, path))
+        return [person.national_ids[0].value for person in found if person.national_ids]
 
     def disclosed_in(self, reply: Message) -> list[tuple[str, int]]:
         """Id and version of every entry and document in a reply; version 0 where there is none."""
@@ -125,12 +132,17 @@ def _method(descriptor: MethodDescriptor) -> Method:
         request=GetMessageClass(descriptor.input_type),
         response=GetMessageClass(descriptor.output_type),
         patients=tuple(_paths(descriptor.input_type, _is_patient)),
+        persons=tuple(_paths(descriptor.input_type, _is_person)),
         disclosed=disclosed_paths(descriptor.output_type),
     )
 
 
 def _is_patient(message: Descriptor) -> bool:
     return message.full_name == PatientIdentifier.DESCRIPTOR.full_name
+
+
+def _is_person(message: Descriptor) -> bool:
+    return message.full_name == patients_pb2.Person.DESCRIPTOR.full_name
 
 
 def _discloses(message: Descriptor) -> bool:

@@ -25,7 +25,7 @@ from kjernejournal.audit.v1.audit_pb2 import AuditRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared import deadline
-from shared.errors import Invalid, KjernejournalError, Reason, TimedOut
+from shared.errors import Invalid, KjernejournalError, Reason, TimedOut, Unavailable
 
 IDLE = 30.0
 """Seconds that a stream may be silent."""
@@ -94,8 +94,8 @@ class Forwarding:
         metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
         caller = await self._steps.who(metadata)
         if method.rule.multi_patient:
-            return await self._feed(method, metadata, caller, messages)
-        return await self._upload(method, metadata, caller, messages)
+            return await self._feed(method, metadata, caller, messages, context)
+        return await self._upload(method, metadata, caller, messages, context)
 
     async def _read(self, passage: Passage, request: Message, context: Context) -> bytes:
         method = passage.method
@@ -129,7 +129,7 @@ class Forwarding:
         )
         return await self._concluded(passage, call, request_id)
 
-    async def _concluded(self, passage: Passage, call: Any, request_id: str) -> bytes:
+    async def _concluded(self, passage: Passage, call: Any, request_id: str, persons: Sequence[str] = ()) -> bytes:
         """The reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
         method = passage.method
         reply, refusal = b"", None
@@ -137,18 +137,20 @@ class Forwarding:
             reply = await call
         except grpc.aio.AioRpcError as error:
             refusal = refusal_of(error)
-        refs = await _refs_of(call)
+        refs = await _refs_of(call) or await self._steps.refs_of(persons)
         entries = method.disclosed_in(method.response.FromString(reply)) if refusal is None else []
         section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest() if reply else b"")
         outcomes = [passage.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
-        deadline.set_deadline(LONGEST_WRITE)  # the write is made: its record is waited for, whatever the caller does
-        await self._recorder.record(outcomes)
+        for start in range(0, len(outcomes), MOST_RECORDS):
+            # The write is made: its record is waited for, whatever the caller does.
+            deadline.set_deadline(LONGEST_WRITE)
+            await self._recorder.record(outcomes[start : start + MOST_RECORDS])
         if refusal is not None:
             raise refusal
         return reply
 
     async def _upload(
-        self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes]
+        self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
     ) -> bytes:
         first = await _next(messages)
         if first is None:
@@ -171,23 +173,28 @@ class Forwarding:
                     looked = time.monotonic()
                 yield message
 
-        return await self._streamed(passage, rest(), request_id)
+        return await self._streamed(passage, rest(), request_id, context)
 
-    async def _feed(self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes]) -> bytes:
+    async def _feed(
+        self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
+    ) -> bytes:
         """A feed: every patient of every message is resolved, decided and on record before the message goes on."""
         whole = await self._steps.enter(method, metadata, caller, None)
+
+        persons: list[str] = []
 
         async def each() -> AsyncIterator[bytes]:
             looked = time.monotonic()
             while (message := await _next(messages)) is not None:
                 request = parse(method, message)
+                persons.extend(method.persons_in(request))
                 await self._permit_batch(whole, metadata, request)
                 if time.monotonic() - looked > LOOK_AGAIN:
                     await self._steps.still(whole)
                     looked = time.monotonic()
                 yield request.SerializeToString()
 
-        return await self._streamed(whole, each(), "")
+        return await self._streamed(whole, each(), "", context, persons)
 
     async def _permit_batch(self, whole: Passage, metadata: Metadata, request: Message) -> None:
         method = whole.method
@@ -204,7 +211,14 @@ class Forwarding:
             records.append(replace(passage, access_id=whole.access_id).permit(""))
         await self._recorder.record(records or [whole.permit("")])
 
-    async def _streamed(self, passage: Passage, messages: AsyncIterator[bytes], request_id: str) -> bytes:
+    async def _streamed(
+        self,
+        passage: Passage,
+        messages: AsyncIterator[bytes],
+        request_id: str,
+        context: Context,
+        persons: Sequence[str] = (),
+    ) -> bytes:
         """Sends the messages one by one; what goes wrong on our side ends the service's call without effect."""
         method = passage.method
         call = self._backends[method.service].client_stream(
@@ -218,14 +232,16 @@ class Forwarding:
                     await call.write(message)
                 except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                     break  # the service has ended the call: its status tells why
+            await _still_there(context)
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await call.done_writing()
         except BaseException as error:
             call.cancel()
-            if isinstance(error, KjernejournalError):
-                await self._recorder.record([passage.outcome(request_id, error, passage.section())])
+            refusal = error if isinstance(error, KjernejournalError) else _interrupted()
+            deadline.set_deadline(LONGEST_WRITE)
+            await self._recorder.record([passage.outcome(request_id, refusal, passage.section())])
             raise
-        return await asyncio.shield(asyncio.create_task(self._concluded(passage, call, request_id)))
+        return await asyncio.shield(asyncio.create_task(self._concluded(passage, call, request_id, persons)))
 
     def _patient(self, method: Method, request: Message) -> str | None:
         if not method.patients:
@@ -246,6 +262,8 @@ class Forwarding:
         )
 
 
+MOST_RECORDS = 1000
+"""Records that go to the access log at a time."""
 LONGEST_WRITE = 5.0
 """Seconds for which a service's answer, and the record of a write's outcome, are waited for."""
 
@@ -262,6 +280,20 @@ def _put_ref(passage: Passage, request: Message) -> None:
     """Replaces the national id by the canonical reference: no service but patients sees a national id."""
     for _, patient in passage.method.patients_in(request):
         patient.patient_ref = passage.refs[0]
+
+
+async def _still_there(context: Context) -> None:
+    """A stream of a caller who has vanished ends as one that is whole: wait a moment for the news of it.
+
+    Raises Unavailable when it has come; the service's call is cancelled then, and stores nothing.
+    """
+    await asyncio.sleep(0.01)
+    if context.cancelled() or context.done():
+        raise _interrupted()
+
+
+def _interrupted() -> Unavailable:
+    return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the stream was cut: send it again")
 
 
 async def _next(messages: AsyncIterator[bytes]) -> bytes | None:

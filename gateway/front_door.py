@@ -15,7 +15,7 @@ from kjernejournal.audit.v1.audit_pb2 import Receipt
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
 from shared.errors import NotSupported, Reason
-from shared.handling import failures, tracing
+from shared.handling import drain, failures, tracing
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -80,7 +80,11 @@ def _client_stream(method: Method, serve: Callable[[Method, AsyncIterator[bytes]
         with _begin(method, context) as span:
             async with failures.as_status(context, span):
                 _refuse_internal(method)
-                return await serve(method, messages, context)
+                try:
+                    return await serve(method, messages, context)
+                except Exception:
+                    await drain(messages)
+                    raise
 
     return client_stream
 

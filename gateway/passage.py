@@ -18,6 +18,11 @@ from shared.errors import KjernejournalError, ReasonValue
 
 PURPOSE_SYSTEM = "urn:oid:2.16.840.1.113883.1.11.20448"
 
+_REPRESENTATIONS = {
+    "self": common_pb2.REPRESENTATION_SELF,
+    "guardian": common_pb2.REPRESENTATION_GUARDIAN,
+    "proxy": common_pb2.REPRESENTATION_PROXY,
+}
 _RELATIONS = {
     "self": audit_pb2.CITIZEN_RELATION_SELF,
     "guardian": audit_pb2.CITIZEN_RELATION_PARENT,
@@ -60,6 +65,8 @@ class Passage:
             source_system=self.caller.source_system,
             elevated=self.decision.elevated,
             for_patient=self.decision.for_patient,
+            controller=self.caller.controller,
+            representation=_REPRESENTATIONS.get(self._rule(), common_pb2.REPRESENTATION_UNSPECIFIED),
         )
 
     def disclosure(self, sections: Iterable[SectionRecord]) -> AuditRecord:

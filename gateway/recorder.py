@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from gateway.backends import Backend
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord, Receipt, RecordAnswer, RecordRequest, RecordResponse
@@ -55,7 +56,7 @@ class Recorder:
             if self._sender is None or self._sender.done():
                 self._sender = asyncio.create_task(self._send())
             try:
-                async with asyncio.timeout(deadline.remaining(BUDGET)):
+                async with asyncio.timeout(deadline.inside(BUDGET)):
                     receipts = [await asyncio.shield(each.done) for each in waiting]
             except TimeoutError:
                 raise _unavailable() from None
@@ -76,16 +77,24 @@ class Recorder:
             await carrying
 
     async def _call(self, batch: list[_Waiting]) -> None:
-        request = RecordRequest(records=[each.record for each in batch])
         answers: dict[str, RecordAnswer] = {}
         try:
-            reply = await self._audit.unary(PATH, request.SerializeToString(), caller=None, timeout=BUDGET)
-            answers = {each.record_id: each for each in RecordResponse.FromString(reply).answers}
-        except grpc.aio.AioRpcError:
-            pass  # no answers: every rider is told that its record is not known to be durable
-        finally:
-            for each in batch:
-                _settle(each, answers.get(each.record.record_id))
+            answers = await self._append(batch)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.INVALID_ARGUMENT and len(batch) > 1:
+                # One record that the log refuses must not take its neighbours along.
+                for each in batch:
+                    await self._call([each])
+                return
+        except DecodeError:
+            pass  # garbage: every rider is told that its record is not known to be durable
+        for each in batch:
+            _settle(each, answers.get(each.record.record_id))
+
+    async def _append(self, batch: list[_Waiting]) -> dict[str, RecordAnswer]:
+        request = RecordRequest(records=[each.record for each in batch])
+        reply = await self._audit.unary(PATH, request.SerializeToString(), caller=None, timeout=BUDGET)
+        return {each.record_id: each for each in RecordResponse.FromString(reply).answers}
 
 
 def _settle(waiting: _Waiting, answer: RecordAnswer | None) -> None:

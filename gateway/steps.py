@@ -17,11 +17,13 @@ from gateway.contract import Method
 from gateway.passage import Passage
 from gateway.recorder import Recorder
 from gateway.whom import Identity, Resolved
-from shared import telemetry
+from shared import deadline, telemetry
 from shared.errors import Denied, KjernejournalError, Reason, Unauthenticated, reason_name
 
 log = logging.getLogger(__name__)
 
+MOST_RESOLVED = 1000
+REFS_SECONDS = 5.0
 REFUSALS_LOGGED_A_SECOND = 50
 """Calls without an identity can be made by anybody: their log is bounded."""
 
@@ -89,6 +91,15 @@ class Steps:
             decision=_NO_DECISION,
         )
         return [_decided(replace(common, patient=patient), ()) for patient in patients]
+
+    async def refs_of(self, persons: Sequence[str]) -> list[str]:
+        """The canonical references of persons that a feed has registered; those that stay unknown are left out."""
+        refs: list[str] = []
+        for start in range(0, len(persons), MOST_RESOLVED):
+            deadline.set_deadline(REFS_SECONDS)
+            resolved = await self._identity.resolve(persons[start : start + MOST_RESOLVED])
+            refs.extend(found[0] for found in map(resolved.refs, resolved.by_id) if found)
+        return refs
 
     async def fresh(self, passage: Passage, sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS) -> Passage:
         """Step 6, before a release: facts that are too old are read again, and the decision is made again.

@@ -60,7 +60,7 @@ class Identity:
         request = ResolvePatientsRequest(national_ids=sorted(set(national_ids)))
         try:
             reply = await self._patients.unary(
-                PATH, request.SerializeToString(), caller=None, timeout=deadline.remaining(BUDGET)
+                PATH, request.SerializeToString(), caller=None, timeout=deadline.inside(BUDGET)
             )
         except grpc.aio.AioRpcError:
             raise _unavailable() from None

@@ -51,6 +51,18 @@ def provenance(caller: CallerContext, now: datetime) -> Provenance:
     )
 
 
+def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> Provenance:
+    """Who recorded an entry that a feed sends: the author as the feed states it; the feed where it states nothing."""
+    result = provenance(caller, now)
+    if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
+        result.ClearField("recorder")
+    if stated.HasField("organisation"):
+        result.ClearField("organisation")
+    result.MergeFrom(stated)
+    result.recorded_by = caller.kind
+    return result
+
+
 def complete_header(header: EntryHeader, stored: StoredEntry) -> None:
     """Sets what is kept in columns: id, version and time of storage."""
     header.id = stored.id
@@ -63,7 +75,7 @@ def window(page: EntryPage, since: datetime | None, withheld: int = 0) -> ListWi
     return ListWindow(
         returned=len(page.entries),
         total=page.total,
-        older_exist=page.total > len(page.entries),
+        older_exist=page.older_exist,
         since=timestamp(since) if since else None,
         withheld=withheld,
     )

@@ -16,6 +16,8 @@ from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared import deadline, telemetry
 from shared.errors import TimedOut, Unavailable
 
+ROLLBACK_SECONDS = 2.0
+"""A connection that does not roll back in this time is thrown away, and PostgreSQL rolls back."""
 LONGEST_QUERY = 30.0
 """Seconds that a query may take when the call has no deadline."""
 
@@ -144,8 +146,17 @@ class Database:
         When the connection is lost during the commit nobody knows its outcome: Unavailable, and the caller's
         request_id tells on the next try.
         """
-        async with self._session() as session, session.connection.transaction():
-            yield session
+        async with self._session() as session:
+            transaction = session.connection.transaction()
+            await transaction.start()
+            try:
+                yield session
+            except BaseException:
+                async with asyncio.timeout(ROLLBACK_SECONDS):
+                    await transaction.rollback()
+                raise
+            async with asyncio.timeout(_seconds_left()):  # asyncpg itself would wait for ever
+                await transaction.commit()
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:

@@ -16,7 +16,7 @@ import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from shared.database import Database, Session
-from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
+from shared.errors import Invalid, Reason, Unavailable, VersionBehind, entry_not_found
 from shared.paging import Page, Position
 
 _NAMESPACE = UUID("6b6a6572-6e65-6a6f-8272-6e616c000001")
@@ -59,11 +59,19 @@ class EntryPage(NamedTuple):
     entries: list[StoredEntry]
     next_page_token: str
     total: int
+    older_exist: bool
+    """Older entries exist than the last one here, on further pages or outside the window."""
 
 
 def imported_id(patient_ref: str, source: str, source_id: str) -> str:
     """The id of an entry that a feed sends under `source_id`: the same each time it is sent."""
     return str(uuid5(_NAMESPACE, f"{patient_ref}\x1f{source}\x1f{source_id}"))
+
+
+def _raced() -> Unavailable:
+    return Unavailable(
+        Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "another import wrote the same entries: send the message again"
+    )
 
 
 class EntryStore:
@@ -172,11 +180,12 @@ class EntryStore:
         What is deleted today stays out, whatever `as_of` says.
         """
         rows = await self._newest(refs, page.size + 1, page.after, kinds, as_of, since)
-        total = rows[0]["total"] if rows else await self._count(refs, kinds, as_of)
-        entries = [stored_entry(row) for row in rows[: page.size]]
-        more = len(rows) > page.size
+        total, outside = rows[0]["total"], rows[0]["outside"]
+        found = [row for row in rows if row["id"] is not None]
+        entries = [stored_entry(row) for row in found[: page.size]]
+        more = len(found) > page.size
         token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
-        return EntryPage(entries, token, total)
+        return EntryPage(entries, token, total, more or outside > 0)
 
     async def newest(
         self,
@@ -188,9 +197,10 @@ class EntryStore:
         since: datetime | None = None,
     ) -> EntryPage:
         """The newest `limit` entries, as `page` gives them; limit 0 counts only."""
-        rows = await self._newest(refs, limit, None, kinds, as_of, since) if limit else []
-        total = rows[0]["total"] if rows else await self._count(refs, kinds, as_of)
-        return EntryPage([stored_entry(row) for row in rows], "", total)
+        rows = await self._newest(refs, limit, None, kinds, as_of, since)
+        total = rows[0]["total"]
+        entries = [stored_entry(row) for row in rows if row["id"] is not None]
+        return EntryPage(entries, "", total, total > len(entries))
 
     async def import_batch(self, batch: Sequence[NewEntry]) -> ImportCounts:
         """Stores the entries of one message of a feed, all or none.
@@ -222,7 +232,10 @@ class EntryStore:
                 counts.updated += version > 0
                 rows.append(entry._replace(version=version + 1))
             if rows:
-                await session.copy("entries", _WRITTEN, rows)
+                try:
+                    await session.copy("entries", _WRITTEN, rows)
+                except asyncpg.UniqueViolationError:
+                    raise _raced() from None
         return counts
 
     async def _newest(
@@ -234,11 +247,21 @@ class EntryStore:
         as_of: datetime | None,
         since: datetime | None,
     ) -> list[asyncpg.Record]:
+        """Rows with `total` and `outside` the window on each; where there is no entry, one row with a null id."""
         return await self.database.fetch(
-            _CURRENT + f"SELECT {COLUMNS}, (SELECT count(*) FROM current) AS total FROM current"
-            " WHERE ($4::timestamptz IS NULL OR effective_at >= $4)"
-            " AND ($5::timestamptz IS NULL OR (effective_at, id) < ($5, $6::uuid))"
-            " ORDER BY effective_at DESC, id DESC LIMIT $7",
+            _CURRENT
+            + f"""
+            SELECT {COLUMNS}, counted.total, counted.outside
+            FROM (
+                SELECT count(*) AS total, count(*) FILTER (WHERE effective_at < $4) AS outside FROM current
+            ) AS counted
+            LEFT JOIN (
+                SELECT {COLUMNS} FROM current
+                WHERE ($4::timestamptz IS NULL OR effective_at >= $4)
+                AND ($5::timestamptz IS NULL OR (effective_at, id) < ($5, $6::uuid))
+                ORDER BY effective_at DESC, id DESC LIMIT $7
+            ) AS page ON true
+            ORDER BY effective_at DESC, id DESC""",
             refs,
             as_of,
             kinds,
@@ -248,12 +271,6 @@ class EntryStore:
             limit,
             name="list_entries",
         )
-
-    async def _count(self, refs: Sequence[str], kinds: Sequence[int] | None, as_of: datetime | None) -> int:
-        count: int = await self.database.fetchval(
-            _CURRENT + "SELECT count(*) FROM current", refs, as_of, kinds, name="count_entries"
-        )
-        return count
 
 
 _CURRENT = f"""

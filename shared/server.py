@@ -60,6 +60,9 @@ def new_server(settings: ProcessSettings) -> grpc.aio.Server:
             ("grpc.max_send_message_length", settings.max_message_bytes),
             ("grpc.so_reuseport", 0),  # a second process on the port must fail, not share the calls
             ("grpc.max_metadata_size", 32 * 1024),
+            # Beyond its own limits grpc drops calls at random, as CANCELLED: shedding is ours.
+            ("grpc.server.max_pending_requests", 100_000),
+            ("grpc.server.max_pending_requests_hard_limit", 100_000),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
         ]

@@ -105,7 +105,7 @@ def _texts(record: AuditRecord) -> Iterator[tuple[Any, str]]:
             yield entry, "id"
 
 
-def visible_entity(caller: CallerContext, data_controller: str) -> str | None:
+def visible_entity(caller: CallerContext) -> str | None:
     """Whose accesses the caller may see: an organisation number, or None for everybody's.
 
     A citizen sees all accesses to the patient's record, an auditor those of their own legal entity, the data
@@ -115,7 +115,7 @@ def visible_entity(caller: CallerContext, data_controller: str) -> str | None:
         return None
     if caller.kind != CALLER_KIND_AUDITOR or not caller.legal_entity:
         raise Denied(Reason.ERROR_REASON_CALLER_KIND_REFUSED, "the access log is for the patient and for auditors")
-    return None if caller.legal_entity == data_controller else caller.legal_entity
+    return None if caller.controller else caller.legal_entity
 
 
 class Ending(NamedTuple):

@@ -13,7 +13,7 @@ from shared.paging import Position, page_of
 
 
 class Servicer(AuditServiceServicer):
-    """The access log. `data_controller`: organisation number of the one whose auditors see every organisation."""
+    """The access log."""
 
     # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
     ListReviews = AuditServiceServicer.ListReviews
@@ -25,10 +25,9 @@ class Servicer(AuditServiceServicer):
     GetInclusionProof = AuditServiceServicer.GetInclusionProof
     GetConsistencyProof = AuditServiceServicer.GetConsistencyProof
 
-    def __init__(self, repository: Repository, committer: Committer, data_controller: str) -> None:
+    def __init__(self, repository: Repository, committer: Committer) -> None:
         self._repository = repository
         self._committer = committer
-        self._data_controller = data_controller
 
     async def Record(self, request: pb.RecordRequest, context: Context) -> pb.RecordResponse:
         taken: list[NewRecord] = []
@@ -50,7 +49,7 @@ class Servicer(AuditServiceServicer):
         return pb.RecordResponse(answers=answers)
 
     async def ListAccesses(self, request: pb.ListAccessesRequest, context: Context) -> pb.ListAccessesResponse:
-        legal_entity = model.visible_entity(caller.current(), self._data_controller)
+        legal_entity = model.visible_entity(caller.current())
         since = optional_moment(request, "since")
         page = page_of(request.page_size, request.page_token, since, legal_entity)
         found = await self._repository.accesses(caller.patient_refs(), page, since=since, legal_entity=legal_entity)

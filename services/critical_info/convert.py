@@ -75,12 +75,13 @@ def section(found: EntryPage, most: int, since: datetime | None, now: datetime) 
     """The summary's section: active entries first, newest first among equals, then what was said about absence."""
     absences = [stored for stored in found.entries if stored.kind == ABSENCE]
     newest = [stored for stored in found.entries if stored.kind != ABSENCE][:most]
+    total = found.total - len(absences)
     entries = [entry(stored, now) for stored in newest]
     entries.sort(key=lambda each: each.status != STATUS_ACTIVE)  # stable: the newest stay first among equals
     return CriticalInfoSection(
         entries=entries,
         absences=[absence(stored) for stored in absences[:MOST_ABSENCES]],
-        window=window(EntryPage(newest, "", found.total - len(absences)), since),
+        window=window(EntryPage(newest, "", total, total > len(newest)), since),
         active=sum(each.status == STATUS_ACTIVE for each in entries),
     )
 

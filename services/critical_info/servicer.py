@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from kjernejournal.common.v1.common_pb2 import SectionQuery
+from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceServicer
 from services.critical_info import convert, model
 from services.critical_info.repository import Repository
-from shared.convert import digest, optional_moment, provenance, window
+from shared.convert import digest, fed_provenance, optional_moment, provenance, window
 from shared.entries import NewEntry
 from shared.errors import Invalid
 from shared.handling import Context, caller
@@ -103,7 +103,8 @@ class Servicer(CriticalInfoServiceServicer):
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
     ) -> pb.BulkImportResponse:
-        counts = await import_stream(request_iterator, _imported, self._repository)
+        feed, now = caller.current(), datetime.now(UTC)
+        counts = await import_stream(request_iterator, lambda each: _imported(each, feed, now), self._repository)
         return pb.BulkImportResponse(counts=counts)
 
 
@@ -123,7 +124,7 @@ def _checked_absence(absence: pb.AbsenceStatement) -> pb.AbsenceStatement:
     return absence
 
 
-def _imported(message: pb.BulkImportRequest) -> Iterator[NewEntry]:
+def _imported(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -> Iterator[NewEntry]:
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref = patient_ref(patient.patient, path)
@@ -133,7 +134,15 @@ def _imported(message: pb.BulkImportRequest) -> Iterator[NewEntry]:
                 model.check(entry)
             except Invalid as error:
                 raise error.inside(where) from None
-            yield convert.new_entry(entry, ref, entry_id(ref, entry.header, where), 1, None, digest(entry))
+            yield _new(entry, ref, where, feed, now)
         for position, absence in enumerate(patient.absences):
             where = f"{path}.absences[{position}]"
-            yield convert.new_entry(absence, ref, entry_id(ref, absence.header, where), 1, None, digest(absence))
+            yield _new(_checked_absence(absence), ref, where, feed, now)
+
+
+def _new(content: convert.Content, ref: str, path: str, feed: CallerContext, now: datetime) -> NewEntry:
+    sent, known_as = digest(content), entry_id(ref, content.header, path)
+    source = fed_provenance(content.header.provenance, feed, now)
+    content.ClearField("header")
+    content.header.provenance.CopyFrom(source)
+    return convert.new_entry(content, ref, known_as, 1, None, sent)

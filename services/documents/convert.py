@@ -13,7 +13,7 @@ from kjernejournal.documents.v1.documents_pb2 import (
 )
 from services.documents import model
 from services.documents.repository import Listing
-from shared.convert import complete_header, digest, moment, provenance, timestamp
+from shared.convert import complete_header, digest, fed_provenance, moment, provenance, timestamp
 from shared.entries import NewEntry, StoredEntry
 
 
@@ -50,17 +50,9 @@ def to_store(document: Document, source: Provenance, size: int, sha256: bytes) -
 
 def source_of(document: Document, caller: CallerContext, now: datetime) -> Provenance:
     """Who recorded a document: the caller; from a feed, the original author as it states it."""
-    result = provenance(caller, now)
     if caller.kind != CALLER_KIND_SYSTEM:
-        return result
-    stated = document.header.provenance
-    if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
-        result.ClearField("recorder")
-    if stated.HasField("organisation"):
-        result.ClearField("organisation")
-    result.MergeFrom(stated)
-    result.recorded_by = caller.kind
-    return result
+        return provenance(caller, now)
+    return fed_provenance(document.header.provenance, caller, now)
 
 
 def sent_digest(document: Document, size: int, sha256: bytes, replacing: tuple[str, int] | None = None) -> bytes:

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, Period, Provenance
+from kjernejournal.common.v1.common_pb2 import EntryHeader, Period, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds, model
-from shared.convert import complete_header, effective, moment, provenance, timestamp
+from shared.convert import complete_header, effective, moment, timestamp
 from shared.entries import NewEntry, StoredEntry, imported_id
 
 Fed = pb.Prescription | pb.Dispensing | pb.MedicationStatement
@@ -61,18 +61,6 @@ def list_to_store(message: pb.MedicationList, source: Provenance) -> pb.Medicati
     if not stored.confirmed.HasField("recorded_at"):
         stored.confirmed.CopyFrom(source)
     return stored
-
-
-def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> Provenance:
-    """Who recorded an entry: the original author as the feed states it; the feed itself where it states nothing."""
-    result = provenance(caller, now)
-    if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
-        result.ClearField("recorder")
-    if stated.HasField("organisation"):
-        result.ClearField("organisation")
-    result.MergeFrom(stated)
-    result.recorded_by = caller.kind
-    return result
 
 
 def follows(before: EntryHeader, source: Provenance) -> EntryHeader:

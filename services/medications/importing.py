@@ -8,7 +8,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert
 from services.medications.convert import Fed
-from shared.convert import digest
+from shared.convert import digest, fed_provenance
 from shared.entries import NewEntry
 from shared.errors import Invalid
 from shared.importing import entry_id, patient_ref
@@ -38,7 +38,7 @@ def _entry(message: Fed, ref: str, path: str, caller: CallerContext, now: dateti
     except Invalid as error:
         raise error.inside(path) from None
     entry_id(ref, message.header, path)  # for its checks: our ids are made with the kind of entry too
-    source = convert.fed_provenance(message.header.provenance, caller, now)
+    source = fed_provenance(message.header.provenance, caller, now)
     [known_as] = convert.known_as([ref], type(message), source, source.source_id)
     return convert.new_entry(convert.to_store(message, source), ref, known_as, 1, None, digest(message))
 
@@ -49,7 +49,7 @@ def _list(message: pb.MedicationList, ref: str, path: str, caller: CallerContext
     except Invalid as error:
         raise error.inside(path) from None
     entry_id(ref, message.header, path)  # as above: a patient has one list, whatever its source calls it
-    source = convert.fed_provenance(message.header.provenance, caller, now)
+    source = fed_provenance(message.header.provenance, caller, now)
     stored = convert.list_to_store(message, source)
     return convert.new_entry(stored, ref, convert.list_id(ref), 1, None, digest(message))
 

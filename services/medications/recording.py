@@ -8,7 +8,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, model
 from services.medications.repository import Latest, Repository
-from shared.convert import digest, provenance
+from shared.convert import digest, fed_provenance, provenance
 from shared.database import Session
 from shared.entries import StoredEntry
 from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
@@ -137,7 +137,7 @@ class Recording:
         return await self._repository.add_in(session, new, self._refs)
 
     def _source(self, stated: Provenance) -> Provenance:
-        return convert.fed_provenance(stated, self._caller, self._now)
+        return fed_provenance(stated, self._caller, self._now)
 
     def _place(self, latest: Latest | None, ids: Sequence[str]) -> tuple[str, str, int]:
         """Reference, id and version of the next version."""

@@ -37,18 +37,6 @@ def to_store(visit: Visit, source: Provenance) -> Visit:
     return stored
 
 
-def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> Provenance:
-    """Who recorded a visit: the original author as the feed states it; the feed itself where it states nothing."""
-    result = provenance(caller, now)
-    if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
-        result.ClearField("recorder")
-    if stated.HasField("organisation"):
-        result.ClearField("organisation")
-    result.MergeFrom(stated)
-    result.recorded_by = caller.kind
-    return result
-
-
 def is_mark(stored: StoredEntry, visit_id: str, comment: str) -> bool:
     """Whether a stored version is this very report of an error."""
     message = Visit.FromString(stored.content)

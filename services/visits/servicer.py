@@ -9,7 +9,7 @@ from kjernejournal.visits.v1 import visits_pb2 as pb
 from kjernejournal.visits.v1.visits_pb2_grpc import VisitsServiceServicer
 from services.visits import convert, model
 from services.visits.repository import Repository
-from shared.convert import digest, optional_moment, window
+from shared.convert import digest, fed_provenance, optional_moment, window
 from shared.entries import NewEntry, StoredEntry, imported_id
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
@@ -42,7 +42,7 @@ class Servicer(VisitsServiceServicer):
         refs = caller.patient_refs()
         stated = request.visit.header.provenance
         known_as = imported_id(refs[0], stated.source_system, stated.source_id) if stated.source_id else str(uuid4())
-        visit = convert.to_store(request.visit, convert.fed_provenance(stated, caller.current(), now))
+        visit = convert.to_store(request.visit, fed_provenance(stated, caller.current(), now))
         new = convert.new_entry(visit, refs[0], known_as, 1, request.request_id, digest(request.visit))
         stored = await self._repository.record(new, refs)
         return pb.RecordVisitResponse(visit=convert.visit(stored))

@@ -112,7 +112,7 @@ def _handler(
             try:
                 response: Message = await function(decoding.decode_each(rpc.request, messages), context)
             except Exception:
-                await _drain(messages)
+                await drain(messages)
                 raise
             return response.SerializeToString()
 
@@ -123,7 +123,7 @@ def _handler(
     return grpc.unary_unary_rpc_method_handler(unary_unary)
 
 
-async def _drain(messages: AsyncIterator[bytes]) -> None:
+async def drain(messages: AsyncIterator[bytes]) -> None:
     """Lets go by what a refused sender is sending at this moment.
 
     A status that comes while a grpc.aio client has a message under way is lost to that client: it shows INTERNAL

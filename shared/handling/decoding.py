@@ -5,6 +5,7 @@ protovalidate does the same job and was tried; its rules live in a proto file th
 have to copy, so `FieldRules` stands in our own contract and this file reads it.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -21,6 +22,7 @@ AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 LONGEST_STRING = 4_000
 MOST_ITEMS = 1_000
+_DECIMAL = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?", re.ASCII)
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 """Seconds of a Timestamp, years 1 to 9999, as its own definition says."""
 
@@ -52,6 +54,8 @@ def validate(message: Message, path: str = "") -> None:
     if message.DESCRIPTOR.full_name == "kjernejournal.common.v1.PartialDate":
         _check_partial_date(cast(common_pb2.PartialDate, message), path)
         return
+    if message.DESCRIPTOR.full_name == "kjernejournal.common.v1.Quantity":
+        _check_decimal(cast(common_pb2.Quantity, message), path)
     for field, value in message.ListFields():
         check = _check(field)
         if check is None:
@@ -135,6 +139,11 @@ def _check_partial_date(value: common_pb2.PartialDate, path: str) -> None:
     days = 31 if value.month == 0 else _days(value.year, value.month)
     if value.day and (not value.month or not 1 <= value.day <= days):
         raise Invalid(path + "day", "is not a day of that month")
+
+
+def _check_decimal(value: common_pb2.Quantity, path: str) -> None:
+    if value.value and not _DECIMAL.fullmatch(value.value):
+        raise Invalid(path + "value", "is not a decimal number")
 
 
 def _days(year: int, month: int) -> int:

@@ -20,8 +20,6 @@ from tests.support.service import served
 if TYPE_CHECKING:
     from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceAsyncStub
 
-DATA_CONTROLLER = "983544622"
-
 
 @dataclass(frozen=True)
 class Log:
@@ -42,7 +40,7 @@ async def running_log(cluster: Cluster) -> AsyncIterator[Log]:
     place = await cluster.migrated("audit")
     database = await Database.connect(place.dsn)
     committer = Committer(Repository(database).append)
-    servicer = Servicer(Repository(database), committer, DATA_CONTROLLER)
+    servicer = Servicer(Repository(database), committer)
     async with served((servicer, pb.DESCRIPTOR.services_by_name["AuditService"])) as channel:
         yield Log(AuditServiceStub(channel), place, committer)
     await committer.drain()

@@ -12,7 +12,6 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier
 from shared.convert import timestamp
-from tests.services.audit.conftest import DATA_CONTROLLER
 from tests.services.audit.records import ARENDAL, HOSPITAL, NURSE, RPC, record, section
 from tests.support.service import DOCTOR, calling, reason_of
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 CITIZEN = CallerContext(kind=common_pb2.CALLER_KIND_CITIZEN, for_patient=True)
 
 
-def auditor(legal_entity: str) -> CallerContext:
-    return CallerContext(kind=common_pb2.CALLER_KIND_AUDITOR, legal_entity=legal_entity)
+def auditor(legal_entity: str, *, controller: bool = False) -> CallerContext:
+    return CallerContext(kind=common_pb2.CALLER_KIND_AUDITOR, legal_entity=legal_entity, controller=controller)
 
 
 async def listed(log: "Log", *refs: str, caller: CallerContext = CITIZEN, **fields: object) -> pb.ListAccessesResponse:
@@ -157,13 +156,13 @@ async def test_an_auditor_sees_the_own_organisation_and_the_data_controllers_see
     own = record(ref)
     elsewhere = record(ref, actor=pb.Actor(kind=common_pb2.CALLER_KIND_CLINICIAN, legal_entity=HOSPITAL))
     await log.record(own, elsewhere)
-    for legal_entity, expected in [
-        (ARENDAL.number, [own.access_id]),
-        (HOSPITAL.number, [elsewhere.access_id]),
-        ("999999999", []),
-        (DATA_CONTROLLER, [elsewhere.access_id, own.access_id]),
+    for reader, expected in [
+        (auditor(ARENDAL.number), [own.access_id]),
+        (auditor(HOSPITAL.number), [elsewhere.access_id]),
+        (auditor("999999999"), []),
+        (auditor("999999999", controller=True), [elsewhere.access_id, own.access_id]),
     ]:
-        response = await listed(log, ref, caller=auditor(legal_entity))
+        response = await listed(log, ref, caller=reader)
         assert [access.access_id for access in response.accesses] == expected
         assert response.window.total == len(expected)
 

@@ -209,6 +209,34 @@ ACCESS_BASIS_FORHOYET_AKUTT: AccessBasis.ValueType  # 5
 """Emergency, to open what the patient has restricted."""
 Global___AccessBasis: _TypeAlias = AccessBasis  # noqa: Y015
 
+class _Representation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RepresentationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Representation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPRESENTATION_UNSPECIFIED: _Representation.ValueType  # 0
+    """Not a citizen."""
+    REPRESENTATION_SELF: _Representation.ValueType  # 1
+    """The patient."""
+    REPRESENTATION_GUARDIAN: _Representation.ValueType  # 2
+    """A parent with parental responsibility."""
+    REPRESENTATION_PROXY: _Representation.ValueType  # 3
+    """Somebody with the patient's proxy (fullmakt)."""
+
+class Representation(_Representation, metaclass=_RepresentationEnumTypeWrapper):
+    """In what capacity a citizen acts on a record."""
+
+REPRESENTATION_UNSPECIFIED: Representation.ValueType  # 0
+"""Not a citizen."""
+REPRESENTATION_SELF: Representation.ValueType  # 1
+"""The patient."""
+REPRESENTATION_GUARDIAN: Representation.ValueType  # 2
+"""A parent with parental responsibility."""
+REPRESENTATION_PROXY: Representation.ValueType  # 3
+"""Somebody with the patient's proxy (fullmakt)."""
+Global___Representation: _TypeAlias = Representation  # noqa: Y015
+
 class _SectionDecision:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -794,6 +822,8 @@ class CallerContext(_message.Message):
     SOURCE_SYSTEM_FIELD_NUMBER: _builtins.int
     ELEVATED_FIELD_NUMBER: _builtins.int
     FOR_PATIENT_FIELD_NUMBER: _builtins.int
+    CONTROLLER_FIELD_NUMBER: _builtins.int
+    REPRESENTATION_FIELD_NUMBER: _builtins.int
     kind: Global___CallerKind.ValueType
     """The kind of caller."""
     legal_entity: _builtins.str
@@ -810,6 +840,10 @@ class CallerContext(_message.Message):
     """The caller opened what the patient has restricted, with an elevated basis."""
     for_patient: _builtins.bool
     """The caller is the patient, or acts for the patient."""
+    controller: _builtins.bool
+    """An auditor of the data controller: sees every organisation's accesses."""
+    representation: Global___Representation.ValueType
+    """In what capacity a citizen acts."""
     @_builtins.property
     def practitioner(self) -> Global___Practitioner:
         """The clinician, when the caller is one."""
@@ -836,10 +870,12 @@ class CallerContext(_message.Message):
         source_system: _builtins.str = ...,
         elevated: _builtins.bool = ...,
         for_patient: _builtins.bool = ...,
+        controller: _builtins.bool = ...,
+        representation: Global___Representation.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "basis", b"basis", "decision", b"decision", "elevated", b"elevated", "for_patient", b"for_patient", "kind", b"kind", "legal_entity", b"legal_entity", "organisation", b"organisation", "patient_refs", b"patient_refs", "practitioner", b"practitioner", "source_system", b"source_system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "basis", b"basis", "controller", b"controller", "decision", b"decision", "elevated", b"elevated", "for_patient", b"for_patient", "kind", b"kind", "legal_entity", b"legal_entity", "organisation", b"organisation", "patient_refs", b"patient_refs", "practitioner", b"practitioner", "representation", b"representation", "source_system", b"source_system"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
