@@ -27,6 +27,7 @@ COMMANDS = {
     "down": Command("gateway.cli.down:down", "Stop it."),
     "status": Command("gateway.cli.status:status", "Show what runs and whether it serves."),
     "load": Command("gateway.cli.load:load", "Load a synthetic population."),
+    "import": Command("gateway.cli.import_:import_", "Import FHIR R4 bundles of other systems."),
     "patients": Command("gateway.cli.patients:patients", "List the patients at hand."),
     "token": Command("gateway.cli.token:token", "Print a token of the local issuer."),
     "summary": Command("gateway.cli.summary:summary", "Show a patient's summary care record."),

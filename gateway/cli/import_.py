@@ -1,0 +1,124 @@
+"""`kj import FILE...`: FHIR R4 bundles of other systems into the registers.
+
+A file is read, mapped and checked whole before anything of it is sent; a refused one leaves nothing behind, and the
+others go on. What is sent again changes nothing.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Set
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from gateway.cli.data_directory import DEFAULT, DataDirectory, DataDirOption
+from gateway.cli.errors import CommandError
+from gateway.cli.feed import Feed
+from gateway.cli.import_report import CHECKED, FAILED, IMPORTED, FileReport, show, to_json
+from gateway.cli.imported import look, register_of
+from gateway.cli.local import LocalSystem
+from gateway.cli.patients import known, remember
+from gateway.fhir.identity import Register
+from gateway.fhir.mapping import Mapped, Record, map_bundle
+from gateway.fhir.reading import read
+from gateway.fhir.reasons import Refused
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bundles: .json or .json.bz2.")],
+    data_dir: DataDirOption = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="Counts by file and resource type.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, map and count; send nothing.")] = False,
+) -> None:
+    """Import FHIR R4 transaction, collection and document bundles. Exit code 1 when a file was refused or failed."""
+    reports = asyncio.run(_run(files, data_dir, dry_run=dry_run))
+    if as_json or not sys.stdout.isatty():
+        print(json.dumps(to_json(reports), indent=2, ensure_ascii=False))
+    else:
+        show(reports, Console())
+    wrong = [each for each in reports if each.status not in (IMPORTED, CHECKED)]
+    for each in wrong:
+        print(f"kj: {each.file}: {each.status}: {each.reason}", file=sys.stderr)
+    if wrong:
+        raise typer.Exit(1)
+
+
+async def _run(files: list[Path], data_dir: Path, *, dry_run: bool) -> list[FileReport]:
+    reports = []
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Importing", total=len(files))
+        directory = DataDirectory.at(data_dir)
+        others = set(known(directory))
+        if dry_run:
+            for path in files:
+                reports.append(check(path, look(directory, others)))
+                progress.advance(task)
+            return reports
+        system = LocalSystem.open(data_dir)
+        async with Feed.open(system, source_system="kj import") as feed:
+            for path in files:
+                reports.append(await send(path, system, feed, others))
+                progress.advance(task)
+    return reports
+
+
+def check(path: Path, register: Register) -> FileReport:
+    """A dry run: everything but the sending, and no patient is given an id for good."""
+    report = FileReport(str(path))
+    try:
+        mapped = map_bundle(_read(path), register, datetime.now(UTC))
+    except Refused as refusal:
+        report.reason = str(refusal)
+        return report
+    _fill(report, mapped)
+    report.status = CHECKED
+    return report
+
+
+async def send(path: Path, system: LocalSystem, feed: Feed, others: Set[str]) -> FileReport:
+    """Imports one file: patients first, since no register takes entries of somebody unknown."""
+    report = FileReport(str(path))
+    try:
+        value = _read(path)
+        with register_of(system.directory, others) as register:
+            mapped = map_bundle(value, register, datetime.now(UTC))
+    except Refused as refusal:
+        report.reason = str(refusal)
+        return report
+    _fill(report, mapped)
+    try:
+        report.stored["patients"] = await feed.send("patients", [each.patient for each in mapped.records])
+        remember(system, report.patients, source=path.name)
+        await _entries(mapped.records, feed, report)
+    except CommandError as error:
+        report.status = FAILED
+        report.reason = " ".join(filter(None, (error.what, error.next_step)))
+        return report
+    report.status = IMPORTED
+    return report
+
+
+async def _entries(records: list[Record], feed: Feed, report: FileReport) -> None:
+    streams = [each.entries() for each in records]
+    for register in sorted({name for each in streams for name in each}):
+        messages = [each[register] for each in streams if register in each]
+        report.stored[register] = await feed.send(register, messages)
+
+
+def _fill(report: FileReport, mapped: Mapped) -> None:
+    report.patients = [each.known.national_id for each in mapped.records]
+    report.tally = mapped.tally
+    report.cuts = mapped.cuts
+
+
+def _read(path: Path) -> object:
+    try:
+        with path.open("rb") as file:
+            return read(file)
+    except OSError as error:
+        raise Refused("", f"it cannot be read: {error.strerror}") from None

@@ -1,0 +1,140 @@
+"""What an import did, for people and for pipes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from gateway.fhir.tally import Tally
+from kjernejournal.common.v1.common_pb2 import ImportCounts
+
+IMPORTED, CHECKED, REFUSED, FAILED = "imported", "checked", "refused", "failed"
+
+FEW = 3
+"""Up to so many files, each is shown by resource type; more are a line each, and the types in total."""
+
+
+@dataclass
+class FileReport:
+    """One file."""
+
+    file: str
+    status: str = REFUSED
+    """imported; checked (a dry run); refused: nothing of it was sent; failed: the system did not take all of it."""
+    reason: str = ""
+    patients: list[str] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    stored: dict[str, ImportCounts] = field(default_factory=dict)
+    """What each register said that it did."""
+    cuts: Counter[str] = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, Any]:
+        """The file's part of `--json`."""
+        return {
+            "file": self.file,
+            "status": self.status,
+            "reason": self.reason,
+            "patients": self.patients,
+            "resources": self.tally.as_json(),
+            "stored": _stored_json(self.stored),
+            "cut": dict(self.cuts),
+        }
+
+
+def total_of(files: list[FileReport]) -> FileReport:
+    """All files together; of those that were refused there is nothing to count."""
+    whole = FileReport("total")
+    for each in files:
+        whole.patients += [number for number in each.patients if number not in whole.patients]
+        whole.tally.add(each.tally)
+        whole.cuts.update(each.cuts)
+        for register, counts in each.stored.items():
+            sums = whole.stored.setdefault(register, ImportCounts())
+            sums.created += counts.created
+            sums.updated += counts.updated
+            sums.unchanged += counts.unchanged
+    return whole
+
+
+def to_json(files: list[FileReport]) -> dict[str, Any]:
+    """Everything: `{files: [...], total: {...}}`; in_bundle = placed + not_placed for every type of every file."""
+    total = total_of(files).as_json()
+    return {
+        "files": [each.as_json() for each in files],
+        "total": {name: total[name] for name in ("patients", "resources", "stored", "cut")},
+    }
+
+
+def show(files: list[FileReport], console: Console) -> None:
+    """Tables for people."""
+    taken = [each for each in files if each.status in (IMPORTED, CHECKED, FAILED)]
+    if len(taken) > FEW:
+        console.print(_by_file(taken))
+    else:
+        for each in taken[:-1] if len(taken) == 1 else taken:
+            console.print(_by_type(each, each.file))
+    if not taken:
+        return
+    whole = total_of(taken)
+    console.print(_by_type(whole, "Total" if len(taken) > 1 else taken[0].file))
+    if whole.stored:
+        console.print(_by_register(whole))
+    for what, count in sorted(whole.cuts.items()):
+        console.print(f"[yellow]{count} cut:[/yellow] {what}")
+
+
+def _by_file(files: list[FileReport]) -> Table:
+    table = _table("Files", ("file", "patients", "in bundle", "placed", "not placed", "new", "changed", "unchanged"))
+    for each in files:
+        rows = each.tally.rows.values()
+        table.add_row(
+            each.file,
+            " ".join(each.patients),
+            *map(
+                str,
+                (
+                    sum(row.in_bundle for row in rows),
+                    sum(row.placed.total() for row in rows),
+                    sum(row.not_placed.total() for row in rows),
+                    sum(counts.created for counts in each.stored.values()),
+                    sum(counts.updated for counts in each.stored.values()),
+                    sum(counts.unchanged for counts in each.stored.values()),
+                ),
+            ),
+        )
+    return table
+
+
+def _by_type(report: FileReport, title: str) -> Table:
+    table = _table(title, ("resource type", "in bundle", "placed", "not placed, and why"))
+    for name, row in sorted(report.tally.rows.items()):
+        table.add_row(name, str(row.in_bundle), _counted(row.placed), _counted(row.not_placed))
+    return table
+
+
+def _by_register(report: FileReport) -> Table:
+    table = _table("Registers", ("register", "new", "changed", "unchanged"))
+    for name, counts in report.stored.items():
+        table.add_row(name, str(counts.created), str(counts.updated), str(counts.unchanged))
+    return table
+
+
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+    for column in columns:
+        counts = column in ("in bundle", "new", "changed", "unchanged") or column in ("placed", "not placed")
+        table.add_column(column, justify="right" if counts and column != "placed" else "left", overflow="fold")
+    return table
+
+
+def _counted(counts: Counter[str]) -> str:
+    return "\n".join(f"{count} {name}" for name, count in counts.most_common())
+
+
+def _stored_json(stored: dict[str, ImportCounts]) -> dict[str, dict[str, int]]:
+    return {
+        name: {"created": counts.created, "updated": counts.updated, "unchanged": counts.unchanged}
+        for name, counts in stored.items()
+    }
