@@ -90,19 +90,15 @@ def _refused_as_a_whole(case: Case, sections: tuple[str, ...]) -> str | None:
 
 
 def _other_refused(case: Case) -> str | None:
-    if case.kind != "SYSTEM" and case.level < 4:
-        return "SECURITY_LEVEL_TOO_LOW"
-    if case.kind == "AUDITOR" and case.section != "ACCESS_LOG":
-        return "ROLE_REFUSED"
-    if case.kind == "SYSTEM" and case.action == "READ" and not case.status_only:
-        return "ROLE_REFUSED"
-    if case.basis != "UNSPECIFIED":
-        return "BASIS_REFUSED"
-    if case.kind == "CITIZEN" and not _may_act(case):
-        return "NOT_REPRESENTATIVE"
-    if case.kind == "CITIZEN" and case.no_portal and case.section != "PRIVACY":
-        return "NO_ACCESS"
-    return None
+    refusals = (
+        ("SECURITY_LEVEL_TOO_LOW", case.kind != "SYSTEM" and case.level < 4),
+        ("ROLE_REFUSED", case.kind == "AUDITOR" and case.section != "ACCESS_LOG"),
+        ("ROLE_REFUSED", case.kind == "SYSTEM" and case.action == "READ" and not case.status_only),
+        ("BASIS_REFUSED", case.basis != "UNSPECIFIED"),
+        ("NOT_REPRESENTATIVE", case.kind == "CITIZEN" and not _may_act(case)),
+        ("NO_ACCESS", case.kind == "CITIZEN" and case.no_portal and case.section != "PRIVACY"),
+    )
+    return next((reason for reason, applies in refusals if applies), None)
 
 
 def _clinician_refused(case: Case, sections: tuple[str, ...]) -> str | None:

@@ -259,8 +259,37 @@ async def test_no_mutated_token_is_taken(verifier: TokenVerifier) -> None:
                 assert await refusal(verifier, mutated) == "TOKEN_INVALID"
 
 
+async def test_another_spelling_of_a_good_signature(verifier: TokenVerifier) -> None:
+    """The last character of 256 bytes carries four bits that mean nothing: sixteen spellings, one of them canonical."""
+    good = sign(claims())
+    await verify(verifier, good)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    first = alphabet.index(good[-1]) & 0b110000
+    for last in alphabet[first : first + 16]:
+        if last != good[-1]:
+            assert await refusal(verifier, good[:-1] + last) == "TOKEN_INVALID"
+
+
+async def test_the_longest_token(verifier: TokenVerifier) -> None:
+    def of_length(filling: int) -> str:
+        return sign(claims(sub="x" * filling))
+
+    filling = next(n for n in range(5000, LONGEST_TOKEN) if len(of_length(n)) >= LONGEST_TOKEN - 1)
+    lengths = {len(of_length(n)): of_length(n) for n in range(filling - 1, filling + 4)}
+    for length, token in lengths.items():
+        if length <= LONGEST_TOKEN:
+            await verify(verifier, token)
+        else:
+            assert await refusal(verifier, token) == "TOKEN_INVALID"
+    assert {LONGEST_TOKEN, LONGEST_TOKEN + 1} <= set(lengths) or LONGEST_TOKEN - 1 in lengths
+
+
+async def test_every_header_that_is_known(verifier: TokenVerifier) -> None:
+    await verify(verifier, sign(claims(), RSA, "RS256", x5t="YWJj", **{"x5t#S256": "YWJj"}))
+
+
 async def test_leeway_is_thirty_seconds(verifier: TokenVerifier, clock: Clock) -> None:
-    token = sign(claims(nbf=ago(seconds=-29), iat=ago(seconds=-29), exp=ago(seconds=-60)))
+    token = sign(claims(nbf=ago(seconds=-30), iat=ago(seconds=-30), exp=ago(seconds=-60)))
     await verify(verifier, token)
     clock.now = NOW + timedelta(seconds=89)
     await verify(verifier, token)
@@ -375,6 +404,8 @@ async def test_source_systems(verifier: TokenVerifier) -> None:
         ("EPJ 7.2", "EPJ 7.2"),
         ("EPJ\t7\x00.2", "EPJ 7 .2"),
         ("EPJ 13717404089", "EPJ [id]"),
+        ("EPJ", "EPJ"),
+        ("x" * 512, "x" * 512),
     ):
         metadata = [token] if given is None else [token, ("source-system", given)]
         assert (await verifier.verify(metadata)).source_system == known

@@ -112,7 +112,23 @@ def test_what_is_taken_where(first_six: str, production: bool) -> None:
 
 @pytest.mark.parametrize(
     "first_six",
-    ["000190", "320190", "010090", "011390", "014090", "015390", "290201", "310490", "401290", "720190", "019390"],
+    [
+        "000190",
+        "320190",
+        "010090",
+        "011390",
+        "014090",
+        "015390",
+        "290201",
+        "310490",
+        "401290",
+        "720190",
+        "019390",
+        "400190",
+        "016590",
+        "017890",
+        "018090",
+    ],
 )
 def test_impossible_dates(first_six: str) -> None:
     refusal(some_number(first_six), production=True)
@@ -237,6 +253,14 @@ def test_individual_numbers_have_three_digits(serial: int) -> None:
 )
 def test_organisation_numbers(value: str, valid: bool) -> None:
     assert valid_organisation_number(value) is valid
+
+
+@pytest.mark.parametrize("value", ["974760673", "123456785"])
+def test_no_single_digit_of_an_organisation_number_may_be_wrong(value: str) -> None:
+    for place in range(9):
+        for digit in "0123456789":
+            changed = value[:place] + digit + value[place + 1 :]
+            assert valid_organisation_number(changed) is (changed == value)
 
 
 @pytest.mark.parametrize(
