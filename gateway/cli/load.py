@@ -1,0 +1,141 @@
+"""`kj load`: a synthetic population, sent to the registers through the front door as the national registers' feeds do.
+
+Who the people are follows from the seed alone. Their records are told as of one day, which is kept in the data
+directory: loaded again tomorrow, the same people have the same records, and nothing changes.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import islice
+from time import monotonic
+from typing import Annotated
+
+import typer
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gateway.cli.data_directory import DEFAULT, DataDirectory, DataDirOption
+from gateway.cli.errors import CommandError
+from gateway.cli.feed import Feed, total
+from gateway.cli.local import LocalSystem
+from gateway.cli.patients import remember
+from gateway.cli.state import write_private
+from gateway.population.people import CENSUS
+from gateway.population.record import Record, records
+from kjernejournal.common.v1.common_pb2 import ImportCounts
+
+AT_ONCE = 1000
+"""People who are held in memory: first all of them go to the patients service, then their entries to the registers."""
+
+CLINICAL: dict[str, Callable[[Record], Message | None]] = {
+    "critical_info": Record.critical_info,
+    "medications": Record.medications,
+    "visits": Record.visits,
+    "documents": Record.documents,
+}
+
+Progressed = Callable[[float], None]
+
+
+@dataclass
+class Loaded:
+    """What a load stored, by register."""
+
+    patients: int = 0
+    counts: dict[str, ImportCounts] = field(default_factory=dict)
+
+    def add(self, register: str, counts: ImportCounts) -> None:
+        """One stream more."""
+        self.counts[register] = total([self.counts.get(register, ImportCounts()), counts])
+
+
+def load(
+    patients: Annotated[int, typer.Option("--patients", "-n", min=1, help="How many people.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another population.")] = 1,
+    data_dir: DataDirOption = DEFAULT,
+) -> None:
+    """Load a synthetic population; the same again changes nothing."""
+    system = LocalSystem.open(data_dir)
+    began = monotonic()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not Console(stderr=True).is_terminal,
+        transient=True,
+    ) as progress:
+        task = progress.add_task("people", total=patients)
+        loaded = asyncio.run(load_population(system, patients, seed, lambda done: progress.advance(task, done)))
+    _tell(loaded, monotonic() - began)
+
+
+async def load_population(
+    system: LocalSystem, patients: int, seed: int = 1, progressed: Progressed = lambda _: None
+) -> Loaded:
+    """Sends the first `patients` people of a population with their records; `progressed` is told of people done.
+
+    Raises CommandError when the gateway does not answer or refuses something; doing it again goes on where it ended.
+    """
+    people = records(seed, patients, reference_day(system.directory))
+    loaded = Loaded()
+    async with Feed.open(system, source_system="kj load") as feed:
+        while batch := list(islice(people, AT_ONCE)):
+            await _send(feed, batch, loaded, progressed)
+            remember(system, (each.person.national_id for each in batch), source=f"population {seed}")
+    return loaded
+
+
+def reference_day(directory: DataDirectory) -> date:
+    """The day as of which this directory's records are told: today at the first load, the same ever after."""
+    path = directory.population_file
+    try:
+        return date.fromisoformat(json.loads(path.read_text())["as_of"])
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError):
+        raise CommandError(f"{path} is damaged.", "Remove it; the population then gets records as of today.") from None
+    today = datetime.now(UTC).date()
+    if today <= CENSUS:
+        raise CommandError(f"This machine's clock says {today}; the population is of {CENSUS}.", "Set the clock.")
+    write_private(path, json.dumps({"as_of": today.isoformat()}) + "\n")
+    return today
+
+
+async def _send(feed: Feed, batch: list[Record], loaded: Loaded, progressed: Progressed) -> None:
+    """Patients first: no register takes entries of somebody it does not know. Then the registers, side by side."""
+    streams = 1 + len(CLINICAL)
+
+    def each(tell: Callable[[Record], Message | None]) -> Iterator[Message]:
+        for record in batch:
+            message = tell(record)
+            if message is not None:
+                yield message
+            progressed(1 / streams)
+
+    loaded.add("patients", await feed.send("patients", each(Record.patient)))
+    loaded.patients += len(batch)
+    sending = {register: asyncio.create_task(feed.send(register, each(tell))) for register, tell in CLINICAL.items()}
+    try:
+        await asyncio.gather(*sending.values())
+    except BaseException:
+        for task in sending.values():
+            task.cancel()
+        await asyncio.gather(*sending.values(), return_exceptions=True)
+        raise
+    for register, task in sending.items():
+        loaded.add(register, task.result())
+
+
+def _tell(loaded: Loaded, seconds: float) -> None:
+    whole = total(loaded.counts.values())
+    for register, counts in loaded.counts.items():
+        print(f"{register:14} {counts.created:8} new {counts.updated:8} changed {counts.unchanged:8} unchanged")
+    rate = loaded.patients / seconds * 60
+    entries = whole.created + whole.updated + whole.unchanged
+    print(f"{loaded.patients} people, {entries} entries in {seconds:.1f} s ({rate:.0f} people a minute)")

@@ -1,0 +1,125 @@
+"""One person with everything that the registers' feeds tell of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from gateway.population import critical, documents, identity, medication_list, prescriptions, privacy, visits
+from gateway.population.care import Care, care
+from gateway.population.contacts import Contact, contacts
+from gateway.population.documents import Plan
+from gateway.population.families import people
+from gateway.population.health import Health, health
+from gateway.population.people import Person
+from gateway.population.prescriptions import Line
+from gateway.population.privacy import Privacy
+from kjernejournal.common.v1.common_pb2 import SECTION_DOCUMENTS, SECTION_MEDICATIONS, PatientIdentifier
+from kjernejournal.critical_info.v1 import critical_info_pb2
+from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.patients.v1.patients_pb2 import ImportedPatient
+from kjernejournal.visits.v1 import visits_pb2
+
+
+def records(seed: int, wanted: int, today: date) -> Iterator["Record"]:
+    """The first `wanted` people of a population with their records as of `today`, one at a time.
+
+    The same arguments give the same messages, byte for byte. A larger population begins with the smaller one.
+    """
+    return (Record(person, today) for person in people(seed, wanted))
+
+
+@dataclass(frozen=True)
+class Record:
+    """What each register is to be told. A method gives None where there is nothing to tell."""
+
+    person: Person
+    today: date
+
+    def patient(self) -> ImportedPatient:
+        """Identity, family, general practitioners, privacy settings."""
+        restricted = []
+        if any(line.locked for line in self._lines):
+            restricted.append(SECTION_MEDICATIONS)
+        if any(plan.restriction == "NORS" for plan in self._documents):
+            restricted.append(SECTION_DOCUMENTS)
+        return ImportedPatient(
+            person=identity.message(self.person, self._health, self.today),
+            general_practitioners=self._care.assignments(),
+            privacy=privacy.imported(self.privacy, restricted),
+        )
+
+    def critical_info(self) -> critical_info_pb2.PatientEntries | None:
+        """Critical information, and statements of its absence."""
+        if self.privacy.reserved:
+            return None
+        found = critical.entries(self.person, self._health, self._care, self.today)
+        if found is not None:
+            found.patient.CopyFrom(self._identifier)
+        return found
+
+    def medications(self) -> medications_pb2.PatientEntries | None:
+        """Prescriptions, dispensings, the medication list."""
+        if self.privacy.reserved or not self._lines:
+            return None
+        entries = medications_pb2.PatientEntries(patient=self._identifier)
+        newest: dict[str, str] = {}
+        for line in self._lines:
+            for prescription, dispensings in prescriptions.prescribed(self.person, line, self._care, self.today):
+                entries.prescriptions.append(prescription)
+                entries.dispensings.extend(dispensings)
+                newest[line.treatment_id] = prescription.header.provenance.source_id
+        medicines = medication_list.medication_list(self.person, self._lines, newest, self._care, self.today)
+        if medicines is not None:
+            entries.medication_list.CopyFrom(medicines)
+        return entries
+
+    def visits(self) -> visits_pb2.PatientEntries | None:
+        """Contacts with specialist care."""
+        if self.privacy.reserved or not self._contacts:
+            return None
+        return visits_pb2.PatientEntries(
+            patient=self._identifier,
+            entries=[visits.visit(self.person, contact, self.today) for contact in self._contacts],
+        )
+
+    def documents(self) -> documents_pb2.PatientEntries | None:
+        """Documents with their content."""
+        if not self._documents:
+            return None
+        return documents_pb2.PatientEntries(
+            patient=self._identifier,
+            entries=[documents.document(self.person, self._health, plan) for plan in self._documents],
+        )
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """What the person has decided. Of somebody who is reserved there is no record, so nothing is told."""
+        return privacy.privacy(self.person, self._health, self._care, self.today)
+
+    @property
+    def _identifier(self) -> PatientIdentifier:
+        return PatientIdentifier(national_id=self.person.national_id)
+
+    @cached_property
+    def _health(self) -> Health:
+        return health(self.person, self.today)
+
+    @cached_property
+    def _care(self) -> Care:
+        return care(self.person, self.today)
+
+    @cached_property
+    def _lines(self) -> list[Line]:
+        return prescriptions.lines(self.person, self._health, self.privacy.locked_medicine)
+
+    @cached_property
+    def _contacts(self) -> list[Contact]:
+        return contacts(self.person, self._health, self._care, self.today)
+
+    @cached_property
+    def _documents(self) -> list[Plan]:
+        if self.privacy.reserved:
+            return []
+        return documents.plans(self.person, self._health, self._care, self._contacts, self.today)
