@@ -2,8 +2,8 @@
 
 Usage: python k8s/overlays/local/certificates.py .kj/issuer/jwks.json | kubectl apply -f -
 
-Each run makes a new authority and forgets its key; processes take up new certificates while they run. The Secret
-`operator-tls` is for a person who calls the gateway. In an installation cert-manager does this.
+Each run makes a new authority and forgets its key; processes take up new certificates while they run. Who calls
+the gateway shows a token and needs `ca.crt` of the Secret `gateway-tls`. In an installation cert-manager does this.
 """
 
 import base64
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 NAMESPACE = "kjernejournal"
-PROCESSES = ("gateway", "critical_info", "medications", "visits", "documents", "patients", "audit", "operator")
+PROCESSES = ("gateway", "critical_info", "medications", "visits", "documents", "patients", "audit")
 VALID = timedelta(days=90)
 
 
