@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -38,11 +39,22 @@ REFS_KEY = "kj-patient-refs-bin"
 class Forwarding:
     """Steps 2 to 6 around a call to a service."""
 
-    def __init__(self, steps: Steps, recorder: Recorder, backends: dict[str, Backend], *, production: bool) -> None:
+    def __init__(
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        backends: dict[str, Backend],
+        *,
+        production: bool,
+        idle: float = IDLE,
+        look_again: float = LOOK_AGAIN,
+    ) -> None:
         self._steps = steps
         self._recorder = recorder
         self._backends = backends
         self._production = production
+        self._idle = idle
+        self._look_again = look_again
 
     def handlers(self, _: Method) -> Handlers:
         """What serves an rpc of a service."""
@@ -70,17 +82,17 @@ class Forwarding:
             method.path,
             request.SerializeToString(),
             caller=passage.context(method.rule.section),
-            timeout=deadline.remaining(method.rule.longest_stream or IDLE),
+            timeout=deadline.inside(method.rule.longest_stream or IDLE),
         )
         try:
             looked = time.monotonic()
-            async for message in _each(call):
+            async for message in _each(call, self._idle):
                 entries = method.disclosed_in(method.response.FromString(message))
                 if entries:
                     section = passage.section(entries=entries, sha256=hashlib.sha256(message).digest())
                     await self._recorder.record([passage.disclosure([section])])
                     passage = await self._steps.fresh(passage)
-                elif time.monotonic() - looked > LOOK_AGAIN:
+                elif time.monotonic() - looked > self._look_again:
                     await self._steps.still(passage)
                     looked = time.monotonic()
                 yield message
@@ -112,7 +124,7 @@ class Forwarding:
         return reply
 
     async def _write(self, passage: Passage, request: Message) -> bytes:
-        request_id = getattr(request, "request_id", "")[:36]
+        request_id = _request_id(request)
         _put_ref(passage, request)
         await self._recorder.record([passage.permit(request_id)])
         passage = await self._steps.fresh(passage)
@@ -125,7 +137,7 @@ class Forwarding:
             method.path,
             request.SerializeToString(),
             caller=passage.context(method.rule.section),
-            timeout=deadline.remaining(LONGEST_WRITE),
+            timeout=deadline.inside(LONGEST_WRITE),
         )
         return await self._concluded(passage, call, request_id)
 
@@ -152,12 +164,12 @@ class Forwarding:
     async def _upload(
         self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
     ) -> bytes:
-        first = await _next(messages)
+        first = await _next(messages, self._idle)
         if first is None:
             raise Invalid("", "the stream holds no message", Reason.ERROR_REASON_MALFORMED_MESSAGE)
         request = parse(method, first)
         passage = await self._steps.enter(method, metadata, caller, self._patient(method, request))
-        request_id = getattr(request, "request_id", "")[:36]
+        request_id = _request_id(request)
         _put_ref(passage, request)
         await self._recorder.record([passage.permit(request_id)])
         passage = await self._steps.fresh(passage)
@@ -165,10 +177,10 @@ class Forwarding:
         async def rest() -> AsyncIterator[bytes]:
             yield request.SerializeToString()
             looked = time.monotonic()
-            while (message := await _next(messages)) is not None:
+            while (message := await _next(messages, self._idle)) is not None:
                 if method.patients_in(parse(method, message)):
                     raise Invalid("patient", "stands in the first message alone")
-                if time.monotonic() - looked > LOOK_AGAIN:
+                if time.monotonic() - looked > self._look_again:
                     await self._steps.still(passage)
                     looked = time.monotonic()
                 yield message
@@ -185,11 +197,11 @@ class Forwarding:
 
         async def each() -> AsyncIterator[bytes]:
             looked = time.monotonic()
-            while (message := await _next(messages)) is not None:
+            while (message := await _next(messages, self._idle)) is not None:
                 request = parse(method, message)
                 persons.extend(method.persons_in(request))
                 await self._permit_batch(whole, metadata, request)
-                if time.monotonic() - looked > LOOK_AGAIN:
+                if time.monotonic() - looked > self._look_again:
                     await self._steps.still(whole)
                     looked = time.monotonic()
                 yield request.SerializeToString()
@@ -224,7 +236,7 @@ class Forwarding:
         call = self._backends[method.service].client_stream(
             method.path,
             caller=passage.context(method.rule.section),
-            timeout=deadline.remaining(method.rule.longest_stream or IDLE),
+            timeout=deadline.inside(method.rule.longest_stream or IDLE),
         )
         try:
             async for message in messages:
@@ -258,12 +270,14 @@ class Forwarding:
             method.path,
             request.SerializeToString(),
             caller=passage.context(method.rule.section),
-            timeout=deadline.remaining(LONGEST_WRITE),
+            timeout=deadline.inside(LONGEST_WRITE),
         )
 
 
 MOST_RECORDS = 1000
 """Records that go to the access log at a time."""
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 LONGEST_WRITE = 5.0
 """Seconds for which a service's answer, and the record of a write's outcome, are waited for."""
 
@@ -274,6 +288,12 @@ def parse(method: Method, data: bytes) -> Message:
         return method.request.FromString(data)
     except (DecodeError, ValueError):
         raise Invalid("", "the bytes are not a message of this rpc", Reason.ERROR_REASON_MALFORMED_MESSAGE) from None
+
+
+def _request_id(request: Message) -> str:
+    """The request's id for the record of the write; "" when it is none: the service will refuse it, the log must not."""
+    value: str = getattr(request, "request_id", "")
+    return value if _UUID.fullmatch(value) else ""
 
 
 def _put_ref(passage: Passage, request: Message) -> None:
@@ -296,20 +316,18 @@ def _interrupted() -> Unavailable:
     return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the stream was cut: send it again")
 
 
-async def _next(messages: AsyncIterator[bytes]) -> bytes | None:
+async def _next(messages: AsyncIterator[bytes], idle: float) -> bytes | None:
     """The next message; None at the end. Raises TimedOut (STREAM_TIMEOUT) when the caller is silent for too long."""
     try:
-        async with asyncio.timeout(deadline.remaining(IDLE)):
+        async with asyncio.timeout(deadline.remaining(idle)):
             return await anext(messages, None)
     except TimeoutError:
-        raise TimedOut(
-            Reason.ERROR_REASON_STREAM_TIMEOUT, "the stream was silent for 30 s, or open for too long"
-        ) from None
+        raise TimedOut(Reason.ERROR_REASON_STREAM_TIMEOUT, "the stream was silent, or open, for too long") from None
 
 
-async def _each(call: "grpc.aio.UnaryStreamCall[bytes, bytes]") -> AsyncIterator[bytes]:
+async def _each(call: "grpc.aio.UnaryStreamCall[bytes, bytes]", idle: float) -> AsyncIterator[bytes]:
     while True:
-        async with asyncio.timeout(IDLE):
+        async with asyncio.timeout(idle):
             message = await call.read()
         if message is grpc.aio.EOF:
             return
