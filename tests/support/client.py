@@ -18,6 +18,8 @@ from tests.support.service import details_of, reason_of
 
 Metadata = Sequence[tuple[str, str | bytes]]
 SECONDS = 5.0
+LATER = frozenset({"SummaryService/ExportPatientSummary"})
+"""Rpcs of the gateway's own whose behaviour comes later; those of services are decided on before they say so."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """A register that hangs or is gone costs its own section and nothing else; the summary comes in time and says so."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from gateway.breaker import TIMEOUTS
-from tests.support.client import Client
+from kjernejournal.visits.v1.visits_pb2 import ListVisitsRequest
+from tests.support.client import Client, refusal
 from tests.support.patients import REGISTERS, Patient
 from tests.support.summaries import WHOLE, Summary, state, stream_asked, summary
 from tests.support.system import System
@@ -81,3 +83,17 @@ async def test_five_timeouts_open_the_breaker_and_a_probe_closes_it(
         assert got.seconds < BUDGETS["visits"], "nobody waits for a register whose breaker is open"
     await healed()
     assert (await summary(client, patient)).states == WHOLE
+
+
+@pytest.mark.parametrize("seconds", [0.5, None])
+async def test_a_list_of_a_frozen_register_is_refused_within_the_deadline(
+    system: System, client: Client, patient: Patient, healed: Heal, seconds: float | None
+) -> None:
+    """Two seconds when the caller states no deadline."""
+    request = ListVisitsRequest(patient=patient.identifier)
+    with system.frozen("visits"):
+        began = time.monotonic()
+        told = await refusal(client.answer("ListVisits", request, seconds=seconds))
+        took = time.monotonic() - began
+    assert told.short == ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")
+    assert took < (seconds or 2.0) + 0.05

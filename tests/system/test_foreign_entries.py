@@ -1,0 +1,216 @@
+"""An entry id opens nothing without its patient: another patient's id is NOT_FOUND in every rpc that takes one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from gateway.contract import Method
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.critical_info.v1 import critical_info_pb2
+from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.visits.v1 import visits_pb2
+from tests.services.documents.calls import document
+from tests.services.medications.feed import medicine
+from tests.support.client import Client, methods, refusal
+from tests.support.filling import least
+from tests.support.patients import CONTENT, Patient, new_patients, reaction
+from tests.support.system import System
+
+NOT_ENTRIES = {
+    "request_id": "the caller's own",
+    "source_id": "the source's own",
+    "prescription_source_id": "the source's own",
+    "treatment_id": "the prescriber's system's own, groups the patient's prescriptions",
+    "resh_id": "an organisation",
+    "her_id": "an address",
+    "contract_id": "a general practitioner's list",
+    "national_id": "a person",
+    "merged_national_id": "a person",
+    "separated_national_id": "a person",
+}
+IGNORED = {
+    "header.id": "output only: the service gives ids",
+    "list.entries.id": "given by the author of the list; stored below the patient",
+    "proposals.entry.id": "the same",
+    "incoming.id": "compared, never looked up",
+    "incoming.prescription_id": "the same",
+    "facts.facts.evidence.entry_id": "the gateway's own, put in from the patient's sections",
+}
+COMES_LATER = {
+    "UpdateCriticalInfo",
+    "DeleteCriticalInfo",
+    "UpdateMedicationList",
+    "ProposeMedicationChange",
+    "ReconcileMedications",
+    "CheckMedication",
+    "ReviewAccess",
+    "ReconstructDisclosure",
+}
+"""Take ids and answer UNIMPLEMENTED, so far, to whatever they are asked. Whoever serves one gives it a case below."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What belongs to the other patient."""
+
+    critical_info: str
+    prescription: str
+    visit: str
+    document: str
+    proxy: str
+
+
+@pytest.fixture(scope="module")
+async def two(system: System, client: Client) -> tuple[Patient, Patient, Ids]:
+    mine, theirs = await new_patients(system, 2)
+    of = theirs.identifier
+    grant = patients_pb2.GrantProxyRequest(
+        patient=of,
+        request_id=str(uuid4()),
+        proxy=patients_pb2.NewProxy(national_id=mine.national_id, name="Nabo", areas=[patients_pb2.PROXY_AREA_INNSYN]),
+    )
+    settings = (await client.call("GrantProxy", grant, **theirs.asks())).settings
+    critical = await client.call("ListCriticalInfo", critical_info_pb2.ListCriticalInfoRequest(patient=of))
+    prescribed = await client.call("ListPrescriptions", medications_pb2.ListPrescriptionsRequest(patient=of))
+    visited = await client.call("ListVisits", visits_pb2.ListVisitsRequest(patient=of))
+    documents = await client.call("ListDocuments", documents_pb2.ListDocumentsRequest(patient=of))
+    ids = Ids(
+        critical_info=critical.entries[0].header.id,
+        prescription=prescribed.prescriptions[0].header.id,
+        visit=visited.entries[0].header.id,
+        document=documents.entries[0].header.id,
+        proxy=settings.proxies[0].id,
+    )
+    return mine, theirs, ids
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+def requests(ids: Ids) -> dict[str, list[Any]]:
+    """By rpc and field: messages that name somebody else's entry. The patient is put in by the test."""
+    dispensed = medications_pb2.Dispensing(medication=medicine(), prescription_id=ids.prescription)
+    dispensed.dispensed_at.GetCurrentTime()
+    dispensed.header.provenance.source_id = "d-9"
+    relation = documents_pb2.DocumentRelation(kind=documents_pb2.RELATION_KIND_APPENDS, document_id=ids.document)
+    related = document()
+    related.relations.append(relation)
+    recall = medications_pb2.Recall(reason=medications_pb2.RECALL_REASON_DISCONTINUED)
+    return {
+        "GetCriticalInfo id": [critical_info_pb2.GetCriticalInfoRequest(id=ids.critical_info)],
+        "ListCriticalInfoVersions id": [critical_info_pb2.ListCriticalInfoVersionsRequest(id=ids.critical_info)],
+        "UpdateCriticalInfo id": [
+            critical_info_pb2.UpdateCriticalInfoRequest(
+                request_id=new_id(), id=ids.critical_info, expected_version=1, entry=reaction("endret")
+            )
+        ],
+        "DeleteCriticalInfo id": [
+            critical_info_pb2.DeleteCriticalInfoRequest(request_id=new_id(), id=ids.critical_info, expected_version=1)
+        ],
+        "RecallPrescription id": [
+            medications_pb2.RecallPrescriptionRequest(request_id=new_id(), id=ids.prescription, recall=recall)
+        ],
+        "RecordDispensing dispensing.prescription_id": [
+            medications_pb2.RecordDispensingRequest(request_id=new_id(), dispensing=dispensed)
+        ],
+        "ReportVisitError id": [visits_pb2.ReportVisitErrorRequest(request_id=new_id(), id=ids.visit, comment="feil")],
+        "DownloadDocument id": [documents_pb2.DownloadDocumentRequest(id=ids.document)],
+        "UploadDocument document.relations.document_id": [
+            documents_pb2.UploadDocumentRequest(request_id=new_id(), document=related),
+            documents_pb2.UploadDocumentRequest(chunk=CONTENT),
+        ],
+        "ReplaceDocument replaced_id": [
+            documents_pb2.ReplaceDocumentRequest(
+                request_id=new_id(), replaced_id=ids.document, expected_version=1, document=document()
+            ),
+            documents_pb2.ReplaceDocumentRequest(chunk=CONTENT),
+        ],
+        "ReplaceDocument document.relations.document_id": [
+            documents_pb2.ReplaceDocumentRequest(
+                request_id=new_id(), replaced_id=ids.document, expected_version=1, document=related
+            ),
+            documents_pb2.ReplaceDocumentRequest(chunk=CONTENT),
+        ],
+        "RevokeProxy proxy_id": [patients_pb2.RevokeProxyRequest(request_id=new_id(), proxy_id=ids.proxy)],
+    }
+
+
+async def test_another_patients_entry_id_is_not_found_in_every_rpc_that_takes_one(
+    client: Client, two: tuple[Patient, Patient, Ids]
+) -> None:
+    mine, theirs, ids = two
+    cases = requests(ids)
+    # In a feed's import a reference may come before what it names: it is kept, and looked up for no one.
+    fields = {
+        f"{name.partition('/')[2]} {field}"
+        for name, method in methods().items()
+        if method.rule.action != common_pb2.ACTION_INTERNAL and not name.endswith("/BulkImport")
+        for field in id_fields(method.descriptor.input_type)
+    }
+    without = {field for field in fields - set(cases) if field.partition(" ")[0] not in COMES_LATER}
+    assert (without, set(cases) - fields) == (set(), set()), "every rpc that takes an entry id has its case here"
+    for case, messages in cases.items():
+        method = methods()[next(name for name in methods() if name.endswith(f"/{case.partition(' ')[0]}"))]
+        messages[0].patient.CopyFrom(mine.identifier)
+        caller = caller_of(method, mine)
+        rpc = method.path.rpartition(".")[2]
+        if method.descriptor.client_streaming:
+            told = await refusal(client.send(rpc, messages, **caller))
+        else:
+            told = await refusal(client.any(method, messages[0], **caller))
+        later = case.partition(" ")[0] in COMES_LATER
+        expected = ("UNIMPLEMENTED", "NOT_SUPPORTED") if later else ("NOT_FOUND", "ENTRY_NOT_FOUND")
+        assert told.short == expected, (case, told)
+        assert all(each not in told.text for each in vars(ids).values())
+    still = await client.call(
+        "GetCriticalInfo",
+        critical_info_pb2.GetCriticalInfoRequest(patient=theirs.identifier, id=ids.critical_info),
+    )
+    assert still.entry.header.version == 1, "nothing was changed"
+
+
+async def test_what_comes_later_answers_so_after_the_access_steps(client: Client, patient: Patient) -> None:
+    later = [method for name, method in methods().items() if name.partition("/")[2] in COMES_LATER]
+    assert len(later) == len(COMES_LATER)
+    for method in later:
+        told = await refusal(
+            client.any(method, least(method.descriptor.input_type, patient.identifier), **caller_of(method, patient))
+        )
+        assert told.short == ("UNIMPLEMENTED", "NOT_SUPPORTED"), method.path
+
+
+def caller_of(method: Method, patient: Patient) -> dict[str, Any]:
+    """Somebody who may call it."""
+    callers = method.rule.callers
+    if method.rule.section == common_pb2.SECTION_PRIVACY:
+        return patient.asks()
+    if common_pb2.CALLER_KIND_CLINICIAN in callers:
+        return {"kind": "doctor", "basis": "SAMTYKKE"}
+    return {"kind": "system" if common_pb2.CALLER_KIND_SYSTEM in callers else "auditor"}
+
+
+def id_fields(message: Descriptor, above: str = "", seen: tuple[str, ...] = ()) -> Iterator[str]:
+    """Every field of a request that names an entry."""
+    if message.full_name in seen:
+        return
+    for field in message.fields:
+        name = f"{above}.{field.name}" if above else field.name
+        if field.message_type is not None:
+            if field.message_type.full_name.startswith("kjernejournal."):
+                yield from id_fields(field.message_type, name, (*seen, message.full_name))
+        elif _names_an_entry(field) and not any(name.endswith(each) for each in IGNORED):
+            yield name
+
+
+def _names_an_entry(field: FieldDescriptor) -> bool:
+    if field.type != FieldDescriptor.TYPE_STRING or field.name in NOT_ENTRIES:
+        return False
+    uuid = field.GetOptions().Extensions[common_pb2.rules].uuid
+    return bool(uuid) or field.name == "id" or field.name.endswith("_id")
