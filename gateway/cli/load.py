@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from google.protobuf.message import Message
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from gateway.cli.data_directory import DEFAULT, DataDirectory, DataDirOption
 from gateway.cli.errors import CommandError
@@ -38,7 +38,10 @@ CLINICAL: dict[str, Callable[[Record], Message | None]] = {
     "documents": Record.documents,
 }
 
-Progressed = Callable[[float], None]
+STREAMS = 1 + len(CLINICAL)
+"""Each person goes through so many streams."""
+
+Progressed = Callable[[], object]
 
 
 @dataclass
@@ -64,21 +67,22 @@ def load(
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         disable=not Console(stderr=True).is_terminal,
         transient=True,
     ) as progress:
-        task = progress.add_task("people", total=patients)
-        loaded = asyncio.run(load_population(system, patients, seed, lambda done: progress.advance(task, done)))
+        task = progress.add_task(f"{patients} people", total=patients * STREAMS)
+        loaded = asyncio.run(load_population(system, patients, seed, lambda: progress.advance(task)))
     _tell(loaded, monotonic() - began)
 
 
 async def load_population(
-    system: LocalSystem, patients: int, seed: int = 1, progressed: Progressed = lambda _: None
+    system: LocalSystem, patients: int, seed: int = 1, progressed: Progressed = lambda: None
 ) -> Loaded:
-    """Sends the first `patients` people of a population with their records; `progressed` is told of people done.
+    """Sends the first `patients` people of a population with their records; `progressed` is called for each
+    person in each of STREAMS.
 
     Raises CommandError when the gateway does not answer or refuses something; doing it again goes on where it ended.
     """
@@ -109,14 +113,13 @@ def reference_day(directory: DataDirectory) -> date:
 
 async def _send(feed: Feed, batch: list[Record], loaded: Loaded, progressed: Progressed) -> None:
     """Patients first: no register takes entries of somebody it does not know. Then the registers, side by side."""
-    streams = 1 + len(CLINICAL)
 
     def each(tell: Callable[[Record], Message | None]) -> Iterator[Message]:
         for record in batch:
             message = tell(record)
             if message is not None:
                 yield message
-            progressed(1 / streams)
+            progressed()
 
     loaded.add("patients", await feed.send("patients", each(Record.patient)))
     loaded.patients += len(batch)

@@ -47,12 +47,23 @@ def contacts(person: Person, health: Health, care: Care, today: date) -> list[Co
     plans.append(_anything(rng, person, last))
     found = sorted((plan for some in plans for plan in some), key=lambda plan: plan[0])[-MOST:]
     if person.showcase:
-        found.append((last - timedelta(days=40), ADMISSION, health.illnesses[0][0]))
-    return [
-        _contact(number, person, care, last, day, kind, illness)
-        for number, (day, kind, illness) in enumerate(found, start=1)
-        if day <= last
-    ]
+        stay = (last - timedelta(days=40), ADMISSION, health.illnesses[0][0])
+        found = [*(plan for plan in found if plan[0] < stay[0] - timedelta(days=10)), stay]
+    result: list[Contact] = []
+    free = FIRST_DAY  # nobody is in hospital twice at a time
+    for number, (day, kind, illness) in enumerate(found, start=1):
+        if free <= day <= last:
+            contact = _contact(number, person, care, last, day, kind, illness)
+            result.append(contact)
+            free = _day_after(contact, last)
+    return result
+
+
+def _day_after(contact: Contact, last: date) -> date:
+    if contact.kind != ADMISSION:
+        return contact.day
+    left = contact.end.ToDatetime().date() if contact.end else last
+    return left + timedelta(days=1)
 
 
 _Plan = tuple[date, str, Illness | None]

@@ -1,8 +1,11 @@
 """What one person has, and takes for it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from random import Random
 
+from gateway.population.catalogue import MEDICINES
 from gateway.population.draws import chance, day_between, some
 from gateway.population.illness import ILLNESSES, Illness
 from gateway.population.people import Person
@@ -49,8 +52,24 @@ def health(person: Person, today: date) -> Health:
                 until = min(last, day_between(rng, since + timedelta(days=30), last))
             result.treatments.append(Treatment(medicine, illness, since, until))
     _infections(person, last, result)
-    result.treatments = list({each.medicine: each for each in result.treatments}.values())
+    result.treatments = list(_that_go_together(result.treatments, rng))
     return result
+
+
+_ONE_OF = ("C09", "C10AA", "N06AB", "B01AA", "B01AF", "N05")
+"""ATC groups of which people mostly use one medicine at a time."""
+
+
+def _that_go_together(treatments: list[Treatment], rng: Random) -> Iterator[Treatment]:
+    """Each medicine once, and rarely two of a group: now and then somebody overlooks it, as in life."""
+    seen: set[str] = set()
+    for treatment in treatments:
+        atc = MEDICINES[treatment.medicine].atc
+        group = next((each for each in _ONE_OF if atc.startswith(each)), atc)
+        overlooked = group != atc and rng.random() < 0.03 and treatment.medicine not in seen
+        if group not in seen or overlooked:
+            seen |= {group, treatment.medicine}
+            yield treatment
 
 
 _CYSTITIS = Illness("cystitt", "U71", "mot blærekatarr", (), ("pivmecillinam",))

@@ -42,8 +42,9 @@ ILLNESSES = (
         "K86",
         "mot høyt blodtrykk",
         ((35, 0), (50, 0.15), (70, 0.42), (90, 0.5)),
-        ("amlodipin", "losartan", "kandesartan", "enalapril"),
-        2,
+        ("losartan", "kandesartan", "enalapril"),
+        1,
+        ("amlodipin",),
         visits=0.05,
     ),
     Illness(
