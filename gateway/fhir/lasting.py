@@ -35,7 +35,7 @@ def map_procedure(context: Context, removals: Iterable[Removal]) -> CriticalInfo
     node = context.node
     code = concept(node.child("code"))
     if node.text("status") not in ("not-done", "entered-in-error") and removes(code) and not removable(code):
-        raise NotPlaced("takes an implant out: the implant's own entry says so")
+        raise NotPlaced("takes an implant out: the entry of that implant is refuted")
     decision = decide_procedure(code, node.text("status"))
     done = _performed(node)
     performers = [each.child("actor") for each in node.children("performer")]

@@ -64,7 +64,7 @@ def period(node: Node | None) -> Period | None:
     if node is None:
         return None
     start, end = when(node, "start"), when(node, "end")
-    if start and end and end.after() < start.first():
+    if start and end and (end.moment < start.first() if end.moment else end.after() <= start.first()):
         raise Refused(node.path, "ends before it begins")
     if not start and not end:
         return None
