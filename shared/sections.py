@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SectionFailure, SectionQuery
 from shared import telemetry
-from shared.errors import KjernejournalError, Overloaded, TimedOut
+from shared.errors import Invalid, KjernejournalError, Overloaded, TimedOut
 
 Answer = TypeVar("Answer", bound=Message)
 Section = TypeVar("Section", bound=Message)
@@ -22,9 +22,18 @@ async def answer_each(
     answer: Callable[..., Answer],
     read: Callable[[SectionQuery], Awaitable[Section]],
 ) -> list[Answer]:
-    """One answer for each query: the section that `read` gives, or why there is none. Our own bugs raise."""
+    """One answer for each query: the section that `read` gives, or why there is none. Our own bugs raise.
+
+    Raises Invalid for a number of entries that is none.
+    """
     answers = []
-    for query in queries:
+    for number, query in enumerate(queries):
+        if query.max_entries < 0:
+            raise Invalid(f"queries[{number}].max_entries", "must be 0 or more")
+        if not query.caller.patient_refs:
+            # Nobody's record would be an empty one, and read as "none recorded".
+            answers.append(_failure(answer, query, common_pb2.UNAVAILABLE_REASON_ERROR))
+            continue
         parent = telemetry.parse_traceparent(query.traceparent)
         with telemetry.span("read section", parent=parent, **{"kj.access_id": query.access_id}) as span:
             try:

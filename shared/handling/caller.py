@@ -1,5 +1,6 @@
 """Step 5: who asks, for which patient, as the gateway tells it in kj-caller-bin."""
 
+import re
 from contextvars import ContextVar
 from typing import Any
 
@@ -11,6 +12,8 @@ from shared.errors import Reason, Unauthenticated
 
 METADATA_KEY = "kj-caller-bin"
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 _current: ContextVar[CallerContext | None] = ContextVar("caller", default=None)
 
 
@@ -19,9 +22,12 @@ def begin(context: "grpc.aio.ServicerContext[Any, Any]") -> None:
     for key, value in context.invocation_metadata() or ():
         if key == METADATA_KEY and isinstance(value, bytes):
             try:
-                _current.set(CallerContext.FromString(value))
+                caller = CallerContext.FromString(value)
             except DecodeError:
                 raise _missing() from None
+            if not all(map(_UUID.fullmatch, caller.patient_refs)):
+                raise _missing()  # before PostgreSQL finds out
+            _current.set(caller)
             return
     _current.set(None)
 
