@@ -76,14 +76,17 @@ class Fanout:
             query.as_of.CopyFrom(timestamp(question.as_of))
         if source.window:
             query.since.CopyFrom(timestamp((question.as_of or datetime.now(UTC)) - source.window))
+        seconds = seconds_for(source)
         try:
-            answers = await self._reader.read(source, [query], seconds_for(source))
+            answers = await self._reader.read(source, [query], seconds)
         except grpc.aio.AioRpcError as error:
             reason = _REASONS.get(error.code(), common_pb2.UNAVAILABLE_REASON_ERROR)
-            if reason == common_pb2.UNAVAILABLE_REASON_TIMEOUT:
-                breaker.timed_out()
-            else:
+            if reason != common_pb2.UNAVAILABLE_REASON_TIMEOUT:
                 breaker.answered()
+            elif seconds >= source.budget:
+                # A caller who leaves less than the budget says nothing about the register, and must not close it to
+                # the others.
+                breaker.timed_out()
             _unavailable(section, reason)
             return
         except DecodeError:
@@ -95,7 +98,7 @@ class Fanout:
         if answer is None or answer.WhichOneof("result") is None:
             _unavailable(section, common_pb2.UNAVAILABLE_REASON_ERROR)
         elif answer.HasField("failure"):
-            _unavailable(section, answer.failure.reason or common_pb2.UNAVAILABLE_REASON_ERROR)
+            _unavailable(section, answer.failure.reason)
         else:
             _fill(section, source, answer.section)
 
@@ -104,6 +107,7 @@ def withhold(section: Section, verdict: "common_pb2.SectionDecision.ValueType") 
     """Makes the section one that is not for this caller, without anything that was fetched."""
     for source in SOURCES:
         section.ClearField(source.content)  # type: ignore[arg-type]  # a field of the oneof, by the table
+    section.ClearField("unavailable_reason")
     if verdict == common_pb2.SECTION_DECISION_WITHHOLD:
         section.state = summary_pb2.SECTION_STATE_WITHHELD
     else:
@@ -117,7 +121,8 @@ def _fill(section: Section, source: Source, content: Message) -> None:
 
 def _unavailable(section: Section, reason: "common_pb2.UnavailableReason.ValueType") -> None:
     section.state = summary_pb2.SECTION_STATE_UNAVAILABLE
-    section.unavailable_reason = reason
+    named = reason and reason in common_pb2.UnavailableReason.values()  # a register may be newer than we are
+    section.unavailable_reason = reason if named else common_pb2.UNAVAILABLE_REASON_ERROR
 
 
 def seconds_for(source: Source) -> float:

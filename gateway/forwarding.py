@@ -19,13 +19,13 @@ from gateway.contract import Method
 from gateway.front_door import Context, Handlers, tell_receipt
 from gateway.passage import Passage
 from gateway.recorder import Recorder
-from gateway.relaying import refusal_of
+from gateway.relaying import garbage, refusal_of
 from gateway.steps import Steps
 from gateway.whom import national_id_of
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext
-from shared import deadline
+from shared import deadline, national_id
 from shared.errors import Invalid, KjernejournalError, Reason, TimedOut, Unavailable
 
 IDLE = 30.0
@@ -144,13 +144,15 @@ class Forwarding:
     async def _concluded(self, passage: Passage, call: Any, request_id: str, persons: Sequence[str] = ()) -> bytes:
         """The reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
         method = passage.method
-        reply, refusal = b"", None
+        reply, refusal, entries = b"", None, []
         try:
             reply = await call
+            entries = method.disclosed_in(method.response.FromString(reply))
         except grpc.aio.AioRpcError as error:
             refusal = refusal_of(error)
+        except DecodeError:
+            refusal = garbage()
         refs = await _refs_of(call) or await self._steps.refs_of(persons)
-        entries = method.disclosed_in(method.response.FromString(reply)) if refusal is None else []
         section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest() if reply else b"")
         outcomes = [passage.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
         for start in range(0, len(outcomes), MOST_RECORDS):
@@ -199,7 +201,7 @@ class Forwarding:
             looked = time.monotonic()
             while (message := await _next(messages, self._idle)) is not None:
                 request = parse(method, message)
-                persons.extend(method.persons_in(request))
+                persons.extend(filter(national_id.is_one, method.persons_in(request)))
                 await self._permit_batch(whole, metadata, request)
                 if time.monotonic() - looked > self._look_again:
                     await self._steps.still(whole)
@@ -291,7 +293,7 @@ def parse(method: Method, data: bytes) -> Message:
 
 
 def _request_id(request: Message) -> str:
-    """The request's id for the record of the write; "" when it is none: the service will refuse it, the log must not."""
+    """The write's id in the log; "" for one that is none: the service refuses it, and the log need not."""
     value: str = getattr(request, "request_id", "")
     return value if _UUID.fullmatch(value) else ""
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from gateway.access.facts import Caller
 from gateway.access.tokens import Metadata
@@ -116,15 +117,21 @@ class Indicator:
             answers = await self._reader.read(CRITICAL_INFO, queries, seconds_for(CRITICAL_INFO))
         except grpc.aio.AioRpcError as error:
             raise refusal_of(error) from None
+        except DecodeError:
+            raise _cannot_be_told() from None
         found = {}
         for number, patient in enumerate(wanted):
             answer = answers.get(str(number))
             if answer is None or not answer.HasField("section"):
-                raise Unavailable(
-                    Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "critical information cannot be asked about now: try again"
-                )
+                raise _cannot_be_told()
             active = answer.section.active
             found[patient] = (
                 summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION if active else summary_pb2.INDICATOR_STATUS_RECORD
             )
         return found
+
+
+def _cannot_be_told() -> Unavailable:
+    return Unavailable(
+        Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "critical information cannot be asked about now: try again"
+    )

@@ -62,7 +62,7 @@ class Passage:
             patient_refs=self.refs,
             access_id=self.access_id,
             decision=verdict.decision if verdict else common_pb2.SECTION_DECISION_UNSPECIFIED,
-            source_system=self.caller.source_system,
+            source_system=self.caller.source_system[:512],
             elevated=self.decision.elevated,
             for_patient=self.decision.for_patient,
             controller=self.caller.controller,
@@ -141,7 +141,7 @@ class Passage:
                 relation=_RELATIONS.get(self._rule(), audit_pb2.CITIZEN_RELATION_UNSPECIFIED),
             ),
             ground=_ground(caller, self.basis),
-            source_system=caller.source_system,
+            source_system=caller.source_system[:512],
             sections=sections,
             policy_version=self.decision.policy_version,
             trace_id=self.trace_id,
@@ -155,7 +155,7 @@ class Passage:
 def _practitioner(caller: Caller) -> Practitioner:
     if caller.kind != common_pb2.CALLER_KIND_CLINICIAN:
         return Practitioner()
-    role = Coding(system=ROLE_SYSTEM, code=caller.role) if caller.role else None
+    role = Coding(system=ROLE_SYSTEM, code=caller.role[:100]) if caller.role else None
     return Practitioner(hpr_number=caller.hpr_number, name=caller.name[:200], role=role)
 
 
@@ -166,9 +166,10 @@ def _organisation(caller: Caller) -> Organisation:
 
 
 def _ground(caller: Caller, basis: BasisValue) -> audit_pb2.AccessGround:
+    purpose = caller.purpose_of_use[:100]
     ground = audit_pb2.AccessGround(
         basis=basis,
-        purpose_of_use=Coding(system=PURPOSE_SYSTEM, code=caller.purpose_of_use) if caller.purpose_of_use else None,
+        purpose_of_use=Coding(system=PURPOSE_SYSTEM, code=purpose) if purpose else None,
         purpose_details=_coding(caller.purpose_details),
         healthcare_service=_coding(caller.healthcare_service),
     )

@@ -2,6 +2,7 @@
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from shared.errors import DOMAIN, KjernejournalError, Reason, TimedOut, Unavailable
@@ -50,16 +51,24 @@ def refusal_of(error: grpc.aio.AioRpcError) -> KjernejournalError:
         return TimedOut(Reason.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed while a service was asked")
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "a needed service cannot be reached: try again")
+    return garbage()
+
+
+def garbage() -> ServiceFault:
+    """The refusal for what no service of ours should have said."""
     return ServiceFault(Reason.ERROR_REASON_INTERNAL, "a fault in a service; its log names the trace id")
 
 
 def _relayed(code: grpc.StatusCode, error: grpc.aio.AioRpcError) -> Relayed | None:
     for key, value in error.trailing_metadata() or ():
         if key == STATUS_DETAILS and isinstance(value, bytes):
-            status = status_pb2.Status.FromString(value)
-            info = _info(status.details)
-            if info is not None and info.domain == DOMAIN:
-                return Relayed(code, status, info)
+            try:
+                status = status_pb2.Status.FromString(value)
+                info = _info(status.details)
+                if info is not None and info.domain == DOMAIN:
+                    return Relayed(code, status, info)
+            except (DecodeError, ValueError):
+                return None  # garbage, or a reason that a newer service knows
     return None
 
 

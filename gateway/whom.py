@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from gateway.access.facts import PatientFacts
 from gateway.backends import Backend
@@ -62,15 +63,20 @@ class Identity:
             reply = await self._patients.unary(
                 PATH, request.SerializeToString(), caller=None, timeout=deadline.inside(BUDGET)
             )
-        except grpc.aio.AioRpcError:
+            answer = ResolvePatientsResponse.FromString(reply)
+        except (grpc.aio.AioRpcError, DecodeError):
             raise _unavailable() from None
-        found = {each.national_id: each for each in ResolvePatientsResponse.FromString(reply).patients}
-        if any(
-            person not in found or found[person].state == patients_pb2.RESOLUTION_STATE_UNSPECIFIED
-            for person in request.national_ids
-        ):
+        found = {each.national_id: each for each in answer.patients}
+        if not all(person in found and _says_who(found[person]) for person in request.national_ids):
             raise _unavailable()
         return Resolved(asked_at, found)
+
+
+def _says_who(answer: PatientResolution) -> bool:
+    """Whether the answer can be relied on: a record without a reference would be an empty one."""
+    if answer.state == patients_pb2.RESOLUTION_STATE_REGISTERED:
+        return bool(answer.patient_refs) and answer.HasField("facts")
+    return answer.state != patients_pb2.RESOLUTION_STATE_UNSPECIFIED
 
 
 def national_id_of(patient: PatientIdentifier, path: str, *, production: bool) -> str:

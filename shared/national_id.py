@@ -69,6 +69,15 @@ def parse(value: str, *, production: bool, field: str = FIELD) -> NationalId:
     return found
 
 
+def is_one(value: str) -> bool:
+    """Whether the value is a national id of any kind."""
+    try:
+        classify(value)
+    except Invalid:
+        return False
+    return True
+
+
 def classify(value: str, *, field: str = FIELD) -> NationalId:
     """The number with its kind, whatever kind it is. Raises Invalid when it is no national id at all."""
     if len(value) != 11 or not (value.isascii() and value.isdigit()):
