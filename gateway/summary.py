@@ -98,6 +98,7 @@ class Summary:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in sorted(done, key=lambda task: tasks[task]):
                     section = task.result()
+                    _hold_back(passage, [section])  # fetched on an older decision, perhaps
                     await self._recorder.record([passage.disclosure([_recorded(passage, section, question)])])
                     passage = await self._checked(passage, wanted, [section])
                     sent.append(section)
@@ -132,12 +133,16 @@ class Summary:
     ) -> Passage:
         """Step 6: on facts that are fresh, nothing leaves that is not permitted any more."""
         again = await self._steps.fresh(passage, wanted)
-        if again is not passage:
-            for section in sections:
-                verdict = again.decision.sections[section.section].decision
-                if verdict != common_pb2.SECTION_DECISION_PERMIT:
-                    withhold(section, verdict)
+        _hold_back(again, sections)
         return again
+
+
+def _hold_back(passage: Passage, sections: Iterable[Section]) -> None:
+    """Takes the content out of sections that the latest decision does not permit."""
+    for section in sections:
+        verdict = passage.decision.sections[section.section].decision
+        if verdict != common_pb2.SECTION_DECISION_PERMIT:
+            withhold(section, verdict)
 
 
 def completeness(sections: Iterable[Section]) -> "summary_pb2.Completeness.ValueType":
