@@ -1,0 +1,179 @@
+"""What a fuzz of the whole system knows: patients, tokens that get past access, good messages, ids that exist."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import uuid4
+
+import grpc
+from google.protobuf.message import Message
+
+from gateway.access.facts import CallerKindValue
+from gateway.contract import Method
+from kjernejournal.audit.v1 import audit_pb2
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier
+from kjernejournal.critical_info.v1 import critical_info_pb2
+from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.patients.v1 import patients_pb2
+from shared.national_id import valid_organisation_number
+from tests.assurance.driving import Case, generator
+from tests.assurance.messages import Examples, Messages
+from tests.assurance.mutations import mutated, strange_metadata
+from tests.services.audit import records
+from tests.services.documents.calls import document
+from tests.services.patients import people
+from tests.support.client import Client, method
+from tests.support.patients import REGISTERS, Patient, entries_of, reaction
+from tests.support.service import DOCTOR, FEED
+
+A_METHOD = 3
+"""Patients of each rpc's own: a reservation that one rpc makes must not close the record to the others."""
+
+_KINDS: dict[CallerKindValue, tuple[str, ...]] = {
+    common_pb2.CALLER_KIND_CLINICIAN: ("doctor", "nurse", "psychologist", "pharmacist"),
+    common_pb2.CALLER_KIND_CITIZEN: ("citizen",),
+    common_pb2.CALLER_KIND_SYSTEM: ("system",),
+    common_pb2.CALLER_KIND_AUDITOR: ("auditor", "steward"),
+}
+ORGANISATIONS = [number for number in map(str, range(100_200_000, 100_200_900)) if valid_organisation_number(number)][
+    :40
+]
+"""The quota of GetIndicator is an organisation's: one alone would soon be refused."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Everything that cases are made from."""
+
+    seed: int
+    client: Client
+    examples: Examples
+    patients: dict[str, Sequence[Patient]]
+    """By the rpc's path."""
+    refs: dict[str, Sequence[str]]
+    """References of a patient, by national id."""
+
+    def at_the_front_door(self, found: Method, number: int) -> Case:
+        """A call from outside."""
+        name = f"{found.path}#{number}"
+        rng = generator(self.seed, name)
+        patients = self.patients[found.path]
+        identifiers = [each.identifier for each in patients]
+        messages = self._messages(rng, found, identifiers)
+        metadata = self._caller(rng, found, rng.choice(patients))
+        if rng.random() < 0.1:
+            metadata = [*metadata, *strange_metadata(rng)]
+        return Case(name, found, messages, metadata)
+
+    def inside(self, found: Method, number: int) -> Case:
+        """A call to the service itself, as the gateway would make it, or nearly."""
+        name = f"{found.path}#inside{number}"
+        rng = generator(self.seed, name)
+        patient = rng.choice(self.patients[found.path])
+        refs = self.refs[patient.national_id]
+        messages = self._messages(rng, found, [PatientIdentifier(patient_ref=refs[0])])
+        caller = CallerContext()
+        caller.CopyFrom(rng.choice((DOCTOR, FEED)))
+        caller.patient_refs.extend(refs)
+        caller.decision = common_pb2.SECTION_DECISION_PERMIT
+        if rng.random() < 0.1:
+            maker = Messages(rng, self.examples, [PatientIdentifier(patient_ref=refs[0])])
+            caller.MergeFrom(cast("CallerContext", maker.make(CallerContext.DESCRIPTOR)))
+        data = caller.SerializeToString()
+        if rng.random() < 0.05:
+            data = mutated(rng, data)
+        metadata: list[tuple[str, str | bytes]] = [("kj-caller-bin", data)]
+        if rng.random() < 0.1:
+            metadata = [*strange_metadata(rng), *metadata]
+        return Case(name, found, messages, metadata)
+
+    def _messages(self, rng: random.Random, found: Method, patients: Sequence[PatientIdentifier]) -> list[bytes]:
+        maker = Messages(rng, self.examples, patients)
+        count = rng.randrange(0, 4) if found.descriptor.client_streaming else 1
+        stream = self.examples.streams.get(found.request.DESCRIPTOR.full_name)
+        if stream and rng.random() < 0.7:
+            made = [maker.copy(each).SerializeToString() for each in stream]
+        else:
+            made = [maker.make(found.descriptor.input_type).SerializeToString() for _ in range(count)]
+        if made and rng.random() < 0.3:
+            at = rng.randrange(len(made))
+            made[at] = mutated(rng, made[at])
+        return made
+
+    def _caller(self, rng: random.Random, found: Method, patient: Patient) -> list[tuple[str, str | bytes]]:
+        open_to = sorted(found.rule.callers) or list(_KINDS)
+        kind = rng.choice(_KINDS[rng.choice(open_to if rng.random() < 0.97 else list(_KINDS))])
+        basis = None
+        if found.rule.section == common_pb2.SECTION_PRIVACY and kind not in ("citizen", "system", "auditor", "steward"):
+            basis = "SAMTYKKE"
+        if kind == "citizen":
+            return self.client.metadata(kind, national_id=patient.national_id)
+        if kind == "system":
+            return self.client.metadata(kind, org=rng.choice(ORGANISATIONS))
+        return self.client.metadata(kind, basis)
+
+
+def examples(patients: Sequence[Patient], ids: Sequence[str]) -> Examples:
+    """Good messages of every register."""
+    patient = patients[0].identifier
+    national_ids = [each.national_id for each in patients]
+    made: list[Message] = [entries_of(register, patient) for register in REGISTERS]
+    made.append(reaction("merknad"))
+    made.append(critical_info_pb2.AbsenceStatement(kind=critical_info_pb2.AbsenceStatement.KIND_NOT_ASKED))
+    made.append(people.person())
+    child = people.person(guardians=[people.guardian(national_ids[1])])
+    child.family.append(people.parent(national_ids[2]))
+    made.append(child)
+    made.append(patients_pb2.ImportedPatient(person=people.person(), privacy=patients_pb2.ImportedPrivacy()))
+    made.append(people.place("liste-1", people.years_ago(2), people.years_ago(1), substitute="900000008"))
+    made.append(people.place("liste-1", people.years_ago(1)))
+    made.append(audit_pb2.RecordRequest(records=[records.record(), records.record(ids[0])]))
+    return Examples(made, _streams(patient, ids[0]), ids, national_ids)
+
+
+def _streams(patient: PatientIdentifier, entry_id: str) -> list[Sequence[Message]]:
+    """Uploads as a client sends them: what it is, then the bytes."""
+    request_id = str(uuid4())
+    chunks = [b"a" * 1000, b"b" * 300]
+    upload, replace = documents_pb2.UploadDocumentRequest, documents_pb2.ReplaceDocumentRequest
+    return [
+        [
+            upload(patient=patient, request_id=request_id, document=document()),
+            *(upload(chunk=chunk) for chunk in chunks),
+        ],
+        [
+            replace(patient=patient, request_id=request_id, replaced_id=entry_id, document=document()),
+            *(replace(chunk=chunk) for chunk in chunks),
+        ],
+    ]
+
+
+async def ids_of(client: Client, patient: Patient) -> list[str]:
+    """Ids of entries that a patient has."""
+    found: list[str] = []
+    asked: tuple[tuple[str, Callable[..., Message]], ...] = (
+        ("ListCriticalInfo", critical_info_pb2.ListCriticalInfoRequest),
+        ("ListDocuments", documents_pb2.ListDocumentsRequest),
+    )
+    for rpc, request in asked:
+        reply = await client.call(rpc, request(patient=patient.identifier))
+        found.extend(each for each, _ in method(rpc).disclosed_in(reply))
+    return found
+
+
+async def references(patients_channel: grpc.aio.Channel, patients: Sequence[Patient]) -> dict[str, Sequence[str]]:
+    """The references of patients, asked of the service as the gateway asks it."""
+    found: dict[str, Sequence[str]] = {}
+    resolve = method("ResolvePatients")
+    for start in range(0, len(patients), 100):
+        ids = [each.national_id for each in patients[start : start + 100]]
+        call: Any = patients_channel.unary_unary(resolve.path)
+        request = patients_pb2.ResolvePatientsRequest(national_ids=ids)
+        reply = await call(request.SerializeToString(), timeout=5)
+        found.update(
+            (each.national_id, list(each.patient_refs))
+            for each in patients_pb2.ResolvePatientsResponse.FromString(reply).patients
+        )
+    return found
