@@ -133,6 +133,7 @@ async def _each(patients: Patients) -> AsyncIterator[Message]:
         return
     for patient in patients:
         yield patient
+        await asyncio.sleep(0)  # making messages takes time: the other streams get their turn
 
 
 def _parts(patient: Message) -> Iterator[Message]:
