@@ -34,7 +34,7 @@ async def show_one_summary(directory: DataDirectory) -> None:
         patient = json.loads(output)[0]
     except (ValueError, IndexError):
         return
-    await _result(await _kj(directory, "summary", str(patient)))
+    await _result(await _kj(directory, "summary", "--text", str(patient)))
 
 
 async def _kj(directory: DataDirectory, *arguments: str, stdout: int | None = None) -> Process:

@@ -30,6 +30,7 @@ def summary(
     ] = None,
     kind: Annotated[str, typer.Option("--as", help="Who asks: doctor, nurse, vernepleier, citizen, ...")] = "doctor",
     service: Annotated[str | None, typer.Option(help="Where personnel work: gp, hospital, home-care, ...")] = None,
+    as_text: Annotated[bool, typer.Option("--text", help="For a person, in a pipe too.")] = False,
     data_dir: DataDirOption = DEFAULT,
 ) -> None:
     """Show a patient's summary, what is missing from it, and where its trace and access log record are."""
@@ -46,7 +47,7 @@ def summary(
             basis=USUAL_BASIS.get(kind, "SAMTYKKE") if basis is None else basis,
         )
     )
-    if as_json or not sys.stdout.isatty():
+    if as_json or not (as_text or sys.stdout.isatty()):
         print(MessageToJson(answered.reply, preserving_proto_field_name=True, ensure_ascii=False))
     else:
         _show(answered)
