@@ -15,8 +15,11 @@ _FILE = "imported.jsonl"
 
 @contextmanager
 def register_of(directory: DataDirectory, others: Set[str]) -> Iterator[Register]:
-    """Who was imported here, beside `others` whose ids are taken; whoever is assigned one inside is remembered, unless an
-    exception leaves. One import at a time is inside: two never give the same number to two patients."""
+    """Who was imported here, beside `others` whose ids are taken; whoever is assigned one inside is remembered.
+
+    One import at a time is inside, so that two never give the same number to two patients. What an exception leaves
+    behind is not remembered.
+    """
     directory.create()
     with os.fdopen(os.open(directory.root / _FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -63,8 +63,9 @@ class Register:
         """The patient's national id. Where another has the number that would be theirs, it is the next free one."""
         if source.key in self.known:
             return self.known[source.key]
-        used = self.taken | {each.national_id for each in self.known.values()}
-        number = next(iter(source.national_ids), "") or next(each for each in candidates(source) if each not in used)
+        given = {each.national_id for each in self.known.values()}
+        free = (each for each in candidates(source) if each not in self.taken and each not in given)
+        number = source.national_ids[0] if source.national_ids else next(free)
         self.known[source.key] = Known(number, now)
         return self.known[source.key]
 

@@ -105,4 +105,6 @@ def test_an_allergy_to_nothing_is_not_placed() -> None:
 
 
 def test_the_substance_of_a_reaction_says_to_what() -> None:
-    assert entry(code=None, reaction=[{"substance": coded("373270004", "Penicillin")}]).code.codings[0].code == "373270004"
+    assert (
+        entry(code=None, reaction=[{"substance": coded("373270004", "Penicillin")}]).code.codings[0].code == "373270004"
+    )

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from gateway.fhir.bundle import Bundle, Resource
-from gateway.fhir.mapping import map_bundle
 from gateway.fhir.identity import Register
+from gateway.fhir.mapping import map_bundle
 from gateway.fhir.reasons import Refused
 from tests.fhir.bundles import NOW, allergy, bundle, coded, mapped, patient, reasons, record_of
 
@@ -38,7 +38,10 @@ def test_other_bundles_are_refused_by_name(kind: str) -> None:
         ({"resourceType": "Bundle", "type": "collection", "entry": {}}, "entry: must be a list"),
         ({"resourceType": "Bundle", "type": "collection", "entry": ["x"]}, "entry[0]: must be an object"),
         ({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": "x"}]}, "entry[0].resource: must be"),
-        ({"resourceType": "Bundle", "type": "transaction", "entry": [{"fullUrl": "x"}]}, "entry[0].resource: is missing"),
+        (
+            {"resourceType": "Bundle", "type": "transaction", "entry": [{"fullUrl": "x"}]},
+            "entry[0].resource: is missing",
+        ),
         (bundle(patient(), {"resourceType": "12", "id": "x"}), "entry[1].resource.resourceType: is not the name"),
         (bundle(patient(), allergy(code="penicillin")), "entry[1].resource.code: must be an object"),
         (bundle(patient(), allergy(code={"coding": {}})), "entry[1].resource.code.coding: must be a list"),
@@ -67,9 +70,7 @@ def reached(reference: dict[str, Any], **address: Any) -> Resource | None:
     contained = [{"resourceType": "Patient", "id": "inside"}]
     near["resource"] = {"resourceType": "Condition", "id": "c", "subject": reference, "contained": contained}
     target = {"resourceType": "Patient", "id": "1", "identifier": [{"system": "s", "value": "v"}]}
-    found = Bundle(
-        {"resourceType": "Bundle", "type": "collection", "entry": [near, {**address, "resource": target}]}
-    )
+    found = Bundle({"resourceType": "Bundle", "type": "collection", "entry": [near, {**address, "resource": target}]})
     condition = found.resources[0]
     return found.resolve(condition.node.child("subject"), condition)
 
@@ -123,12 +124,19 @@ def test_nothing_is_given_to_a_patient_whom_it_does_not_name() -> None:
 
 
 def test_a_document_is_about_its_subject_alone() -> None:
-    composition = {"resourceType": "Composition", "id": "c", "subject": {"reference": "Patient/p"}, "date": "2024-05-06"}
+    composition = {
+        "resourceType": "Composition",
+        "id": "c",
+        "subject": {"reference": "Patient/p"},
+        "date": "2024-05-06",
+    }
     other = allergy("b", patient={"reference": "Patient/q"})
     made = mapped(bundle(composition, patient(), patient("q", "56-78"), allergy(), other, kind="document"))
     [record] = made.records
     assert len(record.critical_info.entries) == 1
-    assert made.tally.rows["Patient"].not_placed.total() == made.tally.rows["AllergyIntolerance"].not_placed.total() == 1
+    assert (
+        made.tally.rows["Patient"].not_placed.total() == made.tally.rows["AllergyIntolerance"].not_placed.total() == 1
+    )
 
 
 def test_a_document_without_its_composition_is_refused() -> None:

@@ -58,7 +58,10 @@ def test_of_several_forms_the_first_is_kept_and_the_others_counted() -> None:
         ({"content": [{"attachment": {"url": "http://x.example/1"}}]}, "has no content in the bundle"),
         ({"status": "entered-in-error"}, "is entered in error"),
         ({"date": "2031-01-01T00:00:00Z"}, "is dated before 1900 or in the future"),
-        ({"securityLabel": [coded("TOPSECRET", "", "http://x.example")]}, "carries a restriction that is not understood"),
+        (
+            {"securityLabel": [coded("TOPSECRET", "", "http://x.example")]},
+            "carries a restriction that is not understood",
+        ),
         (
             {"securityLabel": [coded("Q", "", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality")]},
             "carries a restriction that is not understood",

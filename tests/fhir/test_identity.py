@@ -42,8 +42,8 @@ def test_a_number_that_another_has_is_passed_over_the_same_way_each_time() -> No
 
 def test_two_patients_never_share_a_number() -> None:
     register = Register()
-    numbers = {assigned(patient(value=str(each)), register) for each in range(1500)}
-    assert len(numbers) == 1500
+    numbers = {assigned(patient(value=str(each)), register) for each in range(900)}  # more than one day has
+    assert len(numbers) == 900
 
 
 @pytest.mark.parametrize("birth", [None, "1961", "1961-04"])

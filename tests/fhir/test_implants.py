@@ -64,7 +64,9 @@ def test_devices(code: CodeableConcept | None, lasting: Lasting | None) -> None:
 
 def procedure(name: str, code: str, year: int, **fields: Any) -> dict[str, Any]:
     period = {"start": f"{year}-05-01T10:00:00Z", "end": f"{year}-05-01T11:00:00Z"}
-    return resource("Procedure", name, **{"status": "completed", "code": coded(code), "performedPeriod": period, **fields})
+    return resource(
+        "Procedure", name, **{"status": "completed", "code": coded(code), "performedPeriod": period, **fields}
+    )
 
 
 def test_an_implant_says_when_it_was_put_in() -> None:

@@ -53,7 +53,12 @@ def test_the_dosage_is_kept_structured() -> None:
             }
         ]
     ).dosages[0]
-    assert (made.timing.frequency, made.timing.period, made.timing.period_unit, made.timing.when[0]) == (1, "1.0", "d", "MORN")
+    assert (made.timing.frequency, made.timing.period, made.timing.period_unit, made.timing.when[0]) == (
+        1,
+        "1.0",
+        "d",
+        "MORN",
+    )
     assert (made.doses[0].dose.value, made.doses[0].dose.unit, made.max_dose.value) == ("0.5", "tablet", "4")
     assert made.HasField("as_needed")
     assert not made.as_needed
