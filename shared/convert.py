@@ -34,6 +34,12 @@ def optional_moment(request: Message, field: str) -> datetime | None:
     return moment(getattr(request, field)) if request.HasField(field) else None
 
 
+def time_of_reading(as_of: datetime | None) -> datetime:
+    """The time that what is computed when read (expired, in use) is computed for: `as_of`, else now; never later."""
+    now = datetime.now(UTC)
+    return now if as_of is None else min(as_of, now)
+
+
 def digest(message: Message) -> bytes:
     """SHA-256 of a message: the same message gives the same one."""
     return hashlib.sha256(message.SerializeToString(deterministic=True)).digest()

@@ -49,6 +49,13 @@ def new_entry(
     )
 
 
+def clear_what_the_system_sets(content: Content) -> None:
+    """Takes away, in place, what no caller states: the header, and guidance that is set when an entry is read."""
+    content.ClearField("header")
+    if isinstance(content, CriticalInfo) and content.HasField("condition"):
+        content.condition.Clear()
+
+
 def entry(stored: StoredEntry, now: datetime) -> CriticalInfo:
     """The entry as a reader sees it at `now`. Of a deleted one, header, category and status only."""
     message = CriticalInfo.FromString(stored.content)

@@ -3,6 +3,7 @@
 Pure functions: no I/O, no clock.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from kjernejournal.common.v1.common_pb2 import Coding, PartialDate
@@ -18,9 +19,11 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_OTHER_ANAESTHESIA_PROBLEM,
     CATEGORY_PROCEDURE_CHANGE,
     CATEGORY_TREATMENT_DECISION,
+    CATEGORY_UNSPECIFIED,
     STATUS_ACTIVE,
     STATUS_EXPIRED,
     STATUS_REFUTED,
+    Category,
     CriticalInfo,
     Status,
 )
@@ -61,6 +64,17 @@ def check(entry: CriticalInfo) -> None:
         raise Invalid("specification", "free text is not allowed for infections")  # Helsedirektoratet, February 2025
     if entry.category == CATEGORY_LIFE_PROLONGING_TREATMENT and not entry.HasField("valid_until"):
         raise Invalid("valid_until", "is required for limitation of life-prolonging treatment")
+
+
+def asked_categories(categories: Iterable["Category.ValueType"]) -> list["Category.ValueType"]:
+    """The categories that a list is asked for; empty: all. Raises Invalid for one that is none.
+
+    Nothing has the unspecified category, and an empty list would read as nothing registered.
+    """
+    asked = sorted(set(categories))
+    if CATEGORY_UNSPECIFIED in asked:
+        raise Invalid("categories", "must be categories")
+    return asked
 
 
 def check_coding(coding: Coding, path: str) -> None:

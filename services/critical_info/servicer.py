@@ -9,7 +9,7 @@ from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceServicer
 from services.critical_info import convert, model
 from services.critical_info.repository import Repository
-from shared.convert import digest, fed_provenance, optional_moment, provenance, window
+from shared.convert import digest, fed_provenance, optional_moment, provenance, time_of_reading, window
 from shared.entries import NewEntry
 from shared.errors import Invalid
 from shared.handling import Context, caller
@@ -32,12 +32,12 @@ class Servicer(CriticalInfoServiceServicer):
         self, request: pb.ListCriticalInfoRequest, context: Context
     ) -> pb.ListCriticalInfoResponse:
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
-        kinds = sorted(request.categories) or convert.CATEGORIES
+        kinds = model.asked_categories(request.categories) or convert.CATEGORIES
         refs = caller.patient_refs()
         page = page_of(request.page_size, request.page_token, as_of, since, kinds)
         found = await self._repository.page(refs, page, kinds=kinds, as_of=as_of, since=since)
         absences = await self._repository.newest(refs, convert.MOST_ABSENCES, kinds=[convert.ABSENCE], as_of=as_of)
-        now = datetime.now(UTC)
+        now = time_of_reading(as_of)
         return pb.ListCriticalInfoResponse(
             entries=[convert.entry(stored, now) for stored in found.entries],
             next_page_token=found.next_page_token,
@@ -58,7 +58,9 @@ class Servicer(CriticalInfoServiceServicer):
             raise Invalid("content", "needs an entry or a statement of absence")
         sent = digest(request.entry if kind == "entry" else request.absence)
         content = _checked_entry(request.entry) if kind == "entry" else _checked_absence(request.absence)
-        content.ClearField("header")
+        convert.clear_what_the_system_sets(content)
+        if isinstance(content, pb.CriticalInfo):
+            content.ClearField("verified")  # provenance too: verifying is an act of its own, by whoever does it
         content.header.provenance.CopyFrom(provenance(caller.current(), now))
         refs = caller.patient_refs()
         new = convert.new_entry(content, refs[0], str(uuid4()), 1, request.request_id, sent)
@@ -70,12 +72,13 @@ class Servicer(CriticalInfoServiceServicer):
     async def ListCriticalInfoVersions(
         self, request: pb.ListCriticalInfoVersionsRequest, context: Context
     ) -> pb.ListCriticalInfoVersionsResponse:
-        size = size_of(request.page_size)
+        size, refs = size_of(request.page_size), caller.patient_refs()
         below = version_below(request.page_token)
-        stored = await self._repository.versions(caller.patient_refs(), request.id, below, size + 1)
+        latest = await self._repository.latest(refs, request.id, kinds=convert.CATEGORIES)
+        stored = await self._repository.versions(refs, latest.id, below, size + 1)
         now = datetime.now(UTC)
         return pb.ListCriticalInfoVersionsResponse(
-            versions=[convert.version(each, stored[0].deleted, now) for each in stored[:size]],
+            versions=[convert.version(each, latest.deleted, now) for each in stored[:size]],
             next_page_token=str(stored[size - 1].version) if len(stored) > size else "",
         )
 
@@ -92,13 +95,13 @@ class Servicer(CriticalInfoServiceServicer):
         return pb.BatchGetSectionsResponse(answers=answers)
 
     async def _section(self, query: SectionQuery) -> pb.CriticalInfoSection:
-        refs, now = list(query.caller.patient_refs), datetime.now(UTC)
+        refs = list(query.caller.patient_refs)
         if query.max_entries == 0:
-            return convert.presence(await self._repository.latest_contents(refs), now)
+            return convert.presence(await self._repository.latest_contents(refs), datetime.now(UTC))
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         most = query.max_entries + convert.MOST_ABSENCES
         found = await self._repository.newest(refs, most, as_of=as_of, since=since)
-        return convert.section(found, query.max_entries, since, now)
+        return convert.section(found, query.max_entries, since, time_of_reading(as_of))
 
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
@@ -143,6 +146,6 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext, now: datetime)
 def _new(content: convert.Content, ref: str, path: str, feed: CallerContext, now: datetime) -> NewEntry:
     sent, known_as = digest(content), entry_id(ref, content.header, path)
     source = fed_provenance(content.header.provenance, feed, now)
-    content.ClearField("header")
+    convert.clear_what_the_system_sets(content)
     content.header.provenance.CopyFrom(source)
     return convert.new_entry(content, ref, known_as, 1, None, sent)

@@ -23,6 +23,7 @@ from kjernejournal.common.v1.common_pb2 import (
 )
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceStub
+from services.critical_info import convert
 from services.critical_info.repository import Repository
 from services.critical_info.servicer import Servicer
 from shared.convert import timestamp
@@ -37,12 +38,16 @@ ATC = "http://www.whocc.no/atc"
 
 
 @pytest.fixture(scope="module")
-async def service(postgres: Cluster) -> AsyncIterator[CriticalInfoServiceAsyncStub]:
+async def store(postgres: Cluster) -> AsyncIterator[Repository]:
     database = await Database.connect((await postgres.migrated("critical_info")).dsn)
-    servicer = Servicer(Repository(database))
-    async with served((servicer, pb.DESCRIPTOR.services_by_name["CriticalInfoService"])) as channel:
-        yield CriticalInfoServiceStub(channel)
+    yield Repository(database)
     await database.close()
+
+
+@pytest.fixture(scope="module")
+async def service(store: Repository) -> AsyncIterator[CriticalInfoServiceAsyncStub]:
+    async with served((Servicer(store), pb.DESCRIPTOR.services_by_name["CriticalInfoService"])) as channel:
+        yield CriticalInfoServiceStub(channel)
 
 
 def reaction(code: str = "J01CE02", **fields: object) -> pb.CriticalInfo:
@@ -83,6 +88,19 @@ async def test_provenance_is_never_taken_from_a_clinicians_request(service: Crit
     assert created.entry.header.version == 1
     assert created.entry.header.provenance.on_behalf_of == ""
     assert created.entry.header.id != forged.header.id
+
+
+async def test_a_clinician_states_neither_a_verification_nor_guidance(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    forged = pb.CriticalInfo(
+        category=pb.CATEGORY_CRITICAL_CONDITION,
+        code=CodeableConcept(codings=[Coding(system="urn:oid:2.16.578.1.12.4.1.1.7110", code="G40.9")]),
+        verified=Provenance(on_behalf_of="a colleague who never saw it"),
+        condition=pb.Condition(info_text="Call this number", info_url="https://elsewhere.example"),
+    )
+    created = await service.CreateCriticalInfo(create(ref, forged), metadata=calling(DOCTOR, ref))
+    assert not created.entry.HasField("verified")
+    assert created.entry.condition == pb.Condition()
 
 
 async def test_the_same_request_again_has_one_effect(service: CriticalInfoServiceAsyncStub) -> None:
@@ -166,6 +184,69 @@ async def test_as_of_shows_what_the_record_held_then(service: CriticalInfoServic
     for as_of, expected in ((stored, 1), (stored - timedelta(microseconds=1), 0)):
         listed = await service.ListCriticalInfo(listing(ref, as_of=timestamp(as_of)), metadata=calling(DOCTOR, ref))
         assert len(listed.entries) == expected
+
+
+async def test_what_has_expired_since_was_active_then(service: CriticalInfoServiceAsyncStub, store: Repository) -> None:
+    ref, then = str(uuid4()), datetime(2020, 5, 1, tzinfo=UTC)
+    entry = reaction(
+        status=pb.STATUS_ACTIVE,
+        valid_until=PartialDate(year=2020, month=6, day=1),
+        header=EntryHeader(provenance=Provenance(recorded_at=timestamp(then))),
+    )
+    new = convert.new_entry(entry, ref, str(uuid4()), 1, None, bytes(32))
+    await store.database.execute(
+        "INSERT INTO entries (patient_ref, id, version, kind, deleted, effective_at, request_id, digest, content, stored_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6)",
+        *new,
+        name="store_in_the_past",
+    )
+    for as_of, status in ((then, pb.STATUS_ACTIVE), (datetime(2999, 1, 1, tzinfo=UTC), pb.STATUS_EXPIRED)):
+        listed = await service.ListCriticalInfo(listing(ref, as_of=timestamp(as_of)), metadata=calling(DOCTOR, ref))
+        assert [each.status for each in listed.entries] == [status]
+        query = SectionQuery(access_id="a", max_entries=5, as_of=timestamp(as_of))
+        query.caller.patient_refs.append(ref)
+        answered = await service.BatchGetSections(pb.BatchGetSectionsRequest(queries=[query]))
+        assert answered.answers[0].section.active == (status == pb.STATUS_ACTIVE)
+
+
+async def test_the_history_of_a_deleted_entry_stays_filtered_on_every_page(
+    service: CriticalInfoServiceAsyncStub, store: Repository
+) -> None:
+    ref = str(uuid4())
+    created = await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
+    for version, status in ((2, pb.STATUS_ACTIVE), (3, pb.STATUS_ENTERED_IN_ERROR)):
+        content = reaction(status=status, header=EntryHeader(provenance=created.entry.header.provenance))
+        new = convert.new_entry(content, ref, created.entry.header.id, version, None, bytes(32))
+        await store.add(new, [ref])
+    ask = pb.ListCriticalInfoVersionsRequest(
+        patient=PatientIdentifier(patient_ref=ref), id=created.entry.header.id, page_size=2
+    )
+    first = await service.ListCriticalInfoVersions(ask, metadata=calling(DOCTOR, ref))
+    ask.page_token = first.next_page_token
+    second = await service.ListCriticalInfoVersions(ask, metadata=calling(DOCTOR, ref))
+    versions = [*first.versions, *second.versions]
+    assert [each.header.version for each in versions] == [3, 2, 1]
+    assert not any(each.HasField("code") or each.HasField("reaction") for each in versions)
+
+
+async def test_a_statement_of_absence_has_no_history_of_an_entry(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    statement = create(ref, pb.CriticalInfo())
+    statement.absence.kind = pb.AbsenceStatement.KIND_NIL_KNOWN
+    created = await service.CreateCriticalInfo(statement, metadata=calling(DOCTOR, ref))
+    ask = pb.ListCriticalInfoVersionsRequest(patient=statement.patient, id=created.absence.header.id)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.ListCriticalInfoVersions(ask, metadata=calling(DOCTOR, ref))
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_list_of_no_category_is_refused_rather_than_empty(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.ListCriticalInfo(
+            listing(ref, categories=[pb.CATEGORY_UNSPECIFIED]), metadata=calling(DOCTOR, ref)
+        )
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def imported(ref: str, source_id: str, entry: pb.CriticalInfo) -> pb.PatientEntries:
