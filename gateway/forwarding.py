@@ -97,7 +97,7 @@ class Forwarding:
                     looked = time.monotonic()
                 yield message
         except grpc.aio.AioRpcError as error:
-            raise refusal_of(error) from None
+            raise await self._refused(passage, error) from None
         finally:
             call.cancel()
 
@@ -115,13 +115,20 @@ class Forwarding:
         try:
             reply = await self._call(passage, request)
         except grpc.aio.AioRpcError as error:
-            raise refusal_of(error) from None
+            raise await self._refused(passage, error) from None
         if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
             entries = method.disclosed_in(method.response.FromString(reply))
             section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest())
             tell_receipt(context, (await self._recorder.record([passage.disclosure([section])]))[0])
         await self._steps.fresh(passage)
         return reply
+
+    async def _refused(self, passage: Passage, error: grpc.aio.AioRpcError) -> KjernejournalError:
+        """The refusal of a read by its register: a denial (a restricted document) is on record before it is told."""
+        refusal = refusal_of(error)
+        if refusal.code is grpc.StatusCode.PERMISSION_DENIED:
+            await self._recorder.record([passage.denial(refusal.reason, refusal.code.value[0])])
+        return refusal
 
     async def _write(self, passage: Passage, request: Message) -> bytes:
         request_id = _request_id(request)
