@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,9 @@ IMPORTED, CHECKED, REFUSED, FAILED = "imported", "checked", "refused", "failed"
 
 FEW = 3
 """Up to so many files, each is shown by resource type; more are a line each, and the types in total."""
+
+
+_LOOK: Any = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False}
 
 
 @dataclass
@@ -73,7 +77,7 @@ def show(files: list[FileReport], console: Console) -> None:
     if len(taken) > FEW:
         console.print(_by_file(taken))
     else:
-        for each in taken[:-1] if len(taken) == 1 else taken:
+        for each in taken if len(taken) > 1 else ():
             console.print(_by_type(each, each.file))
     if not taken:
         return
@@ -86,46 +90,48 @@ def show(files: list[FileReport], console: Console) -> None:
 
 
 def _by_file(files: list[FileReport]) -> Table:
-    table = _table("Files", ("file", "patients", "in bundle", "placed", "not placed", "new", "changed", "unchanged"))
+    sent = any(each.stored for each in files)
+    counts = ("in bundle", "placed", "not placed", *(("new", "changed", "unchanged") if sent else ()))
+    table = Table(title="Files", **_LOOK)
+    table.add_column("file", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("patients")
+    for column in counts:
+        table.add_column(column, justify="right")
     for each in files:
-        rows = each.tally.rows.values()
-        table.add_row(
-            each.file,
-            " ".join(each.patients),
-            *map(
-                str,
-                (
-                    sum(row.in_bundle for row in rows),
-                    sum(row.placed.total() for row in rows),
-                    sum(row.not_placed.total() for row in rows),
-                    sum(counts.created for counts in each.stored.values()),
-                    sum(counts.updated for counts in each.stored.values()),
-                    sum(counts.unchanged for counts in each.stored.values()),
-                ),
-            ),
-        )
+        table.add_row(Path(each.file).name, "\n".join(each.patients), *map(str, _sums(each)[: len(counts)]))
     return table
 
 
+def _sums(report: FileReport) -> tuple[int, ...]:
+    rows, stored = report.tally.rows.values(), report.stored.values()
+    return (
+        sum(row.in_bundle for row in rows),
+        sum(row.placed.total() for row in rows),
+        sum(row.not_placed.total() for row in rows),
+        sum(counts.created for counts in stored),
+        sum(counts.updated for counts in stored),
+        sum(counts.unchanged for counts in stored),
+    )
+
+
 def _by_type(report: FileReport, title: str) -> Table:
-    table = _table(title, ("resource type", "in bundle", "placed", "not placed, and why"))
+    table = Table(title=title, **_LOOK)
+    table.add_column("resource type")
+    table.add_column("in bundle", justify="right")
+    table.add_column("placed", no_wrap=True)
+    table.add_column("not placed, and why")
     for name, row in sorted(report.tally.rows.items()):
         table.add_row(name, str(row.in_bundle), _counted(row.placed), _counted(row.not_placed))
     return table
 
 
 def _by_register(report: FileReport) -> Table:
-    table = _table("Registers", ("register", "new", "changed", "unchanged"))
+    table = Table(title="Registers", **_LOOK)
+    table.add_column("register")
+    for column in ("new", "changed", "unchanged"):
+        table.add_column(column, justify="right")
     for name, counts in report.stored.items():
         table.add_row(name, str(counts.created), str(counts.updated), str(counts.unchanged))
-    return table
-
-
-def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
-    for column in columns:
-        counts = column in ("in bundle", "new", "changed", "unchanged") or column in ("placed", "not placed")
-        table.add_column(column, justify="right" if counts and column != "placed" else "left", overflow="fold")
     return table
 
 

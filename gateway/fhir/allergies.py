@@ -2,7 +2,7 @@
 
 from gateway.fhir import absence
 from gateway.fhir.context import Context
-from gateway.fhir.datatypes import complete, concept, concepts, named, notes
+from gateway.fhir.datatypes import concept, concepts, critical, named, notes
 from gateway.fhir.node import Node
 from gateway.fhir.reasons import NotPlaced
 from gateway.fhir.times import period, when
@@ -84,7 +84,7 @@ def map_allergy(context: Context) -> CriticalInfo | AbsenceStatement:
         header=header,
         category=category,
         status=STATUS_REFUTED if _is_over(node) else STATUS_ACTIVE,
-        code=complete(code),
+        code=critical(code),
         event_time=_onset(node),
         comment=notes(node, 500, *_descriptions(node)),
         reaction=Reaction(

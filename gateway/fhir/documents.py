@@ -22,12 +22,23 @@ from shared.convert import moment
 LARGEST = 20 * 1024 * 1024
 """Bytes of content in one message of an import."""
 
+VOLVEN_9602 = "urn:oid:2.16.578.1.12.4.1.1.9602"
+TYPES = frozenset(
+    f"{letter}{number:02}-2"
+    for letter, most in (("A", 13), ("B", 3), ("C", 7), ("D", 13), ("E", 1), ("F", 10), ("I", 2), ("J", 2), ("S", 3))
+    for number in range(1, most + 1)
+)
+"""Types of document (Volven 9602), which are numbered without gaps in each class."""
+CLASSES = frozenset(f"{letter}00-1" for letter in "ABCDEFIJS")
+
 _CONFIDENTIALITY = frozenset(
     {"urn:oid:2.16.840.1.113883.5.25", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"}
 )
 _CONFIDENTIALITY_CODES = frozenset("ULMNRV")
 _VOLVEN_9603 = frozenset({"urn:oid:2.16.578.1.12.4.1.1.9603", "http://helsedir.no/fhir/CodeSystem/no-kodeverk-9603"})
-_RESTRICTION = re.compile(r"N|NORS|NORU|NORN_[A-Z]{2,8}")
+_REFUSED = ("FFL", "KUT", "EPO", "ALL", "FOR", "FORANS", "UNGDOM", "FFH", "FPB", "DUP", "ANG")
+RESTRICTIONS = frozenset({"N", "NORS", "NORU", *(f"NORN_{each}" for each in _REFUSED)})
+"""Restrictions and refusals of documents (Volven 9603)."""
 _MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9_.-]+=[\x20-\x7e]+)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _UNKNOWN = "application/octet-stream"
@@ -53,13 +64,15 @@ def map_document(context: Context) -> ImportedDocument:
     author = next(filter(None, map(context.practitioner, authors)), None)
     institution = next(filter(None, map(context.organisation, [node.child("custodian"), *authors])), None)
     title = node.text("description") or attachment.text("title")
+    kind = _type(node, title)
     return ImportedDocument(
         document=Document(
             header=context.header(context.recorded("date") or made, recorder=author, organisation=institution),
             availability_status=AVAILABILITY_STATUS_DEPRECATED
             if node.text("status") == "superseded"
             else AVAILABILITY_STATUS_APPROVED,
-            type=_type(node, title),
+            class_code=_class(node, kind),
+            type=kind,
             format=coding(form) if form else None,
             mime_type=media_type(attachment.text("contentType")),
             title=node.cut(title, 250, "title"),
@@ -122,17 +135,33 @@ def _type(node: Node, title: str) -> CodeableConcept:
     """The type; the first category where there is none; else the title, in words."""
     for each in (node.child("type"), *node.children("category")):
         made = concept(each)
-        if made is not None:
-            whole = complete(made)
-            if whole.codings or whole.text:
-                return whole
+        whole = complete(made) if made is not None else CodeableConcept()
+        types = [coding for coding in whole.codings if not _is_class(coding)]
+        if any(coding.system == VOLVEN_9602 and coding.code not in TYPES for coding in types):
+            raise NotPlaced("is of a type that Volven 9602 does not have")
+        if types or whole.text:
+            return CodeableConcept(codings=types, text=whole.text)
     return CodeableConcept(text=node.cut(title, 2000, "title") or "not stated")
+
+
+def _class(node: Node, of: CodeableConcept) -> Coding | None:
+    """The class, where the source states one and it is that of the type."""
+    letters = {each.code[0] for each in of.codings if each.system == VOLVEN_9602}
+    for each in (*node.children("category"), node.child("type")):
+        for found in (concept(each) or CodeableConcept()).codings:
+            if _is_class(found) and letters <= {found.code[0]}:
+                return found
+    return None
+
+
+def _is_class(found: Coding) -> bool:
+    return found.system == VOLVEN_9602 and found.code in CLASSES
 
 
 def _confidentiality(node: Node) -> list[Coding]:
     labels = [coding(each) for label in node.children("securityLabel") for each in label.children("coding")]
     for label in labels:
-        norwegian = label.system in _VOLVEN_9603 | _CONFIDENTIALITY and _RESTRICTION.fullmatch(label.code)
+        norwegian = label.system in _VOLVEN_9603 | _CONFIDENTIALITY and label.code in RESTRICTIONS
         if not norwegian and not (label.system in _CONFIDENTIALITY and label.code in _CONFIDENTIALITY_CODES):
             raise NotPlaced("carries a restriction that is not understood")
     return labels[:20]

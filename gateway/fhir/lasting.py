@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from gateway.fhir.context import Context
-from gateway.fhir.datatypes import complete, concept, notes
+from gateway.fhir.datatypes import concept, critical, notes
 from gateway.fhir.implants import Decision, Lasting, decide_device, decide_procedure, removable, removes
 from gateway.fhir.node import Node
 from gateway.fhir.reasons import NotPlaced
@@ -86,7 +86,7 @@ def _entry(
         header=header,
         category=CATEGORY_ONGOING_TREATMENT if decision.lasting is Lasting.TREATMENT else CATEGORY_IMPLANT,
         status=status,
-        code=complete(code),
+        code=critical(code),
         event_time=began if done else None,
         comment=comment,
     )

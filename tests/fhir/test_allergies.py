@@ -108,3 +108,10 @@ def test_the_substance_of_a_reaction_says_to_what() -> None:
     assert (
         entry(code=None, reaction=[{"substance": coded("373270004", "Penicillin")}]).code.codings[0].code == "373270004"
     )
+
+
+def test_a_code_that_critical_information_refuses_is_not_placed() -> None:
+    allergy_status = coded("Z88", "Allergy status", "urn:oid:2.16.578.1.12.4.1.1.7110")
+    assert reasons(allergy(code=allergy_status)) == {
+        "is of ICD-10 chapter XX or XXI, which is no critical information": 1
+    }

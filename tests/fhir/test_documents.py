@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 
+from gateway.fhir import documents
 from gateway.fhir.documents import media_type
 from gateway.fhir.reasons import Refused
 from kjernejournal.documents.v1 import documents_pb2 as pb
+from services.documents import codes
 from tests.fhir.bundles import bundle, coded, document, mapped, patient, reasons, record_of, resource
 
 NOTE = "the same note as a DocumentReference: one document"
@@ -117,3 +119,16 @@ def test_a_note_that_comes_twice_is_one_document(note: dict[str, Any], twin: dic
 def test_another_report_is_not_that_note() -> None:
     value = mapped(bundle(patient(), document(), report(presentedForm=[{"data": "bmVp"}])))
     assert NOTE not in value.tally.rows["DiagnosticReport"].not_placed
+
+
+def test_norwegian_types_and_classes_stand_in_their_own_fields() -> None:
+    volven = "urn:oid:2.16.578.1.12.4.1.1.9602"
+    entry = made(type=coded("A03-2", "Epikrise", volven), category=[coded("A00-1", "Epikriser", volven)])
+    assert (entry.document.type.codings[0].code, entry.document.class_code.code) == ("A03-2", "A00-1")
+    assert reasons(document(type=coded("A99-2", "", volven))) == {"is of a type that Volven 9602 does not have": 1}
+
+
+def test_the_code_lists_are_those_of_the_register() -> None:
+    assert set(codes.DOCUMENT_TYPES) == documents.TYPES
+    assert set(codes.DOCUMENT_CLASSES) == documents.CLASSES
+    assert set(codes.RESTRICTIONS) == documents.RESTRICTIONS
