@@ -45,14 +45,15 @@ def privacy(person: Person, health: Health, care: Care, today: date) -> Privacy:
     result = Privacy()
     if person.showcase or person.age(today) < OF_AGE:
         return result
-    result.reserved = rng.random() < 0.01
+    if rng.random() < 0.01:
+        return Privacy(reserved=True)  # there is no record, so there is nothing else to decide
     result.portal_reserved = rng.random() < 0.01
     if rng.random() < 0.02:
         result.restricted = sorted(rng.sample(_CLINICAL, rng.choice((1, 1, 2))))
     if rng.random() < 0.02:
         result.blocked = _blocked(rng, care)
     used = [each.medicine for each in health.treatments if each.until is None]
-    if used and rng.random() < 0.03:
+    if used and rng.random() < 0.05:
         result.locked_medicine = rng.choice(used)
     if rng.random() < (0.03 if person.age(today) < 75 else 0.2):
         result.proxies = _proxies(rng, person, today)
