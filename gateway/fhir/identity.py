@@ -1,9 +1,9 @@
 """Who a Patient resource is about: a national id, found or given, and what the population register would tell.
 
 A patient without a Norwegian id gets a synthetic one (month + 80), as a D-number: that is what somebody gets here who
-has no fødselsnummer, and no synthetic inhabitant of ours has one, so that a patient from outside never becomes one of
-them. It follows from the source's own identifier and the birth date alone, so that every import of the same patient,
-on every machine, finds the same number.
+has no fødselsnummer. Its individual number is of the half that our synthetic population leaves unused, so that nobody
+from outside ever becomes one of its inhabitants, whichever came first. It follows from the source's own identifier and
+the birth date alone: every import of the same patient, on every machine, finds the same number.
 """
 
 import hashlib
@@ -97,11 +97,12 @@ def candidates(source: Source) -> Iterator[str]:
     birth = source.birth
     born = date(birth.year, birth.month or spread.month, birth.day or min(spread.day, 28)) if birth else spread
     while True:
-        for step in range(1000):
-            number = make_synthetic(born, (seed + step) % 1000, d_number=True)
+        first = 500 if born.year < 2000 else 0  # the population has 0 to 499 and 500 to 999, as fødselsnummer do
+        for step in range(500):
+            number = make_synthetic(born, first + (seed + step) % 500, d_number=True)
             if number is not None:
                 yield number
-        born += timedelta(days=1)  # a thousand patients of one day: the number carries no birth date anyway
+        born += timedelta(days=1)  # hundreds of patients of one day: nobody reads the birth date from the number
 
 
 def _identifier(patient: Resource, bundle: Bundle) -> tuple[str, list[str]]:

@@ -1,3 +1,4 @@
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 from gateway.fhir.bundle import Bundle
 from gateway.fhir.identity import Known, Register, Source, candidates, source_of
 from gateway.fhir.reasons import Refused
+from gateway.population.people import Numbers
 from shared.national_id import Kind, classify
 from tests.fhir.bundles import NOW, bundle, mapped, patient
 
@@ -38,6 +40,14 @@ def test_a_number_that_another_has_is_passed_over_the_same_way_each_time() -> No
     # Later, when nobody has the first any more, the patient keeps the second.
     register.taken.clear()
     assert assigned(patient(), register) == second
+
+
+@pytest.mark.parametrize("born", [date(1961, 4, 9), date(2004, 2, 29)])
+def test_nobody_from_outside_has_the_number_of_an_inhabitant(born: date) -> None:
+    numbers = Numbers(seed=1)
+    inhabitants = {numbers.take(born, woman=woman, d_number=True)[1] for woman in (True, False) for _ in range(300)}
+    given = islice(candidates(source(patient(birthDate=born.isoformat()))), 300)
+    assert inhabitants.isdisjoint(given)
 
 
 def test_two_patients_never_share_a_number() -> None:
