@@ -64,6 +64,8 @@ def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> 
         result.ClearField("recorder")
     if stated.HasField("organisation"):
         result.ClearField("organisation")
+    if stated.HasField("recorded_at"):  # merged field by field, it would keep our fraction of a second
+        result.ClearField("recorded_at")
     result.MergeFrom(stated)
     result.recorded_by = caller.kind
     return result

@@ -144,7 +144,9 @@ def _concept(code: CodeableConcept) -> str:
 
 def _medicine(medication: medications_pb2.Medication) -> str:
     atc = f"({medication.atc.code})" if medication.atc.code else ""
-    return " ".join(filter(None, (_concept(medication.code), medication.strength, atc)))
+    name = _concept(medication.code)
+    strength = "" if medication.strength in name else medication.strength
+    return " ".join(filter(None, (name, strength, atc)))
 
 
 def _when(time: EventTime) -> str:

@@ -195,8 +195,8 @@ async def test_what_has_expired_since_was_active_then(service: CriticalInfoServi
     )
     new = convert.new_entry(entry, ref, str(uuid4()), 1, None, bytes(32))
     await store.database.execute(
-        "INSERT INTO entries (patient_ref, id, version, kind, deleted, effective_at, request_id, digest, content, stored_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6)",
+        "INSERT INTO entries (patient_ref, id, version, kind, deleted, effective_at, request_id, digest, content,"
+        " stored_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6)",
         *new,
         name="store_in_the_past",
     )
@@ -270,6 +270,9 @@ async def test_a_feed_sent_again_changes_nothing_and_a_changed_entry_gets_a_vers
     assert (await send("N02BE01")).updated == 1
     listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
     assert [(e.header.version, e.code.codings[0].code) for e in listed.entries] == [(2, "N02BE01")]
+    source = listed.entries[0].header.provenance
+    assert source.recorded_at.ToDatetime(tzinfo=UTC) == datetime(2020, 1, 1, tzinfo=UTC)
+    assert source.organisation.number == FEED.organisation.number
     history = await service.ListCriticalInfoVersions(
         pb.ListCriticalInfoVersionsRequest(
             patient=PatientIdentifier(patient_ref=ref), id=listed.entries[0].header.id, page_size=1
