@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -21,6 +21,8 @@ from shared.convert import timestamp
 
 RESERVE = 0.25
 """Part of the time left, at most 0.25 s of it, that is kept for the access log and the release."""
+
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 _REASONS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: common_pb2.UNAVAILABLE_REASON_TIMEOUT,
@@ -75,7 +77,7 @@ class Fanout:
         if question.as_of:
             query.as_of.CopyFrom(timestamp(question.as_of))
         if source.window:
-            query.since.CopyFrom(timestamp((question.as_of or datetime.now(UTC)) - source.window))
+            query.since.CopyFrom(timestamp(_start(question.as_of or datetime.now(UTC), source.window)))
         seconds = seconds_for(source)
         try:
             answers = await self._reader.read(source, [query], seconds)
@@ -129,6 +131,11 @@ def seconds_for(source: Source) -> float:
     """Seconds that a register may take: its budget, inside what the deadline leaves."""
     left = deadline.remaining(60.0)
     return max(0.001, min(source.budget, left - min(RESERVE, left * RESERVE)))
+
+
+def _start(end: datetime, window: timedelta) -> datetime:
+    """Where a history window begins: not before there are dates."""
+    return end - window if end - _FIRST > window else _FIRST
 
 
 def _duration(seconds: float) -> Duration:
