@@ -1,5 +1,6 @@
 """Waiting for what another thread or process is about to do."""
 
+import asyncio
 from collections.abc import Callable
 from time import monotonic, sleep
 
@@ -10,3 +11,11 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     while not condition():
         assert monotonic() < deadline, f"not within {seconds} s"
         sleep(0.01)
+
+
+async def becomes(condition: Callable[[], bool], seconds: float = 3.0) -> None:
+    """The same for coroutines."""
+    deadline = monotonic() + seconds
+    while not condition():
+        assert monotonic() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.005)

@@ -1,0 +1,33 @@
+"""The gateway under test, with services told what to answer."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway import Front, running_gateway
+
+IDLE = 0.4
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key and the tokens of the run."""
+    return tmp_path_factory.mktemp("issuer")
+
+
+@pytest.fixture(scope="session")
+async def _front(issuer: Path) -> AsyncIterator[Front]:
+    async with running_gateway(issuer, idle=IDLE, look_again=0.05) as front:
+        yield front
+
+
+@pytest.fixture
+def front(_front: Front) -> Front:
+    """The one gateway of the run, with services that have forgotten earlier tests."""
+    for register in _front.registers.values():
+        register.forget()
+    _front.people.calls.clear()
+    _front.log.calls.clear()
+    _front.log.records.clear()
+    return _front

@@ -1,0 +1,78 @@
+"""The real gateway in this process, in front of services that answer as a test tells them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from gateway import contract
+from gateway.access.jwks import JwksSource
+from gateway.access.tokens import TokenVerifier
+from gateway.backends import Backend
+from gateway.cli.issuer import AUDIENCE, ensure_issuer
+from gateway.cli.programs import ISSUER
+from gateway.fanout import Fanout
+from gateway.forwarding import Forwarding
+from gateway.front_door import FrontDoor
+from gateway.indicator import Indicator, Quota
+from gateway.reading import Reader
+from gateway.recorder import Recorder
+from gateway.steps import Steps
+from gateway.summary import Summary
+from gateway.whom import Identity
+from shared.channels import open_channel
+from tests.support.client import Client
+from tests.support.scripted import AccessLog, People, Service, listening
+
+LARGEST = 32 * 1024 * 1024
+
+
+@dataclass
+class Front:
+    """The gateway as its callers see it, and what stands behind it."""
+
+    client: Client
+    people: People
+    log: AccessLog
+    registers: dict[str, Service]
+    """By name: critical_info, medications, visits, documents, patients. `people` answers ResolvePatients beside the
+    last."""
+    recorder: Recorder
+    fanout: Fanout
+
+
+@asynccontextmanager
+async def running_gateway(issuer: Path, *, quota: int = 600, **limits: Any) -> AsyncIterator[Front]:
+    """Serves the whole contract on a unix socket. `limits` are those of Forwarding."""
+    people, log = People(), AccessLog()
+    registers = {name: Service() for name in ("critical_info", "medications", "visits", "documents", "patients")}
+    verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
+    async with AsyncExitStack() as stack:
+        handlers: dict[str, tuple[grpc.GenericRpcHandler, ...]] = {name: (each,) for name, each in registers.items()}
+        handlers["patients"] = (people, registers["patients"])
+        handlers["audit"] = (log,)
+        backends = {
+            name: await _backend(stack, name, await stack.enter_async_context(listening(*each)))
+            for name, each in handlers.items()
+        }
+        recorder, reader = Recorder(backends["audit"]), Reader(backends)
+        steps, fanout = Steps(verifier, Identity(backends["patients"]), recorder), Fanout(reader)
+        indicator = Indicator(steps, reader, Quota(quota), production=False)
+        summary = Summary(steps, recorder, fanout, indicator, production=False)
+        forwarding = Forwarding(steps, recorder, backends, production=False, **limits)
+        door = FrontDoor(
+            contract.methods(),
+            lambda method: (summary if method.service == contract.SUMMARY else forwarding).handlers(method),
+        )
+        address = await stack.enter_async_context(listening(door))
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
+        yield Front(Client(channel, issuer), people, log, registers, recorder, fanout)
+
+
+async def _backend(stack: AsyncExitStack, name: str, address: str) -> Backend:
+    backend = Backend(name, open_channel(address, cert=None, key=None, ca=None, max_message_bytes=LARGEST))
+    stack.push_async_callback(backend.close)
+    return backend
