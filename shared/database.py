@@ -18,11 +18,18 @@ from shared.errors import TimedOut, Unavailable
 
 ROLLBACK_SECONDS = 2.0
 """A connection that does not roll back in this time is thrown away, and PostgreSQL rolls back."""
+HEALTH_SECONDS = 5.0
+"""A database that does not answer in this time is not there."""
 LONGEST_QUERY = 30.0
 """Seconds that a query may take when the call has no deadline."""
 
-_PLANNING = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
-"""Our queries are small and keyed: a new plan for each array of references takes 0.35 ms, a kept one 0.06 ms."""
+_SESSION = {
+    # Our queries are small and keyed: a new plan for each array of references takes 0.35 ms, a kept one 0.06 ms.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    # PostgreSQL would go on with the query of a connection that is gone, and keep its locks; it looks this often.
+    "client_connection_check_interval": "50ms",
+}
 
 _LOST = (
     asyncpg.PostgresConnectionError,
@@ -135,8 +142,9 @@ class Database:
     async def answers(self) -> bool:
         """Whether PostgreSQL answers now: what health reports."""
         try:
-            return bool(await self.fetchval("SELECT true", name="health"))
-        except (Unavailable, TimedOut, asyncpg.PostgresError):
+            async with asyncio.timeout(HEALTH_SECONDS):
+                return bool(await self.fetchval("SELECT true", name="health"))
+        except (TimeoutError, Unavailable, TimedOut, asyncpg.PostgresError):
             return False
 
     @asynccontextmanager
@@ -148,14 +156,17 @@ class Database:
         """
         async with self._session() as session:
             transaction = session.connection.transaction()
-            await transaction.start()
+            async with asyncio.timeout(_seconds_left()):  # asyncpg itself would wait for ever
+                await transaction.start()
             try:
                 yield session
-            except BaseException:
+            except (TimeoutError, *_LOST):
+                raise  # in doubt, as after a cancellation: the connection is thrown away, and PostgreSQL rolls back
+            except Exception:
                 async with asyncio.timeout(ROLLBACK_SECONDS):
                     await transaction.rollback()
                 raise
-            async with asyncio.timeout(_seconds_left()):  # asyncpg itself would wait for ever
+            async with asyncio.timeout(_seconds_left()):
                 await transaction.commit()
 
     @asynccontextmanager
@@ -171,12 +182,10 @@ class Database:
             connection = await self._take()
             yield Session(connection, self._name)
             sound = True
+        except (TimeoutError, asyncpg.QueryCanceledError):  # before OSError, which a TimeoutError is too
+            raise _timed_out() from None
         except _LOST as error:
             raise Unavailable(reasons.ERROR_REASON_SERVICE_UNAVAILABLE, "the database cannot be reached") from error
-        except (TimeoutError, asyncpg.QueryCanceledError):
-            raise _timed_out() from None
-        except asyncio.CancelledError:
-            raise
         except Exception:
             sound = True
             raise
@@ -190,7 +199,7 @@ class Database:
             connection = self._free.pop()
             if not connection.is_closed():
                 return connection
-        return await asyncpg.connect(self._dsn, timeout=min(5.0, _seconds_left()), server_settings=_PLANNING)
+        return await asyncpg.connect(self._dsn, timeout=min(5.0, _seconds_left()), server_settings=_SESSION)
 
     def _give_back(self, connection: "asyncpg.Connection[asyncpg.Record]", sound: bool) -> None:
         if sound and not connection.is_closed() and not connection.is_in_transaction():

@@ -1,0 +1,134 @@
+"""Connections, deadlines and transactions on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from shared import deadline
+from shared.database import Database
+from shared.errors import NotFound, TimedOut, Unavailable, entry_not_found
+from tests.support.postgres import Cluster
+from tests.support.postgres import Database as Made
+
+SLEEP = "SELECT pg_sleep(30)"
+
+
+@pytest.fixture(scope="module")
+async def made(postgres: Cluster) -> Made:
+    return await postgres.database("database")
+
+
+@pytest.fixture
+async def database(made: Made) -> AsyncIterator[Database]:
+    """Two connections, and a table of single numbers."""
+    database = await Database.connect(made.dsn, size=2)
+    owner = await asyncpg.connect(made.superuser_dsn)
+    await owner.execute("DROP TABLE IF EXISTS numbers; CREATE TABLE numbers (number integer PRIMARY KEY)")
+    await owner.execute(f"GRANT SELECT, INSERT ON numbers TO {made.names.runtime}")
+    await owner.close()
+    yield database
+    await database.close()
+
+
+async def sleeping(made: Made) -> int:
+    """Queries of ours that PostgreSQL is still at work on."""
+    watcher = await asyncpg.connect(made.superuser_dsn)
+    try:
+        found = await watcher.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND state = 'active'", made.names.runtime
+        )
+        return int(found)
+    finally:
+        await watcher.close()
+
+
+async def within(seconds: float, work: Callable[[], Awaitable[object]]) -> object:
+    """The work as a call with this deadline."""
+
+    async def call() -> object:
+        deadline.set_deadline(seconds)
+        return await work()
+
+    return await asyncio.create_task(call())
+
+
+async def test_a_query_that_outlives_its_deadline_is_timed_out_and_ended(database: Database, made: Made) -> None:
+    with pytest.raises(TimedOut):
+        await within(0.2, lambda: database.fetchval(SLEEP, name="sleep"))
+    await asyncio.sleep(0.1)
+    assert await sleeping(made) == 0
+
+
+async def test_a_query_of_a_caller_who_is_gone_is_ended(database: Database, made: Made) -> None:
+    async def in_transaction() -> None:
+        async with database.transaction() as session:
+            await session.fetchval(SLEEP, name="sleep")
+
+    for work in (lambda: database.fetchval(SLEEP, name="sleep"), in_transaction):
+        task: asyncio.Task[object] = asyncio.ensure_future(work())
+        await asyncio.sleep(0.1)
+        assert await sleeping(made) == 1
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.1)
+        assert await sleeping(made) == 0
+
+
+async def test_a_call_that_finds_no_free_connection_is_timed_out(database: Database) -> None:
+    busy = [asyncio.create_task(database.fetchval("SELECT pg_sleep(0.5)", name="sleep")) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    with pytest.raises(TimedOut):
+        await within(0.1, lambda: database.fetchval("SELECT 1", name="one"))
+    await asyncio.gather(*busy)
+    assert await database.fetchval("SELECT 1", name="one") == 1
+
+
+async def test_a_refusal_inside_a_transaction_undoes_it(database: Database) -> None:
+    async def refused() -> None:
+        async with database.transaction() as session:
+            await session.execute("INSERT INTO numbers VALUES (1)", name="insert")
+            raise entry_not_found()
+
+    with pytest.raises(NotFound):
+        await refused()
+    assert await database.fetchval("SELECT count(*) FROM numbers", name="count") == 0
+
+
+async def test_a_transaction_that_runs_out_of_time_is_undone(database: Database) -> None:
+    async def slow() -> None:
+        async with database.transaction() as session:
+            await session.execute("INSERT INTO numbers VALUES (2)", name="insert")
+            await session.fetchval(SLEEP, name="sleep")
+
+    with pytest.raises(TimedOut):
+        await within(0.2, slow)
+    assert await database.fetchval("SELECT count(*) FROM numbers", name="count") == 0
+
+
+async def test_a_violated_constraint_reaches_the_repository_and_spoils_nothing(database: Database) -> None:
+    for _ in range(3):
+        with pytest.raises(asyncpg.UniqueViolationError):
+            async with database.transaction() as session:
+                await session.execute("INSERT INTO numbers VALUES (3), (3)", name="insert")
+    assert await database.fetchval("SELECT count(*) FROM numbers", name="count") == 0
+
+
+async def test_a_database_that_is_not_there_is_unavailable() -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nowhere", 1)
+    with pytest.raises(Unavailable):
+        await nowhere.fetchval("SELECT 1", name="one")
+    assert not await nowhere.answers()
+
+
+async def test_after_its_connections_were_ended_the_database_answers_again(database: Database, made: Made) -> None:
+    assert await database.answers()
+    killer = await asyncpg.connect(made.superuser_dsn)
+    await killer.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", made.names.runtime
+    )
+    await killer.close()
+    await asyncio.sleep(0.05)
+    assert await database.fetchval("SELECT 1", name="one") == 1
