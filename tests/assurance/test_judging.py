@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc
 import pytest
 
 from kjernejournal.visits.v1 import visits_pb2
-from shared.errors import Invalid, KjernejournalError, Unavailable, reasons
+from shared.errors import Invalid, KjernejournalError, Reason, Unavailable
 from tests.assurance.driving import Case, Report, drive, sender
 from tests.assurance.judging import Answer, faults
 from tests.assurance.messages import CANARY
@@ -65,8 +66,8 @@ async def test_a_servicer_without_faults_passes() -> None:
     "error",
     [
         RuntimeError("boom"),
-        KjernejournalError(reasons.ERROR_REASON_INTERNAL, "a fault"),
-        Unavailable(reasons.ERROR_REASON_SERVICE_UNAVAILABLE, "the database cannot be reached"),
+        KjernejournalError(Reason.ERROR_REASON_INTERNAL, "a fault"),
+        Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the database cannot be reached"),
         Invalid("visit", "asyncpg.exceptions.DataError: invalid input"),
         Invalid("visit", 'violates unique constraint "entries_pkey"'),
         Invalid("visit", "SELECT id FROM entries"),
@@ -98,7 +99,7 @@ async def test_an_exceptions_own_text_is_found() -> None:
         raise ValueError("column patient_ref")
 
     server = grpc.aio.server()
-    handlers = {"ListVisits": grpc.unary_unary_rpc_method_handler(raising)}
+    handlers: Any = {"ListVisits": grpc.unary_unary_rpc_method_handler(raising)}
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("kjernejournal.visits.v1.VisitsService", handlers),)
     )
