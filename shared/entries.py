@@ -7,16 +7,16 @@ Columns are what SQL filters, orders and constrains. The entry itself is its pro
 A patient may have several references (aliases), so every statement takes the set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
 import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from shared.database import Database, Session
-from shared.errors import Invalid, Reason, Unavailable, VersionBehind, entry_not_found
+from shared.errors import Invalid, Reason, StateConflict, Unavailable, VersionBehind, entry_not_found
 from shared.paging import Page, Position
 
 _NAMESPACE = UUID("6b6a6572-6e65-6a6f-8272-6e616c000001")
@@ -63,6 +63,21 @@ class EntryPage(NamedTuple):
     """Older entries exist than the last one here, on further pages or outside the window."""
 
 
+Result = TypeVar("Result")
+
+
+async def settled(write: Callable[[], Awaitable[Result]]) -> Result:
+    """What `write` gives. One that lost a race is made once more, from its own reads on.
+
+    A request that is sent twice at once has one effect and one answer: who comes second finds what the first stored.
+    What is behind or refused for good raises the same again.
+    """
+    try:
+        return await write()
+    except (VersionBehind, StateConflict):
+        return await write()
+
+
 def imported_id(patient_ref: str, source: str, source_id: str) -> str:
     """The id of an entry that a feed sends under `source_id`: the same each time it is sent."""
     return str(uuid5(_NAMESPACE, f"{patient_ref}\x1f{source}\x1f{source_id}"))
@@ -79,6 +94,10 @@ class EntryStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    def message_type(self, kind: int) -> type[Any]:
+        """The message that entries of this kind are. It has its EntryHeader in the field `header`."""
+        raise NotImplementedError
 
     async def add(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
         """Stores a version; a retry of the same request gives what the first try stored.
@@ -150,6 +169,21 @@ class EntryStore:
         if row is None:
             raise entry_not_found()
         return stored_entry(row)
+
+    async def place_of(self, refs: Sequence[str], source: str, source_id: str) -> tuple[str, str]:
+        """Reference and id of the entry that a feed sends under `source_id`, as it is known or is to be stored.
+
+        The id is made from the reference, and the entry may have come before the patient got another one by a merge.
+        """
+        ids = [imported_id(ref, source, source_id) for ref in refs]
+        row = await self.database.fetchrow(
+            "SELECT patient_ref, id FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = ANY($2::uuid[])"
+            " ORDER BY array_position($2::uuid[], id) LIMIT 1",
+            refs,
+            ids,
+            name="place_of_entry",
+        )
+        return (refs[0], ids[0]) if row is None else (str(row["patient_ref"]), str(row["id"]))
 
     async def versions(self, refs: Sequence[str], entry_id: str, below: int, limit: int) -> list[StoredEntry]:
         """Versions under `below`, newest first. Raises NotFound when there is none at all."""
@@ -233,10 +267,34 @@ class EntryStore:
                 rows.append(entry._replace(version=version + 1))
             if rows:
                 try:
-                    await session.copy("entries", _WRITTEN, rows)
+                    await session.copy("entries", _WRITTEN, await self.with_first_recorder(session, rows))
                 except asyncpg.UniqueViolationError:
                     raise _raced() from None
         return counts
+
+    async def with_first_recorder(self, session: Session, batch: Sequence[NewEntry]) -> list[NewEntry]:
+        """The entries as they are to be stored: in versions that follow, the header says who recorded the first."""
+        later = [entry for entry in batch if entry.version > 1]
+        if not later:
+            return list(batch)
+        firsts = {
+            (str(row["patient_ref"]), str(row["id"])): self.message_type(row["kind"]).FromString(row["content"])
+            for row in await session.fetch(
+                "SELECT patient_ref, id, kind, content FROM entries WHERE version = 1"
+                " AND (patient_ref, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
+                [entry.patient_ref for entry in later],
+                [entry.id for entry in later],
+                name="first_versions",
+            )
+        }
+        return [self._after(entry, firsts.get((entry.patient_ref, entry.id))) for entry in batch]
+
+    def _after(self, entry: NewEntry, first: Any) -> NewEntry:
+        if entry.version == 1 or first is None:
+            return entry
+        message = self.message_type(entry.kind).FromString(entry.content)
+        message.header.first_recorded.CopyFrom(first.header.provenance)
+        return entry._replace(content=message.SerializeToString(deterministic=True))
 
     async def _newest(
         self,

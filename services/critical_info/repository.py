@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 
-from services.critical_info.convert import ABSENCE
+from kjernejournal.critical_info.v1.critical_info_pb2 import AbsenceStatement, CriticalInfo
+from services.critical_info.convert import ABSENCE, Content
 from shared.entries import COLUMNS, EntryStore, StoredEntry, stored_entry
 
 
 class Repository(EntryStore):
     """Entries and statements of absence of patients."""
+
+    def message_type(self, kind: int) -> type[Content]:
+        """The message that entries of this kind are."""
+        return AbsenceStatement if kind == ABSENCE else CriticalInfo
 
     async def latest_contents(self, refs: Sequence[str]) -> list[StoredEntry]:
         """The latest version of every entry, deleted ones too; statements of absence are left out."""

@@ -10,7 +10,7 @@ from services.medications import convert, kinds, model
 from services.medications.repository import Latest, Repository
 from shared.convert import digest, fed_provenance, provenance
 from shared.database import Session
-from shared.entries import StoredEntry
+from shared.entries import StoredEntry, settled
 from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
 
 ANY_PRESCRIPTION = frozenset(kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS)
@@ -37,6 +37,9 @@ class Recording:
 
         Raises Invalid (REQUEST_ID_REUSED), StateConflict, VersionBehind.
         """
+        return await settled(lambda: self._prescribe(sent, request_id))
+
+    async def _prescribe(self, sent: pb.Prescription, request_id: str) -> StoredEntry:
         mark, stated = digest(sent), sent.header.provenance
         ids = convert.known_as(self._refs, pb.Prescription, stated, stated.source_id)
         async with self._repository.database.transaction() as session:
@@ -55,6 +58,9 @@ class Recording:
 
     async def recall(self, request: pb.RecallPrescriptionRequest) -> StoredEntry:
         """Stores the version that a recall makes. Raises NotFound, VersionBehind, StateConflict, Invalid."""
+        return await settled(lambda: self._recall(request))
+
+    async def _recall(self, request: pb.RecallPrescriptionRequest) -> StoredEntry:
         earlier = await self._repository.of_recall(self._refs, request.request_id)
         if earlier is not None:
             if not convert.is_recall(earlier, request):
@@ -76,25 +82,32 @@ class Recording:
 
         Raises Invalid (REQUEST_ID_REUSED), NotFound, VersionBehind.
         """
+        return await settled(lambda: self._record_dispensing(sent, request_id))
+
+    async def _record_dispensing(self, sent: pb.Dispensing, request_id: str) -> Dispensed:
         mark, stated = digest(sent), sent.header.provenance
         ids = convert.known_as(self._refs, pb.Dispensing, stated, stated.source_id)
         async with self._repository.database.transaction() as session:
+            # Read first. The same dispensing sent at once either has been committed by now, and is seen below, or takes
+            # the prescription's next version, and one of the two begins anew: it is never counted twice.
+            of = await self._prescription_of(session, sent)
             earlier = await self._repository.of_request(session, self._refs, request_id, mark)
             latest = await self._repository.latest_of(session, self._refs, ids)
             if earlier is None and latest is not None and latest.digest == mark:
                 earlier = latest.entry
             if earlier is None:
-                return await self._dispense(session, sent, request_id, latest, ids)
-        of = pb.Dispensing.FromString(earlier.content).prescription_id
-        found = await self._repository.version_at(self._refs, of, earlier.stored_at) if of else None
+                return await self._dispense(session, sent, request_id, latest, of)
+        of_id = pb.Dispensing.FromString(earlier.content).prescription_id
+        found = await self._repository.version_at(self._refs, of_id, earlier.stored_at) if of_id else None
         return Dispensed(earlier, found)
 
     async def _dispense(
-        self, session: Session, sent: pb.Dispensing, request_id: str, latest: Latest | None, ids: Sequence[str]
+        self, session: Session, sent: pb.Dispensing, request_id: str, latest: Latest | None, of: Latest | None
     ) -> Dispensed:
+        if of is None and sent.prescription_id:
+            raise entry_not_found()
         stated = sent.header.provenance
         content = convert.to_store(sent, self._source(stated), _first(pb.Dispensing, latest))
-        of = await self._prescription_of(session, sent)
         after: StoredEntry | None = None
         if of is not None:
             content.prescription_id = of.entry.id
@@ -103,17 +116,15 @@ class Recording:
             changed = model.after_dispensing(before, sent, counts=latest is None)
             # Stored before the dispensing, so that a retry finds it by the dispensing's time.
             after = of.entry if changed == before else await self._follow(session, of, changed, None)
+        ids = convert.known_as(self._refs, pb.Dispensing, stated, stated.source_id)
         ref, entry_id, version = self._place(latest, ids)
         new = convert.new_entry(content, ref, entry_id, version, request_id, digest(sent))
         return Dispensed(await self._repository.add_in(session, new, self._refs), after)
 
     async def _prescription_of(self, session: Session, sent: pb.Dispensing) -> Latest | None:
-        """The prescription that a dispensing names. By the id in this record it has to be there."""
+        """The prescription that a dispensing names, by its id in this record or at its source."""
         if sent.prescription_id:
-            found = await self._prescription(session, [sent.prescription_id])
-            if found is None:
-                raise entry_not_found()
-            return found
+            return await self._prescription(session, [sent.prescription_id])
         if not sent.prescription_source_id:
             return None
         source = sent.header.provenance

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
 from shared.database import Session
 from shared.entries import COLUMNS, EntryStore, StoredEntry, stored_entry
@@ -26,6 +27,10 @@ class Whole(NamedTuple):
 
 class Repository(EntryStore):
     """Prescriptions, dispensings, statements, medication lists and proposals of patients."""
+
+    def message_type(self, kind: int) -> type[Any]:
+        """The message that entries of this kind are."""
+        return _MESSAGES[kind % kinds.LOCKED]
 
     async def whole(self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None) -> Whole:
         """Every open prescription, the lists, and the newest `most` of each other kind `since` then, newest first."""
@@ -80,6 +85,15 @@ class Repository(EntryStore):
         )
         return frozenset(str(row["id"]) for row in rows)
 
+
+_MESSAGES = {
+    kinds.PRESCRIPTION_OPEN: pb.Prescription,
+    kinds.PRESCRIPTION_CLOSED: pb.Prescription,
+    kinds.DISPENSING: pb.Dispensing,
+    kinds.STATEMENT: pb.MedicationStatement,
+    kinds.MEDICATION_LIST: pb.MedicationList,
+}
+"""Kinds that a feed sends, locked or not."""
 
 _ALWAYS = (kinds.PRESCRIPTION_OPEN, kinds.LOCKED + kinds.PRESCRIPTION_OPEN)
 """Shown whatever the history window: a medicine in force is not history."""

@@ -36,9 +36,10 @@ def section(
         statements=statements,
         statements_window=_window(len(statements), whole, kinds.STATEMENTS, (), since),
         list_info=convert.list_info(medicines, whole.totals.get(kinds.PROPOSAL_OPEN, 0), now),
-        medication_list=medicines,
+        medication_list=medicines if most else None,  # 0: only the counts
     )
-    result.stated_absence = _stated_absence(result)
+    if not hidden:  # what is locked today denies it too, whatever it was then
+        result.stated_absence = _stated_absence(result)
     return result
 
 

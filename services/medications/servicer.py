@@ -10,7 +10,7 @@ from services.medications import checks, convert, importing, kinds, model
 from services.medications.recording import Recording
 from services.medications.repository import Repository
 from services.medications.section import section
-from shared.convert import optional_moment, window
+from shared.convert import optional_moment, time_of_reading, window
 from shared.entries import EntryPage
 from shared.errors import Invalid, NotSupported, Reason
 from shared.handling import Context, caller
@@ -38,7 +38,7 @@ class Servicer(MedicationsServiceServicer):
         self, request: pb.ListPrescriptionsRequest, context: Context
     ) -> pb.ListPrescriptionsResponse:
         found, withheld = await self._page(request, kinds.PRESCRIPTIONS, kinds.LOCKED_PRESCRIPTIONS)
-        now = datetime.now(UTC)
+        now = time_of_reading(optional_moment(request, "as_of"))
         return pb.ListPrescriptionsResponse(
             prescriptions=[convert.prescription(stored, now) for stored in found.entries],
             next_page_token=found.next_page_token,
@@ -87,7 +87,7 @@ class Servicer(MedicationsServiceServicer):
         self, request: pb.ListMedicationStatementsRequest, context: Context
     ) -> pb.ListMedicationStatementsResponse:
         found, _ = await self._page(request, kinds.STATEMENTS, ())
-        now = datetime.now(UTC)
+        now = time_of_reading(optional_moment(request, "as_of"))
         return pb.ListMedicationStatementsResponse(
             statements=[convert.statement(stored, now) for stored in found.entries],
             next_page_token=found.next_page_token,
@@ -100,7 +100,7 @@ class Servicer(MedicationsServiceServicer):
         if request.HasField("changes_since"):
             raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "changes_since: the changes of a list come later")
         as_of = optional_moment(request, "as_of")
-        refs, now = caller.patient_refs(), datetime.now(UTC)
+        refs, now = caller.patient_refs(), time_of_reading(as_of)
         newest = await self._repository.newest(refs, 1, kinds=[kinds.MEDICATION_LIST], as_of=as_of)
         proposals = await self._repository.newest(refs, 0, kinds=[kinds.PROPOSAL_OPEN], as_of=as_of)
         medicines = convert.medication_list(newest.entries[0]) if newest.entries else None
@@ -146,7 +146,7 @@ class Servicer(MedicationsServiceServicer):
         hidden: frozenset[str] = frozenset()
         if as_of is not None and not sees_locked:
             hidden = await self._repository.ids_of(refs, kinds.LOCKED_PRESCRIPTIONS + kinds.LOCKED_DISPENSINGS)
-        return section(whole, most, since, datetime.now(UTC), locked=sees_locked, hidden=hidden)
+        return section(whole, most, since, time_of_reading(as_of), locked=sees_locked, hidden=hidden)
 
     def _recording(self, now: datetime) -> Recording:
         return Recording(self._repository, caller.current(), caller.patient_refs(), now)

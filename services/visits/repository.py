@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from kjernejournal.visits.v1.visits_pb2 import Visit
 from shared.database import Database, Queries
 from shared.entries import EntryStore, NewEntry, StoredEntry
 
@@ -12,6 +13,10 @@ class Repository(EntryStore):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._queries = database
+
+    def message_type(self, kind: int) -> type[Visit]:
+        """The message that entries are."""
+        return Visit
 
     async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
         """Stores a visit as the next version of its id; the same as the latest one changes nothing.
@@ -25,7 +30,8 @@ class Repository(EntryStore):
                 return before
             version, digest = await self._latest_digest(session, refs, new.id)
             if digest != new.digest:
-                return await self.add_in(session, new._replace(version=version + 1), refs)
+                [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
+                return await self.add_in(session, following, refs)
         return await self.latest(refs, new.id)
 
     async def mark(

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from kjernejournal.common.v1.common_pb2 import SectionQuery
+from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
 from kjernejournal.visits.v1 import visits_pb2 as pb
 from kjernejournal.visits.v1.visits_pb2_grpc import VisitsServiceServicer
 from services.visits import convert, model
 from services.visits.repository import Repository
 from shared.convert import digest, fed_provenance, optional_moment, window
-from shared.entries import NewEntry, StoredEntry, imported_id
+from shared.entries import NewEntry, StoredEntry, settled
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
 from shared.importing import entry_id, import_stream, patient_ref
@@ -41,28 +41,33 @@ class Servicer(VisitsServiceServicer):
         _check(request.visit, now, "visit")
         refs = caller.patient_refs()
         stated = request.visit.header.provenance
-        known_as = imported_id(refs[0], stated.source_system, stated.source_id) if stated.source_id else str(uuid4())
+        ref, known_as = refs[0], str(uuid4())
+        if stated.source_id:
+            ref, known_as = await self._repository.place_of(refs, stated.source_system, stated.source_id)
         visit = convert.to_store(request.visit, fed_provenance(stated, caller.current(), now))
-        new = convert.new_entry(visit, refs[0], known_as, 1, request.request_id, digest(request.visit))
-        stored = await self._repository.record(new, refs)
+        new = convert.new_entry(visit, ref, known_as, 1, request.request_id, digest(request.visit))
+        stored = await settled(lambda: self._repository.record(new, refs))
         return pb.RecordVisitResponse(visit=convert.visit(stored))
 
     async def ReportVisitError(
         self, request: pb.ReportVisitErrorRequest, context: Context
     ) -> pb.ReportVisitErrorResponse:
+        stored = await settled(lambda: self._mark(request))
+        return pb.ReportVisitErrorResponse(visit=convert.visit(stored))
+
+    async def _mark(self, request: pb.ReportVisitErrorRequest) -> StoredEntry:
         refs = caller.patient_refs()
         before = await self._repository.marked_by(refs, request.request_id)
         if before is not None:
             if not convert.is_mark(before, request.id.lower(), request.comment):
                 raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
-            return pb.ReportVisitErrorResponse(visit=convert.visit(before))
+            return before
 
         def mark(latest: StoredEntry) -> bytes:
             model.check_markable(pb.Visit.FromString(latest.content))
             return convert.marked(latest, caller.current(), request.comment, datetime.now(UTC))
 
-        stored = await self._repository.mark(refs, request.id, request.request_id, mark)
-        return pb.ReportVisitErrorResponse(visit=convert.visit(stored))
+        return await self._repository.mark(refs, request.id, request.request_id, mark)
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context
@@ -79,7 +84,8 @@ class Servicer(VisitsServiceServicer):
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
     ) -> pb.BulkImportResponse:
-        counts = await import_stream(request_iterator, _imported, self._repository)
+        feed = caller.current()
+        counts = await import_stream(request_iterator, lambda each: _imported(each, feed), self._repository)
         return pb.BulkImportResponse(counts=counts)
 
 
@@ -90,7 +96,7 @@ def _check(visit: pb.Visit, now: datetime, path: str) -> None:
         raise error.inside(path) from None
 
 
-def _imported(message: pb.BulkImportRequest) -> Iterator[NewEntry]:
+def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[NewEntry]:
     now = datetime.now(UTC)
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
@@ -99,5 +105,5 @@ def _imported(message: pb.BulkImportRequest) -> Iterator[NewEntry]:
             where = f"{path}.entries[{position}]"
             _check(visit, now, where)
             known_as = entry_id(ref, visit.header, where)
-            stored = convert.to_store(visit, visit.header.provenance)
+            stored = convert.to_store(visit, fed_provenance(visit.header.provenance, feed, now))
             yield convert.new_entry(stored, ref, known_as, 1, None, digest(visit))

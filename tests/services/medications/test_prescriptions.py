@@ -1,7 +1,7 @@
 """Prescriptions and dispensings: the feed's writes, and the lists, over a real socket and a real database."""
 
 import asyncio
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -37,6 +37,20 @@ async def test_a_prescription_is_read_back_with_its_author(medicines: Feed) -> N
     assert (recorded.header.version, recorded.dispensings_left, recorded.active) == (1, 4, True)
     assert recorded.valid_until.ToDatetime(tzinfo=UTC) - NOW >= timedelta(days=363)
     assert (listed.window.returned, listed.window.total, listed.window.older_exist) == (1, 1, False)
+
+
+async def test_what_has_expired_since_could_be_collected_then(medicines: Feed) -> None:
+    ref, now = new_ref(), datetime.now(UTC)
+    soon = prescription("r1", valid_until=timestamp(now + timedelta(seconds=1)))
+    stored = await medicines.prescribe(ref, soon)
+    assert stored.active
+    await asyncio.sleep(1.1)
+    [then] = (await medicines.prescriptions(ref, as_of=stored.header.stored_at)).prescriptions
+    [today] = (await medicines.prescriptions(ref)).prescriptions
+    assert (then.state, then.active) == (pb.PRESCRIPTION_STATE_DISPENSABLE, True)
+    assert (today.state, today.active) == (pb.PRESCRIPTION_STATE_EXPIRED, False)
+    assert (await medicines.section(ref, as_of=stored.header.stored_at)).active_prescriptions == 1
+    assert (await medicines.section(ref)).active_prescriptions == 0
 
 
 async def test_expired_is_computed_and_not_stored(medicines: Feed) -> None:
@@ -118,6 +132,25 @@ async def test_a_recall_has_a_reason_and_is_made_once(medicines: Feed) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as unexplained:
         await medicines.recall(ref, recorded.header.id, recall=pb.Recall(note="why?"))
     assert details_of(unexplained.value)["field"] == "recall.reason"
+
+
+async def test_a_recall_sent_many_times_at_once_has_one_effect_and_one_answer(medicines: Feed) -> None:
+    for _ in range(5):
+        ref, request_id = new_ref(), str(uuid4())
+        stored = await medicines.prescribe(ref, prescription("r1"))
+        answers = await asyncio.gather(*(medicines.recall(ref, stored.header.id, request_id) for _ in range(12)))
+        assert all(answer == answers[0] for answer in answers)
+        assert answers[0].header.version == 2
+
+
+async def test_a_dispensing_sent_many_times_at_once_has_one_effect_and_one_answer(medicines: Feed) -> None:
+    for _ in range(5):
+        ref, request_id = new_ref(), str(uuid4())
+        await medicines.prescribe(ref, prescription("r1", reit=3))
+        given = dispensing("m1", of="r1")
+        answers = await asyncio.gather(*(medicines.dispense(ref, given, request_id) for _ in range(12)))
+        assert all(answer == answers[0] for answer in answers)
+        assert answers[0].prescription.dispensed == 1
 
 
 async def test_a_recall_survives_the_same_prescription_sent_again(medicines: Feed) -> None:

@@ -195,6 +195,36 @@ async def test_max_entries_0_counts_only(medicines: Feed) -> None:
     assert section.active_prescriptions == 1
 
 
+async def test_counts_only_leaves_the_medication_list_out_too(medicines: Feed) -> None:
+    ref = new_ref()
+    await medicines.send(ref, medication_list=medication_list())
+    section = await medicines.section(ref, max_entries=0)
+    assert not section.HasField("medication_list")
+    assert section.list_info.state == pb.MEDICATION_LIST_STATE_LIST
+    assert (await medicines.section(ref)).HasField("medication_list")
+
+
+async def test_what_was_locked_since_denies_a_statement_of_then(medicines: Feed) -> None:
+    ref = new_ref()
+    nil = statement("nil", days_ago=10, kind=pb.STATEMENT_KIND_NIL_KNOWN, medication=None)
+    await medicines.send(ref, statements=[nil])
+    stored = await medicines.prescribe(ref, prescription("r1"))
+    await medicines.prescribe(ref, prescription("r1", locked=True))
+    section = await medicines.section(ref, caller=GP, as_of=stored.header.stored_at)
+    assert not section.prescriptions
+    assert section.stated_absence == pb.STATEMENT_KIND_UNSPECIFIED
+
+
+async def test_the_first_recorder_stays_when_a_feed_sends_another_version(medicines: Feed) -> None:
+    ref = new_ref()
+    for days_ago in (3, 2, 1):
+        await medicines.send(ref, statements=[statement("s1", days_ago=days_ago)])
+    [found] = (await medicines.statements(ref)).statements
+    assert found.header.version == 3
+    assert found.header.first_recorded.recorded_at == timestamp(NOW - timedelta(days=3))
+    assert found.header.provenance.recorded_at == timestamp(NOW - timedelta(days=1))
+
+
 async def test_sections_are_answered_by_key(medicines: Feed) -> None:
     refs = [new_ref() for _ in range(3)]
     for number, ref in enumerate(refs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -213,6 +214,46 @@ async def test_an_error_is_reported_once(stub: VisitsServiceAsyncStub) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as reused:
         await report(stub, ref, found.header.id, request_id, "noe annet")
     assert reason_of(reused.value) == "REQUEST_ID_REUSED"
+
+
+async def test_an_error_reported_many_times_at_once_is_one_mark_and_one_answer(stub: VisitsServiceAsyncStub) -> None:
+    for _ in range(5):
+        ref, request_id = new_ref(), str(uuid4())
+        found = await record(stub, ref, visit())
+        answers = await asyncio.gather(*(report(stub, ref, found.header.id, request_id) for _ in range(12)))
+        assert all(answer == answers[0] for answer in answers)
+        assert answers[0].header.version == 2
+
+
+async def test_a_visit_that_came_under_an_alias_is_the_same_one(stub: VisitsServiceAsyncStub) -> None:
+    alias, ref = new_ref(), new_ref()
+    first = await record(stub, alias, visit(source_id="v"))
+    sent = visit(START + timedelta(hours=1), source_id="v")
+    request = pb.RecordVisitRequest(patient=patient(ref), request_id=str(uuid4()), visit=sent)
+    again = (await stub.RecordVisit(request, metadata=calling(FEED, ref, alias))).visit
+    assert (again.header.id, again.header.version) == (first.header.id, 2)
+    assert (await listed(stub, ref, alias)).window.total == 1
+
+
+async def test_the_first_recorder_of_a_visit_stays(stub: VisitsServiceAsyncStub) -> None:
+    ref = new_ref()
+    await load(stub, ref, visit(source_id="v"))
+    later = visit(START + timedelta(days=1), source_id="v")
+    await load(stub, ref, later)
+    recorded = await record(stub, ref, visit(START + timedelta(days=2), source_id="v"))
+    [found] = (await listed(stub, ref)).entries
+    assert (found.header.version, found) == (3, recorded)
+    assert found.header.first_recorded.recorded_at == timestamp(START)
+    assert found.header.provenance.recorded_at == timestamp(START + timedelta(days=2))
+
+
+async def test_an_imported_visit_says_that_a_feed_recorded_it(stub: VisitsServiceAsyncStub) -> None:
+    ref, sent = new_ref(), visit(source_id="v")
+    sent.header.provenance.recorded_by = CALLER_KIND_CITIZEN
+    await load(stub, ref, sent)
+    [found] = (await listed(stub, ref)).entries
+    assert found.header.provenance.recorded_by == FEED.kind
+    assert found.header.provenance.organisation.number == FEED.organisation.number
 
 
 async def test_another_patients_visit_cannot_be_reported(stub: VisitsServiceAsyncStub) -> None:

@@ -2051,7 +2051,7 @@ class MedicationsSection(_message.Message):
 
     @_builtins.property
     def medication_list(self) -> Global___MedicationList:
-        """The list, never cut. Unset: there is none, see list_info."""
+        """The list, never cut. Unset: there is none, or only the counts were asked for; see list_info."""
 
     def __init__(
         self,
