@@ -63,7 +63,8 @@ class Source:
 def _critical_info(section: critical_info_pb2.CriticalInfoSection) -> int:
     if section.entries or section.window.total:
         return summary_pb2.SECTION_STATE_DATA
-    kinds = [each.kind for each in section.absences[:1]]  # the newest statement holds
+    # The newest statement about everything holds. "No known drug allergy" does not say that nothing critical is known.
+    kinds = [each.kind for each in section.absences if not each.category][:1]
     if critical_info_pb2.AbsenceStatement.KIND_NIL_KNOWN in kinds:
         return summary_pb2.SECTION_STATE_NIL_KNOWN
     if critical_info_pb2.AbsenceStatement.KIND_NOT_ASKED in kinds:
