@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts
+from kjernejournal.documents.v1.documents_pb2 import Document
 from services.documents.model import Mark, View
 from services.documents.sealing import ROW, Content, ContentDamagedError, KeyWrap, PatientKey
 from shared.database import Database, Queries, Session
@@ -48,6 +49,10 @@ class Repository(EntryStore):
         super().__init__(database)
         self._queries = database
         self._keys = keys
+
+    def message_type(self, kind: int) -> type[Document]:
+        """The message that entries are."""
+        return Document
 
     async def list_page(self, question: Question, page: Page) -> Listing:
         """One page, newest first."""
@@ -137,7 +142,8 @@ class Repository(EntryStore):
                 return before
             version, digest = await self.latest_digest(refs, new.id, session)
             if digest != new.digest:
-                stored = await self.add_in(session, new._replace(version=version + 1), refs)
+                [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
+                stored = await self.add_in(session, following, refs)
                 if stored.id == new.id:
                     await self._keep_content(session, content, seal)
                     if replaced is not None:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM
 from kjernejournal.documents.v1.documents_pb2 import Document, ReplaceDocumentRequest, UploadDocumentRequest
-from shared.entries import imported_id
+from shared.entries import EntryStore
 from shared.errors import Invalid
 from shared.handling import caller
 
@@ -36,12 +36,13 @@ async def chunks(messages: AsyncIterator[Request]) -> AsyncIterator[bytes]:
         yield message.chunk
 
 
-def known_as(document: Document) -> str:
-    """The id of a new document: from a feed that names its source_id, the same each time."""
-    provenance = document.header.provenance
+async def place_of(document: Document, store: EntryStore) -> tuple[str, str]:
+    """The reference and id that a new document is stored under: from a feed that names its source_id, the same each
+    time."""
+    refs, provenance = caller.patient_refs(), document.header.provenance
     if caller.current().kind == CALLER_KIND_SYSTEM and provenance.source_id:
-        return imported_id(caller.patient_refs()[0], provenance.source_system, provenance.source_id)
-    return str(uuid4())
+        return await store.place_of(refs, provenance.source_system, provenance.source_id)
+    return refs[0], str(uuid4())
 
 
 def uuid(value: str, field: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
-from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, ImportCounts, SectionQuery
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, CallerContext, ImportCounts, SectionQuery
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from kjernejournal.documents.v1.documents_pb2_grpc import DocumentsServiceServicer
 from services.documents import convert, model, requests
@@ -48,15 +48,16 @@ class Servicer(DocumentsServiceServicer):
     ) -> pb.UploadDocumentResponse:
         first = await requests.first(request_iterator)
         await self._check_new(first.document)
-        refs, known_as = caller.patient_refs(), requests.known_as(first.document)
-        async with self._uploads.received(refs[0], known_as, first.document, requests.chunks(request_iterator)) as (
+        refs = caller.patient_refs()
+        ref, known_as = await requests.place_of(first.document, self._repository)
+        async with self._uploads.received(ref, known_as, first.document, requests.chunks(request_iterator)) as (
             content,
             seal,
         ):
             sent = convert.sent_digest(first.document, content.size, content.sha256)
             source = convert.source_of(first.document, caller.current(), datetime.now(UTC))
             document = convert.to_store(first.document, source, content.size, content.sha256)
-            new = convert.new_entry(document, refs[0], known_as, 1, first.request_id, sent)
+            new = convert.new_entry(document, ref, known_as, 1, first.request_id, sent)
             stored = await self._repository.end_upload(new, refs, content, seal)
         return pb.UploadDocumentResponse(document=convert.document(stored))
 
@@ -65,14 +66,15 @@ class Servicer(DocumentsServiceServicer):
     ) -> pb.ReplaceDocumentResponse:
         first = await requests.first(request_iterator)
         await self._check_new(first.document)
-        refs, known_as = caller.patient_refs(), requests.known_as(first.document)
+        refs = caller.patient_refs()
+        ref, known_as = await requests.place_of(first.document, self._repository)
         replaced_id = requests.uuid(first.replaced_id, "replaced_id")
         if known_as == replaced_id:
             raise Invalid("document.header.provenance.source_id", "is that of the document to be replaced")
         # A retry finds the document Deprecated by its own first try: what that stored is the answer.
         retry = await self._repository.of_earlier_try(refs, first.request_id)
         replaced = None if retry else await self._replaced(refs, replaced_id, first.expected_version)
-        async with self._uploads.received(refs[0], known_as, first.document, requests.chunks(request_iterator)) as (
+        async with self._uploads.received(ref, known_as, first.document, requests.chunks(request_iterator)) as (
             content,
             seal,
         ):
@@ -83,7 +85,7 @@ class Servicer(DocumentsServiceServicer):
             document = convert.to_store(first.document, source, content.size, content.sha256)
             if replaced is not None:
                 document = convert.replacing(document, replaced)
-            new = convert.new_entry(document, refs[0], known_as, 1, first.request_id, sent)
+            new = convert.new_entry(document, ref, known_as, 1, first.request_id, sent)
             stored = await self._repository.end_upload(new, refs, content, seal, replaced)
         old = await self._repository.latest(refs, replaced_id)
         return pb.ReplaceDocumentResponse(document=convert.document(stored), replaced=convert.document(old))
@@ -113,7 +115,7 @@ class Servicer(DocumentsServiceServicer):
         counts = ImportCounts()
         try:
             async for message in request_iterator:
-                stored = await self._repository.import_documents(list(self._imported(message)))
+                stored = await self._repository.import_documents(list(self._imported(message, caller.current())))
                 counts.batches += 1
                 counts.created += stored.created
                 counts.updated += stored.updated
@@ -163,7 +165,7 @@ class Servicer(DocumentsServiceServicer):
         _, sent = await self._repository.latest_digest(refs, latest.id)
         return convert.deprecated(latest, caller.current(), sent, datetime.now(UTC))
 
-    def _imported(self, message: pb.BulkImportRequest) -> Iterator[tuple[NewEntry, bytes, bytes]]:
+    def _imported(self, message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[tuple[NewEntry, bytes, bytes]]:
         now = datetime.now(UTC)
         for number, patient in enumerate(message.patients):
             ref = patient_ref(patient.patient, f"patients[{number}]")
@@ -178,6 +180,7 @@ class Servicer(DocumentsServiceServicer):
                     raise error.inside(f"{where}.document") from None
                 check_size(size, self._largest, f"{where}.content")
                 known_as = entry_id(ref, document.header, f"{where}.document")
-                stored = convert.to_store(document, document.header.provenance, size, sha256)
+                source = convert.source_of(document, feed, now)
+                stored = convert.to_store(document, source, size, sha256)
                 sent = convert.sent_digest(document, size, sha256)
                 yield convert.new_entry(stored, ref, known_as, 1, None, sent), sha256, imported.content

@@ -7,7 +7,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, Coding, SectionQuery
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CLINICIAN, CallerContext, Coding, SectionQuery
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from shared.convert import timestamp
 from tests.services.documents.calls import CITIZEN, ELEVATED, MADE, Documents, document, new_ref, patient
@@ -306,3 +306,26 @@ def with_refs(caller: CallerContext, ref: str) -> CallerContext:
     result = CallerContext(patient_refs=[ref])
     result.MergeFrom(caller)
     return result
+
+
+async def test_an_imported_document_says_that_a_feed_recorded_it(documents: Documents) -> None:
+    ref, sent = new_ref(), document(source_id="d")
+    sent.header.provenance.recorded_by = CALLER_KIND_CLINICIAN
+    await documents.load(ref, (sent, b"x"))
+    [found] = (await documents.listed(ref)).entries
+    assert found.header.provenance.recorded_by == FEED.kind
+    assert found.header.provenance.source_system == "dips"
+
+
+async def test_a_document_that_came_under_an_alias_is_the_same_one(documents: Documents) -> None:
+    alias, ref = new_ref(), new_ref()
+    first = await documents.upload(alias, b"first", document(source_id="d"), by=FEED)
+    under_both = CallerContext(patient_refs=[ref])
+    under_both.MergeFrom(FEED)
+    again = await documents.upload(
+        alias, b"second", document(source_id="d", made=MADE + timedelta(days=1)), by=under_both
+    )
+    assert (again.header.id, again.header.version) == (first.header.id, 2)
+    assert again.header.first_recorded.recorded_at == timestamp(MADE)
+    assert (await documents.download(alias, first.header.id))[1] == b"second"
+    assert (await documents.listed(ref, alias)).window.total == 1
