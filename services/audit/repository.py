@@ -53,6 +53,8 @@ class AccessPage(NamedTuple):
     more: bool
     total: int
     """Accesses there are, inside the window and outside."""
+    older_exist: bool
+    """Older accesses exist than the last one here, on further pages or outside the window."""
 
 
 class Repository:
@@ -107,15 +109,10 @@ class Repository:
                 refs,
                 name="records_of_accesses",
             )
-            total = await session.fetchval(
-                "SELECT count(DISTINCT p.access_id) FROM personal AS p WHERE patient_ref = ANY($1::uuid[])"
-                " AND ($2::text IS NULL OR EXISTS"
-                "  (SELECT FROM entries AS e WHERE e.idx = p.idx AND e.legal_entity = $2))",
-                refs,
-                legal_entity,
-                name="count_accesses",
-            )
-        return AccessPage(list(_by_access(rows)), len(begun) > page.size, total)
+            counted = await session.fetchrow(_COUNT, refs, since, legal_entity, name="count_accesses")
+        assert counted is not None  # noqa: S101  # an aggregate gives one row
+        more = len(begun) > page.size
+        return AccessPage(list(_by_access(rows)), more, counted["total"], more or counted["outside"] > 0)
 
 
 _BEGUN = """
@@ -131,6 +128,15 @@ AND NOT EXISTS (
 ORDER BY idx DESC LIMIT $5
 """
 """The first record of each access. Order is by place in the log, never by a clock."""
+
+_COUNT = """
+SELECT count(*) AS total, count(*) FILTER (WHERE began < $2) AS outside FROM (
+    SELECT DISTINCT ON (p.access_id) e.occurred_at AS began
+    FROM personal AS p JOIN entries AS e USING (idx)
+    WHERE p.patient_ref = ANY($1::uuid[]) AND ($3::text IS NULL OR e.legal_entity = $3)
+    ORDER BY p.access_id, idx
+) AS accesses
+"""
 
 _APPEND = """
 WITH fresh AS (

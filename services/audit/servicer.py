@@ -64,7 +64,7 @@ class Servicer(AuditServiceServicer):
             window=ListWindow(
                 returned=len(accesses),
                 total=found.total,
-                older_exist=found.total > len(accesses),
+                older_exist=found.older_exist,
                 since=timestamp(since) if since else None,
             ),
         )

@@ -132,6 +132,7 @@ async def test_pages_hold_every_access_once_in_the_order_of_the_log(log: "Log") 
         seen += [access.access_id for access in response.accesses]
         assert response.window.total == 23
         token = response.next_page_token
+        assert response.window.older_exist == bool(token)
         if not token:
             break
         await log.record(record(str(uuid4())), record(ref, access_id=sent[0].access_id, sections=[]))
