@@ -22,11 +22,11 @@ from gateway.recorder import Recorder
 from gateway.relaying import garbage, refusal_of
 from gateway.steps import Steps
 from gateway.whom import national_id_of
-from kjernejournal.audit.v1.audit_pb2 import AuditRecord
+from kjernejournal.audit.v1.audit_pb2 import AuditRecord, SectionRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared import deadline, national_id
-from shared.errors import Invalid, KjernejournalError, Reason, TimedOut, Unavailable
+from shared.errors import Denied, Invalid, KjernejournalError, NotFound, Reason, TimedOut, Unavailable
 
 IDLE = 30.0
 """Seconds that a stream may be silent."""
@@ -161,14 +161,24 @@ class Forwarding:
             refusal = garbage()
         refs = await _refs_of(call) or await self._steps.refs_of(persons)
         section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest() if reply else b"")
-        outcomes = [passage.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
-        for start in range(0, len(outcomes), MOST_RECORDS):
-            # The write is made: its record is waited for, whatever the caller does.
-            deadline.set_deadline(LONGEST_WRITE)
-            await self._recorder.record(outcomes[start : start + MOST_RECORDS])
+        await self._record_outcome(passage, request_id, refusal, section, refs)
         if refusal is not None:
             raise refusal
         return reply
+
+    async def _record_outcome(
+        self,
+        passage: Passage,
+        request_id: str,
+        refusal: KjernejournalError | None,
+        section: SectionRecord,
+        refs: Sequence[str | None],
+    ) -> None:
+        """One record for each person whom the write was about. It is waited for, whatever the caller's deadline."""
+        outcomes = [passage.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
+        for start in range(0, len(outcomes), MOST_RECORDS):
+            deadline.set_deadline(LONGEST_WRITE)
+            await self._recorder.record(outcomes[start : start + MOST_RECORDS])
 
     async def _upload(
         self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
@@ -220,16 +230,20 @@ class Forwarding:
     async def _permit_batch(self, whole: Passage, metadata: Metadata, request: Message) -> None:
         method = whole.method
         named = method.patients_in(request)
+        if len(named) > MOST_RECORDS:
+            raise Invalid(named[MOST_RECORDS][0], f"is more than the {MOST_RECORDS} patients that a message may name")
         ids = [national_id_of(patient, path, production=self._production) for path, patient in named]
         passages = await self._steps.enter_each(method, metadata, whole.caller, ids)
         records: list[AuditRecord] = []
         for (path, patient), passage in zip(named, passages, strict=True):
-            refusal = passage.decision.refusal()
-            if refusal is not None:
+            about = replace(passage, access_id=whole.access_id)
+            try:
+                await self._steps.refuse_if_denied(about)
+            except (Denied, NotFound) as refusal:
                 refusal.details["field"] = path
-                raise refusal
-            patient.patient_ref = passage.refs[0]
-            records.append(replace(passage, access_id=whole.access_id).permit(""))
+                raise
+            patient.patient_ref = about.refs[0]
+            records.append(about.permit(""))
         await self._recorder.record(records or [whole.permit("")])
 
     async def _streamed(
@@ -254,15 +268,27 @@ class Forwarding:
                 except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                     break  # the service has ended the call: its status tells why
             await _still_there(context)
-            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                await call.done_writing()
         except BaseException as error:
             call.cancel()
             refusal = error if isinstance(error, KjernejournalError) else _interrupted()
-            deadline.set_deadline(LONGEST_WRITE)
-            await self._recorder.record([passage.outcome(request_id, refusal, passage.section())])
+            await asyncio.shield(asyncio.create_task(self._broken_off(passage, request_id, refusal, persons)))
             raise
-        return await asyncio.shield(asyncio.create_task(self._concluded(passage, call, request_id, persons)))
+        return await asyncio.shield(asyncio.create_task(self._ended(passage, call, request_id, persons)))
+
+    async def _ended(self, passage: Passage, call: Any, request_id: str, persons: Sequence[str]) -> bytes:
+        """The service hears that the stream is whole, and may store it: the caller may go away from here on."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await call.done_writing()
+        return await self._concluded(passage, call, request_id, persons)
+
+    async def _broken_off(
+        self, passage: Passage, request_id: str, refusal: KjernejournalError, persons: Sequence[str]
+    ) -> None:
+        """The outcome of a stream that did not come to its end; of a feed's, earlier messages stand."""
+        refs: Sequence[str | None] = []
+        with suppress(Unavailable):
+            refs = await self._steps.refs_of(persons)
+        await self._record_outcome(passage, request_id, refusal, passage.section(), refs)
 
     def _patient(self, method: Method, request: Message) -> str | None:
         if not method.patients:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import grpc
 from google.protobuf.message import DecodeError
 
-from gateway.access.facts import Caller
+from gateway.access.facts import Caller, Outcome
 from gateway.access.tokens import Metadata
 from gateway.contract import Method
 from gateway.fanout import seconds_for
@@ -86,21 +86,23 @@ class Indicator:
     async def _statuses(
         self, method: Method, metadata: Metadata, caller: Caller, ids: Sequence[str]
     ) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
-        statuses: dict[str, summary_pb2.IndicatorStatus.ValueType] = {}
-        wanted: dict[str, Passage] = {}
-        for passage in await self._steps.enter_each(method, metadata, caller, list(dict.fromkeys(ids))):
-            patient = passage.patient or ""
-            refusal = passage.decision.refusal()
-            if refusal is None:
-                wanted[patient] = passage
-            elif refusal.code is grpc.StatusCode.NOT_FOUND:
-                statuses[patient] = summary_pb2.INDICATOR_STATUS_NO_RECORD
-            elif passage.decision.rule == NAMED_BLOCK:
-                statuses[patient] = summary_pb2.INDICATOR_STATUS_RECORD
-            else:
-                raise refusal
-        statuses.update(await self._present(wanted))
-        return statuses
+        passages = await self._steps.enter_each(method, metadata, caller, list(dict.fromkeys(ids)))
+        present = await self._present({each.patient or "": each for each in passages if each.decision.permitted})
+        latest = await self._steps.fresh_each(passages)
+        return {each.patient or "": await self._status(each, present) for each in latest}
+
+    async def _status(
+        self, passage: Passage, present: dict[str, "summary_pb2.IndicatorStatus.ValueType"]
+    ) -> "summary_pb2.IndicatorStatus.ValueType":
+        """What the latest decision lets the caller know of what was found."""
+        if passage.decision.outcome is Outcome.NOT_FOUND:
+            return summary_pb2.INDICATOR_STATUS_NO_RECORD
+        if passage.decision.rule == NAMED_BLOCK:
+            return summary_pb2.INDICATOR_STATUS_RECORD
+        await self._steps.refuse_if_denied(passage)
+        if passage.patient not in present:
+            raise _cannot_be_told()  # permitted a moment ago: nothing was asked
+        return present[passage.patient]
 
     async def _present(self, wanted: dict[str, Passage]) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
         if not wanted:

@@ -69,14 +69,15 @@ class Steps:
             decision=_NO_DECISION,
         )
         passage = _decided(passage, sections)
-        await self._refuse_if_denied(passage)
+        await self.refuse_if_denied(passage)
         return passage
 
     async def enter_each(
         self, method: Method, metadata: Metadata, caller: Caller, patients: Sequence[str]
     ) -> list[Passage]:
-        """The same for every patient of a request that names several, under one access id. No record of denials:
-        these rpcs are open to systems alone or disclose no content. The caller looks at each decision.
+        """The same for every patient of a request that names several, under one access id.
+
+        The caller of this looks at each decision, and passes denials on with `refuse_if_denied`.
         """
         resolved = await self._identity.resolve(_with_caller(caller, patients)) if patients else None
         common = Passage(
@@ -90,7 +91,7 @@ class Steps:
             resolved=resolved,
             decision=_NO_DECISION,
         )
-        return [_decided(replace(common, patient=patient), ()) for patient in patients]
+        return [_decided(replace(common, patient=patient), SUMMARY_SECTIONS) for patient in patients]
 
     async def refs_of(self, persons: Sequence[str]) -> list[str]:
         """The canonical references of persons that a feed has registered; those that stay unknown are left out."""
@@ -108,10 +109,15 @@ class Steps:
         """
         if passage.resolved is None or passage.resolved.fresh:
             return passage
-        resolved = await self._resolve(passage.caller, passage.patient)
-        again = _decided(replace(passage, resolved=resolved), sections)
-        await self._refuse_if_denied(again)
+        [again] = await self._again([passage], sections)
+        await self.refuse_if_denied(again)
         return again
+
+    async def fresh_each(self, passages: Sequence[Passage]) -> Sequence[Passage]:
+        """Step 6 for the passages of `enter_each`. The caller looks at each decision again."""
+        if all(passage.resolved is None or passage.resolved.fresh for passage in passages):
+            return passages
+        return await self._again(passages, SUMMARY_SECTIONS)
 
     async def still(self, passage: Passage) -> None:
         """On long streams, every few seconds: token and facts are looked at again. Raises the refusal."""
@@ -119,14 +125,21 @@ class Steps:
         if passage.patient is None:
             return
         resolved = await self._resolve(passage.caller, passage.patient)
-        await self._refuse_if_denied(_decided(replace(passage, resolved=resolved), ()))
+        await self.refuse_if_denied(_decided(replace(passage, resolved=resolved), SUMMARY_SECTIONS))
 
     async def _resolve(self, caller: Caller, patient: str | None) -> Resolved | None:
         if patient is None:
             return None
         return await self._identity.resolve(_with_caller(caller, [patient]))
 
-    async def _refuse_if_denied(self, passage: Passage) -> None:
+    async def _again(self, passages: Sequence[Passage], sections: tuple[SectionValue, ...]) -> list[Passage]:
+        """One caller's passages, decided on facts that may decide a release."""
+        patients = [passage.patient for passage in passages if passage.patient is not None]
+        resolved = await self._identity.resolve_fresh(_with_caller(passages[0].caller, patients))
+        return [_decided(replace(passage, resolved=resolved), sections) for passage in passages]
+
+    async def refuse_if_denied(self, passage: Passage) -> None:
+        """Raises the refusal of a passage that was denied, once it is on record."""
         with telemetry.span("decide", **_decision_attributes(passage.decision)):
             refusal = passage.decision.refusal()
         if refusal is None:
@@ -152,7 +165,7 @@ def _decided(passage: Passage, sections: tuple[SectionValue, ...]) -> Passage:
     if caller.national_id:
         caller = replace(caller, refs=passage.resolved.refs(caller.national_id))
     facts = passage.resolved.facts(passage.patient)
-    decision = decide(caller, passage.basis, facts, rule, datetime.now(UTC), sections=sections or SUMMARY_SECTIONS)
+    decision = decide(caller, passage.basis, facts, rule, datetime.now(UTC), sections=sections)
     if decision.permitted and not caller.attests(passage.patient):
         denied = Denied(Reason.ERROR_REASON_NO_ACCESS, "")
         decision = replace(decision, outcome=Outcome.DENY, reason=denied.reason, rule="attest-of-another-patient")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
@@ -21,6 +22,8 @@ BUDGET = 2.0
 """Seconds, at most: without the answer nothing goes on."""
 FRESH = 0.25
 """Seconds for which facts may decide a release, counted from the question: the promise of BlockPersonnel."""
+FRESH_TRIES = 3
+"""Questions for facts that are fresh, before a patients service that answers too late for it counts as away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,22 @@ class Identity:
     def __init__(self, patients: Backend) -> None:
         self._patients = patients
 
-    async def resolve(self, national_ids: Sequence[str]) -> Resolved:
-        """What is known of these persons now. Raises Unavailable when the service cannot tell."""
+    async def resolve_fresh(self, national_ids: Sequence[str]) -> Resolved:
+        """As `resolve`, with facts that may decide a release. Raises Unavailable when they come too late for that."""
+        for _ in range(FRESH_TRIES):
+            with suppress(Unavailable):
+                resolved = await self.resolve(national_ids, seconds=FRESH)
+                if resolved.fresh:
+                    return resolved
+        raise _unavailable()
+
+    async def resolve(self, national_ids: Sequence[str], *, seconds: float = BUDGET) -> Resolved:
+        """What is known of these persons now. Raises Unavailable when the service cannot tell in that time."""
         asked_at = time.monotonic()
         request = ResolvePatientsRequest(national_ids=sorted(set(national_ids)))
         try:
             reply = await self._patients.unary(
-                PATH, request.SerializeToString(), caller=None, timeout=deadline.inside(BUDGET)
+                PATH, request.SerializeToString(), caller=None, timeout=deadline.inside(seconds)
             )
             answer = ResolvePatientsResponse.FromString(reply)
         except (grpc.aio.AioRpcError, DecodeError):
