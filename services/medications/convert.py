@@ -1,6 +1,6 @@
 """Between stored versions and the messages of the contract."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import TypeVar
@@ -128,6 +128,16 @@ def dispensing(stored: StoredEntry) -> pb.Dispensing:
     message = pb.Dispensing.FromString(stored.content)
     complete_header(message.header, stored)
     return message
+
+
+def is_hidden(stored: StoredEntry, locked: Container[str]) -> bool:
+    """Whether an entry is not shown where the entries `locked` are not: it is one of them, or was dispensed on one.
+
+    A prescription may be locked after a dispensing of it was recorded, which then tells as much as the prescription.
+    """
+    if stored.id in locked:
+        return True
+    return stored.kind in kinds.DISPENSINGS and pb.Dispensing.FromString(stored.content).prescription_id in locked
 
 
 def statement(stored: StoredEntry, now: datetime) -> pb.MedicationStatement:

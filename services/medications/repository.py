@@ -73,17 +73,17 @@ class Repository(EntryStore):
         )
         return None if row is None else stored_entry(row)
 
-    async def ids_of(self, refs: Sequence[str], of_kinds: Sequence[int]) -> frozenset[str]:
-        """The ids of the entries whose latest version is of these kinds."""
+    async def kinds_of(self, refs: Sequence[str], of_kinds: Sequence[int]) -> dict[str, int]:
+        """The ids of the entries whose latest version is of these kinds, with its kind."""
         rows = await self.database.fetch(
-            "SELECT id FROM (SELECT DISTINCT ON (patient_ref, id) id, kind, deleted FROM entries"
+            "SELECT id, kind FROM (SELECT DISTINCT ON (patient_ref, id) id, kind, deleted FROM entries"
             " WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC) AS latest"
             " WHERE kind = ANY($2::smallint[]) AND NOT deleted",
             refs,
             of_kinds,
             name="ids_of_kinds",
         )
-        return frozenset(str(row["id"]) for row in rows)
+        return {str(row["id"]): row["kind"] for row in rows}
 
 
 _MESSAGES = {

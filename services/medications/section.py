@@ -1,6 +1,6 @@
 """The summary's section: medicines in the order a reader needs them, each list with what it leaves out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from kjernejournal.common.v1.common_pb2 import ListWindow
@@ -14,13 +14,13 @@ ABSENCES = (pb.STATEMENT_KIND_NIL_KNOWN, pb.STATEMENT_KIND_NOT_ASKED)
 
 
 def section(
-    whole: Whole, most: int, since: datetime | None, now: datetime, *, locked: bool, hidden: frozenset[str]
+    whole: Whole, most: int, since: datetime | None, now: datetime, *, locked: bool, hidden: Collection[str]
 ) -> pb.MedicationsSection:
-    """The section with at most `most` entries a list. `locked`: locked prescriptions are shown; `hidden`: ids that are
-    not, whatever their version says."""
+    """The section with at most `most` entries a list. `locked`: locked prescriptions are shown; `hidden`: ids of
+    entries that are not, whatever their version says."""
     shown = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if locked else ())
     given = kinds.DISPENSINGS + (kinds.LOCKED_DISPENSINGS if locked else ())
-    entries = [stored for stored in whole.entries if stored.id not in hidden]
+    entries = [stored for stored in whole.entries if locked or not convert.is_hidden(stored, hidden)]
     prescriptions = [convert.prescription(stored, now) for stored in _of(entries, shown)]
     prescriptions.sort(key=lambda each: not each.active)  # stable: the newest stay first among equals
     dispensings = [convert.dispensing(stored) for stored in _of(entries, given)][:most]

@@ -133,19 +133,20 @@ class Servicer(MedicationsServiceServicer):
         found = await self._repository.page(refs, page, kinds=shown, as_of=as_of, since=since)
         if sees_locked or not locked:
             return found, 0
-        withheld = await self._repository.ids_of(refs, locked)
         # What is locked today stays out, whatever as_of says.
-        kept = [stored for stored in found.entries if stored.id not in withheld]
-        return found._replace(entries=kept), len(withheld)
+        hidden = await self._repository.kinds_of(refs, kinds.ALL_LOCKED)
+        kept = [stored for stored in found.entries if not convert.is_hidden(stored, hidden)]
+        besides = sum(stored.id not in hidden for stored in found.entries) - len(kept)
+        return found._replace(entries=kept), sum(kind in locked for kind in hidden.values()) + besides
 
     async def _section(self, query: SectionQuery) -> pb.MedicationsSection:
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         refs, sees_locked = list(query.caller.patient_refs), model.sees_locked(query.caller)
         most = max(0, query.max_entries)
         whole = await self._repository.whole(refs, most, as_of, since)
-        hidden: frozenset[str] = frozenset()
-        if as_of is not None and not sees_locked:
-            hidden = await self._repository.ids_of(refs, kinds.LOCKED_PRESCRIPTIONS + kinds.LOCKED_DISPENSINGS)
+        hidden: dict[str, int] = {}
+        if not sees_locked and (as_of is not None or any(whole.totals.get(kind) for kind in kinds.ALL_LOCKED)):
+            hidden = await self._repository.kinds_of(refs, kinds.ALL_LOCKED)
         return section(whole, most, since, time_of_reading(as_of), locked=sees_locked, hidden=hidden)
 
     def _recording(self, now: datetime) -> Recording:

@@ -290,6 +290,18 @@ async def test_locked_prescriptions_and_their_dispensings_are_withheld_without_c
         assert [each.header.provenance.source_id for each in answer.prescriptions] == ["open"], "locked today"
 
 
+async def test_what_was_dispensed_before_its_prescription_was_locked_is_withheld_too(medicines: Feed) -> None:
+    ref = new_ref()
+    await medicines.prescribe(ref, prescription("r1"))
+    await medicines.dispense(ref, dispensing("m1", of="r1"))
+    await medicines.dispense(ref, dispensing("m2"))
+    await medicines.prescribe(ref, prescription("r1", locked=True))
+    for caller, shown in ((GP, ["m2"]), (EMERGENCY, ["m1", "m2"])):
+        for answer in (await medicines.dispensings(ref, caller=caller), await medicines.section(ref, caller=caller)):
+            assert sorted(each.header.provenance.source_id for each in answer.dispensings) == shown
+    assert (await medicines.dispensings(ref, caller=GP)).window.withheld == 1
+
+
 async def test_an_order_of_another_source_keeps_its_codes_and_its_status(medicines: Feed) -> None:
     ref = new_ref()
     counts = await medicines.send(ref, prescriptions=[order("o1", "stopped"), order("o2", "active")])
