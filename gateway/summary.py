@@ -38,6 +38,8 @@ COMPLETENESS_HEADER = "kj-completeness"
 HEAD_START = 0.1
 """Seconds for which a stream waits for critical information before it sends what else is there."""
 
+_UNKNOWN = frozenset({summary_pb2.SECTION_STATE_UNAVAILABLE, summary_pb2.SECTION_STATE_UNSPECIFIED})
+
 SummaryRequest = GetPatientSummaryRequest | StreamPatientSummaryRequest
 
 
@@ -150,7 +152,7 @@ def completeness(sections: Iterable[Section]) -> "summary_pb2.Completeness.Value
 
     What the patient restricts, and what is not for this caller, is stated in its section and is not a fault.
     """
-    missing = [each.section for each in sections if each.state == summary_pb2.SECTION_STATE_UNAVAILABLE]
+    missing = [each.section for each in sections if each.state in _UNKNOWN]
     if any(BY_SECTION[section].critical for section in missing):
         return summary_pb2.COMPLETENESS_CRITICAL_MISSING
     return summary_pb2.COMPLETENESS_PARTIAL if missing else summary_pb2.COMPLETENESS_COMPLETE
