@@ -105,6 +105,15 @@ class System:
             assert all(process.gone_within(5) for process in processes)
             yield
 
+    def faults(self) -> list[str]:
+        """What its processes have logged of bugs of their own: each was INTERNAL to a caller, or worse."""
+        lines = [
+            f"{path.stem}: {line}"
+            for path in self.directory.logs.glob("*.log")
+            for line in path.read_text().splitlines()
+        ]
+        return [line for line in lines if '"errors":' in line or "Traceback" in line]
+
     async def serves(self, *names: str) -> None:
         """Returns when the processes run and answer their health check."""
         for name in names:

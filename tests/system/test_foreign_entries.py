@@ -31,6 +31,7 @@ NOT_ENTRIES = {
     "her_id": "an address",
     "contract_id": "a general practitioner's list",
     "national_id": "a person",
+    "patient_ref": "refused from outside",
     "merged_national_id": "a person",
     "separated_national_id": "a person",
 }

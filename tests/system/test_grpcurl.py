@@ -55,11 +55,11 @@ def test_it_lists_every_service_of_the_contract(shell: Shell) -> None:
     assert "grpc.health.v1.Health" in listed
 
 
-def test_it_describes_an_rpc_with_its_access_rule(shell: Shell) -> None:
-    described = shell.run("describe", "kjernejournal.summary.v1.SummaryService.GetPatientSummary")
+def test_it_describes_a_service_with_its_access_rules(shell: Shell) -> None:
+    described = shell.run("describe", "kjernejournal.summary.v1.SummaryService")
     assert described.returncode == 0, described.stderr
     assert "returns ( .kjernejournal.summary.v1.GetPatientSummaryResponse )" in described.stdout
-    assert "(kjernejournal.common.v1.access)" in described.stdout
+    assert "callers:CALLER_KIND_CITIZEN" in described.stdout
 
 
 def test_a_summary(shell: Shell, patient: Patient) -> None:
