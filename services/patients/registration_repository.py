@@ -91,8 +91,8 @@ class Registry:
     ) -> tuple[ImportCounts, list[str]]:
         """Stores the people of one message, all or none: what was stored, and the canonical references.
 
-        An identity or list history equal to the latest one is left; privacy settings that were imported once before
-        are left, so that a feed never undoes what a patient decided.
+        An identity or list history equal to the latest one is left; so are privacy settings that were imported once
+        before, and all once something was decided here: a feed never undoes what a patient decided.
         """
         for _ in range(TRIES):
             try:
@@ -246,7 +246,9 @@ async def _import(
 ) -> ImportCounts:
     identities = await _latest(session, people.known, "latest_identities", _LATEST_IDENTITIES)
     histories = await _latest(session, people.known, "latest_gp_histories", _LATEST_HISTORIES)
-    settings = await _latest(session, people.known, "all_privacy_settings", _ALL_SETTINGS)
+    rows = await session.fetch(_ALL_SETTINGS, people.known, name="all_privacy_settings") if people.known else []
+    settings = {row["patient_ref"]: (row["version"], row["digests"]) for row in rows}
+    decided_here = {row["patient_ref"] for row in rows if row["decided_here"]}
     counts = ImportCounts(batches=1)
     source = provenance.SerializeToString()
     identity_rows, gp_rows, privacy_rows = [], [], []
@@ -261,7 +263,9 @@ async def _import(
                 gp_rows.append((ref, version, sent, source, content))
         if registration.privacy is not None:
             sent = digest(registration.privacy)
-            if version := _next(counts, settings.get(ref), sent):
+            if ref in decided_here:
+                counts.unchanged += 1
+            elif version := _next(counts, settings.get(ref), sent):
                 own = convert.imported_settings(registration.privacy, ref, provenance, people.ref_of)
                 privacy_rows.append((ref, version, sent, own.proxy_refs, source, own.message.SerializeToString()))
     for table, columns, rows in (
@@ -283,13 +287,14 @@ SELECT DISTINCT ON (patient_ref) patient_ref::text, version, ARRAY[digest] AS di
 WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, version DESC
 """
 _ALL_SETTINGS = """
-SELECT patient_ref::text, max(version) AS version, array_agg(digest) AS digests FROM privacy_settings
-WHERE patient_ref = ANY($1::uuid[]) GROUP BY patient_ref
+SELECT patient_ref::text, max(version) AS version, array_agg(digest) AS digests,
+    bool_or(request_id IS NOT NULL) AS decided_here
+FROM privacy_settings WHERE patient_ref = ANY($1::uuid[]) GROUP BY patient_ref
 """
 
 
 async def _latest(session: Session, refs: Sequence[str], name: str, sql: str) -> dict[str, tuple[int, Iterable[bytes]]]:
-    """The latest version of each reference, and the digests that are as good as stored."""
+    """The latest version of each reference, and its digest."""
     if not refs:
         return {}
     rows = await session.fetch(sql, refs, name=name)

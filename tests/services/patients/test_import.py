@@ -77,6 +77,12 @@ async def test_a_feed_never_undoes_what_the_patient_decided(service: Patients) -
     await service.privacy.BlockPersonnel(request, metadata=metadata)
     assert (await send(service, [one])).unchanged == 3
     assert list((await service.facts(value)).blocked_hpr_numbers) == ["1111111", "2222222"]
+    del one.privacy.blocked_personnel[:]
+    del one.privacy.restricted_sections[:]
+    assert (await send(service, [one])).unchanged == 3
+    facts = await service.facts(value)
+    assert list(facts.blocked_hpr_numbers) == ["1111111", "2222222"], "settings that have changed at the source"
+    assert list(facts.restricted_sections) == [common_pb2.SECTION_VISITS]
 
 
 async def test_a_bad_patient_is_named_its_message_not_stored_and_those_before_kept(service: Patients) -> None:
