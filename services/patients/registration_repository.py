@@ -246,9 +246,9 @@ async def _import(
 ) -> ImportCounts:
     identities = await _latest(session, people.known, "latest_identities", _LATEST_IDENTITIES)
     histories = await _latest(session, people.known, "latest_gp_histories", _LATEST_HISTORIES)
-    rows = await session.fetch(_ALL_SETTINGS, people.known, name="all_privacy_settings") if people.known else []
-    settings = {row["patient_ref"]: (row["version"], row["digests"]) for row in rows}
-    decided_here = {row["patient_ref"] for row in rows if row["decided_here"]}
+    held = await session.fetch(_ALL_SETTINGS, people.known, name="all_privacy_settings") if people.known else []
+    settings = {row["patient_ref"]: (row["version"], row["digests"]) for row in held}
+    decided_here = {row["patient_ref"] for row in held if row["decided_here"]}
     counts = ImportCounts(batches=1)
     source = provenance.SerializeToString()
     identity_rows, gp_rows, privacy_rows = [], [], []
