@@ -166,6 +166,46 @@ class Coverage(_message.Message):
 Global___Coverage: _TypeAlias = Coverage  # noqa: Y015
 
 @_typing.final
+class Alerts(_message.Message):
+    """What a check of the summary's medicines against the rest of it found. It informs; it decides nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    NOT_CHECKED_FIELD_NUMBER: _builtins.int
+    CHECKED_FIELD_NUMBER: _builtins.int
+    KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
+    knowledge_version: _builtins.str
+    """The version of the knowledge used."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[_medications_pb2.Finding]:
+        """What was found, the most serious first."""
+
+    @_builtins.property
+    def not_checked(self) -> _containers.RepeatedCompositeFieldContainer[_medications_pb2.NotChecked]:
+        """What was not checked, such as for a missing section or an unknown substance. No finding means nothing without it."""
+
+    @_builtins.property
+    def checked(self) -> _containers.RepeatedScalarFieldContainer[_medications_pb2.CheckKind.ValueType]:
+        """What was checked."""
+
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[_medications_pb2.Finding] | None = ...,
+        not_checked: _abc.Iterable[_medications_pb2.NotChecked] | None = ...,
+        checked: _abc.Iterable[_medications_pb2.CheckKind.ValueType] | None = ...,
+        knowledge_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alerts: _TypeAlias = Alerts  # noqa: Y015
+
+@_typing.final
 class Section(_message.Message):
     """One section of the summary."""
 
@@ -299,6 +339,7 @@ class GetPatientSummaryResponse(_message.Message):
     COMPLETENESS_FIELD_NUMBER: _builtins.int
     SECTIONS_FIELD_NUMBER: _builtins.int
     ASSEMBLED_AT_FIELD_NUMBER: _builtins.int
+    ALERTS_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """Ties this answer to its record in the access log."""
     completeness: Global___Completeness.ValueType
@@ -311,6 +352,10 @@ class GetPatientSummaryResponse(_message.Message):
     def assembled_at(self) -> _timestamp_pb2.Timestamp:
         """When the answer was put together."""
 
+    @_builtins.property
+    def alerts(self) -> Global___Alerts:
+        """Allergies against medicines, duplicates, interactions, conditions. Unset: no check was made."""
+
     def __init__(
         self,
         *,
@@ -318,10 +363,11 @@ class GetPatientSummaryResponse(_message.Message):
         completeness: Global___Completeness.ValueType = ...,
         sections: _abc.Iterable[Global___Section] | None = ...,
         assembled_at: _timestamp_pb2.Timestamp | None = ...,
+        alerts: Global___Alerts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assembled_at", b"assembled_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "assembled_at", b"assembled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "assembled_at", b"assembled_at", "completeness", b"completeness", "sections", b"sections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "alerts", b"alerts", "assembled_at", b"assembled_at", "completeness", b"completeness", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -441,21 +487,27 @@ class SummaryEnd(_message.Message):
 
     COMPLETENESS_FIELD_NUMBER: _builtins.int
     ASSEMBLED_AT_FIELD_NUMBER: _builtins.int
+    ALERTS_FIELD_NUMBER: _builtins.int
     completeness: Global___Completeness.ValueType
     """How whole it is."""
     @_builtins.property
     def assembled_at(self) -> _timestamp_pb2.Timestamp:
         """When the last section was put together."""
 
+    @_builtins.property
+    def alerts(self) -> Global___Alerts:
+        """As in GetPatientSummaryResponse, over all sections. Unset: no check was made."""
+
     def __init__(
         self,
         *,
         completeness: Global___Completeness.ValueType = ...,
         assembled_at: _timestamp_pb2.Timestamp | None = ...,
+        alerts: Global___Alerts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assembled_at", b"assembled_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "assembled_at", b"assembled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assembled_at", b"assembled_at", "completeness", b"completeness"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "assembled_at", b"assembled_at", "completeness", b"completeness"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
