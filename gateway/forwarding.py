@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -16,7 +16,7 @@ from gateway.access.facts import Caller
 from gateway.access.tokens import Metadata
 from gateway.backends import Backend
 from gateway.contract import Method
-from gateway.front_door import Context, Handlers, tell_receipt
+from gateway.front_door import IDLE, Context, Handlers, tell_receipt
 from gateway.passage import Passage
 from gateway.recorder import Recorder
 from gateway.relaying import garbage, refusal_of
@@ -28,8 +28,6 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared import deadline, national_id
 from shared.errors import Denied, Invalid, KjernejournalError, NotFound, Reason, TimedOut, Unavailable
 
-IDLE = 30.0
-"""Seconds that a stream may be silent."""
 LOOK_AGAIN = 5.0
 """Seconds after which a stream's token and facts are looked at again."""
 REFS_KEY = "kj-patient-refs-bin"
@@ -71,7 +69,7 @@ class Forwarding:
             return await self._read(passage, request, context)
         return await self._write(passage, request)
 
-    async def server_stream(self, method: Method, data: bytes, context: Context) -> AsyncIterator[bytes]:
+    async def server_stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
         """Each message that names entries is on record before it leaves; token and facts are looked at every 5 s."""
         metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
         caller = await self._steps.who(metadata)

@@ -4,7 +4,9 @@ Handlers are bytes in, bytes out. The request is parsed once, to find the patien
 `forwarding` does the work of the rpcs that services serve, `summary` that of the gateway's own.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,7 +16,7 @@ from gateway.contract import Method
 from kjernejournal.audit.v1.audit_pb2 import Receipt
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
-from shared.errors import NotSupported, Reason
+from shared.errors import NotSupported, Reason, TimedOut
 from shared.handling import drain, failures, tracing
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -23,6 +25,8 @@ DEFAULT_SECONDS = 2.0
 """Deadline of a unary call whose caller set none."""
 LONGEST_SECONDS = 5.0
 """No unary call lasts longer."""
+IDLE = 30.0
+"""Seconds that a stream may stand still, in either direction."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +34,27 @@ class Handlers:
     """What serves one rpc: one of the three, by its shape."""
 
     unary: Callable[[Method, bytes, Context], Awaitable[bytes]] | None = None
-    server_stream: Callable[[Method, bytes, Context], AsyncIterator[bytes]] | None = None
+    server_stream: Callable[[Method, bytes, Context], AsyncGenerator[bytes, None]] | None = None
     client_stream: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]] | None = None
 
 
 class FrontDoor(grpc.GenericRpcHandler):
     """Serves every rpc of the contract."""
 
-    def __init__(self, methods: dict[str, Method], handlers_of: Callable[[Method], Handlers]) -> None:
-        self._handlers = {path: _handler(method, handlers_of(method)) for path, method in methods.items()}
+    def __init__(
+        self, methods: dict[str, Method], handlers_of: Callable[[Method], Handlers], *, idle: float = IDLE
+    ) -> None:
+        self._handlers = {path: _handler(method, handlers_of(method), idle) for path, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
         return self._handlers.get(handler_call_details.method)
 
 
-def _handler(method: Method, handlers: Handlers) -> "grpc.RpcMethodHandler[Any, Any]":
+def _handler(method: Method, handlers: Handlers, idle: float) -> "grpc.RpcMethodHandler[Any, Any]":
     if handlers.client_stream and method.descriptor.client_streaming:
         return grpc.stream_unary_rpc_method_handler(_client_stream(method, handlers.client_stream))
     if handlers.server_stream and method.descriptor.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_server_stream(method, handlers.server_stream))
+        return grpc.unary_stream_rpc_method_handler(_server_stream(method, handlers.server_stream, idle))
     if handlers.unary and not (method.descriptor.client_streaming or method.descriptor.server_streaming):
         return grpc.unary_unary_rpc_method_handler(_unary(method, handlers.unary))
     raise TypeError(f"nothing serves {method.path}")
@@ -64,15 +70,30 @@ def _unary(method: Method, serve: Callable[[Method, bytes, Context], Awaitable[b
     return unary
 
 
-def _server_stream(method: Method, serve: Callable[[Method, bytes, Context], AsyncIterator[bytes]]) -> Any:
-    async def server_stream(data: bytes, context: Context) -> AsyncIterator[bytes]:
+def _server_stream(
+    method: Method, serve: Callable[[Method, bytes, Context], AsyncGenerator[bytes, None]], idle: float
+) -> Any:
+    # Written, not yielded: at a yield a caller who takes nothing would keep the call, and a message, for ever.
+    async def server_stream(data: bytes, context: Context) -> None:
         with _begin(method, context) as span:
             async with failures.as_status(context, span):
                 _refuse_internal(method)
-                async for message in serve(method, data, context):
-                    yield message
+                async with aclosing(serve(method, data, context)) as messages:
+                    async for message in messages:
+                        await _write(context, message, idle)
 
     return server_stream
+
+
+async def _write(context: Context, message: bytes, idle: float) -> None:
+    """Sends a message. Raises TimedOut (STREAM_TIMEOUT) when the caller takes nothing for too long."""
+    try:
+        async with asyncio.timeout(deadline.remaining(idle)):
+            await context.write(message)
+    except TimeoutError:
+        raise TimedOut(
+            Reason.ERROR_REASON_STREAM_TIMEOUT, "the stream was not read, or open, for too long"
+        ) from None
 
 
 def _client_stream(method: Method, serve: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]]) -> Any:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -85,7 +85,7 @@ class Summary:
             assembled_at=timestamp(datetime.now(UTC)),
         ).SerializeToString()
 
-    async def stream(self, method: Method, data: bytes, context: Context) -> AsyncIterator[bytes]:
+    async def stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
         """Each section as soon as it is there and on record; critical information first when it can be."""
         passage, wanted, question = await self._enter(method, data, context)
         tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], passage, question)): each for each in wanted}

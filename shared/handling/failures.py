@@ -15,6 +15,8 @@ from shared.errors import KjernejournalError, Reason, TimedOut, Unavailable
 log = logging.getLogger(__name__)
 
 STATUS_DETAILS = "grpc-status-details-bin"
+TELLING_SECONDS = 5.0
+"""A status goes out behind the messages before it. Who takes none of them in this time is let go without it."""
 
 
 class _Fault(KjernejournalError):
@@ -61,4 +63,8 @@ async def abort(context: "grpc.aio.ServicerContext[Any, Any]", refusal: Kjernejo
     """Ends the call with `refusal`, keeping the trailing metadata that is set already."""
     status: status_pb2.Status = refusal.status()
     kept = tuple(context.trailing_metadata() or ())
-    await context.abort(refusal.code, refusal.text, (*kept, (STATUS_DETAILS, status.SerializeToString())))
+    try:
+        async with asyncio.timeout(TELLING_SECONDS):
+            await context.abort(refusal.code, refusal.text, (*kept, (STATUS_DETAILS, status.SerializeToString())))
+    except TimeoutError:
+        raise asyncio.CancelledError from None  # grpc still sends it, if the caller ever takes what is before it
