@@ -53,18 +53,23 @@ def render(summary: GetPatientSummaryResponse, console: Console | None = None) -
 
 def _render_section(section: Section, console: Console) -> None:
     if section.state == summary_pb2.SECTION_STATE_UNAVAILABLE:
-        reason = common_pb2.UnavailableReason.Name(section.unavailable_reason).removeprefix("UNAVAILABLE_REASON_")
-        console.print(Text(f"  NOT AVAILABLE ({reason.lower()}): unknown, not none", style="bold red"))
+        reason = _enum(common_pb2.UnavailableReason, section.unavailable_reason)
+        console.print(Text(f"  NOT AVAILABLE ({reason}): unknown, not none", style="bold red"))
         return
     if section.state != summary_pb2.SECTION_STATE_DATA:
         text, style = _STATES.get(section.state, ("STATE UNKNOWN", "bold red"))
         console.print(Text(f"  {text}", style=style))
         return
-    content = getattr(section, section.WhichOneof("content") or "")
-    rows = list(_ROWS[section.section](content))
+    field = section.WhichOneof("content")
+    rows_of = _ROWS.get(section.section)
+    if field is None or rows_of is None:
+        console.print(Text("  entries that cannot be shown here: unknown, not none", style="bold red"))
+        return
+    content = getattr(section, field)
+    rows = list(rows_of(content))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
     for row in rows[:MOST_ROWS]:
-        table.add_row(*row)
+        table.add_row(*map(_cell, row))
     console.print(table)
     if len(rows) > MOST_ROWS:
         console.print(Text(f"  ... and {len(rows) - MOST_ROWS} more here", style="dim"))
@@ -75,8 +80,13 @@ def _render_section(section: Section, console: Console) -> None:
             console.print(Text(f"  {window.withheld} withheld: restricted by the patient", style="yellow"))
 
 
+def _cell(text: str) -> Text:
+    """A source's text as it stands: brackets are no markup here, and no character moves the cursor."""
+    return Text("".join(char if char.isprintable() else " " for char in text))
+
+
 def _title(section: Section) -> str:
-    return common_pb2.Section.Name(section.section).removeprefix("SECTION_").replace("_", " ").capitalize()
+    return _enum(common_pb2.Section, section.section).capitalize()
 
 
 def _critical_info(content: critical_info_pb2.CriticalInfoSection) -> Iterable[tuple[str, ...]]:
@@ -167,6 +177,8 @@ def _day(moment: Timestamp) -> str:
 
 
 def _enum(kind: Any, value: int) -> str:
+    if value not in kind.values():
+        return f"unknown ({value})"  # of a newer release
     name: str = kind.Name(value)
     prefix = "".join(f"_{char}" if char.isupper() else char.upper() for char in kind.DESCRIPTOR.name).lstrip("_")
     return name.removeprefix(prefix + "_").replace("_", " ").lower()

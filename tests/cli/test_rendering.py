@@ -1,0 +1,168 @@
+"""A summary in the terminal: every state and completeness, and nothing unknown that reads as none."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gateway.cli.rendering import MOST_ROWS, render
+from gateway.sources import SOURCES
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EventTime, ListWindow, PartialDate
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, Section
+from kjernejournal.visits.v1 import visits_pb2
+
+SECTIONS = [source.section for source in SOURCES]
+READS_AS_NONE = re.compile(r"\bnone\b|\bnothing\b|\bnobody\b|\bno \w+|\bempty\b", re.IGNORECASE)
+SAID_TO_BE_UNKNOWN = re.compile(r"unknown, not none|not: the patient has none")
+
+
+def shown(*sections: Section, completeness: Any = summary_pb2.COMPLETENESS_COMPLETE, width: int = 120) -> str:
+    out = io.StringIO()
+    render(GetPatientSummaryResponse(completeness=completeness, sections=sections), Console(file=out, width=width))
+    return out.getvalue()
+
+
+def only(section: Any, state: Any, **fields: Any) -> str:
+    return " ".join(shown(Section(section=section, state=state, **fields)).split())
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (summary_pb2.COMPLETENESS_COMPLETE, "COMPLETE"),
+        (summary_pb2.COMPLETENESS_PARTIAL, "PARTIAL: a section is missing"),
+        (summary_pb2.COMPLETENESS_CRITICAL_MISSING, "CRITICAL INFORMATION OR MEDICINES ARE MISSING"),
+        (summary_pb2.COMPLETENESS_UNSPECIFIED, "COMPLETENESS UNKNOWN"),
+        (77, "COMPLETENESS UNKNOWN"),
+    ],
+)
+def test_completeness_stands_first(value: Any, text: str) -> None:
+    assert shown(completeness=value).strip().splitlines()[0].strip() == text
+
+
+STATES = {
+    summary_pb2.SECTION_STATE_NONE_RECORDED: "nothing is registered here (not: the patient has none)",
+    summary_pb2.SECTION_STATE_NIL_KNOWN: "none known, as a clinician has said",
+    summary_pb2.SECTION_STATE_NOT_ASKED: "nobody has asked",
+    summary_pb2.SECTION_STATE_WITHHELD: "restricted by the patient",
+    summary_pb2.SECTION_STATE_NOT_AUTHORIZED: "not for this caller",
+    summary_pb2.SECTION_STATE_UNAVAILABLE: "unknown, not none",
+    summary_pb2.SECTION_STATE_UNSPECIFIED: "STATE UNKNOWN",
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_state_has_words_of_its_own(section: Any) -> None:
+    texts = {state: only(section, state) for state in STATES}
+    assert all(words in texts[state] for state, words in STATES.items())
+    assert len(set(texts.values())) == len(STATES)
+
+
+@pytest.mark.parametrize("section", [*SECTIONS, common_pb2.SECTION_LABS, 0, 99])
+@pytest.mark.parametrize("state", [*summary_pb2.SectionState.values(), 99])
+@pytest.mark.parametrize("reason", [*common_pb2.UnavailableReason.values(), 99])
+def test_nothing_unknown_reads_as_none(section: Any, state: Any, reason: Any) -> None:
+    """All combinations, those that no server of today sends too; and none of them raises."""
+    text = only(section, state, unavailable_reason=reason)
+    said = {
+        summary_pb2.SECTION_STATE_NONE_RECORDED,
+        summary_pb2.SECTION_STATE_NIL_KNOWN,
+        summary_pb2.SECTION_STATE_NOT_ASKED,
+    }
+    if state not in said:
+        assert not READS_AS_NONE.search(SAID_TO_BE_UNKNOWN.sub("", text)), text
+
+
+@pytest.mark.parametrize("reason", common_pb2.UnavailableReason.values()[1:])
+def test_an_unavailable_section_says_why(reason: Any) -> None:
+    name = common_pb2.UnavailableReason.Name(reason).removeprefix("UNAVAILABLE_REASON_").replace("_", " ").lower()
+    text = only(common_pb2.SECTION_MEDICATIONS, summary_pb2.SECTION_STATE_UNAVAILABLE, unavailable_reason=reason)
+    assert f"NOT AVAILABLE ({name}): unknown, not none" in text
+
+
+def test_data_without_content_is_not_an_empty_list() -> None:
+    text = only(common_pb2.SECTION_VISITS, summary_pb2.SECTION_STATE_DATA)
+    assert "unknown, not none" in text
+
+
+def concept(display: str) -> CodeableConcept:
+    return CodeableConcept(codings=[Coding(code="c", display=display)])
+
+
+def test_critical_information() -> None:
+    entries = [
+        ki.CriticalInfo(
+            category=ki.CATEGORY_DRUG_REACTION,
+            status=ki.STATUS_ACTIVE,
+            code=concept("Penicillin"),
+            event_time=EventTime(date=PartialDate(year=2019, month=4)),
+        ),
+        ki.CriticalInfo(category=99, status=99, specification="noe annet", event_time=EventTime(age_years=7)),  # type: ignore[arg-type]
+    ]
+    text = only(
+        common_pb2.SECTION_CRITICAL_INFO,
+        summary_pb2.SECTION_STATE_DATA,
+        critical_info=ki.CriticalInfoSection(entries=entries, window=ListWindow(returned=2, total=2)),
+    )
+    assert "drug reaction Penicillin active 2019-04" in text
+    assert "unknown (99) noe annet unknown (99) at age 7" in text
+
+
+def test_medicines_without_a_confirmed_list_say_so() -> None:
+    medicine = medications_pb2.Medication(code=concept("Lipitor"), strength="20 mg", atc=Coding(code="C10AA05"))
+    content = medications_pb2.MedicationsSection(prescriptions=[medications_pb2.Prescription(medication=medicine)])
+    text = only(common_pb2.SECTION_MEDICATIONS, summary_pb2.SECTION_STATE_DATA, medications=content)
+    assert "prescriptions only: no medication list has been confirmed" in text
+    assert "Lipitor 20 mg (C10AA05)" in text
+    content.medication_list.entries.add(medication=medicine)
+    text = only(common_pb2.SECTION_MEDICATIONS, summary_pb2.SECTION_STATE_DATA, medications=content)
+    assert "prescriptions only" not in text
+    assert "on the list Lipitor" in text
+
+
+def test_a_cut_list_says_how_many_there_are() -> None:
+    content = visits_pb2.VisitsSection(
+        entries=[visits_pb2.Visit()] * (MOST_ROWS + 3),
+        window=ListWindow(returned=MOST_ROWS + 3, total=40, older_exist=True, withheld=2),
+    )
+    text = only(common_pb2.SECTION_VISITS, summary_pb2.SECTION_STATE_DATA, visits=content)
+    assert "... and 3 more here" in text
+    assert f"{MOST_ROWS + 3} of 40: older ones exist" in text
+    assert "2 withheld: restricted by the patient" in text
+
+
+def test_a_list_that_is_older_than_its_window_is_not_empty() -> None:
+    content = documents_pb2.DocumentsSection(window=ListWindow(returned=0, total=4, older_exist=True))
+    text = only(common_pb2.SECTION_DOCUMENTS, summary_pb2.SECTION_STATE_DATA, documents=content)
+    assert "0 of 4: older ones exist" in text
+
+
+def test_about_the_patient() -> None:
+    content = patients_pb2.PatientSection(
+        version=1,
+        name=patients_pb2.HumanName(given="Kari", family="Nordmann"),
+        death=patients_pb2.Death(date=PartialDate(year=2026, month=1, day=2)),
+    )
+    text = only(common_pb2.SECTION_PATIENT, summary_pb2.SECTION_STATE_DATA, patient=content)
+    assert "name Kari Nordmann" in text
+    assert "born not known" in text
+    assert "dead 2026-01-02" in text
+    assert "general practitioner none is registered" in text
+
+
+def test_escape_sequences_of_a_source_do_not_reach_the_terminal() -> None:
+    content = documents_pb2.DocumentsSection(
+        entries=[documents_pb2.Document(title="[bold]a[/bold]\x1b]0;eid\x07\x1b[2J")], window=ListWindow(total=1)
+    )
+    text = only(common_pb2.SECTION_DOCUMENTS, summary_pb2.SECTION_STATE_DATA, documents=content)
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "[bold]a[/bold]" in text, "markup of a source is text"
