@@ -6,6 +6,7 @@ transaction. A caller who goes away does not take their record along.
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
@@ -18,10 +19,14 @@ from kjernejournal.audit.v1.audit_pb2 import AuditRecord, Receipt, RecordAnswer,
 from shared import deadline, telemetry
 from shared.errors import Overloaded, Reason, Unavailable
 
+log = logging.getLogger(__name__)
+
 PATH = "/kjernejournal.audit.v1.AuditService/Record"
 BUDGET = 2.0
 """Seconds for which a record is waited for, at most."""
 LARGEST_BATCH = 1000
+LARGEST_BYTES = 8 * 1024 * 1024
+"""A summary's record may name some thousand entries: a thousand such records would be more than one call takes."""
 MOST_WAITING = 20_000
 """Records: beyond this the gateway sheds calls rather than lets them queue."""
 
@@ -65,7 +70,7 @@ class Recorder:
 
     async def _send(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            batch = self._next_batch()
             # The call runs in the first rider's trace; the others' spans are linked to it.
             first = batch[0]
             carrying = asyncio.create_task(self._call(batch), context=first.context)
@@ -75,6 +80,17 @@ class Recorder:
                 if each.span is not first.span and first.span.context not in each.span.links:
                     each.span.links.append(first.span.context)
             await carrying
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        for each in self._waiting[:LARGEST_BATCH]:
+            size += each.record.ByteSize()
+            if batch and size > LARGEST_BYTES:
+                break
+            batch.append(each)
+        del self._waiting[: len(batch)]
+        return batch
 
     async def _call(self, batch: list[_Waiting]) -> None:
         answers: dict[str, RecordAnswer] = {}
@@ -88,8 +104,11 @@ class Recorder:
                 return
         except DecodeError:
             pass  # garbage: every rider is told that its record is not known to be durable
-        for each in batch:
-            _settle(each, answers.get(each.record.record_id))
+        except Exception:
+            log.exception("a call to the access log could not be made")
+        finally:
+            for each in batch:
+                _settle(each, answers.get(each.record.record_id))
 
     async def _append(self, batch: list[_Waiting]) -> dict[str, RecordAnswer]:
         request = RecordRequest(records=[each.record for each in batch])

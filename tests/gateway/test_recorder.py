@@ -1,7 +1,7 @@
 """Records share a call, are durable before anybody goes on, and fail for exactly those whose they are."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +10,14 @@ import pytest
 
 from gateway.backends import Backend
 from gateway.recorder import LARGEST_BATCH, MOST_WAITING, Recorder
-from kjernejournal.audit.v1.audit_pb2 import AuditRecord, RecordAnswer, RecordFailure, RecordRequest, RecordResponse
+from kjernejournal.audit.v1.audit_pb2 import (
+    AuditRecord,
+    DisclosedEntry,
+    RecordAnswer,
+    RecordFailure,
+    RecordRequest,
+    RecordResponse,
+)
 from shared import deadline, telemetry
 from shared.channels import open_channel
 from shared.errors import Overloaded, Unavailable
@@ -82,6 +89,43 @@ async def test_no_call_carries_more_than_the_log_takes(log: Log) -> None:
     await asyncio.gather(*tasks)
     sizes = [len(RecordRequest.FromString(call.messages[0]).records) for call in log[0].calls]
     assert sizes == [1, LARGEST_BATCH, 10]
+
+
+async def test_no_call_is_larger_than_a_message_may_be(log: Log) -> None:
+    """Every rider of a call that is too large would be refused, however small its own record."""
+    entries = [DisclosedEntry(id=str(uuid4()), version=1) for _ in range(2500)]
+    large = [record() for _ in range(400)]
+    for each in large:
+        each.sections.add(entries=entries)
+    receipts = await log[1].record(large)
+    assert len(receipts) == 400
+    assert len(log[0].calls) > 1
+
+
+async def test_a_call_that_cannot_be_made_fails_its_riders_at_once_and_no_later_ones(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours must not leave records, and their callers, behind."""
+    service, recorder = log
+    honest = recorder._audit.unary
+
+    async def broken(*_: Any, **__: Any) -> bytes:
+        monkeypatch.setattr(recorder._audit, "unary", honest)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(recorder._audit, "unary", broken)
+    async with asyncio.timeout(1.0):
+        calls = (recorder.record([record()]), _soon(recorder.record([record()])))
+        first, second = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(first, Unavailable)
+    assert not isinstance(second, BaseException)
+    assert len(service.records) == 1
+
+
+async def _soon(work: Coroutine[Any, Any, Any]) -> Any:
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return await work
 
 
 async def test_a_caller_who_goes_away_leaves_the_record_aboard(log: Log) -> None:
