@@ -1,8 +1,11 @@
 """What a section that has come is."""
 
+from typing import Any
+
 import pytest
 
-from gateway.sources import SOURCES
+from gateway.sources import BY_SECTION, SOURCES
+from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SECTION_CRITICAL_INFO, ListWindow
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_DRUG_REACTION,
@@ -10,7 +13,12 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     AbsenceStatement,
     CriticalInfoSection,
 )
+from kjernejournal.documents.v1.documents_pb2 import DocumentsSection
+from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.medications.v1.medications_pb2 import MedicationList, MedicationsSection
+from kjernejournal.patients.v1.patients_pb2 import PatientSection
 from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.visits.v1.visits_pb2 import VisitsSection
 
 NIL, NOT_ASKED = AbsenceStatement.KIND_NIL_KNOWN, AbsenceStatement.KIND_NOT_ASKED
 Statement = tuple["AbsenceStatement.Kind.ValueType", int]
@@ -37,3 +45,52 @@ def test_a_statement_about_one_category_says_nothing_of_the_section(
         window=ListWindow(total=total),
     )
     assert source.state(section) == state
+
+
+MEDICATIONS = common_pb2.SECTION_MEDICATIONS
+HIDDEN, SEEN, NOTHING = ListWindow(withheld=1), ListWindow(total=1), ListWindow()
+NONE_KNOWN = medications_pb2.STATEMENT_KIND_NIL_KNOWN
+NOBODY_ASKED = medications_pb2.STATEMENT_KIND_NOT_ASKED
+
+
+@pytest.mark.parametrize(
+    "section, content, state",
+    [
+        (MEDICATIONS, MedicationsSection(), "NONE_RECORDED"),
+        (MEDICATIONS, MedicationsSection(prescriptions_window=SEEN), "DATA"),
+        (MEDICATIONS, MedicationsSection(dispensings_window=SEEN, prescriptions_window=HIDDEN), "DATA"),
+        (MEDICATIONS, MedicationsSection(statements_window=SEEN), "DATA"),
+        (MEDICATIONS, MedicationsSection(medication_list=MedicationList()), "DATA"),
+        (MEDICATIONS, MedicationsSection(dispensings_window=HIDDEN), "WITHHELD"),
+        # What is hidden may be a medicine: it is not "none", whatever somebody has stated.
+        (MEDICATIONS, MedicationsSection(dispensings_window=HIDDEN, stated_absence=NONE_KNOWN), "WITHHELD"),
+        (MEDICATIONS, MedicationsSection(stated_absence=NONE_KNOWN), "NIL_KNOWN"),
+        (MEDICATIONS, MedicationsSection(stated_absence=NOBODY_ASKED), "NOT_ASKED"),
+        (MEDICATIONS, MedicationsSection(stated_absence=NONE_KNOWN, prescriptions_window=SEEN), "DATA"),
+        (common_pb2.SECTION_VISITS, VisitsSection(), "NONE_RECORDED"),
+        (common_pb2.SECTION_VISITS, VisitsSection(window=SEEN), "DATA"),
+        (common_pb2.SECTION_VISITS, VisitsSection(window=HIDDEN), "WITHHELD"),
+        (common_pb2.SECTION_VISITS, VisitsSection(window=ListWindow(total=3, older_exist=True)), "DATA"),
+        (common_pb2.SECTION_DOCUMENTS, DocumentsSection(), "NONE_RECORDED"),
+        (common_pb2.SECTION_DOCUMENTS, DocumentsSection(window=SEEN), "DATA"),
+        (common_pb2.SECTION_DOCUMENTS, DocumentsSection(window=HIDDEN), "WITHHELD"),
+        (common_pb2.SECTION_PATIENT, PatientSection(), "NONE_RECORDED"),
+        (common_pb2.SECTION_PATIENT, PatientSection(version=1), "DATA"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_register_sent_is_named_for_what_it_is(section: Any, content: Any, state: str) -> None:
+    assert BY_SECTION[section].state(content) == summary_pb2.SectionState.Value(f"SECTION_STATE_{state}")
+
+
+def test_every_section_says_what_feeds_it() -> None:
+    for source in SOURCES:
+        assert source.coverage.sources
+        assert source.path.startswith(f"/kjernejournal.{source.service}.v1.")
+        assert source.content in summary_pb2.Section.DESCRIPTOR.fields_by_name
+
+
+def test_critical_sections_have_more_time() -> None:
+    assert {source.service for source in SOURCES if source.critical} == {"critical_info", "medications"}
+    assert {source.budget for source in SOURCES if source.critical} == {0.8}
+    assert {source.budget for source in SOURCES if not source.critical} == {0.3}
