@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/installed-$(shell { pwd -P; cat requirements.lock pyproject.toml; } | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint static protos baseline lock format clean venv
+.PHONY: help run test assurance lint static protos baseline lock format clean venv
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -17,6 +17,9 @@ run: $(STAMP) ## a real summary care record on this machine, until Ctrl-C
 
 test: static ## every check and every test
 	$(PYTHON) -m pytest
+
+assurance: $(STAMP) ## the promises at length: KJ_FUZZ requests an rpc (10 000), KJ_SEED repeats a run
+	KJ_FUZZ=$${KJ_FUZZ:-10000} $(PYTHON) -m pytest -s tests/assurance
 
 lint: static ## the checks alone: style, types, contract, generated code, import directions
 	$(PYTHON) -m pytest -q tests/house
