@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts
-from shared.database import Database, Session
+from shared.database import Database, Queries, Session
 from shared.errors import Invalid, Reason, StateConflict, Unavailable, VersionBehind, entry_not_found
 from shared.paging import Page, Position
 
@@ -155,6 +155,27 @@ class EntryStore:
         if row["digest"] != digest:
             raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
         return stored_entry(row)
+
+    async def of_earlier_try(self, refs: Sequence[str], request_id: str) -> StoredEntry | None:
+        """What an earlier try of this request stored, whatever its body was."""
+        row = await self.database.fetchrow(
+            f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+            refs,
+            request_id,
+            name="entry_of_earlier_try",
+        )
+        return None if row is None else stored_entry(row)
+
+    async def latest_digest(self, queries: Queries, refs: Sequence[str], entry_id: str) -> tuple[int, bytes]:
+        """Version and digest of the latest version; version 0 when there is none."""
+        row = await queries.fetchrow(
+            "SELECT version, digest FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2"
+            " ORDER BY version DESC LIMIT 1",
+            refs,
+            entry_id,
+            name="latest_digest",
+        )
+        return (row["version"], row["digest"]) if row is not None else (0, b"")
 
     async def latest(self, refs: Sequence[str], entry_id: str, *, kinds: Sequence[int] | None = None) -> StoredEntry:
         """The latest version, a deleted one too. Raises NotFound: no such entry for this patient."""

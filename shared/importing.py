@@ -1,26 +1,26 @@
 """A feed's stream into a register: each message stored whole or not at all, and sending it again changes nothing."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ImportCounts, PatientIdentifier
-from shared.entries import EntryStore, NewEntry, imported_id
+from shared.entries import imported_id
 from shared.errors import Invalid, KjernejournalError
 
 Request = TypeVar("Request")
 
 
 async def import_stream(
-    messages: AsyncIterator[Request], entries_of: Callable[[Request], Iterable[NewEntry]], store: EntryStore
+    messages: AsyncIterator[Request], store: Callable[[Request], Awaitable[ImportCounts]]
 ) -> ImportCounts:
-    """Stores the entries of each message in a transaction of its own.
+    """Lets `store` take each message whole, and adds up what it did.
 
     A refused message ends the stream; `batches_stored` in the details says how many before it stand.
     """
     counts = ImportCounts()
     try:
         async for message in messages:
-            stored = await store.import_batch(list(entries_of(message)))
+            stored = await store(message)
             counts.batches += 1
             counts.created += stored.created
             counts.updated += stored.updated

@@ -106,8 +106,10 @@ class Servicer(CriticalInfoServiceServicer):
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
     ) -> pb.BulkImportResponse:
-        feed, now = caller.current(), datetime.now(UTC)
-        counts = await import_stream(request_iterator, lambda each: _imported(each, feed, now), self._repository)
+        feed = caller.current()
+        counts = await import_stream(
+            request_iterator, lambda each: self._repository.import_batch(list(_imported(each, feed)))
+        )
         return pb.BulkImportResponse(counts=counts)
 
 
@@ -127,7 +129,8 @@ def _checked_absence(absence: pb.AbsenceStatement) -> pb.AbsenceStatement:
     return absence
 
 
-def _imported(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -> Iterator[NewEntry]:
+def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[NewEntry]:
+    now = datetime.now(UTC)
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref = patient_ref(patient.patient, path)

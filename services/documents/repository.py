@@ -11,8 +11,8 @@ from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.documents.v1.documents_pb2 import Document
 from services.documents.model import Mark, View
 from services.documents.sealing import ROW, Content, ContentDamagedError, KeyWrap, PatientKey
-from shared.database import Database, Queries, Session
-from shared.entries import EntryStore, NewEntry, StoredEntry
+from shared.database import Database, Session
+from shared.entries import COLUMNS, EntryStore, NewEntry, StoredEntry, stored_entry
 from shared.errors import Reason, Unavailable
 from shared.paging import Page, Position
 
@@ -47,7 +47,6 @@ class Repository(EntryStore):
 
     def __init__(self, database: Database, keys: KeyWrap) -> None:
         super().__init__(database)
-        self._queries = database
         self._keys = keys
 
     def message_type(self, kind: int) -> type[Document]:
@@ -70,42 +69,15 @@ class Repository(EntryStore):
         total, approved, withheld = _counts(rows)
         return Listing(entries, "", total, approved, withheld, older_exist=total > len(entries))
 
-    async def of_earlier_try(self, refs: Sequence[str], request_id: str) -> StoredEntry | None:
-        """What an earlier try of this request stored, whatever its body was."""
-        row = await self._queries.fetchrow(
-            "SELECT id, version FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-            refs,
-            request_id,
-            name="entry_of_earlier_try",
-        )
-        if row is None:
-            return None
-        [stored] = await self.versions(refs, str(row["id"]), row["version"] + 1, 1)
-        return stored
-
-    async def latest_digest(
-        self, refs: Sequence[str], document_id: str, session: Session | None = None
-    ) -> tuple[int, bytes]:
-        """Version and digest of the latest version; version 0 when there is none."""
-        queries: Queries = session or self._queries
-        row = await queries.fetchrow(
-            "SELECT version, digest FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2"
-            " ORDER BY version DESC LIMIT 1",
-            refs,
-            document_id,
-            name="latest_digest",
-        )
-        return (row["version"], row["digest"]) if row is not None else (0, b"")
-
     async def begin_upload(self, patient_ref: str, content_id: str) -> PatientKey:
         """Notes that an upload has begun, and gives the patient's key. Throws away what earlier ones left."""
-        for row in await self._queries.fetch(
+        for row in await self.database.fetch(
             "SELECT patient_ref, content_id FROM uploads WHERE started_at < now() - $1::interval LIMIT 10",
             ABANDONED,
             name="abandoned_uploads",
         ):
             await self.discard_upload(str(row["patient_ref"]), str(row["content_id"]))
-        async with self._queries.transaction() as session:
+        async with self.database.transaction() as session:
             await session.execute(
                 "INSERT INTO uploads (patient_ref, content_id) VALUES ($1, $2)",
                 patient_ref,
@@ -116,7 +88,7 @@ class Repository(EntryStore):
 
     async def stage_row(self, patient_ref: str, content_id: str, number: int, sealed: bytes) -> None:
         """Stores a row of an upload. Raises Unavailable when the upload was thrown away."""
-        done = await self._queries.execute(
+        done = await self.database.execute(
             "WITH upload AS (SELECT FROM uploads WHERE patient_ref = $1 AND content_id = $2 FOR SHARE)"
             " INSERT INTO content_rows (patient_ref, content_id, row_number, sealed) SELECT $1, $2, $3, $4 FROM upload",
             patient_ref,
@@ -136,11 +108,11 @@ class Repository(EntryStore):
         A retry gives what the first try stored; a feed that sends the same again gives the latest version. The rows are
         then of no use: the caller discards the upload. Raises Invalid (REQUEST_ID_REUSED), VersionBehind, NotFound.
         """
-        async with self._queries.transaction() as session:
+        async with self.database.transaction() as session:
             before = await self.of_request(session, refs, new.request_id, new.digest)
             if before is not None:
                 return before
-            version, digest = await self.latest_digest(refs, new.id, session)
+            version, digest = await self.latest_digest(session, refs, new.id)
             if digest != new.digest:
                 [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
                 stored = await self.add_in(session, following, refs)
@@ -153,11 +125,11 @@ class Repository(EntryStore):
 
     async def discard_upload(self, patient_ref: str, content_id: str) -> None:
         """Throws an upload's rows away, unless it has ended with them."""
-        await self._queries.fetchval("SELECT discard_upload($1, $2)", patient_ref, content_id, name="discard_upload")
+        await self.database.fetchval("SELECT discard_upload($1, $2)", patient_ref, content_id, name="discard_upload")
 
     async def content_of(self, patient_ref: str, document_id: str, sha256: bytes) -> tuple[Content, PatientKey]:
         """A document's content and the key to it. Raises ContentDamagedError when either is missing or not right."""
-        row = await self._queries.fetchrow(
+        row = await self.database.fetchrow(
             "SELECT content_id, size, row_count, seal, wrapped FROM contents JOIN patient_keys USING (patient_ref)"
             " WHERE patient_ref = $1 AND document_id = $2 AND sha256 = $3",
             patient_ref,
@@ -174,7 +146,7 @@ class Repository(EntryStore):
 
     async def row(self, content: Content, number: int) -> bytes:
         """One encrypted row. Raises ContentDamagedError when it is missing."""
-        sealed: bytes | None = await self._queries.fetchval(
+        sealed: bytes | None = await self.database.fetchval(
             "SELECT sealed FROM content_rows WHERE patient_ref = $1 AND content_id = $2 AND row_number = $3",
             content.patient_ref,
             content.content_id,
@@ -191,7 +163,7 @@ class Repository(EntryStore):
         Content first, in a transaction of its own: nothing leads to it before the entries are stored, and the same
         message sent again finds it there.
         """
-        async with self._queries.transaction() as session:
+        async with self.database.transaction() as session:
             there = {
                 (str(row["patient_ref"]), str(row["document_id"]), row["sha256"])
                 for row in await session.fetch(
@@ -261,7 +233,7 @@ class Repository(EntryStore):
     async def _list(
         self, question: Question, limit: int, after: Position | None, *, approved_first: bool
     ) -> list[asyncpg.Record]:
-        return await self._queries.fetch(
+        return await self.database.fetch(
             _LIST,
             question.refs,
             question.as_of,
@@ -302,14 +274,12 @@ async def _add_content(session: Session, content: Content, seal: bytes) -> None:
     )
 
 
-_COLUMNS = "patient_ref, id, version, kind, deleted, effective_at, stored_at, content"
-
 _LIST = f"""
 WITH today AS (
     SELECT DISTINCT ON (patient_ref, id) patient_ref, id, kind, deleted FROM entries
     WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC
 ), held AS (
-    SELECT DISTINCT ON (patient_ref, id) {_COLUMNS} FROM entries
+    SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries
     WHERE patient_ref = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR stored_at <= $2)
     ORDER BY patient_ref, id, version DESC
 ), asked AS (
@@ -324,7 +294,7 @@ WITH today AS (
 )
 SELECT listed.*, counts.total, counts.approved, counts.withheld, counts.before_window
 FROM counts LEFT JOIN LATERAL (
-    SELECT {_COLUMNS}, CASE WHEN $10::boolean THEN kind & {int(Mark.DEPRECATED)} ELSE 0 END AS lower FROM asked
+    SELECT {COLUMNS}, CASE WHEN $10::boolean THEN kind & {int(Mark.DEPRECATED)} ELSE 0 END AS lower FROM asked
     WHERE NOT withheld AND ($7 IS NULL OR effective_at >= $7)
     AND ($8::timestamptz IS NULL OR (effective_at, id) < ($8, $9::uuid))
     ORDER BY lower, effective_at DESC, id DESC LIMIT $11
@@ -336,11 +306,7 @@ $3 do not exist, those with a mark of $4 are counted alone. One row at least, fo
 
 
 def _entries(rows: Sequence[asyncpg.Record]) -> list[StoredEntry]:
-    return [
-        StoredEntry(str(row[0]), str(row[1]), row[2], row[3], row[4], row[5], row[6], row[7])
-        for row in rows
-        if row["id"] is not None
-    ]
+    return [stored_entry(row) for row in rows if row["id"] is not None]
 
 
 def _counts(rows: Sequence[asyncpg.Record]) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
-from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, CallerContext, ImportCounts, SectionQuery
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, CallerContext, SectionQuery
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from kjernejournal.documents.v1.documents_pb2_grpc import DocumentsServiceServicer
 from services.documents import convert, model, requests
@@ -14,9 +14,9 @@ from services.documents.sealing import ROW
 from services.documents.uploads import Uploads, check_stated
 from shared.convert import optional_moment
 from shared.entries import NewEntry, StoredEntry
-from shared.errors import Invalid, KjernejournalError, Reason, StateConflict, VersionBehind, entry_not_found
+from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
-from shared.importing import entry_id, patient_ref
+from shared.importing import entry_id, import_stream, patient_ref
 from shared.paging import page_of
 from shared.sections import answer_each
 
@@ -112,17 +112,10 @@ class Servicer(DocumentsServiceServicer):
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
     ) -> pb.BulkImportResponse:
-        counts = ImportCounts()
-        try:
-            async for message in request_iterator:
-                stored = await self._repository.import_documents(list(self._imported(message, caller.current())))
-                counts.batches += 1
-                counts.created += stored.created
-                counts.updated += stored.updated
-                counts.unchanged += stored.unchanged
-        except KjernejournalError as error:
-            error.details["batches_stored"] = str(counts.batches)
-            raise
+        feed = caller.current()
+        counts = await import_stream(
+            request_iterator, lambda each: self._repository.import_documents(list(self._imported(each, feed)))
+        )
         return pb.BulkImportResponse(counts=counts)
 
     async def _section(self, query: SectionQuery) -> pb.DocumentsSection:
@@ -162,7 +155,7 @@ class Servicer(DocumentsServiceServicer):
             raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the document is Deprecated already")
         if latest.version != expected_version:
             raise VersionBehind(latest.version)
-        _, sent = await self._repository.latest_digest(refs, latest.id)
+        _, sent = await self._repository.latest_digest(self._repository.database, refs, latest.id)
         return convert.deprecated(latest, caller.current(), sent, datetime.now(UTC))
 
     def _imported(self, message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[tuple[NewEntry, bytes, bytes]]:

@@ -61,7 +61,7 @@ class Recording:
         return await settled(lambda: self._recall(request))
 
     async def _recall(self, request: pb.RecallPrescriptionRequest) -> StoredEntry:
-        earlier = await self._repository.of_recall(self._refs, request.request_id)
+        earlier = await self._repository.of_earlier_try(self._refs, request.request_id)
         if earlier is not None:
             if not convert.is_recall(earlier, request):
                 raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)

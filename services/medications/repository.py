@@ -63,16 +63,6 @@ class Repository(EntryStore):
         )
         return None if row is None else stored_entry(row)
 
-    async def of_recall(self, refs: Sequence[str], request_id: str) -> StoredEntry | None:
-        """The version that an earlier try of this request stored."""
-        row = await self.database.fetchrow(
-            f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-            refs,
-            request_id,
-            name="recalled_by_request",
-        )
-        return None if row is None else stored_entry(row)
-
     async def kinds_of(self, refs: Sequence[str], of_kinds: Sequence[int]) -> dict[str, int]:
         """The ids of the entries whose latest version is of these kinds, with its kind."""
         rows = await self.database.fetch(

@@ -118,7 +118,8 @@ class Servicer(MedicationsServiceServicer):
     ) -> pb.BulkImportResponse:
         feed = caller.current()
         counts = await import_stream(
-            request_iterator, lambda message: importing.entries(message, feed, datetime.now(UTC)), self._repository
+            request_iterator,
+            lambda each: self._repository.import_batch(list(importing.entries(each, feed, datetime.now(UTC)))),
         )
         return pb.BulkImportResponse(counts=counts)
 

@@ -14,8 +14,9 @@ from services.patients.registration_repository import Registration, Registry
 from services.patients.repository import Repository
 from shared import national_id
 from shared.convert import optional_moment, provenance, timestamp
-from shared.errors import Invalid, KjernejournalError, patient_not_found
+from shared.errors import Invalid, patient_not_found
 from shared.handling import Context, caller
+from shared.importing import import_stream
 from shared.sections import answer_each
 
 REFS_KEY = "kj-patient-refs-bin"
@@ -124,21 +125,17 @@ class PatientsServicer(PatientsServiceServicer):
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
     ) -> pb.BulkImportResponse:
-        counts = ImportCounts()
         refs: dict[str, None] = {}
+
+        async def store(message: pb.BulkImportRequest) -> ImportCounts:
+            source = provenance(caller.current(), datetime.now(UTC))
+            stored, concerned = await self._registry.import_batch(list(self._checked(message.patients)), source)
+            if len(refs) <= MOST_REFS:
+                refs.update(dict.fromkeys(concerned))
+            return stored
+
         try:
-            async for message in request_iterator:
-                source = provenance(caller.current(), datetime.now(UTC))
-                stored, concerned = await self._registry.import_batch(list(self._checked(message.patients)), source)
-                counts.batches += 1
-                counts.created += stored.created
-                counts.updated += stored.updated
-                counts.unchanged += stored.unchanged
-                if len(refs) <= MOST_REFS:
-                    refs.update(dict.fromkeys(concerned))
-        except KjernejournalError as error:
-            error.details["batches_stored"] = str(counts.batches)
-            raise
+            counts = await import_stream(request_iterator, store)
         finally:
             if len(refs) <= MOST_REFS:
                 _tell_refs(context, refs)

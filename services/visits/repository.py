@@ -3,16 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from kjernejournal.visits.v1.visits_pb2 import Visit
-from shared.database import Database, Queries
 from shared.entries import EntryStore, NewEntry, StoredEntry
 
 
 class Repository(EntryStore):
     """Visits of patients."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._queries = database
 
     def message_type(self, kind: int) -> type[Visit]:
         """The message that entries are."""
@@ -24,11 +19,11 @@ class Repository(EntryStore):
         Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, VersionBehind when another
         version is stored at the same moment.
         """
-        async with self._queries.transaction() as session:
+        async with self.database.transaction() as session:
             before = await self.of_request(session, refs, new.request_id, new.digest)
             if before is not None:
                 return before
-            version, digest = await self._latest_digest(session, refs, new.id)
+            version, digest = await self.latest_digest(session, refs, new.id)
             if digest != new.digest:
                 [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
                 return await self.add_in(session, following, refs)
@@ -44,8 +39,8 @@ class Repository(EntryStore):
         """
         latest = await self.latest(refs, visit_id)
         content = mark(latest)
-        async with self._queries.transaction() as session:
-            _, digest = await self._latest_digest(session, refs, visit_id)
+        async with self.database.transaction() as session:
+            _, digest = await self.latest_digest(session, refs, visit_id)
             new = NewEntry(
                 patient_ref=latest.patient_ref,
                 id=latest.id,
@@ -58,27 +53,3 @@ class Repository(EntryStore):
                 content=content,
             )
             return await self.add_in(session, new, refs)
-
-    async def marked_by(self, refs: Sequence[str], request_id: str) -> StoredEntry | None:
-        """The version that an earlier try of this request stored."""
-        row = await self._queries.fetchrow(
-            "SELECT id, version FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-            refs,
-            request_id,
-            name="marked_by_request",
-        )
-        if row is None:
-            return None
-        [stored] = await self.versions(refs, str(row["id"]), row["version"] + 1, 1)
-        return stored
-
-    @staticmethod
-    async def _latest_digest(queries: Queries, refs: Sequence[str], visit_id: str) -> tuple[int, bytes]:
-        row = await queries.fetchrow(
-            "SELECT version, digest FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2"
-            " ORDER BY version DESC LIMIT 1",
-            refs,
-            visit_id,
-            name="latest_digest",
-        )
-        return (row["version"], row["digest"]) if row is not None else (0, b"")

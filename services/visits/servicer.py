@@ -57,7 +57,7 @@ class Servicer(VisitsServiceServicer):
 
     async def _mark(self, request: pb.ReportVisitErrorRequest) -> StoredEntry:
         refs = caller.patient_refs()
-        before = await self._repository.marked_by(refs, request.request_id)
+        before = await self._repository.of_earlier_try(refs, request.request_id)
         if before is not None:
             if not convert.is_mark(before, request.id.lower(), request.comment):
                 raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
@@ -85,7 +85,9 @@ class Servicer(VisitsServiceServicer):
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
     ) -> pb.BulkImportResponse:
         feed = caller.current()
-        counts = await import_stream(request_iterator, lambda each: _imported(each, feed), self._repository)
+        counts = await import_stream(
+            request_iterator, lambda each: self._repository.import_batch(list(_imported(each, feed)))
+        )
         return pb.BulkImportResponse(counts=counts)
 
 
