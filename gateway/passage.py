@@ -122,11 +122,13 @@ class Passage:
         personal = audit_pb2.PersonalPart(patient_ref=ref or (self.refs[0] if self.refs else ""))
         if caller.kind == common_pb2.CALLER_KIND_CLINICIAN:
             personal.practitioner.CopyFrom(_practitioner(caller))
-        elif caller.national_id and self.resolved:
-            own = self.resolved.refs(caller.national_id)
-            personal.actor_ref = own[0] if own else ""
         elif caller.kind == common_pb2.CALLER_KIND_SYSTEM:
             personal.subject = caller.source_system[:200]
+        else:
+            own = self.resolved.refs(caller.national_id) if self.resolved else ()
+            personal.actor_ref = own[0] if own else ""
+            if caller.kind == common_pb2.CALLER_KIND_AUDITOR:  # who need not be a person in this record at all
+                personal.subject = caller.name[:200]
         return AuditRecord(
             record_id=str(uuid4()),
             access_id=self.access_id,

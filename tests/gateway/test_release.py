@@ -16,7 +16,7 @@ from kjernejournal.visits.v1 import visits_pb2
 from shared.errors import Reason
 from tests.support.client import method, refusal
 from tests.support.gateway import Front
-from tests.support.scripted import RESOLVE, Unary
+from tests.support.scripted import RESOLVE, Unary, saying
 
 LIST = method("ListVisits").path
 SECTIONS = method("CriticalInfoService/BatchGetSections").path
@@ -140,3 +140,13 @@ async def test_a_message_names_no_more_patients_than_can_be_asked_about(front: F
     told = await refusal(front.client.send("VisitsService/BulkImport", [message], kind="system"))
     assert told.short == ("INVALID_ARGUMENT", "INVALID_FIELD")
     assert told.details["field"] == "patients[1000].patient"
+
+
+async def test_the_log_says_which_auditor_read_it(front: Front) -> None:
+    """Auditors need not be persons that the patients service knows."""
+    patient = front.people.add()
+    front.log.unary(method("ListAccesses").path, saying(audit_pb2.ListAccessesResponse()))
+    request = audit_pb2.ListAccessesRequest(patient=PatientIdentifier(national_id=patient))
+    await front.client.call("ListAccesses", request, kind="auditor")
+    [record] = front.log.records
+    assert record.personal.subject == PEOPLE["auditor"].name
