@@ -14,6 +14,7 @@ from gateway import contract
 from gateway.cli.people import PEOPLE
 from gateway.cli.token import mint_for
 from gateway.contract import Method
+from shared.handling.failures import STATUS_DETAILS
 from tests.support.service import details_of, reason_of
 
 Metadata = Sequence[tuple[str, str | bytes]]
@@ -52,13 +53,11 @@ class Refusal:
 
     @classmethod
     def of(cls, error: grpc.aio.AioRpcError) -> "Refusal":
-        return cls(
-            error.code(),
-            reason_of(error),
-            error.details() or "",
-            details_of(error),
-            dict(error.trailing_metadata() or ()),
-        )
+        """Fails when there is no reason in it, unless the caller's own library gave up at the deadline."""
+        trailers = dict(error.trailing_metadata() or ())
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and STATUS_DETAILS not in trailers:
+            return cls(error.code(), "", error.details() or "", {}, trailers)
+        return cls(error.code(), reason_of(error), error.details() or "", details_of(error), trailers)
 
 
 async def refusal(call: Awaitable[object]) -> Refusal:

