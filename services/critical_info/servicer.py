@@ -101,6 +101,13 @@ class Servicer(CriticalInfoServiceServicer):
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         most = query.max_entries + convert.MOST_ABSENCES
         found = await self._repository.newest(refs, most, as_of=as_of, since=since)
+        said = [stored for stored in found.entries if stored.kind == convert.ABSENCE]
+        if len(said) > convert.MOST_ABSENCES:  # so many that they may have taken the places of entries
+            only = await self._repository.newest(
+                refs, query.max_entries, kinds=convert.CATEGORIES, as_of=as_of, since=since
+            )
+            shown = [*only.entries, *said[: convert.MOST_ABSENCES]]
+            found = only._replace(entries=shown, total=only.total + convert.MOST_ABSENCES)
         return convert.section(found, query.max_entries, since, time_of_reading(as_of))
 
     async def BulkImport(

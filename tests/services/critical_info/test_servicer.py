@@ -322,6 +322,20 @@ async def test_sections_are_answered_by_key_with_statements_of_absence(service: 
     assert sections[f"k-{other}"].window.total == 0
 
 
+async def test_many_statements_of_absence_leave_no_entry_out(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    old = reaction(event_time=EventTime(date=PartialDate(year=2001)))
+    await service.CreateCriticalInfo(create(ref, old), metadata=calling(DOCTOR, ref))
+    for _ in range(25):
+        nil = create(ref, pb.CriticalInfo())
+        nil.absence.kind = pb.AbsenceStatement.KIND_NOT_ASKED
+        await service.CreateCriticalInfo(nil, metadata=calling(DOCTOR, ref))
+    query = SectionQuery(access_id="a", caller=common_pb2.CallerContext(patient_refs=[ref]), max_entries=2)
+    [answer] = (await service.BatchGetSections(pb.BatchGetSectionsRequest(queries=[query]))).answers
+    section = answer.section
+    assert (len(section.entries), section.active, section.window.total, len(section.absences)) == (1, 1, 1, 20)
+
+
 async def test_what_comes_later_says_so(service: CriticalInfoServiceAsyncStub) -> None:
     request = pb.DeleteCriticalInfoRequest(
         patient=PatientIdentifier(patient_ref=str(uuid4())), request_id=str(uuid4()), id=str(uuid4())
