@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.access_table import table
-from gateway.cli.calling import refusal
+from gateway.cli.calling import SECONDS, refusal
 from gateway.cli.data_directory import DEFAULT, DataDirOption
 from gateway.cli.errors import CommandError
 from gateway.cli.local import LocalSystem
@@ -24,7 +24,6 @@ from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 
 READERS = ("citizen", "auditor", "steward")
 LARGEST_PAGE = 500
-SECONDS = 5.0
 
 _PATH = "/kjernejournal.audit.v1.AuditService/ListAccesses"
 

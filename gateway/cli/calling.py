@@ -40,17 +40,16 @@ async def call(
     return Answered(message, str(trailing.get("trace-id", "")), str(trailing.get("audit-index", "")))
 
 
-def refusal(error: grpc.aio.AioRpcError, address: str) -> CommandError:
-    """The refusal in a person's words."""
-    metadata = dict(error.trailing_metadata() or ())
-    trace = metadata.get("trace-id", "")
+def refusal(error: grpc.aio.AioRpcError, address: str, *, refused: str = "Refused") -> CommandError:
+    """The refusal in a person's words, which begin with `refused`."""
+    trace = dict(error.trailing_metadata() or ()).get("trace-id", "")
     look = f"kj trace {trace!s} shows what happened." if trace else "kj status shows what runs."
     info = error_info(error)
     if info is None and error.code() is grpc.StatusCode.UNAVAILABLE:
         return CommandError(f"The gateway at {address} does not answer.", "kj status shows what runs.")
     if info is None:
-        return CommandError(f"The call failed: {error.code().name}.", look)
-    return CommandError(f"Refused, {error.code().name}: {error.details()} ({info.reason}).", look)
+        return CommandError(f"{refused} without a reason: {error.code().name}.", look)
+    return CommandError(f"{refused}, {error.code().name}: {error.details()} ({info.reason}).", look)
 
 
 def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:

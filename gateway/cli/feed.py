@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
 
+from gateway.cli.calling import error_info, refusal
 from gateway.cli.errors import CommandError
 from gateway.cli.local import LocalSystem
 from gateway.cli.token import mint_for
@@ -23,7 +23,6 @@ from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.visits.v1 import visits_pb2
-from shared.handling.failures import STATUS_DETAILS
 
 REGISTERS: dict[str, tuple[ModuleType, str]] = {
     "patients": (patients_pb2, "PatientsService"),
@@ -168,18 +167,9 @@ def _without_entries(patient: Message) -> Message:
 
 
 def _refusal(error: grpc.aio.AioRpcError, register: str, address: str) -> CommandError:
-    metadata = dict(error.trailing_metadata() or ())
-    trace = metadata.get("trace-id", "")
-    look = f" kj trace {trace!s} shows what happened." if trace else ""
-    again = f"Sending all of it again is safe.{look}"
-    status, info = status_pb2.Status(), error_details_pb2.ErrorInfo()
-    details = metadata.get(STATUS_DETAILS)
-    if isinstance(details, bytes):
-        status.ParseFromString(details)
-    if not any(detail.Unpack(info) for detail in status.details):
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            return CommandError(f"The gateway at {address} does not answer.", "kj status shows what runs.")
-        return CommandError(f"The import into {register} failed: {error.code().name}.", again)
-    stored = info.metadata.get("batches_stored", "")
-    said = f"{stored} messages before it are stored. " if stored else ""
-    return CommandError(f"{register} refused the import: {status.message} ({info.reason}).", said + again)
+    told = refusal(error, address, refused=f"{register} refused the import")
+    info = error_info(error)
+    stored = info.metadata.get("batches_stored") if info else None
+    before = f"{stored} messages before it are stored. " if stored else ""
+    told.next_step = f"{before}Sending all of it again is safe. {told.next_step}"
+    return told

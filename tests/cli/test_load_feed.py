@@ -172,7 +172,7 @@ async def test_a_refused_message_names_its_field_and_what_is_stored(system: Loca
         with pytest.raises(CommandError) as refused:
             await feed.send("patients", people(1000))
     assert refused.value.what == (
-        "patients refused the import: patients[3].entries[0].unit: needs a name (INVALID_FIELD)."
+        "patients refused the import, INVALID_ARGUMENT: patients[3].entries[0].unit: needs a name (INVALID_FIELD)."
     )
     assert "4 messages before it are stored" in refused.value.next_step
     assert f"kj trace {'ab' * 16}" in refused.value.next_step
