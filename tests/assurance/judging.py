@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from shared.errors import DOMAIN
 from shared.handling.failures import STATUS_DETAILS
 from shared.redaction import is_clean
 from tests.assurance.messages import CANARY
@@ -59,6 +60,8 @@ def faults(answer: Answer) -> list[str]:
         found.append(answer.code.name)
     if answer.seconds > LONGEST:
         found.append(f"took {answer.seconds:.1f} s")
+    if answer.code is not grpc.StatusCode.OK and not _reason(answer):
+        found.append("gives no reason of ours")
     for text in _texts(answer):
         if told := _TELLTALE.search(text):
             found.append(f"tells {told.group()!r}")
@@ -67,6 +70,12 @@ def faults(answer: Answer) -> list[str]:
         if CANARY in text:
             found.append("repeats what was sent")
     return found
+
+
+def _reason(answer: Answer) -> str:
+    info = error_details_pb2.ErrorInfo()
+    details = status_pb2.Status.FromString(answer.details).details
+    return next((str(info.reason) for each in details if each.Unpack(info) and info.domain == DOMAIN), "")
 
 
 def _texts(answer: Answer) -> list[str]:

@@ -53,15 +53,26 @@ _RANGES = {
     FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
 }
 DEEPEST = 6
+_IDS = frozenset({"id", "request_id", "replaced_id"})
 
 
 class Messages:
-    """Makes messages of one test case. `examples` are good ones: their parts are used again in what is made."""
+    """Makes messages of one test case. `examples` are good ones: their parts are used again in what is made.
 
-    def __init__(self, rng: random.Random, examples: "Examples", patients: Sequence[PatientIdentifier]) -> None:
+    `ids` are those of entries that the patients have.
+    """
+
+    def __init__(
+        self,
+        rng: random.Random,
+        examples: "Examples",
+        patients: Sequence[PatientIdentifier],
+        ids: Sequence[str],
+    ) -> None:
         self._rng = rng
         self._examples = examples
         self._patients = patients
+        self._ids = ids
 
     def make(self, kind: Descriptor) -> Message:
         """A request of this type."""
@@ -71,10 +82,13 @@ class Messages:
         return made
 
     def copy(self, example: Message) -> Message:
-        """A good message about a patient of this case."""
+        """A good message about a patient of this case, with ids of its own."""
         made = type(example)()
         made.CopyFrom(example)
         self._name_patients(made)
+        for field, value in made.ListFields():
+            if field.name in _IDS and value:
+                setattr(made, field.name, self._uuid())
         return made
 
     def _message(self, kind: Descriptor, depth: int) -> Message:
@@ -185,8 +199,8 @@ class Messages:
         return self._text(rules.max_length or 4000)
 
     def _uuid(self) -> str:
-        if self._examples.ids and self._rng.random() < 0.6:
-            return self._rng.choice(self._examples.ids)
+        if self._rng.random() < 0.6:
+            return self._rng.choice(self._ids)
         return str(UUID(int=self._rng.getrandbits(128), version=4))
 
     def _text(self, longest: int) -> str:
@@ -198,7 +212,7 @@ class Messages:
 
 
 class Examples:
-    """Good messages, by type, with everything that stands inside them; ids of entries and of persons that exist.
+    """Good messages, by type, with everything that stands inside them; national ids of persons that exist.
 
     `streams` are whole client streams, by the type of their messages.
     """
@@ -207,10 +221,8 @@ class Examples:
         self,
         messages: Iterable[Message],
         streams: Iterable[Sequence[Message]],
-        ids: Sequence[str],
         national_ids: Sequence[str],
     ) -> None:
-        self.ids = ids
         self.national_ids = national_ids
         self.streams = {stream[0].DESCRIPTOR.full_name: stream for stream in streams}
         self._by_type: dict[str, list[Message]] = {}

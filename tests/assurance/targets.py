@@ -1,7 +1,7 @@
 """What a fuzz of the whole system knows: patients, tokens that get past access, good messages, ids that exist."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
@@ -13,10 +13,12 @@ from gateway.access.facts import CallerKindValue
 from gateway.contract import Method
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier, Practitioner
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.patients.v1 import patients_pb2
+from shared.entries import imported_id
 from shared.national_id import valid_organisation_number
 from tests.assurance.driving import Case, generator
 from tests.assurance.messages import Examples, Messages
@@ -61,7 +63,7 @@ class Targets:
         rng = generator(self.seed, name)
         patients = self.patients[found.path]
         identifiers = [each.identifier for each in patients]
-        messages = self._messages(rng, found, identifiers)
+        messages = self._messages(rng, found, identifiers, self._ids(patients))
         metadata = self._caller(rng, found, rng.choice(patients))
         if rng.random() < 0.1:
             metadata = [*metadata, *strange_metadata(rng)]
@@ -73,13 +75,14 @@ class Targets:
         rng = generator(self.seed, name)
         patient = rng.choice(self.patients[found.path])
         refs = self.refs[patient.national_id]
-        messages = self._messages(rng, found, [PatientIdentifier(patient_ref=refs[0])])
+        identifiers = [PatientIdentifier(patient_ref=refs[0])]
+        messages = self._messages(rng, found, identifiers, self._ids([patient]))
         caller = CallerContext()
         caller.CopyFrom(rng.choice((DOCTOR, FEED)))
         caller.patient_refs.extend(refs)
         caller.decision = common_pb2.SECTION_DECISION_PERMIT
         if rng.random() < 0.1:
-            maker = Messages(rng, self.examples, [PatientIdentifier(patient_ref=refs[0])])
+            maker = Messages(rng, self.examples, identifiers, self._ids([patient]))
             caller.MergeFrom(cast("CallerContext", maker.make(CallerContext.DESCRIPTOR)))
         data = caller.SerializeToString()
         if rng.random() < 0.05:
@@ -89,8 +92,13 @@ class Targets:
             metadata = [*strange_metadata(rng), *metadata]
         return Case(name, found, messages, metadata)
 
-    def _messages(self, rng: random.Random, found: Method, patients: Sequence[PatientIdentifier]) -> list[bytes]:
-        maker = Messages(rng, self.examples, patients)
+    def _ids(self, patients: Sequence[Patient]) -> list[str]:
+        return [each for patient in patients for each in entry_ids(self.refs[patient.national_id])]
+
+    def _messages(
+        self, rng: random.Random, found: Method, patients: Sequence[PatientIdentifier], ids: Sequence[str]
+    ) -> list[bytes]:
+        maker = Messages(rng, self.examples, patients, ids)
         count = rng.randrange(0, 4) if found.descriptor.client_streaming else 1
         stream = self.examples.streams.get(found.request.DESCRIPTOR.full_name)
         if stream and rng.random() < 0.7:
@@ -115,13 +123,17 @@ class Targets:
         return self.client.metadata(kind, basis)
 
 
-def examples(patients: Sequence[Patient], ids: Sequence[str]) -> Examples:
+def examples(patients: Sequence[Patient]) -> Examples:
     """Good messages of every register."""
     patient = patients[0].identifier
     national_ids = [each.national_id for each in patients]
+    some_id = str(uuid4())
+    bound: dict[str, Any] = {"patient": patient, "request_id": some_id}
     made: list[Message] = [entries_of(register, patient) for register in REGISTERS]
     made.append(reaction("merknad"))
     made.append(critical_info_pb2.AbsenceStatement(kind=critical_info_pb2.AbsenceStatement.KIND_NOT_ASKED))
+    recall = medications_pb2.Recall(reason=medications_pb2.RECALL_REASON_DISCONTINUED)
+    made.append(medications_pb2.RecallPrescriptionRequest(**bound, id=some_id, recall=recall))
     made.append(people.person())
     child = people.person(guardians=[people.guardian(national_ids[1])])
     child.family.append(people.parent(national_ids[2]))
@@ -129,38 +141,33 @@ def examples(patients: Sequence[Patient], ids: Sequence[str]) -> Examples:
     made.append(patients_pb2.ImportedPatient(person=people.person(), privacy=patients_pb2.ImportedPrivacy()))
     made.append(people.place("liste-1", people.years_ago(2), people.years_ago(1), substitute="900000008"))
     made.append(people.place("liste-1", people.years_ago(1)))
-    made.append(audit_pb2.RecordRequest(records=[records.record(), records.record(ids[0])]))
-    return Examples(made, _streams(patient, ids[0]), ids, national_ids)
+    made.append(patients_pb2.MergePatientsRequest(**bound, merged_national_id=national_ids[1]))
+    made.append(patients_pb2.UnmergePatientsRequest(**bound, separated_national_id=national_ids[1]))
+    made.append(patients_pb2.BlockPersonnelRequest(**bound, personnel=[Practitioner(hpr_number="900000077")]))
+    made.append(patients_pb2.UnblockPersonnelRequest(**bound, hpr_numbers=["900000077"]))
+    view = [patients_pb2.PROXY_AREA_INNSYN]
+    made.append(patients_pb2.NewProxy(national_id=national_ids[1], name="Ola", areas=view))
+    made.append(audit_pb2.RecordRequest(records=[records.record(), records.record(some_id)]))
+    return Examples(made, _streams(bound, some_id), national_ids)
 
 
-def _streams(patient: PatientIdentifier, entry_id: str) -> list[Sequence[Message]]:
+def _streams(bound: dict[str, Any], some_id: str) -> list[Sequence[Message]]:
     """Uploads as a client sends them: what it is, then the bytes."""
-    request_id = str(uuid4())
     chunks = [b"a" * 1000, b"b" * 300]
     upload, replace = documents_pb2.UploadDocumentRequest, documents_pb2.ReplaceDocumentRequest
     return [
+        [upload(**bound, document=document()), *(upload(chunk=chunk) for chunk in chunks)],
         [
-            upload(patient=patient, request_id=request_id, document=document()),
-            *(upload(chunk=chunk) for chunk in chunks),
-        ],
-        [
-            replace(patient=patient, request_id=request_id, replaced_id=entry_id, document=document()),
+            replace(**bound, replaced_id=some_id, document=document()),
             *(replace(chunk=chunk) for chunk in chunks),
         ],
     ]
 
 
-async def ids_of(client: Client, patient: Patient) -> list[str]:
-    """Ids of entries that a patient has."""
-    found: list[str] = []
-    asked: tuple[tuple[str, Callable[..., Message]], ...] = (
-        ("ListCriticalInfo", critical_info_pb2.ListCriticalInfoRequest),
-        ("ListDocuments", documents_pb2.ListDocumentsRequest),
-    )
-    for rpc, request in asked:
-        reply = await client.call(rpc, request(patient=patient.identifier))
-        found.extend(each for each, _ in method(rpc).disclosed_in(reply))
-    return found
+def entry_ids(refs: Sequence[str]) -> list[str]:
+    """Ids of the entries that `entries_of` gave a patient."""
+    sources = (("legekontoret", "ki-1"), ("reseptformidleren", "r-1"), ("npr", "v-1"), ("dips", "doc-1"))
+    return [imported_id(refs[0], system, source_id) for system, source_id in sources]
 
 
 async def references(patients_channel: grpc.aio.Channel, patients: Sequence[Patient]) -> dict[str, Sequence[str]]:

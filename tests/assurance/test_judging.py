@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from kjernejournal.visits.v1 import visits_pb2
-from shared.errors import Invalid, KjernejournalError, Reason, Unavailable
+from shared.errors import Invalid, KjernejournalError, Reason, Unavailable, patient_not_found
 from tests.assurance.driving import Case, Report, drive, sender
 from tests.assurance.judging import Answer, faults
 from tests.assurance.messages import CANARY
@@ -119,4 +119,6 @@ async def test_a_process_that_is_down_is_found() -> None:
 
 
 def test_an_orderly_refusal_is_no_fault() -> None:
-    assert faults(Answer(grpc.StatusCode.NOT_FOUND, "no record for this patient", b"", 0.1)) == []
+    details = patient_not_found().status().SerializeToString()
+    assert faults(Answer(grpc.StatusCode.NOT_FOUND, "no record for this patient", details, 0.1)) == []
+    assert faults(Answer(grpc.StatusCode.NOT_FOUND, "no record for this patient", b"", 0.1)) != []
