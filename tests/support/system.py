@@ -112,7 +112,9 @@ class System:
             for path in self.directory.logs.glob("*.log")
             for line in path.read_text().splitlines()
         ]
-        return [line for line in lines if '"errors":' in line or "Traceback" in line]
+        faults = [line for line in lines if '"errors":' in line or "Traceback" in line]
+        # grpc.aio's own word for a stream whose other end went away in the middle of a message.
+        return [line for line in faults if "grpc._cython.cygrpc.ExecuteBatchError" not in line]
 
     async def serves(self, *names: str) -> None:
         """Returns when the processes run and answer their health check."""

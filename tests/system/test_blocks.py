@@ -11,9 +11,11 @@ import pytest
 from gateway.cli.people import PEOPLE
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Practitioner
+from kjernejournal.documents.v1.documents_pb2 import DownloadDocumentRequest, UploadDocumentRequest
 from kjernejournal.patients.v1.patients_pb2 import BlockPersonnelRequest, UnblockPersonnelRequest
 from kjernejournal.summary.v1.summary_pb2 import INDICATOR_STATUS_RECORD, GetIndicatorRequest
-from tests.support.client import LATER, Client, methods, refusal
+from tests.services.documents.calls import document
+from tests.support.client import LATER, Client, methods, read, refusal
 from tests.support.filling import least
 from tests.support.patients import Patient
 from tests.support.summaries import WHOLE, asked, summary
@@ -103,6 +105,22 @@ async def test_from_the_answer_to_a_block_on_nothing_is_disclosed(
     assert len(disclosed) > 10, "readers did read before"
     assert refused
     assert [at - answered for at in disclosed if at > answered] == []
+
+
+async def test_a_block_ends_a_download_that_is_under_way(client: Client, patient: Patient) -> None:
+    """What is in the network's buffers cannot be called back; nothing more is sent."""
+    piece = bytes(256 * 1024)
+    first = UploadDocumentRequest(patient=patient.identifier, request_id=str(uuid4()), document=document())
+    sent = await client.send("UploadDocument", [first, *[UploadDocumentRequest(chunk=piece)] * 128])
+    request = DownloadDocumentRequest(patient=patient.identifier, id=sent.document.header.id)
+    parts = aiter(client.open("DownloadDocument", request, seconds=30))
+    assert (await anext(parts)).HasField("document")
+    assert len((await anext(parts)).chunk) == len(piece)
+    await client.call("BlockPersonnel", block(patient), **patient.asks())
+    rest, told = await read(parts)
+    assert told is not None
+    assert told.short == ("PERMISSION_DENIED", "NO_ACCESS")
+    assert len(rest) < 64
 
 
 async def test_the_indicator_of_a_blocked_doctor_says_record_in_a_list_too(client: Client, patient: Patient) -> None:
