@@ -91,9 +91,7 @@ async def _write(context: Context, message: bytes, idle: float) -> None:
         async with asyncio.timeout(deadline.remaining(idle)):
             await context.write(message)
     except TimeoutError:
-        raise TimedOut(
-            Reason.ERROR_REASON_STREAM_TIMEOUT, "the stream was not read, or open, for too long"
-        ) from None
+        raise TimedOut(Reason.ERROR_REASON_STREAM_TIMEOUT, "the stream was not read, or open, for too long") from None
 
 
 def _client_stream(method: Method, serve: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]]) -> Any:

@@ -22,6 +22,8 @@ from shared.errors import Denied, KjernejournalError, Reason, Unauthenticated, r
 
 log = logging.getLogger(__name__)
 
+LOOK_AGAIN = 5.0
+"""Seconds after which a stream's token and facts are looked at again."""
 MOST_RESOLVED = 1000
 REFS_SECONDS = 5.0
 REFUSALS_LOGGED_A_SECOND = 50

@@ -1,0 +1,74 @@
+"""The end of a write: its outcome is on record before its caller learns of it."""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from gateway.passage import Passage
+from gateway.recorder import Recorder
+from gateway.relaying import garbage, refusal_of
+from gateway.steps import Steps
+from kjernejournal.audit.v1.audit_pb2 import SectionRecord
+from kjernejournal.common.v1.common_pb2 import CallerContext
+from shared import deadline
+from shared.errors import KjernejournalError
+
+REFS_KEY = "kj-patient-refs-bin"
+"""Trailing metadata with which the patients service tells whom a write was about."""
+MOST_RECORDS = 1000
+"""Records that go to the access log at a time."""
+LONGEST_WRITE = 5.0
+"""Seconds for which a service's answer, and the record of a write's outcome, are waited for."""
+
+
+class Outcomes:
+    """Puts the outcomes of writes on record."""
+
+    def __init__(self, steps: Steps, recorder: Recorder) -> None:
+        self._steps = steps
+        self._recorder = recorder
+
+    async def concluded(self, passage: Passage, call: Any, request_id: str, persons: Sequence[str] = ()) -> bytes:
+        """The reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
+        method = passage.method
+        reply, refusal, entries = b"", None, []
+        try:
+            reply = await call
+            entries = method.disclosed_in(method.response.FromString(reply))
+        except grpc.aio.AioRpcError as error:
+            refusal = refusal_of(error)
+        except DecodeError:
+            refusal = garbage()
+        refs = await _refs_of(call) or await self._steps.refs_of(persons)
+        section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest() if reply else b"")
+        await self.record(passage, request_id, refusal, section, refs)
+        if refusal is not None:
+            raise refusal
+        return reply
+
+    async def record(
+        self,
+        passage: Passage,
+        request_id: str,
+        refusal: KjernejournalError | None,
+        section: SectionRecord,
+        refs: Sequence[str | None],
+    ) -> None:
+        """One record for each person whom the write was about. It is waited for, whatever the caller's deadline."""
+        outcomes = [passage.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
+        for start in range(0, len(outcomes), MOST_RECORDS):
+            deadline.set_deadline(LONGEST_WRITE)
+            await self._recorder.record(outcomes[start : start + MOST_RECORDS])
+
+
+async def _refs_of(call: Any) -> Sequence[str | None]:
+    """Whom a write was about, when only the patients service knew."""
+    with suppress(grpc.aio.AioRpcError):
+        for key, value in await call.trailing_metadata() or ():
+            if key == REFS_KEY and isinstance(value, bytes):
+                return list(CallerContext.FromString(value).patient_refs)[:1000]
+    return []

@@ -1,0 +1,191 @@
+"""Client streams: uploads about one patient, and feeds about many, inside the steps of every call."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
+
+import grpc
+from google.protobuf.message import Message
+
+from gateway.access.facts import Caller
+from gateway.access.tokens import Metadata
+from gateway.backends import Backend
+from gateway.contract import Method
+from gateway.front_door import IDLE, Context
+from gateway.outcomes import MOST_RECORDS, Outcomes
+from gateway.passage import Passage
+from gateway.recorder import Recorder
+from gateway.requests import parse, patient_of, put_ref, request_id_of
+from gateway.steps import LOOK_AGAIN, Steps
+from gateway.whom import national_id_of
+from kjernejournal.audit.v1.audit_pb2 import AuditRecord
+from shared import deadline, national_id
+from shared.errors import Denied, Invalid, KjernejournalError, NotFound, Reason, TimedOut, Unavailable
+
+
+class Receiving:
+    """Steps 2 to 6 around a stream into a service."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        backends: dict[str, Backend],
+        *,
+        production: bool,
+        idle: float = IDLE,
+        look_again: float = LOOK_AGAIN,
+    ) -> None:
+        self._steps = steps
+        self._recorder = recorder
+        self._outcomes = Outcomes(steps, recorder)
+        self._backends = backends
+        self._production = production
+        self._idle = idle
+        self._look_again = look_again
+
+    async def client_stream(self, method: Method, messages: AsyncIterator[bytes], context: Context) -> bytes:
+        """A stream about one patient names it in its first message; a feed's stream names patients in every message."""
+        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
+        caller = await self._steps.who(metadata)
+        if method.rule.multi_patient:
+            return await self._feed(method, metadata, caller, messages, context)
+        return await self._upload(method, metadata, caller, messages, context)
+
+    async def _upload(
+        self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
+    ) -> bytes:
+        first = await _next(messages, self._idle)
+        if first is None:
+            raise Invalid("", "the stream holds no message", Reason.ERROR_REASON_MALFORMED_MESSAGE)
+        request = parse(method, first)
+        passage = await self._steps.enter(
+            method, metadata, caller, patient_of(method, request, production=self._production)
+        )
+        request_id = request_id_of(request)
+        put_ref(passage, request)
+        await self._recorder.record([passage.permit(request_id)])
+        passage = await self._steps.fresh(passage)
+
+        async def rest() -> AsyncIterator[bytes]:
+            yield request.SerializeToString()
+            looked = time.monotonic()
+            while (message := await _next(messages, self._idle)) is not None:
+                if method.patients_in(parse(method, message)):
+                    raise Invalid("patient", "stands in the first message alone")
+                if time.monotonic() - looked > self._look_again:
+                    await self._steps.still(passage)
+                    looked = time.monotonic()
+                yield message
+
+        return await self._streamed(passage, rest(), request_id, context)
+
+    async def _feed(
+        self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
+    ) -> bytes:
+        """A feed: every patient of every message is resolved, decided and on record before the message goes on."""
+        whole = await self._steps.enter(method, metadata, caller, None)
+
+        persons: list[str] = []
+
+        async def each() -> AsyncIterator[bytes]:
+            looked = time.monotonic()
+            while (message := await _next(messages, self._idle)) is not None:
+                request = parse(method, message)
+                persons.extend(filter(national_id.is_one, method.persons_in(request)))
+                await self._permit_batch(whole, metadata, request)
+                if time.monotonic() - looked > self._look_again:
+                    await self._steps.still(whole)
+                    looked = time.monotonic()
+                yield request.SerializeToString()
+
+        return await self._streamed(whole, each(), "", context, persons)
+
+    async def _permit_batch(self, whole: Passage, metadata: Metadata, request: Message) -> None:
+        method = whole.method
+        named = method.patients_in(request)
+        if len(named) > MOST_RECORDS:
+            raise Invalid(named[MOST_RECORDS][0], f"is more than the {MOST_RECORDS} patients that a message may name")
+        ids = [national_id_of(patient, path, production=self._production) for path, patient in named]
+        passages = await self._steps.enter_each(method, metadata, whole.caller, ids)
+        records: list[AuditRecord] = []
+        for (path, patient), passage in zip(named, passages, strict=True):
+            about = replace(passage, access_id=whole.access_id)
+            try:
+                await self._steps.refuse_if_denied(about)
+            except (Denied, NotFound) as refusal:
+                refusal.details["field"] = path
+                raise
+            patient.patient_ref = about.refs[0]
+            records.append(about.permit(""))
+        await self._recorder.record(records or [whole.permit("")])
+
+    async def _streamed(
+        self,
+        passage: Passage,
+        messages: AsyncIterator[bytes],
+        request_id: str,
+        context: Context,
+        persons: Sequence[str] = (),
+    ) -> bytes:
+        """Sends the messages one by one; what goes wrong on our side ends the service's call without effect."""
+        method = passage.method
+        call = self._backends[method.service].client_stream(
+            method.path,
+            caller=passage.context(method.rule.section),
+            timeout=deadline.inside(method.rule.longest_stream or IDLE),
+        )
+        try:
+            async for message in messages:
+                try:
+                    await call.write(message)
+                except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                    break  # the service has ended the call: its status tells why
+            await _still_there(context)
+        except BaseException as error:
+            call.cancel()
+            refusal = error if isinstance(error, KjernejournalError) else _interrupted()
+            await asyncio.shield(asyncio.create_task(self._broken_off(passage, request_id, refusal, persons)))
+            raise
+        return await asyncio.shield(asyncio.create_task(self._ended(passage, call, request_id, persons)))
+
+    async def _ended(self, passage: Passage, call: Any, request_id: str, persons: Sequence[str]) -> bytes:
+        """The service hears that the stream is whole, and may store it: the caller may go away from here on."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await call.done_writing()
+        return await self._outcomes.concluded(passage, call, request_id, persons)
+
+    async def _broken_off(
+        self, passage: Passage, request_id: str, refusal: KjernejournalError, persons: Sequence[str]
+    ) -> None:
+        """The outcome of a stream that did not come to its end; of a feed's, earlier messages stand."""
+        refs: Sequence[str | None] = []
+        with suppress(Unavailable):
+            refs = await self._steps.refs_of(persons)
+        await self._outcomes.record(passage, request_id, refusal, passage.section(), refs)
+
+
+async def _still_there(context: Context) -> None:
+    """A stream of a caller who has vanished ends as one that is whole: wait a moment for the news of it.
+
+    Raises Unavailable when it has come; the service's call is cancelled then, and stores nothing.
+    """
+    await asyncio.sleep(0.01)
+    if context.cancelled() or context.done():
+        raise _interrupted()
+
+
+def _interrupted() -> Unavailable:
+    return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the stream was cut: send it again")
+
+
+async def _next(messages: AsyncIterator[bytes], idle: float) -> bytes | None:
+    """The next message; None at the end. Raises TimedOut (STREAM_TIMEOUT) when the caller is silent for too long."""
+    try:
+        async with asyncio.timeout(deadline.remaining(idle)):
+            return await anext(messages, None)
+    except TimeoutError:
+        raise TimedOut(Reason.ERROR_REASON_STREAM_TIMEOUT, "the stream was silent, or open, for too long") from None

@@ -1,0 +1,46 @@
+"""What the front door reads in a request before it goes on: whom it is about, and under which id it is made."""
+
+import re
+
+from google.protobuf.message import DecodeError, Message
+
+from gateway.contract import Method
+from gateway.passage import Passage
+from gateway.whom import national_id_of
+from shared.errors import Invalid, Reason
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def parse(method: Method, data: bytes) -> Message:
+    """The request. Raises Invalid (MALFORMED_MESSAGE)."""
+    try:
+        return method.request.FromString(data)
+    except (DecodeError, ValueError):
+        raise Invalid("", "the bytes are not a message of this rpc", Reason.ERROR_REASON_MALFORMED_MESSAGE) from None
+
+
+def patient_of(method: Method, request: Message, *, production: bool) -> str | None:
+    """The national id of the patient whom a request is about; None where the rpc is bound to no patient.
+
+    Raises Invalid.
+    """
+    if not method.patients:
+        return None
+    named = method.patients_in(request)
+    if not named:
+        raise Invalid("patient", "is required")
+    path, patient = named[0]
+    return national_id_of(patient, path, production=production)
+
+
+def request_id_of(request: Message) -> str:
+    """The write's id in the log; "" for one that is none: the service refuses it, and the log need not."""
+    value: str = getattr(request, "request_id", "")
+    return value if _UUID.fullmatch(value) else ""
+
+
+def put_ref(passage: Passage, request: Message) -> None:
+    """Replaces the national id by the canonical reference: no service but patients sees a national id."""
+    for _, patient in passage.method.patients_in(request):
+        patient.patient_ref = passage.refs[0]
