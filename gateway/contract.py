@@ -5,6 +5,7 @@ Worked out from the descriptors once, at start.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
@@ -161,15 +162,9 @@ def _ids(message: Message) -> list[str]:
     return values
 
 
-_names: dict[str, tuple[tuple[str, bool], ...]] = {}
-
-
-def _id_names(message: Any) -> tuple[tuple[str, bool], ...]:
-    names = _names.get(message.full_name)
-    if names is None:
-        names = tuple((field.name, field.is_repeated) for field in _id_fields(message))
-        _names[message.full_name] = names
-    return names
+@cache
+def _id_names(message: Descriptor) -> tuple[tuple[str, bool], ...]:
+    return tuple((field.name, field.is_repeated) for field in _id_fields(message))
 
 
 def _paths(message: Descriptor, wanted: Callable[[Descriptor], bool], above: tuple[str, ...] = ()) -> Iterator[Path]:

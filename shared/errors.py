@@ -1,6 +1,6 @@
 """One hierarchy of errors, and its one mapping to gRPC codes.
 
-Handlers, repositories and rules raise these; `shared.handling.errors` alone turns them into a status::
+Handlers, repositories and rules raise these; `shared.handling.failures` alone turns them into a status::
 
     KjernejournalError
     ├── Invalid                 INVALID_ARGUMENT      a field breaks a rule; names the field, never its value
