@@ -1,6 +1,7 @@
 """Step 6: only what is permitted on facts of the last 250 ms leaves, and every denial is on record."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ from gateway.whom import FRESH
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from shared.errors import Reason
@@ -150,3 +152,22 @@ async def test_the_log_says_which_auditor_read_it(front: Front) -> None:
     await front.client.call("ListAccesses", request, kind="auditor")
     [record] = front.log.records
     assert record.personal.subject == PEOPLE["auditor"].name
+
+
+async def test_a_feed_that_breaks_off_is_on_record_for_everybody_it_registered(front: Front) -> None:
+    """Earlier messages of the stream stand: whoever came in with them finds it in their log."""
+
+    async def taken(messages: AsyncIterator[bytes], _: Any) -> bytes:
+        async for _message in messages:
+            pass
+        return b""
+
+    known = front.people.add()
+    person = patients_pb2.Person(national_ids=[patients_pb2.NationalId(value=known)])
+    message = patients_pb2.BulkImportRequest(patients=[patients_pb2.ImportedPatient(person=person)])
+    front.registers["patients"].client_stream(method("PatientsService/BulkImport").path, taken)
+    told = await refusal(front.client.send("PatientsService/BulkImport", [message, b"\xff"], kind="system"))
+    assert told.short == ("INVALID_ARGUMENT", "MALFORMED_MESSAGE")
+    [outcome] = [each for each in front.log.records if each.kind == audit_pb2.RECORD_KIND_OUTCOME]
+    assert outcome.personal.patient_ref == front.people.ref(known)
+    assert outcome.reason == Reason.ERROR_REASON_MALFORMED_MESSAGE
