@@ -35,6 +35,8 @@ _TELLTALE = re.compile(
     r"|\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|DROP TABLE)\b|violates|relation \"|syntax error|pg_\w+"
     r"|execute_batch|Exception calling application|NoneType|bytes-like"
 )
+_OF_GRPC = re.compile(r"received metadata size exceeds (hard|soft) limit")
+"""What gRPC says itself, before any handler of ours: names of headers and their sizes, no values."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def faults(answer: Answer) -> list[str]:
         found.append(answer.code.name)
     if answer.seconds > LONGEST:
         found.append(f"took {answer.seconds:.1f} s")
-    if answer.code is not grpc.StatusCode.OK and not _reason(answer):
+    if answer.code is not grpc.StatusCode.OK and not _reason(answer) and not _OF_GRPC.match(answer.text):
         found.append("gives no reason of ours")
     for text in _texts(answer):
         if told := _TELLTALE.search(text):

@@ -232,7 +232,7 @@ async def test_a_frozen_log_is_waited_for_no_longer_than_the_deadline(log: Log) 
     began = loop.time()
     with pytest.raises(Unavailable):
         await asyncio.create_task(within())
-    assert loop.time() - began < 0.5
+    assert loop.time() - began < 1.0
 
 
 async def test_beyond_the_limit_calls_are_shed(log: Log) -> None:
