@@ -18,7 +18,7 @@ from gateway.passage import Passage
 from gateway.receiving import Receiving
 from gateway.recorder import Recorder
 from gateway.relaying import refusal_of
-from gateway.requests import parse, patient_of, put_ref, request_id_of
+from gateway.requests import byte_range_of, parse, patient_of, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
@@ -85,6 +85,8 @@ class Forwarding:
                 entries = method.disclosed_in(method.response.FromString(message))
                 if entries:
                     section = passage.section(entries=entries, sha256=hashlib.sha256(message).digest())
+                    if part := byte_range_of(request):
+                        section.range.CopyFrom(part)
                     await self._recorder.record([passage.disclosure([section])])
                 elif time.monotonic() - looked > self._look_again:
                     await self._steps.still(passage)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -25,6 +26,16 @@ LONGEST_WRITE = 5.0
 """Seconds for which a service's answer, and the record of a write's outcome, are waited for."""
 
 
+@dataclass
+class About:
+    """Whom a feed's stream has been about so far."""
+
+    refs: dict[str, None] = field(default_factory=dict)
+    """References of patients who were known, each once."""
+    persons: list[str] = field(default_factory=list, repr=False)
+    """National ids of persons whom the stream registers: their references are known when it is through."""
+
+
 class Outcomes:
     """Puts the outcomes of writes on record."""
 
@@ -32,7 +43,7 @@ class Outcomes:
         self._steps = steps
         self._recorder = recorder
 
-    async def concluded(self, passage: Passage, call: Any, request_id: str, persons: Sequence[str] = ()) -> bytes:
+    async def concluded(self, passage: Passage, call: Any, request_id: str, about: About | None = None) -> bytes:
         """The reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
         method = passage.method
         reply, refusal, entries = b"", None, []
@@ -43,12 +54,18 @@ class Outcomes:
             refusal = refusal_of(error)
         except DecodeError:
             refusal = garbage()
-        refs = await _refs_of(call) or await self._steps.refs_of(persons)
+        refs = await _refs_of(call) or await self.refs_of(about)
         section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest() if reply else b"")
         await self.record(passage, request_id, refusal, section, refs)
         if refusal is not None:
             raise refusal
         return reply
+
+    async def refs_of(self, about: About | None) -> list[str]:
+        """The canonical references of everybody whom a stream was about."""
+        if about is None:
+            return []
+        return list(about.refs | dict.fromkeys(await self._steps.refs_of(about.persons)))
 
     async def record(
         self,

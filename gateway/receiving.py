@@ -15,7 +15,7 @@ from gateway.access.tokens import Metadata
 from gateway.backends import Backend
 from gateway.contract import Method
 from gateway.front_door import IDLE, Context
-from gateway.outcomes import MOST_RECORDS, Outcomes
+from gateway.outcomes import MOST_RECORDS, About, Outcomes
 from gateway.passage import Passage
 from gateway.recorder import Recorder
 from gateway.requests import parse, patient_of, put_ref, request_id_of
@@ -89,22 +89,23 @@ class Receiving:
         """A feed: every patient of every message is resolved, decided and on record before the message goes on."""
         whole = await self._steps.enter(method, metadata, caller, None)
 
-        persons: list[str] = []
+        about = About()
 
         async def each() -> AsyncIterator[bytes]:
             looked = time.monotonic()
             while (message := await _next(messages, self._idle)) is not None:
                 request = parse(method, message)
-                persons.extend(filter(national_id.is_one, method.persons_in(request)))
-                await self._permit_batch(whole, metadata, request)
+                about.persons.extend(filter(national_id.is_one, method.persons_in(request)))
+                about.refs.update(dict.fromkeys(await self._permit_batch(whole, metadata, request)))
                 if time.monotonic() - looked > self._look_again:
                     await self._steps.still(whole)
                     looked = time.monotonic()
                 yield request.SerializeToString()
 
-        return await self._streamed(whole, each(), "", context, persons)
+        return await self._streamed(whole, each(), "", context, about)
 
-    async def _permit_batch(self, whole: Passage, metadata: Metadata, request: Message) -> None:
+    async def _permit_batch(self, whole: Passage, metadata: Metadata, request: Message) -> list[str]:
+        """Puts references in place of national ids, each patient's permit on record; gives the references."""
         method = whole.method
         named = method.patients_in(request)
         if len(named) > MOST_RECORDS:
@@ -122,6 +123,7 @@ class Receiving:
             patient.patient_ref = about.refs[0]
             records.append(about.permit(""))
         await self._recorder.record(records or [whole.permit("")])
+        return [patient.patient_ref for _, patient in named]
 
     async def _streamed(
         self,
@@ -129,7 +131,7 @@ class Receiving:
         messages: AsyncIterator[bytes],
         request_id: str,
         context: Context,
-        persons: Sequence[str] = (),
+        about: About | None = None,
     ) -> bytes:
         """Sends the messages one by one; what goes wrong on our side ends the service's call without effect."""
         method = passage.method
@@ -148,23 +150,23 @@ class Receiving:
         except BaseException as error:
             call.cancel()
             refusal = error if isinstance(error, KjernejournalError) else _interrupted()
-            await asyncio.shield(asyncio.create_task(self._broken_off(passage, request_id, refusal, persons)))
+            await asyncio.shield(asyncio.create_task(self._broken_off(passage, request_id, refusal, about)))
             raise
-        return await asyncio.shield(asyncio.create_task(self._ended(passage, call, request_id, persons)))
+        return await asyncio.shield(asyncio.create_task(self._ended(passage, call, request_id, about)))
 
-    async def _ended(self, passage: Passage, call: Any, request_id: str, persons: Sequence[str]) -> bytes:
+    async def _ended(self, passage: Passage, call: Any, request_id: str, about: About | None) -> bytes:
         """The service hears that the stream is whole, and may store it: the caller may go away from here on."""
         with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
             await call.done_writing()
-        return await self._outcomes.concluded(passage, call, request_id, persons)
+        return await self._outcomes.concluded(passage, call, request_id, about)
 
     async def _broken_off(
-        self, passage: Passage, request_id: str, refusal: KjernejournalError, persons: Sequence[str]
+        self, passage: Passage, request_id: str, refusal: KjernejournalError, about: About | None
     ) -> None:
         """The outcome of a stream that did not come to its end; of a feed's, earlier messages stand."""
         refs: Sequence[str | None] = []
         with suppress(Unavailable):
-            refs = await self._steps.refs_of(persons)
+            refs = await self._outcomes.refs_of(about)
         await self._outcomes.record(passage, request_id, refusal, passage.section(), refs)
 
 

@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError, Message
 from gateway.contract import Method
 from gateway.passage import Passage
 from gateway.whom import national_id_of
+from kjernejournal.audit.v1.audit_pb2 import ByteRange
 from shared.errors import Invalid, Reason
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -38,6 +39,15 @@ def request_id_of(request: Message) -> str:
     """The write's id in the log; "" for one that is none: the service refuses it, and the log need not."""
     value: str = getattr(request, "request_id", "")
     return value if _UUID.fullmatch(value) else ""
+
+
+def byte_range_of(request: Message) -> ByteRange | None:
+    """The part of a document that is asked for; None where the rpc takes none. An end of 0: to the document's end."""
+    if "offset" not in request.DESCRIPTOR.fields_by_name:
+        return None
+    offset: int = getattr(request, "offset", 0)
+    length: int = getattr(request, "length", 0)
+    return ByteRange(start=offset, end=offset + length if length else 0)
 
 
 def put_ref(passage: Passage, request: Message) -> None:

@@ -27,9 +27,24 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CriticalInfo,
     Status,
 )
-from shared.errors import Invalid
+from shared.errors import Invalid, Reason
 
 ICD10 = "urn:oid:2.16.578.1.12.4.1.1.7110"
+
+CODE_SYSTEMS = frozenset(
+    {
+        ICD10,
+        "urn:oid:2.16.578.1.12.4.1.1.7170",  # ICPC-2
+        "http://www.whocc.no/atc",
+        "http://snomed.info/sct",
+        "http://ehelse.no/FESTSubstance",
+        "http://ehelse.no/FESTMedication",
+        "http://dmp.no/fhir/NamingSystem/festLegemiddelMerkevare",
+        "http://dmp.no/fhir/NamingSystem/festLegemiddelDose",
+        "http://dmp.no/fhir/NamingSystem/festLegemiddelPakning",
+    }
+)
+"""Code systems that health personnel write."""
 
 DETAILS = {
     CATEGORY_DRUG_REACTION: "reaction",
@@ -64,6 +79,20 @@ def check(entry: CriticalInfo) -> None:
         raise Invalid("specification", "free text is not allowed for infections")  # Helsedirektoratet, February 2025
     if entry.category == CATEGORY_LIFE_PROLONGING_TREATMENT and not entry.HasField("valid_until"):
         raise Invalid("valid_until", "is required for limitation of life-prolonging treatment")
+
+
+def check_code_systems(entry: CriticalInfo) -> None:
+    """Raises Invalid (UNKNOWN_CODE_SYSTEM) for a code of a system that health personnel do not write here.
+
+    A feed's entries keep the codes of their source. Source: KI-FHIR, codes, and the FEST names of HL7Norway/LMDI.
+    """
+    for position, coding in enumerate(entry.code.codings):
+        if coding.system not in CODE_SYSTEMS:
+            raise Invalid(
+                f"code.codings[{position}].system",
+                "is not a code system of critical information",
+                Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM,
+            )
 
 
 def asked_categories(categories: Iterable["Category.ValueType"]) -> list["Category.ValueType"]:

@@ -125,6 +125,7 @@ def _checked_entry(entry: pb.CriticalInfo) -> pb.CriticalInfo:
         entry.status = pb.STATUS_ACTIVE
     try:
         model.check(entry)
+        model.check_code_systems(entry)
     except Invalid as error:
         raise error.inside("entry") from None
     return entry

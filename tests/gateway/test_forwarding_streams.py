@@ -407,3 +407,12 @@ async def _gather(call: Any, into: list[Any]) -> None:
 
 async def _awaited(call: Any) -> Any:
     return await call
+
+
+async def test_the_record_of_a_download_says_which_part(front: Front) -> None:
+    request = wanted(front.people.add())
+    request.offset, request.length = 10, 5
+    front.registers["documents"].server_stream(DOWNLOAD, sending(*parts(5)))
+    await front.client.stream("DownloadDocument", request)
+    part = front.log.records[-1].sections[0].range
+    assert (part.start, part.end) == (10, 15)

@@ -186,3 +186,9 @@ async def test_what_a_register_denies_is_on_record_too(client: Client, patient: 
     found = [each for each in await log_of(client, patient) if each.trace_id == told.trailers["trace-id"]]
     assert [each.outcome for each in found] == [audit_pb2.ACCESS_OUTCOME_DENIED]
     assert recorded(found[0]) == set()
+
+
+async def test_what_a_feed_stored_is_no_pending_access(client: Client, patient: Patient) -> None:
+    fed = [each for each in await log_of(client, patient) if any(rpc.endswith("BulkImport") for rpc in each.rpcs)]
+    assert fed
+    assert {each.outcome for each in fed} == {audit_pb2.ACCESS_OUTCOME_CHANGED}

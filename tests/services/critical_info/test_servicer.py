@@ -351,3 +351,15 @@ async def test_a_call_that_names_no_caller_is_refused(service: CriticalInfoServi
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await service.ListCriticalInfo(listing(str(uuid4())))
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_health_personnel_write_codes_of_known_systems_alone(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    entry = reaction()
+    entry.code.codings.add(system="urn:oid:1.2.3", code="X")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.CreateCriticalInfo(create(ref, entry), metadata=calling(DOCTOR, ref))
+    assert reason_of(refused.value) == "UNKNOWN_CODE_SYSTEM"
+    assert details_of(refused.value)["field"] == "entry.code.codings[1].system"
+    fed = pb.BulkImportRequest(patients=[imported(ref, "c-1", entry)])
+    assert (await service.BulkImport(iter([fed]), metadata=calling(FEED))).counts.created == 1

@@ -422,7 +422,7 @@ class ByteRange(_message.Message):
     start: _builtins.int
     """First byte, counted from 0."""
     end: _builtins.int
-    """The byte after the last."""
+    """The byte after the last. 0: to the end of the content."""
     def __init__(
         self,
         *,

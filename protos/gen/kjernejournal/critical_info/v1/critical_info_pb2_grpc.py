@@ -103,7 +103,8 @@ class CriticalInfoServiceServicer:
 
     def CreateCriticalInfo(self, request, context):
         """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-        category, or the request_id came with another body. The same request again gives the same answer.
+        category, a code is of another system than ATC, FEST, ICD-10, ICPC-2 or SNOMED CT (UNKNOWN_CODE_SYSTEM), or the
+        request_id came with another body. The same request again gives the same answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

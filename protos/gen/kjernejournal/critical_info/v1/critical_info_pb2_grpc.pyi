@@ -44,7 +44,8 @@ class CriticalInfoServiceStub:
     """Gets one entry. NOT_FOUND: no such entry for this patient."""
     CreateCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.CreateCriticalInfoRequest, _critical_info_pb2.CreateCriticalInfoResponse]
     """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-    category, or the request_id came with another body. The same request again gives the same answer.
+    category, a code is of another system than ATC, FEST, ICD-10, ICPC-2 or SNOMED CT (UNKNOWN_CODE_SYSTEM), or the
+    request_id came with another body. The same request again gives the same answer.
     """
     UpdateCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.UpdateCriticalInfoRequest, _critical_info_pb2.UpdateCriticalInfoResponse]
     """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
@@ -80,7 +81,8 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
     """Gets one entry. NOT_FOUND: no such entry for this patient."""
     CreateCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.CreateCriticalInfoRequest, _critical_info_pb2.CreateCriticalInfoResponse]  # type: ignore[assignment]
     """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-    category, or the request_id came with another body. The same request again gives the same answer.
+    category, a code is of another system than ATC, FEST, ICD-10, ICPC-2 or SNOMED CT (UNKNOWN_CODE_SYSTEM), or the
+    request_id came with another body. The same request again gives the same answer.
     """
     UpdateCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.UpdateCriticalInfoRequest, _critical_info_pb2.UpdateCriticalInfoResponse]  # type: ignore[assignment]
     """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
@@ -131,7 +133,8 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.CreateCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.CreateCriticalInfoResponse]]:
         """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-        category, or the request_id came with another body. The same request again gives the same answer.
+        category, a code is of another system than ATC, FEST, ICD-10, ICPC-2 or SNOMED CT (UNKNOWN_CODE_SYSTEM), or the
+        request_id came with another body. The same request again gives the same answer.
         """
 
     @_abc_1.abstractmethod
