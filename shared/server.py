@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 HEALTH_INTERVAL = 2.0
 """Seconds between two looks at what the process depends on."""
+STARTING_INTERVAL = 0.2
+"""The same until it has served for the first time: a start must not take longer than what it waits for."""
 
 LIVE = "live"
 """Health of the process itself, for liveness probes: restarting it would not bring its database back."""
@@ -179,8 +181,17 @@ def _health_server(settings: ProcessSettings, servicer: health.aio.HealthService
 
 
 async def _watch(servicer: health.aio.HealthServicer, names: list[str], ready: Callable[[], Awaitable[bool]]) -> None:
+    interval, failing = STARTING_INTERVAL, False
     while True:
-        status = SERVING if await ready() else NOT_SERVING
+        try:
+            status = SERVING if await ready() else NOT_SERVING
+            failing = False
+        except Exception:
+            if not failing:
+                log.exception("whether this process is ready could not be told")
+            status, failing = NOT_SERVING, True
         for name in ("", *names):
             await servicer.set(name, status)
-        await asyncio.sleep(HEALTH_INTERVAL)
+        if status == SERVING:
+            interval = HEALTH_INTERVAL
+        await asyncio.sleep(interval)
