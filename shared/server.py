@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,6 +140,8 @@ def server_credentials(settings: ProcessSettings, *, require_peer: bool) -> grpc
     seen = _stamps(files)
 
     def load() -> grpc.ServerCertificateConfiguration:
+        # grpc takes whatever it is given and goes on with the last pair that fitted, without a word to us.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files[1], files[0], password="")
         key, cert, ca = (path.read_bytes() for path in files)
         return grpc.ssl_server_certificate_configuration([(key, cert)], root_certificates=ca)
 
@@ -147,8 +150,9 @@ def server_credentials(settings: ProcessSettings, *, require_peer: bool) -> grpc
         now = _stamps(files)
         if now == seen:
             return None
+        loaded = load()  # what raises here, half of a rotation, is tried again with the next connection
         seen = now
-        return load()
+        return loaded
 
     return grpc.dynamic_ssl_server_credentials(
         load(),
