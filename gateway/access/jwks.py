@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,7 +42,10 @@ class SigningKey:
 
 
 class JwksSource:
-    """Keys from a file or an https URL, read when first needed, when an unknown key id turns up, and once an hour."""
+    """Keys from a file or an https URL, read when first needed, when an unknown key id turns up, and once an hour.
+
+    Nobody waits for the hourly read: an issuer who is down must not hold up callers whose key is at hand.
+    """
 
     def __init__(self, location: str | Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         if isinstance(location, str) and "://" in location:
@@ -56,13 +60,16 @@ class JwksSource:
         self._loaded_at: float | None = None
         self._attempted_at: float | None = None
         self._lock = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
         self.generation = 0
         """Counts changes of the keys: what was verified under another generation has to be verified again."""
 
     async def find(self, kid: str) -> SigningKey | None:
         """The key of this id, or None. Raises Unavailable when no keys could be had at all."""
-        if kid not in self._keys or self._stale():
+        if kid not in self._keys:
             await self._refresh(kid)
+        elif self._stale() and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.create_task(self._refresh(kid))
         if self._loaded_at is None:
             raise Unavailable(reasons.ERROR_REASON_SERVICE_UNAVAILABLE, "the issuer's keys are not available")
         return self._keys.get(kid)
@@ -79,7 +86,7 @@ class JwksSource:
             self._attempted_at = self._clock()
             try:
                 keys = parse_jwks(await asyncio.to_thread(self._read))
-            except (OSError, ValueError):
+            except (OSError, ValueError, HTTPException):
                 log.warning("the issuer's keys could not be read; the ones at hand stay in use")
                 return
             self._loaded_at = self._clock()

@@ -138,10 +138,46 @@ async def test_old_keys_are_asked_for_again_and_kept_when_that_fails(tmp_path: P
     path.write_bytes(b"half a fi")
     clock.seconds += MAX_AGE + 1
     assert await source.find("rsa") is not None
+    await refreshed(source)
+    assert await source.find("rsa") is not None
     assert source.generation == 1
     path.write_bytes(jwks(EC))
     clock.seconds += 11
+    await source.find("rsa")
+    await refreshed(source)
     assert await source.find("rsa") is None
+
+
+async def refreshed(source: JwksSource) -> None:
+    """Returns when the refresh behind the callers' backs is through."""
+    assert source._refreshing is not None
+    await source._refreshing
+
+
+async def test_nobody_waits_for_old_keys_to_be_asked_for_again(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "jwks.json"
+    path.write_bytes(jwks(RSA))
+    source = JwksSource(path, clock=clock)
+    await source.find("rsa")
+    given_up, reads, read = threading.Event(), 0, source._read
+
+    def hanging() -> bytes:
+        nonlocal reads
+        reads += 1
+        if not given_up.wait(10):
+            raise TimeoutError
+        return read()
+
+    source._read = hanging
+    clock.seconds += MAX_AGE + 1
+    async with asyncio.timeout(1):
+        assert all([await source.find("rsa") for _ in range(5)])
+        await asyncio.sleep(0.05)
+        assert all([await source.find("rsa") for _ in range(5)])
+    assert reads == 1
+    given_up.set()
+    await refreshed(source)
+    assert not source._stale()
 
 
 async def test_the_same_keys_again_are_no_new_generation(tmp_path: Path, clock: Clock) -> None:
@@ -152,6 +188,7 @@ async def test_the_same_keys_again_are_no_new_generation(tmp_path: Path, clock: 
     path.write_bytes(jwks(EC, RSA))
     clock.seconds += MAX_AGE + 1
     await source.find("rsa")
+    await refreshed(source)
     assert source.generation == 1
 
 
@@ -161,6 +198,9 @@ class _Issuer(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/jwks.json")
             self.end_headers()
+            return
+        if self.path == "/garbage":
+            self.wfile.write(b"no HTTP\r\n\r\n")
             return
         content = b" " * (LONGEST_JWKS + 1) if self.path == "/large" else jwks(RSA)
         self.send_response(200)
@@ -193,8 +233,8 @@ async def test_keys_over_https(issuer: str) -> None:
     assert await JwksSource(f"{issuer}/jwks.json").find("rsa") is not None
 
 
-@pytest.mark.parametrize("path", ["/moved", "/large"])
-async def test_redirects_and_large_answers_are_refused(issuer: str, path: str) -> None:
+@pytest.mark.parametrize("path", ["/moved", "/large", "/garbage"])
+async def test_redirects_large_answers_and_garbage_are_refused(issuer: str, path: str) -> None:
     with pytest.raises(Unavailable):
         await JwksSource(f"{issuer}{path}").find("rsa")
 
