@@ -5,6 +5,7 @@ import asyncio
 from gateway import contract
 from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
+from gateway.admission import Admission
 from gateway.backends import open_backends
 from gateway.fanout import Fanout
 from gateway.forwarding import Forwarding
@@ -40,6 +41,7 @@ async def main() -> None:
         front_door = FrontDoor(
             contract.methods(),
             lambda method: (summary if method.service == contract.SUMMARY else forwarding).handlers(method),
+            Admission(verifier, max_calls=settings.max_calls, max_streams=settings.max_streams),
         )
         server.add_generic_rpc_handlers((front_door,))
         await serve(server, settings, contract.service_names(), ready=_always, front_door=True)

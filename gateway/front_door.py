@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from gateway.admission import Admission, Room
 from gateway.contract import Method
 from kjernejournal.audit.v1.audit_pb2 import Receipt
 from kjernejournal.common.v1 import common_pb2
@@ -42,45 +43,61 @@ class FrontDoor(grpc.GenericRpcHandler):
     """Serves every rpc of the contract."""
 
     def __init__(
-        self, methods: dict[str, Method], handlers_of: Callable[[Method], Handlers], *, idle: float = IDLE
+        self,
+        methods: dict[str, Method],
+        handlers_of: Callable[[Method], Handlers],
+        admission: Admission,
+        *,
+        idle: float = IDLE,
     ) -> None:
-        self._handlers = {path: _handler(method, handlers_of(method), idle) for path, method in methods.items()}
+        self._handlers = {
+            path: _handler(method, handlers_of(method), admission.room(method), idle)
+            for path, method in methods.items()
+        }
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
         return self._handlers.get(handler_call_details.method)
 
 
-def _handler(method: Method, handlers: Handlers, idle: float) -> "grpc.RpcMethodHandler[Any, Any]":
+def _handler(method: Method, handlers: Handlers, room: Room, idle: float) -> "grpc.RpcMethodHandler[Any, Any]":
     if handlers.client_stream and method.descriptor.client_streaming:
-        return grpc.stream_unary_rpc_method_handler(_client_stream(method, handlers.client_stream))
+        return grpc.stream_unary_rpc_method_handler(_client_stream(method, handlers.client_stream, room))
     if handlers.server_stream and method.descriptor.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_server_stream(method, handlers.server_stream, idle))
+        return grpc.unary_stream_rpc_method_handler(_server_stream(method, handlers.server_stream, room, idle))
     if handlers.unary and not (method.descriptor.client_streaming or method.descriptor.server_streaming):
-        return grpc.unary_unary_rpc_method_handler(_unary(method, handlers.unary))
+        return grpc.unary_unary_rpc_method_handler(_unary(method, handlers.unary, room))
     raise TypeError(f"nothing serves {method.path}")
 
 
-def _unary(method: Method, serve: Callable[[Method, bytes, Context], Awaitable[bytes]]) -> Any:
+def _unary(method: Method, serve: Callable[[Method, bytes, Context], Awaitable[bytes]], room: Room) -> Any:
     async def unary(data: bytes, context: Context) -> bytes:
         with _begin(method, context) as span:
             async with failures.as_status(context, span):
                 _refuse_internal(method)
-                return await serve(method, data, context)
+                await room.enter(context)
+                try:
+                    return await serve(method, data, context)
+                finally:
+                    room.leave()
 
     return unary
 
 
 def _server_stream(
-    method: Method, serve: Callable[[Method, bytes, Context], AsyncGenerator[bytes, None]], idle: float
+    method: Method, serve: Callable[[Method, bytes, Context], AsyncGenerator[bytes, None]], room: Room, idle: float
 ) -> Any:
     # Written, not yielded: at a yield a caller who takes nothing would keep the call, and a message, for ever.
     async def server_stream(data: bytes, context: Context) -> None:
         with _begin(method, context) as span:
             async with failures.as_status(context, span):
                 _refuse_internal(method)
-                async with aclosing(serve(method, data, context)) as messages:
-                    async for message in messages:
-                        await _write(context, message, idle)
+                await room.enter(context)
+                try:
+                    async with aclosing(serve(method, data, context)) as messages:
+                        async for message in messages:
+                            await _write(context, message, idle)
+                finally:
+                    room.leave()
 
     return server_stream
 
@@ -94,13 +111,19 @@ async def _write(context: Context, message: bytes, idle: float) -> None:
         raise TimedOut(Reason.ERROR_REASON_STREAM_TIMEOUT, "the stream was not read, or open, for too long") from None
 
 
-def _client_stream(method: Method, serve: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]]) -> Any:
+def _client_stream(
+    method: Method, serve: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]], room: Room
+) -> Any:
     async def client_stream(messages: AsyncIterator[bytes], context: Context) -> bytes:
         with _begin(method, context) as span:
             async with failures.as_status(context, span):
                 _refuse_internal(method)
                 try:
-                    return await serve(method, messages, context)
+                    await room.enter(context)
+                    try:
+                        return await serve(method, messages, context)
+                    finally:
+                        room.leave()
                 except Exception:
                     await drain(messages)
                     raise

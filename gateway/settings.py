@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from gateway.admission import MAX_CALLS, MAX_STREAMS
 from shared.settings import ProcessSettings
 
 
@@ -16,3 +17,8 @@ class GatewaySettings(ProcessSettings):
     audience: str = "nhn:kjernejournal"
     indicator_quota: int = Field(default=600, ge=1)
     """GetIndicator: patients an organisation may ask about in a minute."""
+    max_calls: int = Field(default=MAX_CALLS, ge=1)
+    """Calls and summaries at a time. Beyond it they are refused with RESOURCE_EXHAUSTED; emergencies find half as much
+    again."""
+    max_streams: int = Field(default=MAX_STREAMS, ge=1)
+    """The same for the streams of documents and feeds, which are counted apart."""

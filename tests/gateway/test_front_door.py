@@ -7,6 +7,9 @@ from typing import Any
 import grpc
 import pytest
 
+from gateway.access.jwks import JwksSource
+from gateway.access.tokens import TokenVerifier
+from gateway.admission import Admission
 from gateway.contract import Method
 from gateway.front_door import FrontDoor, Handlers
 from shared.handling import failures
@@ -33,7 +36,9 @@ class Endless:
             self.open -= 1
 
     def door(self) -> FrontDoor:
-        return FrontDoor({DOWNLOAD.path: DOWNLOAD}, lambda _: Handlers(server_stream=self.stream), idle=IDLE)
+        admission = Admission(TokenVerifier(JwksSource("/none"), issuer="", audience=""))
+        handlers = Handlers(server_stream=self.stream)
+        return FrontDoor({DOWNLOAD.path: DOWNLOAD}, lambda _: handlers, admission, idle=IDLE)
 
 
 async def test_a_caller_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import grpc
 from gateway import contract
 from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
+from gateway.admission import Admission
 from gateway.backends import Backend
 from gateway.cli.issuer import AUDIENCE, ensure_issuer
 from gateway.cli.programs import ISSUER
@@ -66,6 +67,7 @@ async def running_gateway(issuer: Path, *, quota: int = 600, **limits: Any) -> A
         door = FrontDoor(
             contract.methods(),
             lambda method: (summary if method.service == contract.SUMMARY else forwarding).handlers(method),
+            Admission(verifier),
         )
         address = await stack.enter_async_context(listening(door))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))

@@ -1,0 +1,88 @@
+"""Admission: how many calls the gateway has inside at a time. Beyond that they are refused at once, emergencies last.
+
+A call that is let in has to be answered within its deadline; one too many makes all of them late. Streams are counted
+apart from calls and summaries, so that feeds, uploads and downloads cannot take the room of those.
+"""
+
+import random
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import grpc
+
+from gateway.access.facts import BasisValue
+from gateway.access.tokens import Metadata, TokenVerifier, access_basis, bearer_token
+from gateway.contract import SUMMARY, Method
+from kjernejournal.common.v1 import common_pb2
+from shared.errors import KjernejournalError, Overloaded, Reason
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+MAX_CALLS = 128
+"""Measured on two cores with every process of the system there: 100 summaries at once were all answered; of 300 a third
+came too late for the facts they were decided on."""
+MAX_STREAMS = 64
+RETRY_MS = (500, 1500)
+"""When a refused call may come back: not all of them at the same moment."""
+
+_EMERGENCIES: frozenset[BasisValue] = frozenset({common_pb2.ACCESS_BASIS_AKUTT, common_pb2.ACCESS_BASIS_FORHOYET_AKUTT})
+
+
+class Room:
+    """Calls of one kind, counted. Emergencies find half as much room again when it is full."""
+
+    def __init__(self, verifier: TokenVerifier, most: int) -> None:
+        self._verifier = verifier
+        self._most = most
+        self._most_with_emergencies = most + max(1, most // 2)
+        self._inside = 0
+
+    async def enter(self, context: Context) -> None:
+        """Counts the call in, until `leave`. Raises Overloaded."""
+        if self._inside < self._most:
+            self._inside += 1
+            return
+        if self._inside >= self._most_with_emergencies:
+            raise _overloaded()
+        self._inside += 1  # while the token is looked at, too: that may wait for the issuer's keys
+        emergency = False
+        try:
+            emergency = await self._emergency(tuple(context.invocation_metadata() or ()))
+        finally:
+            if not emergency:
+                self.leave()
+        if not emergency:
+            raise _overloaded()
+
+    def leave(self) -> None:
+        """The call is over."""
+        self._inside -= 1
+
+    async def _emergency(self, metadata: Metadata) -> bool:
+        """Health personnel, by a token that verifies, on an emergency's basis. The policy has its say later."""
+        with suppress(KjernejournalError):
+            if access_basis(metadata) in _EMERGENCIES:
+                caller = await self._verifier.verify_token(bearer_token(metadata))
+                return caller.kind == common_pb2.CALLER_KIND_CLINICIAN
+        return False
+
+
+class Admission:
+    """A room for calls and summaries, and one for the streams of documents and feeds."""
+
+    def __init__(self, verifier: TokenVerifier, *, max_calls: int = MAX_CALLS, max_streams: int = MAX_STREAMS) -> None:
+        self._calls = Room(verifier, max_calls)
+        self._streams = Room(verifier, max_streams)
+
+    def room(self, method: Method) -> Room:
+        """Where calls of this rpc are counted."""
+        streams = method.descriptor.client_streaming or method.descriptor.server_streaming
+        return self._streams if streams and method.service != SUMMARY else self._calls
+
+
+def _overloaded() -> Overloaded:
+    return Overloaded(
+        Reason.ERROR_REASON_OVERLOADED,
+        "too many calls at once: try again in a moment",
+        retry_ms=random.randint(*RETRY_MS),  # noqa: S311 -- spreads load, keeps no secret
+    )

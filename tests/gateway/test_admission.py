@@ -1,0 +1,165 @@
+"""What happens when more calls come than the gateway takes on."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+
+from gateway.access.jwks import JwksSource
+from gateway.access.tokens import TokenVerifier
+from gateway.admission import RETRY_MS, Admission
+from gateway.cli.issuer import AUDIENCE, ensure_issuer
+from gateway.cli.programs import ISSUER
+from gateway.contract import Method
+from gateway.front_door import FrontDoor, Handlers
+from kjernejournal.documents.v1.documents_pb2 import DownloadDocumentRequest, UploadDocumentRequest
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest
+from shared.handling.failures import RETRY_PUSHBACK, STATUS_DETAILS
+from tests.support.client import Client, method, refusal
+from tests.support.scripted import listening
+from tests.support.waiting import becomes
+
+RPCS = ("GetPatientSummary", "StreamPatientSummary", "DownloadDocument", "UploadDocument")
+OVERLOADED = ("RESOURCE_EXHAUSTED", "OVERLOADED")
+
+
+class Busy:
+    """A front door for four calls, emergencies six, and two streams, emergencies three; all last until `done`."""
+
+    client: Client
+
+    def __init__(self) -> None:
+        self.done = asyncio.Event()
+        self.inside: dict[str, int] = dict.fromkeys(RPCS, 0)
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def handlers(self, _: Method) -> Handlers:
+        return Handlers(unary=self._unary, server_stream=self._server_stream, client_stream=self._client_stream)
+
+    def summary(self, **caller: Any) -> Any:
+        return self.client.call("GetPatientSummary", GetPatientSummaryRequest(), **caller)
+
+    def summary_stream(self, **caller: Any) -> Any:
+        return self.client.stream("StreamPatientSummary", StreamPatientSummaryRequest(), **caller)
+
+    def download(self, **caller: Any) -> Any:
+        return self.client.stream("DownloadDocument", DownloadDocumentRequest(), **caller)
+
+    def upload(self, **caller: Any) -> Any:
+        return self.client.send("UploadDocument", [UploadDocumentRequest()], **caller)
+
+    async def begin(self, *calls: Any) -> list["asyncio.Task[Any]"]:
+        """The calls as tasks, once all of them are inside."""
+        tasks = [asyncio.ensure_future(call) for call in calls]
+        expected = sum(self.inside.values()) + len(calls)
+        await becomes(lambda: sum(self.inside.values()) == expected)
+        self._tasks += tasks
+        return tasks
+
+    async def finish(self) -> None:
+        """Everybody who was let in is answered."""
+        self.done.set()
+        await asyncio.gather(*self._tasks)
+
+    async def _wait(self, method: Method) -> None:
+        self.inside[method.descriptor.name] += 1
+        try:
+            await self.done.wait()
+        finally:
+            self.inside[method.descriptor.name] -= 1
+
+    async def _unary(self, method: Method, _: bytes, __: Any) -> bytes:
+        await self._wait(method)
+        return b""
+
+    async def _server_stream(self, method: Method, _: bytes, __: Any) -> AsyncGenerator[bytes, None]:
+        await self._wait(method)
+        yield b""
+
+    async def _client_stream(self, method: Method, _: AsyncIterator[bytes], __: Any) -> bytes:
+        await self._wait(method)
+        return b""
+
+
+@pytest.fixture
+async def busy(issuer: Path) -> AsyncIterator[Busy]:
+    verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
+    methods = {each.path: each for each in map(method, RPCS)}
+    busy = Busy()
+    door = FrontDoor(methods, busy.handlers, Admission(verifier, max_calls=4, max_streams=2))
+    async with listening(door) as address, grpc.aio.insecure_channel(address) as channel:
+        busy.client = Client(channel, issuer)
+        yield busy
+
+
+ORDINARY: dict[str, Any] = {"basis": "SAMTYKKE"}
+
+
+async def test_who_comes_when_it_is_full_is_told_when_to_come_back(busy: Busy) -> None:
+    await busy.begin(*[busy.summary(**ORDINARY) for _ in range(4)])
+    told = await refusal(busy.summary(**ORDINARY))
+    assert told.short == OVERLOADED
+    assert RETRY_MS[0] <= int(told.trailers[RETRY_PUSHBACK]) <= RETRY_MS[1]
+    retry = error_details_pb2.RetryInfo()
+    assert any(each.Unpack(retry) for each in status_pb2.Status.FromString(told.trailers[STATUS_DETAILS]).details)
+    assert retry.retry_delay.ToMilliseconds() == int(told.trailers[RETRY_PUSHBACK])
+    assert busy.inside["GetPatientSummary"] == 4
+    await busy.finish()
+    await busy.summary(**ORDINARY)
+
+
+async def test_emergencies_are_shed_last(busy: Busy) -> None:
+    await busy.begin(*[busy.summary(**ORDINARY) for _ in range(4)])
+    await busy.begin(busy.summary(basis="AKUTT"), busy.summary_stream(basis="FORHOYET_AKUTT"))
+    assert (await refusal(busy.summary(basis="AKUTT"))).short == OVERLOADED
+    await busy.finish()
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        {"kind": "citizen", "basis": "AKUTT"},
+        {"kind": "doctor", "basis": "UNNTAK"},
+        {"kind": "doctor", "basis": "TULL"},
+        {"kind": "doctor", "basis": ""},
+    ],
+    ids=lambda caller: f"{caller['kind']}-{caller['basis']}",
+)
+async def test_who_is_no_emergency(busy: Busy, caller: dict[str, Any]) -> None:
+    await busy.begin(*[busy.summary() for _ in range(4)])
+    assert (await refusal(busy.summary(**caller))).short == OVERLOADED
+    await busy.begin(busy.summary(), busy.summary())
+    await busy.finish()
+
+
+async def test_a_token_that_does_not_verify_is_no_emergency(busy: Busy) -> None:
+    await busy.begin(*[busy.summary() for _ in range(4)])
+    metadata = [("authorization", f"Bearer {busy.client.token('doctor')[:-8]}AAAAAAAA"), ("access-basis", "AKUTT")]
+    call: Any = busy.client.channel.unary_unary(method("GetPatientSummary").path)
+    assert (await refusal(call(b"", metadata=metadata))).short == OVERLOADED
+    await busy.finish()
+
+
+async def test_streams_do_not_take_the_room_of_summaries(busy: Busy) -> None:
+    await busy.begin(busy.download(**ORDINARY), busy.upload(**ORDINARY))
+    assert (await refusal(busy.download(**ORDINARY))).short == OVERLOADED
+    assert (await refusal(busy.upload(**ORDINARY))).short == OVERLOADED
+    await busy.begin(*[busy.summary_stream(**ORDINARY) for _ in range(4)])
+    assert (await refusal(busy.summary(**ORDINARY))).short == OVERLOADED
+    await busy.begin(busy.download(basis="AKUTT"))
+    await busy.finish()
+
+
+async def test_who_goes_away_leaves_room(busy: Busy) -> None:
+    for call in (busy.summary, busy.download, busy.upload):
+        for _ in range(3):
+            tasks = await busy.begin(call(**ORDINARY), call(**ORDINARY))
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            busy._tasks.clear()
+            await becomes(lambda: not any(busy.inside.values()))
