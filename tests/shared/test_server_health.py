@@ -51,7 +51,9 @@ async def test_a_look_that_fails_is_not_serving_and_the_looks_go_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server, "HEALTH_INTERVAL", 0.01)
-    answers = iter([True, RuntimeError("one"), RuntimeError("two"), True, False, *[True] * 1000])
+    answers: Iterator[bool | Exception] = iter(
+        [True, RuntimeError("one"), RuntimeError("two"), True, False, *[True] * 1000]
+    )
     async with watched(answering(answers)) as told:
         await becomes(lambda: len(told.statuses) >= 6)
     assert told.statuses[:6] == [SERVING, NOT_SERVING, NOT_SERVING, SERVING, NOT_SERVING, SERVING]
