@@ -41,7 +41,9 @@ class Forwarding:
         self._steps = steps
         self._recorder = recorder
         self._outcomes = Outcomes(steps, recorder)
-        self._receiving = Receiving(steps, recorder, backends, production=production, idle=idle, look_again=look_again)
+        self._receiving = Receiving(
+            steps, recorder, self._outcomes, backends, production=production, idle=idle, look_again=look_again
+        )
         self._backends = backends
         self._production = production
         self._idle = idle
@@ -50,6 +52,10 @@ class Forwarding:
     def handlers(self, _: Method) -> Handlers:
         """What serves an rpc of a service."""
         return Handlers(unary=self.unary, server_stream=self.server_stream, client_stream=self._receiving.client_stream)
+
+    async def finish(self, seconds: float) -> None:
+        """Waits for writes whose callers have gone, and for their records."""
+        await self._outcomes.finish(seconds)
 
     async def unary(self, method: Method, data: bytes, context: Context) -> bytes:
         """Reads are on record before their reply leaves; writes before they are made, and after."""
@@ -124,8 +130,7 @@ class Forwarding:
         put_ref(passage, request)
         await self._recorder.record([passage.permit(request_id)])
         passage = await self._steps.fresh(passage)
-        # The caller may go away now; the write and the record of its outcome go on.
-        return await asyncio.shield(asyncio.create_task(self._made(passage, request, request_id)))
+        return await self._outcomes.to_the_end(self._made(passage, request, request_id))
 
     async def _made(self, passage: Passage, request: Message, request_id: str) -> bytes:
         method = passage.method

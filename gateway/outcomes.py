@@ -1,10 +1,11 @@
 """The end of a write: its outcome is on record before its caller learns of it."""
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -26,6 +27,9 @@ LONGEST_WRITE = 5.0
 """Seconds for which a service's answer, and the record of a write's outcome, are waited for."""
 
 
+T = TypeVar("T")
+
+
 @dataclass
 class About:
     """Whom a feed's stream has been about so far."""
@@ -42,6 +46,20 @@ class Outcomes:
     def __init__(self, steps: Steps, recorder: Recorder) -> None:
         self._steps = steps
         self._recorder = recorder
+        self._unfinished: set[asyncio.Task[Any]] = set()
+
+    async def to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` gives. The caller may go away now; the work goes on."""
+        task = asyncio.create_task(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        return await asyncio.shield(task)
+
+    async def finish(self, seconds: float) -> None:
+        """Waits for the work of callers who have gone: before the process ends, and the services' channels with it."""
+        await asyncio.sleep(0)  # calls that were cut at the end of the drain begin their last record
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=seconds)
 
     async def concluded(self, passage: Passage, call: Any, request_id: str, about: About | None = None) -> bytes:
         """The reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""

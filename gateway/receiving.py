@@ -33,6 +33,7 @@ class Receiving:
         self,
         steps: Steps,
         recorder: Recorder,
+        outcomes: Outcomes,
         backends: dict[str, Backend],
         *,
         production: bool,
@@ -41,7 +42,7 @@ class Receiving:
     ) -> None:
         self._steps = steps
         self._recorder = recorder
-        self._outcomes = Outcomes(steps, recorder)
+        self._outcomes = outcomes
         self._backends = backends
         self._production = production
         self._idle = idle
@@ -150,9 +151,9 @@ class Receiving:
         except BaseException as error:
             call.cancel()
             refusal = error if isinstance(error, KjernejournalError) else _interrupted()
-            await asyncio.shield(asyncio.create_task(self._broken_off(passage, request_id, refusal, about)))
+            await self._outcomes.to_the_end(self._broken_off(passage, request_id, refusal, about))
             raise
-        return await asyncio.shield(asyncio.create_task(self._ended(passage, call, request_id, about)))
+        return await self._outcomes.to_the_end(self._ended(passage, call, request_id, about))
 
     async def _ended(self, passage: Passage, call: Any, request_id: str, about: About | None) -> bytes:
         """The service hears that the stream is whole, and may store it: the caller may go away from here on."""
