@@ -59,18 +59,7 @@ class Steps:
     ) -> Passage:
         """Steps 3 and 4: whom, and may they. A denial is on record before it is told. Raises the refusal."""
         resolved = await self._resolve(caller, patient)
-        passage = Passage(
-            method=method,
-            access_id=str(uuid4()),
-            trace_id=_trace_id(),
-            token=bearer_token(metadata),
-            caller=caller,
-            basis=access_basis(metadata),
-            patient=patient,
-            resolved=resolved,
-            decision=_NO_DECISION,
-        )
-        passage = _decided(passage, sections)
+        passage = _decided(_undecided(method, metadata, caller, patient, resolved), sections)
         await self.refuse_if_denied(passage)
         return passage
 
@@ -82,17 +71,7 @@ class Steps:
         The caller of this looks at each decision, and passes denials on with `refuse_if_denied`.
         """
         resolved = await self._identity.resolve(_with_caller(caller, patients)) if patients else None
-        common = Passage(
-            method=method,
-            access_id=str(uuid4()),
-            trace_id=_trace_id(),
-            token=bearer_token(metadata),
-            caller=caller,
-            basis=access_basis(metadata),
-            patient=None,
-            resolved=resolved,
-            decision=_NO_DECISION,
-        )
+        common = _undecided(method, metadata, caller, None, resolved)
         return [_decided(replace(common, patient=patient), SUMMARY_SECTIONS) for patient in patients]
 
     async def refs_of(self, persons: Sequence[str]) -> list[str]:
@@ -156,6 +135,23 @@ class Steps:
         self._logged += 1
         if self._logged <= REFUSALS_LOGGED_A_SECOND:
             log.warning("refused without identity: %s", reason_name(refusal.reason))
+
+
+def _undecided(
+    method: Method, metadata: Metadata, caller: Caller, patient: str | None, resolved: Resolved | None
+) -> Passage:
+    """The passage of a new access, under an id of its own."""
+    return Passage(
+        method=method,
+        access_id=str(uuid4()),
+        trace_id=_trace_id(),
+        token=bearer_token(metadata),
+        caller=caller,
+        basis=access_basis(metadata),
+        patient=patient,
+        resolved=resolved,
+        decision=_NO_DECISION,
+    )
 
 
 def _decided(passage: Passage, sections: tuple[SectionValue, ...]) -> Passage:
