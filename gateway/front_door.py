@@ -138,7 +138,7 @@ def _begin(method: Method, context: Context) -> Any:
     context.set_trailing_metadata((("trace-id", span.context.trace_id),))
     longest = method.rule.longest_stream or LONGEST_SECONDS
     left = context.time_remaining()
-    wanted = (method.rule.longest_stream or DEFAULT_SECONDS) if left is None else left  # type: ignore[redundant-expr]
+    wanted = (method.rule.longest_stream or DEFAULT_SECONDS) if left is None else left  # type: ignore[redundant-expr]  # it can be
     deadline.set_deadline(min(wanted, longest))
     return span
 

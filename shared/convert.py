@@ -14,7 +14,7 @@ from kjernejournal.common.v1.common_pb2 import (
     PartialDate,
     Provenance,
 )
-from shared.entries import EntryPage, StoredEntry
+from shared.entry import EntryPage, StoredEntry
 
 
 def timestamp(moment: datetime) -> Timestamp:

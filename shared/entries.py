@@ -7,60 +7,22 @@ Columns are what SQL filters, orders and constrains. The entry itself is its pro
 A patient may have several references (aliases), so every statement takes the set.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
-from uuid import UUID, uuid5
+from typing import Any, TypeVar
 
 import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from shared.database import Database, Queries, Session
+from shared.entry import EntryPage, NewEntry, StoredEntry, imported_id
 from shared.errors import Invalid, Reason, StateConflict, Unavailable, VersionBehind, entry_not_found
 from shared.paging import Page, Position
 
-_NAMESPACE = UUID("6b6a6572-6e65-6a6f-8272-6e616c000001")
 COLUMNS = "patient_ref, id, version, kind, deleted, effective_at, stored_at, content"
 """What a StoredEntry is made from, in this order."""
 _WRITTEN = ("patient_ref", "id", "version", "kind", "deleted", "effective_at", "request_id", "digest", "content")
-
-
-class NewEntry(NamedTuple):
-    """A version to be added. Version 1 is a new entry; higher ones follow the version that they were based on."""
-
-    patient_ref: str
-    id: str
-    version: int
-    kind: int
-    deleted: bool
-    effective_at: datetime
-    request_id: str | None
-    digest: bytes
-    """SHA-256 of what the caller sent: tells a retry from another request."""
-    content: bytes
-
-
-class StoredEntry(NamedTuple):
-    """A stored version."""
-
-    patient_ref: str
-    id: str
-    version: int
-    kind: int
-    deleted: bool
-    effective_at: datetime
-    stored_at: datetime
-    content: bytes
-
-
-class EntryPage(NamedTuple):
-    """Entries, newest first; `total` counts all that the same question has, inside the history window and outside."""
-
-    entries: list[StoredEntry]
-    next_page_token: str
-    total: int
-    older_exist: bool
-    """Older entries exist than the last one here, on further pages or outside the window."""
 
 
 Result = TypeVar("Result")
@@ -78,26 +40,21 @@ async def settled(write: Callable[[], Awaitable[Result]]) -> Result:
         return await write()
 
 
-def imported_id(patient_ref: str, source: str, source_id: str) -> str:
-    """The id of an entry that a feed sends under `source_id`: the same each time it is sent."""
-    return str(uuid5(_NAMESPACE, f"{patient_ref}\x1f{source}\x1f{source_id}"))
-
-
 def _raced() -> Unavailable:
     return Unavailable(
         Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "another import wrote the same entries: send the message again"
     )
 
 
-class EntryStore:
-    """The entries of one register."""
+class EntryStore(ABC):
+    """The entries of one register, which says what messages they are."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    @abstractmethod
     def message_type(self, kind: int) -> type[Any]:
         """The message that entries of this kind are. It has its EntryHeader in the field `header`."""
-        raise NotImplementedError
 
     async def add(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
         """Stores a version; a retry of the same request gives what the first try stored.

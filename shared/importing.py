@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ImportCounts, PatientIdentifier
-from shared.entries import imported_id
+from shared.entry import imported_id
 from shared.errors import Invalid, KjernejournalError
 
 Request = TypeVar("Request")

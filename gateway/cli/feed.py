@@ -151,7 +151,7 @@ def _parts(patient: Message) -> Iterator[Message]:
                 raise CommandError(f"An entry of {weight} bytes is more than an import takes.", "Leave it out.")
             if size and size + weight > FULL_MESSAGE:
                 yield part
-                part, size = type(patient)(patient=patient.patient), 0  # type: ignore[attr-defined]
+                part, size = type(patient)(patient=patient.patient), 0  # type: ignore[attr-defined]  # such messages name a patient
             getattr(part, field.name).append(value)
             size += weight
     yield part

@@ -17,7 +17,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
 )
 from services.critical_info import model
 from shared.convert import complete_header, effective, moment, timestamp, window
-from shared.entries import EntryPage, NewEntry, StoredEntry
+from shared.entry import EntryPage, NewEntry, StoredEntry
 
 ABSENCE = 100
 """Kind of a statement of absence; entries have their category as kind."""

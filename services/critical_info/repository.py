@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from kjernejournal.critical_info.v1.critical_info_pb2 import AbsenceStatement, CriticalInfo
 from services.critical_info.convert import ABSENCE, Content
-from shared.entries import COLUMNS, EntryStore, StoredEntry, stored_entry
+from shared.entries import COLUMNS, EntryStore, stored_entry
+from shared.entry import StoredEntry
 
 
 class Repository(EntryStore):

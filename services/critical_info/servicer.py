@@ -10,7 +10,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoSe
 from services.critical_info import convert, model
 from services.critical_info.repository import Repository
 from shared.convert import digest, fed_provenance, optional_moment, provenance, time_of_reading, window
-from shared.entries import NewEntry
+from shared.entry import NewEntry
 from shared.errors import Invalid
 from shared.handling import Context, caller
 from shared.importing import entry_id, import_stream, patient_ref

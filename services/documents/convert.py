@@ -14,7 +14,7 @@ from kjernejournal.documents.v1.documents_pb2 import (
 from services.documents import model
 from services.documents.repository import Listing
 from shared.convert import complete_header, digest, fed_provenance, moment, provenance, timestamp
-from shared.entries import NewEntry, StoredEntry
+from shared.entry import NewEntry, StoredEntry
 
 
 def new_entry(

@@ -12,7 +12,8 @@ from kjernejournal.documents.v1.documents_pb2 import Document
 from services.documents.model import Mark, View
 from services.documents.sealing import ROW, Content, ContentDamagedError, KeyWrap, PatientKey
 from shared.database import Database, Session
-from shared.entries import COLUMNS, EntryStore, NewEntry, StoredEntry, stored_entry
+from shared.entries import COLUMNS, EntryStore, stored_entry
+from shared.entry import NewEntry, StoredEntry
 from shared.errors import Reason, Unavailable
 from shared.paging import Page, Position
 

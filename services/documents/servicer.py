@@ -13,7 +13,7 @@ from services.documents.repository import Question, Repository
 from services.documents.sealing import ROW
 from services.documents.uploads import Uploads, check_stated
 from shared.convert import optional_moment
-from shared.entries import NewEntry, StoredEntry
+from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
 from shared.importing import entry_id, import_stream, patient_ref

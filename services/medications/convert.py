@@ -11,7 +11,7 @@ from kjernejournal.common.v1.common_pb2 import EntryHeader, Period, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds, model
 from shared.convert import complete_header, effective, moment, timestamp
-from shared.entries import NewEntry, StoredEntry, imported_id
+from shared.entry import NewEntry, StoredEntry, imported_id
 
 Fed = pb.Prescription | pb.Dispensing | pb.MedicationStatement
 AnyFed = TypeVar("AnyFed", bound=Fed)

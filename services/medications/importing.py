@@ -9,7 +9,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert
 from services.medications.convert import Fed
 from shared.convert import digest, fed_provenance
-from shared.entries import NewEntry
+from shared.entry import NewEntry
 from shared.errors import Invalid
 from shared.importing import entry_id, patient_ref
 

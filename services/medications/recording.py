@@ -10,7 +10,8 @@ from services.medications import convert, kinds, model
 from services.medications.repository import Latest, Repository
 from shared.convert import digest, fed_provenance, provenance
 from shared.database import Session
-from shared.entries import StoredEntry, settled
+from shared.entries import settled
+from shared.entry import StoredEntry
 from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
 
 ANY_PRESCRIPTION = frozenset(kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
 from shared.database import Session
-from shared.entries import COLUMNS, EntryStore, StoredEntry, stored_entry
+from shared.entries import COLUMNS, EntryStore, stored_entry
+from shared.entry import StoredEntry
 
 
 class Latest(NamedTuple):

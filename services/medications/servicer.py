@@ -11,7 +11,7 @@ from services.medications.recording import Recording
 from services.medications.repository import Repository
 from services.medications.section import section
 from shared.convert import optional_moment, time_of_reading, window
-from shared.entries import EntryPage
+from shared.entry import EntryPage
 from shared.errors import Invalid, NotSupported, Reason
 from shared.handling import Context, caller
 from shared.importing import import_stream

@@ -6,7 +6,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, Prove
 from kjernejournal.visits.v1.visits_pb2 import Visit, VisitError, VisitsSection
 from services.visits import model
 from shared.convert import complete_header, moment, provenance, window
-from shared.entries import EntryPage, NewEntry, StoredEntry
+from shared.entry import EntryPage, NewEntry, StoredEntry
 
 
 def new_entry(

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from kjernejournal.visits.v1.visits_pb2 import Visit
-from shared.entries import EntryStore, NewEntry, StoredEntry
+from shared.entries import EntryStore
+from shared.entry import NewEntry, StoredEntry
 
 
 class Repository(EntryStore):

@@ -10,7 +10,8 @@ from kjernejournal.visits.v1.visits_pb2_grpc import VisitsServiceServicer
 from services.visits import convert, model
 from services.visits.repository import Repository
 from shared.convert import digest, fed_provenance, optional_moment, window
-from shared.entries import NewEntry, StoredEntry, settled
+from shared.entries import settled
+from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
 from shared.importing import entry_id, import_stream, patient_ref

@@ -125,7 +125,7 @@ def test_a_method_without_the_option_is_refused() -> None:
 
     with pytest.raises(ValueError, match="no access option"):
         # The stubs of this package name the C class.
-        AccessRule.from_method(health_pb2.DESCRIPTOR.services_by_name["Health"].methods[0])  # type: ignore[arg-type]
+        AccessRule.from_method(health_pb2.DESCRIPTOR.services_by_name["Health"].methods[0])  # type: ignore[arg-type]  # upb types
 
 
 def test_personnel_are_the_published_categories() -> None:

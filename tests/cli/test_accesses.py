@@ -42,7 +42,7 @@ def access(number: int = 0, **fields: object) -> pb.Access:
     )
     for name, value in fields.items():
         made.ClearField(name)  # type: ignore[arg-type]  # the fields of the message
-        made.MergeFrom(pb.Access(**{name: value}))  # type: ignore[arg-type]
+        made.MergeFrom(pb.Access(**{name: value}))  # type: ignore[arg-type]  # the fields of the message
     return made
 
 

@@ -105,7 +105,7 @@ def test_critical_information() -> None:
             code=concept("Penicillin"),
             event_time=EventTime(date=PartialDate(year=2019, month=4)),
         ),
-        ki.CriticalInfo(category=99, status=99, specification="noe annet", event_time=EventTime(age_years=7)),  # type: ignore[arg-type]
+        ki.CriticalInfo(category=99, status=99, specification="noe annet", event_time=EventTime(age_years=7)),  # type: ignore[arg-type]  # unknown on purpose
     ]
     text = only(
         common_pb2.SECTION_CRITICAL_INFO,

@@ -45,7 +45,7 @@ def passage(decision: Any = common_pb2.SECTION_DECISION_PERMIT) -> Passage:
         basis=common_pb2.ACCESS_BASIS_AKUTT,
         patient=None,
         resolved=Resolved(time.monotonic(), {}),
-        decision=Decision(Outcome.PERMIT, 0, "test", {each.section: verdict for each in SOURCES}, "1"),  # type: ignore[arg-type]
+        decision=Decision(Outcome.PERMIT, 0, "test", {each.section: verdict for each in SOURCES}, "1"),  # type: ignore[arg-type]  # enum numbers
     )
 
 
@@ -89,14 +89,14 @@ async def test_data_comes_with_source_time_and_coverage(front: Front) -> None:
 
 
 ANSWERS = {
-    "another's key": (lambda _: visits_pb2.SectionAnswer(access_id="x", section={}), "UNAVAILABLE ERROR"),  # type: ignore[arg-type]
+    "another's key": (lambda _: visits_pb2.SectionAnswer(access_id="x", section={}), "UNAVAILABLE ERROR"),  # type: ignore[arg-type]  # enum numbers
     "no result": (lambda key: visits_pb2.SectionAnswer(access_id=key), "UNAVAILABLE ERROR"),
     "failure without a reason": (
         lambda key: visits_pb2.SectionAnswer(access_id=key, failure=SectionFailure()),
         "UNAVAILABLE ERROR",
     ),
     "failure of a newer release": (
-        lambda key: visits_pb2.SectionAnswer(access_id=key, failure=SectionFailure(reason=99)),  # type: ignore[arg-type]
+        lambda key: visits_pb2.SectionAnswer(access_id=key, failure=SectionFailure(reason=99)),  # type: ignore[arg-type]  # enum numbers
         "UNAVAILABLE ERROR",
     ),
     "too large": (

@@ -135,8 +135,8 @@ async def test_what_is_missing_is_said_and_the_rest_is_whole(front: Front, down:
 @pytest.mark.parametrize("value", summary_pb2.SectionState.values())
 @pytest.mark.parametrize("section", list(CONTENT))
 def test_completeness_hangs_on_what_is_unavailable_alone(section: int, value: int) -> None:
-    others = [Section(section=each, state=summary_pb2.SECTION_STATE_DATA) for each in CONTENT if each != section]  # type: ignore[arg-type]
-    whole = completeness([Section(section=section, state=value), *others])  # type: ignore[arg-type]
+    others = [Section(section=each, state=summary_pb2.SECTION_STATE_DATA) for each in CONTENT if each != section]  # type: ignore[arg-type]  # enum numbers
+    whole = completeness([Section(section=section, state=value), *others])  # type: ignore[arg-type]  # enum numbers
     expected = summary_pb2.COMPLETENESS_COMPLETE
     if value in (summary_pb2.SECTION_STATE_UNAVAILABLE, summary_pb2.SECTION_STATE_UNSPECIFIED):
         critical = section in (KI, MEDICINES)

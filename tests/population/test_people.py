@@ -129,4 +129,4 @@ def test_another_seed_is_another_population() -> None:
 
 
 def _names(some: object) -> list[tuple[str, str]]:
-    return [(person.national_id, person.name) for person in some]  # type: ignore[attr-defined]
+    return [(person.national_id, person.name) for person in some]  # type: ignore[attr-defined]  # people and records

@@ -114,7 +114,7 @@ def test_medicines_keep_their_rules(told: list[Record]) -> None:
 def test_no_clinical_message_names_a_person_but_as_its_patient(told: list[Record]) -> None:
     for record in told[:300]:
         for message in clinical(record):
-            assert message.patient.national_id == record.person.national_id  # type: ignore[attr-defined]
+            assert message.patient.national_id == record.person.national_id  # type: ignore[attr-defined]  # every such message names one
             message.ClearField("patient")
             for found in re.findall(rb"(?<!\d)\d{11}(?!\d)", message.SerializeToString()):
                 with pytest.raises(Exception, match=r"digits|date"):

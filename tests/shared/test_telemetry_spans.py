@@ -100,7 +100,7 @@ def test_a_generator_that_is_left_early_ends_its_span_and_is_no_error() -> None:
     with caught() as ended, span("reader") as reader:
         rows = _rows()
         assert next(rows) == 1
-        rows.close()  # type: ignore[attr-defined]
+        rows.close()  # type: ignore[attr-defined]  # a generator
         assert telemetry.current() is reader
     assert [one.name for one in ended] == ["stream", "reader"]
     assert ended[0].status_ok
@@ -124,8 +124,8 @@ async def test_an_async_generator_may_be_closed_in_another_task() -> None:
 
     stream = rows()
     with caught() as ended:
-        await asyncio.create_task(anext(stream))  # type: ignore[arg-type]
-        await asyncio.create_task(stream.aclose())  # type: ignore[attr-defined]
+        await asyncio.create_task(anext(stream))  # type: ignore[arg-type]  # a generator
+        await asyncio.create_task(stream.aclose())  # type: ignore[attr-defined]  # a generator
     assert [one.name for one in ended] == ["stream"]
     assert telemetry.current() is None
 

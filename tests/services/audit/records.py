@@ -45,7 +45,7 @@ def record(patient_ref: str = "", **fields: object) -> pb.AuditRecord:
         made.sections.append(section(common_pb2.SECTION_VISITS, str(uuid4()), str(uuid4())))
     for name, value in fields.items():
         made.ClearField(name)  # type: ignore[arg-type]  # the fields of the message
-        made.MergeFrom(pb.AuditRecord(**{name: value}))  # type: ignore[arg-type]
+        made.MergeFrom(pb.AuditRecord(**{name: value}))  # type: ignore[arg-type]  # the fields of the message
     return made
 
 

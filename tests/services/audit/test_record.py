@@ -151,7 +151,7 @@ async def test_a_cancelled_append_is_committed(log: "Log", monkeypatch: pytest.M
     board = log.committer._board
 
     def watched(rider: object) -> None:
-        board(rider)  # type: ignore[arg-type]
+        board(rider)  # type: ignore[arg-type]  # by the table
         boarded.set()
 
     monkeypatch.setattr(log.committer, "_board", watched)

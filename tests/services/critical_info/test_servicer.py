@@ -67,7 +67,7 @@ def create(ref: str, entry: pb.CriticalInfo, request_id: str | None = None) -> p
 
 
 def listing(ref: str, **fields: object) -> pb.ListCriticalInfoRequest:
-    return pb.ListCriticalInfoRequest(patient=PatientIdentifier(patient_ref=ref), **fields)  # type: ignore[arg-type]
+    return pb.ListCriticalInfoRequest(patient=PatientIdentifier(patient_ref=ref), **fields)  # type: ignore[arg-type]  # the fields of the message
 
 
 async def test_an_entry_is_read_back_with_its_author_and_unit(service: CriticalInfoServiceAsyncStub) -> None:

@@ -57,7 +57,7 @@ def document(*restrictions: str, source_id: str = "", made: datetime = MADE, **f
         **fields,
     }
     provenance = Provenance(source_system="dips", source_id=source_id, recorded_at=timestamp(made))
-    return pb.Document(header=EntryHeader(provenance=provenance), **values)  # type: ignore[arg-type]
+    return pb.Document(header=EntryHeader(provenance=provenance), **values)  # type: ignore[arg-type]  # the fields of the message
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Documents:
         return found, bytes(content)
 
     async def listed(self, *refs: str, by: CallerContext = DOCTOR, **fields: object) -> pb.ListDocumentsResponse:
-        request = pb.ListDocumentsRequest(patient=patient(refs[0]), **fields)  # type: ignore[arg-type]
+        request = pb.ListDocumentsRequest(patient=patient(refs[0]), **fields)  # type: ignore[arg-type]  # the fields of the message
         return await self.stub.ListDocuments(request, metadata=calling(by, *refs))
 
     async def load(self, ref: str, *entries: tuple[pb.Document, bytes]) -> pb.BulkImportResponse:

@@ -222,7 +222,7 @@ async def test_a_sender_in_full_swing_is_told_why_it_is_refused(documents: Docum
 
 def opening(ref: str, **fields: object) -> pb.UploadDocumentRequest:
     values: dict[str, object] = {"patient": patient(ref), "request_id": str(uuid4()), "document": document(), **fields}
-    return pb.UploadDocumentRequest(**values)  # type: ignore[arg-type]
+    return pb.UploadDocumentRequest(**values)  # type: ignore[arg-type]  # the fields of the message
 
 
 BROKEN_STREAMS: dict[str, tuple[list[dict[str, object]], str]] = {

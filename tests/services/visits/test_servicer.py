@@ -55,7 +55,7 @@ def visit(start: datetime = START, source_id: str = "", **fields: object) -> pb.
         **fields,
     }
     provenance = Provenance(source_system="npr", source_id=source_id, recorded_at=timestamp(start))
-    return pb.Visit(header=EntryHeader(provenance=provenance), **values)  # type: ignore[arg-type]
+    return pb.Visit(header=EntryHeader(provenance=provenance), **values)  # type: ignore[arg-type]  # the fields of the message
 
 
 def patient(ref: str) -> PatientIdentifier:
@@ -72,7 +72,7 @@ async def record(stub: VisitsServiceAsyncStub, ref: str, sent: pb.Visit, request
 
 
 async def listed(stub: VisitsServiceAsyncStub, *refs: str, **fields: object) -> pb.ListVisitsResponse:
-    request = pb.ListVisitsRequest(patient=patient(refs[0]), **fields)  # type: ignore[arg-type]
+    request = pb.ListVisitsRequest(patient=patient(refs[0]), **fields)  # type: ignore[arg-type]  # the fields of the message
     return await stub.ListVisits(request, metadata=calling(DOCTOR, *refs))
 
 
