@@ -297,6 +297,74 @@ UNAVAILABLE_REASON_TOO_LARGE: UnavailableReason.ValueType  # 4
 """The answer is larger than a summary may carry: use the section's List rpc."""
 Global___UnavailableReason: _TypeAlias = UnavailableReason  # noqa: Y015
 
+class _QuantityComparator:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QuantityComparatorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QuantityComparator.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUANTITY_COMPARATOR_UNSPECIFIED: _QuantityComparator.ValueType  # 0
+    """The value is the one that is written."""
+    QUANTITY_COMPARATOR_LESS: _QuantityComparator.ValueType  # 1
+    """Less."""
+    QUANTITY_COMPARATOR_LESS_OR_EQUAL: _QuantityComparator.ValueType  # 2
+    """Less or the same."""
+    QUANTITY_COMPARATOR_GREATER_OR_EQUAL: _QuantityComparator.ValueType  # 3
+    """More or the same."""
+    QUANTITY_COMPARATOR_GREATER: _QuantityComparator.ValueType  # 4
+    """More."""
+    QUANTITY_COMPARATOR_MUCH_LESS: _QuantityComparator.ValueType  # 5
+    """Much less (Volven 8239: ML)."""
+    QUANTITY_COMPARATOR_MUCH_GREATER: _QuantityComparator.ValueType  # 6
+    """Much more (Volven 8239: MG)."""
+    QUANTITY_COMPARATOR_NOT_EQUAL: _QuantityComparator.ValueType  # 7
+    """Not the same (Volven 8239: NE)."""
+
+class QuantityComparator(_QuantityComparator, metaclass=_QuantityComparatorEnumTypeWrapper):
+    """How the actual value stands to the one that is written, as FHIR's Quantity.comparator."""
+
+QUANTITY_COMPARATOR_UNSPECIFIED: QuantityComparator.ValueType  # 0
+"""The value is the one that is written."""
+QUANTITY_COMPARATOR_LESS: QuantityComparator.ValueType  # 1
+"""Less."""
+QUANTITY_COMPARATOR_LESS_OR_EQUAL: QuantityComparator.ValueType  # 2
+"""Less or the same."""
+QUANTITY_COMPARATOR_GREATER_OR_EQUAL: QuantityComparator.ValueType  # 3
+"""More or the same."""
+QUANTITY_COMPARATOR_GREATER: QuantityComparator.ValueType  # 4
+"""More."""
+QUANTITY_COMPARATOR_MUCH_LESS: QuantityComparator.ValueType  # 5
+"""Much less (Volven 8239: ML)."""
+QUANTITY_COMPARATOR_MUCH_GREATER: QuantityComparator.ValueType  # 6
+"""Much more (Volven 8239: MG)."""
+QUANTITY_COMPARATOR_NOT_EQUAL: QuantityComparator.ValueType  # 7
+"""Not the same (Volven 8239: NE)."""
+Global___QuantityComparator: _TypeAlias = QuantityComparator  # noqa: Y015
+
+class _AbsenceKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AbsenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AbsenceKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ABSENCE_KIND_UNSPECIFIED: _AbsenceKind.ValueType  # 0
+    """Nothing was said."""
+    ABSENCE_KIND_NIL_KNOWN: _AbsenceKind.ValueType  # 1
+    """The patient has none that is known (nilknown)."""
+    ABSENCE_KIND_NOT_ASKED: _AbsenceKind.ValueType  # 2
+    """Nothing is known, nobody has asked (notasked)."""
+
+class AbsenceKind(_AbsenceKind, metaclass=_AbsenceKindEnumTypeWrapper):
+    """What somebody said about a whole section: a state of it, never an entry in it."""
+
+ABSENCE_KIND_UNSPECIFIED: AbsenceKind.ValueType  # 0
+"""Nothing was said."""
+ABSENCE_KIND_NIL_KNOWN: AbsenceKind.ValueType  # 1
+"""The patient has none that is known (nilknown)."""
+ABSENCE_KIND_NOT_ASKED: AbsenceKind.ValueType  # 2
+"""Nothing is known, nobody has asked (notasked)."""
+Global___AbsenceKind: _TypeAlias = AbsenceKind  # noqa: Y015
+
 @_typing.final
 class Access(_message.Message):
     """How one rpc may be used. The front door, the policy and the audit log read it from the descriptor."""
@@ -385,19 +453,25 @@ class PatientIdentifier(_message.Message):
 
     NATIONAL_ID_FIELD_NUMBER: _builtins.int
     PATIENT_REF_FIELD_NUMBER: _builtins.int
+    ALIAS_REFS_FIELD_NUMBER: _builtins.int
     national_id: _builtins.str
     """Fødselsnummer, D-number, synthetic number or FH-number: 11 digits."""
     patient_ref: _builtins.str
     """The internal reference (UUID). Never accepted from outside, never in a reply."""
+    @_builtins.property
+    def alias_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The patient's other references, which a merge left. Set by the front door in feeds; never accepted from outside."""
+
     def __init__(
         self,
         *,
         national_id: _builtins.str = ...,
         patient_ref: _builtins.str = ...,
+        alias_refs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier", "national_id", b"national_id", "patient_ref", b"patient_ref"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier", "national_id", b"national_id", "patient_ref", b"patient_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_refs", b"alias_refs", "identifier", b"identifier", "national_id", b"national_id", "patient_ref", b"patient_ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_identifier: _TypeAlias = _typing.Literal["national_id", "patient_ref"]  # noqa: Y015
     _WhichOneofArgType_identifier: _TypeAlias = _typing.Literal["identifier", b"identifier"]  # noqa: Y015
@@ -481,6 +555,7 @@ class Quantity(_message.Message):
     UNIT_FIELD_NUMBER: _builtins.int
     SYSTEM_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
+    COMPARATOR_FIELD_NUMBER: _builtins.int
     value: _builtins.str
     """A decimal number in plain or exponent notation, such as "0.50"."""
     unit: _builtins.str
@@ -489,6 +564,8 @@ class Quantity(_message.Message):
     """The unit's code system: http://unitsofmeasure.org for UCUM."""
     code: _builtins.str
     """The unit's code."""
+    comparator: Global___QuantityComparator.ValueType
+    """How the actual value stands to this one: "<5" is 5 with LESS. Refused where only a plain value makes sense."""
     def __init__(
         self,
         *,
@@ -496,10 +573,11 @@ class Quantity(_message.Message):
         unit: _builtins.str = ...,
         system: _builtins.str = ...,
         code: _builtins.str = ...,
+        comparator: Global___QuantityComparator.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "system", b"system", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "comparator", b"comparator", "system", b"system", "unit", b"unit", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -764,6 +842,38 @@ class EntryHeader(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EntryHeader: _TypeAlias = EntryHeader  # noqa: Y015
+
+@_typing.final
+class StatedAbsence(_message.Message):
+    """A statement that there is nothing, or that nothing is known. It holds until something newer is recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    kind: Global___AbsenceKind.ValueType
+    """What was said."""
+    text: _builtins.str
+    """In words, as the source wrote it."""
+    @_builtins.property
+    def header(self) -> Global___EntryHeader:
+        """Id, version and who said it. Set by the system; a feed states the original author."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___EntryHeader | None = ...,
+        kind: Global___AbsenceKind.ValueType = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "kind", b"kind", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatedAbsence: _TypeAlias = StatedAbsence  # noqa: Y015
 
 @_typing.final
 class ListWindow(_message.Message):

@@ -13,8 +13,11 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from kjernejournal.common.v1 import common_pb2 as _common_pb2
 from kjernejournal.critical_info.v1 import critical_info_pb2 as _critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2 as _documents_pb2
+from kjernejournal.labs.v1 import labs_pb2 as _labs_pb2
 from kjernejournal.medications.v1 import medications_pb2 as _medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2 as _own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2 as _patients_pb2
+from kjernejournal.vaccinations.v1 import vaccinations_pb2 as _vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2 as _visits_pb2
 import builtins as _builtins
 import sys
@@ -223,6 +226,9 @@ class Section(_message.Message):
     VISITS_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
     PATIENT_FIELD_NUMBER: _builtins.int
+    LABS_FIELD_NUMBER: _builtins.int
+    VACCINATIONS_FIELD_NUMBER: _builtins.int
+    OWN_REGISTRATIONS_FIELD_NUMBER: _builtins.int
     section: _common_pb2.Section.ValueType
     """Which section."""
     state: Global___SectionState.ValueType
@@ -263,6 +269,18 @@ class Section(_message.Message):
     def patient(self) -> _patients_pb2.PatientSection:
         """About the patient."""
 
+    @_builtins.property
+    def labs(self) -> _labs_pb2.LabsSection:
+        """Laboratory, pathology and imaging answers."""
+
+    @_builtins.property
+    def vaccinations(self) -> _vaccinations_pb2.VaccinationsSection:
+        """Vaccinations."""
+
+    @_builtins.property
+    def own_registrations(self) -> _own_registrations_pb2.OwnRegistrationsSection:
+        """What the patient has registered."""
+
     def __init__(
         self,
         *,
@@ -278,12 +296,15 @@ class Section(_message.Message):
         visits: _visits_pb2.VisitsSection | None = ...,
         documents: _documents_pb2.DocumentsSection | None = ...,
         patient: _patients_pb2.PatientSection | None = ...,
+        labs: _labs_pb2.LabsSection | None = ...,
+        vaccinations: _vaccinations_pb2.VaccinationsSection | None = ...,
+        own_registrations: _own_registrations_pb2.OwnRegistrationsSection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "content", b"content", "coverage", b"coverage", "critical_info", b"critical_info", "documents", b"documents", "duration", b"duration", "medications", b"medications", "patient", b"patient", "visits", b"visits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "content", b"content", "coverage", b"coverage", "critical_info", b"critical_info", "documents", b"documents", "duration", b"duration", "labs", b"labs", "medications", b"medications", "own_registrations", b"own_registrations", "patient", b"patient", "vaccinations", b"vaccinations", "visits", b"visits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "content", b"content", "coverage", b"coverage", "critical_info", b"critical_info", "documents", b"documents", "duration", b"duration", "medications", b"medications", "patient", b"patient", "section", b"section", "source", b"source", "state", b"state", "unavailable_reason", b"unavailable_reason", "visits", b"visits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "content", b"content", "coverage", b"coverage", "critical_info", b"critical_info", "documents", b"documents", "duration", b"duration", "labs", b"labs", "medications", b"medications", "own_registrations", b"own_registrations", "patient", b"patient", "section", b"section", "source", b"source", "state", b"state", "unavailable_reason", b"unavailable_reason", "vaccinations", b"vaccinations", "visits", b"visits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["critical_info", "medications", "visits", "documents", "patient"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["critical_info", "medications", "visits", "documents", "patient", "labs", "vaccinations", "own_registrations"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
