@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
+from uuid import UUID
 
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ImportCounts, PatientIdentifier
 from shared.entry import imported_id
@@ -32,10 +33,13 @@ async def import_stream(
 
 
 def patient_ref(patient: PatientIdentifier, path: str) -> str:
-    """The reference that the front door put in place of the national id. Raises Invalid when there is none."""
+    """The reference that the front door put in place of the national id, in lower case as PostgreSQL gives it back.
+
+    Raises Invalid when there is none.
+    """
     if not patient.patient_ref:
         raise Invalid(f"{path}.patient", "the patient is not known")
-    return patient.patient_ref
+    return str(UUID(patient.patient_ref))
 
 
 def entry_id(ref: str, header: EntryHeader, path: str) -> str:

@@ -18,7 +18,7 @@ AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 def new_record(record: pb.AuditRecord) -> NewRecord:
     """The row of a checked record. Takes the personal part out of `record`: it is stored apart."""
-    patient_ref = record.personal.patient_ref or None
+    patient_ref = record.personal.patient_ref.lower() or None
     personal = record.personal.SerializeToString(deterministic=True)
     record.ClearField("personal")
     content = record.SerializeToString(deterministic=True)

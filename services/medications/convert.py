@@ -48,7 +48,9 @@ def to_store(message: AnyFed, source: Provenance, first: Provenance | None = Non
         stored.ClearField("dispensings_left")
         if not stored.HasField("source_record") and not stored.HasField("valid_until"):
             stored.valid_until.CopyFrom(timestamp(model.valid_until(stored)))
-    elif isinstance(stored, pb.MedicationStatement):
+    elif isinstance(stored, pb.Dispensing):
+        stored.prescription_id = stored.prescription_id.lower()  # `is_hidden` looks for it among ids of entries
+    else:
         stored.ClearField("in_use")
     return stored
 

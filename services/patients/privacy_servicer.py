@@ -79,7 +79,8 @@ class PrivacyServicer(PrivacyServiceServicer):
         return pb.GrantProxyResponse(settings=await self._change(request, privacy.grant(proxy, refs[0], refs)))
 
     async def RevokeProxy(self, request: pb.RevokeProxyRequest, context: Context) -> pb.RevokeProxyResponse:
-        settings = await self._change(request, privacy.revoke(request.proxy_id), granted=request.proxy_id)
+        proxy_id = request.proxy_id.lower()
+        settings = await self._change(request, privacy.revoke(proxy_id), granted=proxy_id)
         return pb.RevokeProxyResponse(settings=settings)
 
     async def _change(

@@ -12,7 +12,7 @@ from shared.errors import Reason, Unauthenticated
 
 METADATA_KEY = "kj-caller-bin"
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _current: ContextVar[CallerContext | None] = ContextVar("caller", default=None)
 
@@ -25,6 +25,7 @@ def begin(context: "grpc.aio.ServicerContext[Any, Any]") -> None:
                 caller = CallerContext.FromString(value)
             except DecodeError:
                 raise _missing() from None
+            caller.patient_refs[:] = map(str.lower, caller.patient_refs)  # as PostgreSQL gives them back
             if not all(map(_UUID.fullmatch, caller.patient_refs)):
                 raise _missing()  # before PostgreSQL finds out
             _current.set(caller)

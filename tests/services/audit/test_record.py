@@ -39,6 +39,12 @@ async def test_a_record_gets_its_place_in_the_log_and_among_its_patients_records
     assert later.receipt.patient_sequence == 3
 
 
+async def test_a_reference_in_capitals_counts_for_the_same_patient(log: "Log") -> None:
+    ref = str(uuid4())
+    answers = await log.record(record(ref), record(ref.upper()), record(ref))
+    assert [answer.receipt.patient_sequence for answer in answers] == [1, 2, 3]
+
+
 async def test_the_bytes_without_persons_and_the_personal_bytes_stand_apart_and_give_the_record_back(
     log: "Log",
 ) -> None:

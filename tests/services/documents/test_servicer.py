@@ -244,6 +244,18 @@ async def test_sending_the_same_import_again_changes_nothing(documents: Document
     assert await documents.rows("content_rows", ref) == 3
 
 
+async def test_a_reference_in_capitals_is_the_same_patient(documents: Documents) -> None:
+    ref = new_ref()
+    sent = [(document(source_id=f"d{n}"), b"content %d" % n) for n in range(2)]
+    assert (await documents.load(ref.upper(), *sent[:1])).counts.created == 1
+    counts = (await documents.load(ref, *sent)).counts
+    assert (counts.created, counts.unchanged) == (1, 1)
+    assert (await documents.load(ref.upper(), *sent)).counts.unchanged == 2
+    assert (await documents.upload(ref.upper(), b"content 0", sent[0][0], by=FEED)).header.version == 1
+    await documents.upload(ref.upper(), b"another")
+    assert len((await documents.listed(ref)).entries) == 3
+
+
 async def test_an_import_that_is_refused_says_what_stands(documents: Documents) -> None:
     ref = new_ref()
     unknown = document(source_id="b", confidentiality=[Coding(system="urn:other", code="SECRET")])

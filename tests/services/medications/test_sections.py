@@ -129,6 +129,15 @@ async def test_imported_dispensings_of_a_locked_prescription_are_locked(medicine
     assert given.window.withheld == 1
 
 
+async def test_what_was_dispensed_on_a_prescription_named_in_capitals_is_withheld_with_it(medicines: Feed) -> None:
+    ref = new_ref()
+    of = (await medicines.prescribe(ref, prescription("r1"))).header.id
+    await medicines.send(ref, dispensings=[dispensing("m1", prescription_id=of.upper()), dispensing("m2")])
+    await medicines.prescribe(ref, prescription("r1", locked=True))
+    for answer in (await medicines.dispensings(ref, caller=GP), await medicines.section(ref, caller=GP)):
+        assert [each.header.provenance.source_id for each in answer.dispensings] == ["m2"]
+
+
 async def test_a_bad_entry_in_a_feed_is_named_and_its_message_not_stored(medicines: Feed) -> None:
     good, bad = new_ref(), new_ref()
     broken = statement("s1")

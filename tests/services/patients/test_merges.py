@@ -40,6 +40,17 @@ async def test_both_ids_lead_to_the_whole_set_with_the_one_who_stays_first(servi
     assert (await service.section(merged)).name.family == "Stays"
 
 
+async def test_a_reference_in_capitals_is_the_same_patient(service: Patients) -> None:
+    stays, merged = await service.register(), await service.register()
+    [answer] = await service.resolve(stays)
+    [ref] = answer.patient_refs
+    request = pb.MergePatientsRequest(
+        patient=PatientIdentifier(patient_ref=ref.upper()), request_id=str(uuid4()), merged_national_id=merged
+    )
+    await service.patients.MergePatients(request, metadata=calling(FEED, ref.upper()))
+    assert {each.patient_refs[0] for each in await service.resolve(stays, merged)} == {ref}
+
+
 async def test_what_either_restricted_holds_for_both_and_is_each_ones_again_after_an_unmerge(service: Patients) -> None:
     stays, merged = await service.register(), await service.register()
     await block(service, stays, "1111111")

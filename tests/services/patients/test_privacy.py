@@ -180,6 +180,13 @@ async def test_another_patients_proxy_is_not_found(change: Change) -> None:
     assert len((await change.facts()).proxies) == 1
 
 
+async def test_a_proxy_named_in_capitals_is_revoked(change: Change) -> None:
+    settings = await change.grant(new_id(), pb.PROXY_AREA_INNSYN)
+    revoke = pb.RevokeProxyRequest(**change.base(), proxy_id=settings.proxies[0].id.upper())
+    reply = await change.service.privacy.RevokeProxy(revoke, metadata=change.metadata)
+    assert not reply.settings.proxies
+
+
 async def test_what_closes_answers_a_quarter_of_a_second_after_it_holds(change: Change) -> None:
     privacy = change.service.privacy
     calls: list[tuple[Any, Any]] = [

@@ -235,6 +235,14 @@ async def test_a_visit_that_came_under_an_alias_is_the_same_one(stub: VisitsServ
     assert (await listed(stub, ref, alias)).window.total == 1
 
 
+async def test_a_reference_in_capitals_is_the_same_patient(stub: VisitsServiceAsyncStub) -> None:
+    ref = new_ref()
+    assert (await load(stub, ref.upper(), visit(source_id="v"))).counts.created == 1
+    assert (await load(stub, ref, visit(source_id="v"))).counts.unchanged == 1
+    assert (await record(stub, ref.upper(), visit(source_id="v"))).header.version == 1
+    assert (await listed(stub, ref)).window.total == 1
+
+
 async def test_the_first_recorder_of_a_visit_stays(stub: VisitsServiceAsyncStub) -> None:
     ref = new_ref()
     await load(stub, ref, visit(source_id="v"))
