@@ -6,6 +6,7 @@ from typing import Any, cast
 import grpc
 from opentelemetry.trace import SpanKind
 
+from gateway.sending import Sending
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared import telemetry
 from shared.channels import open_channel
@@ -50,11 +51,10 @@ class Backend:
         call: Any = self._channel.unary_stream(path)
         return cast("grpc.aio.UnaryStreamCall[bytes, bytes]", call(data, metadata=metadata(caller), timeout=timeout))
 
-    def client_stream(
-        self, path: str, *, caller: CallerContext, timeout: float
-    ) -> "grpc.aio.StreamUnaryCall[bytes, bytes]":
+    def client_stream(self, path: str, *, caller: CallerContext, timeout: float) -> Sending[bytes, bytes]:
         """A stream of requests, written one by one, and one reply."""
-        return self._channel.stream_unary(path)(metadata=metadata(caller), timeout=timeout)
+        call: Any = self._channel.stream_unary(path)
+        return Sending(call(metadata=metadata(caller), timeout=timeout))
 
     async def close(self) -> None:
         await self._channel.close()

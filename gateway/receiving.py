@@ -5,9 +5,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
-import grpc
 from google.protobuf.message import Message
 
 from gateway.access.facts import Caller
@@ -19,6 +18,7 @@ from gateway.outcomes import MOST_RECORDS, About, Outcomes
 from gateway.passage import Passage
 from gateway.recorder import Recorder
 from gateway.requests import parse, patient_of, put_ref, request_id_of
+from gateway.sending import Sending
 from gateway.steps import LOOK_AGAIN, Steps
 from gateway.whom import national_id_of
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
@@ -143,10 +143,8 @@ class Receiving:
         )
         try:
             async for message in messages:
-                try:
-                    await call.write(message)
-                except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                    break  # the service has ended the call: its status tells why
+                if not await call.write(message):
+                    break
             await _still_there(context)
         except BaseException as error:
             call.cancel()
@@ -155,10 +153,11 @@ class Receiving:
             raise
         return await self._outcomes.to_the_end(self._ended(passage, call, request_id, about))
 
-    async def _ended(self, passage: Passage, call: Any, request_id: str, about: About | None) -> bytes:
+    async def _ended(
+        self, passage: Passage, call: Sending[bytes, bytes], request_id: str, about: About | None
+    ) -> bytes:
         """The service hears that the stream is whole, and may store it: the caller may go away from here on."""
-        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            await call.done_writing()
+        await call.done_writing()
         return await self._outcomes.concluded(passage, call, request_id, about)
 
     async def _broken_off(

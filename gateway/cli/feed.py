@@ -17,6 +17,7 @@ from gateway.cli.calling import error_info, refusal
 from gateway.cli.errors import CommandError
 from gateway.cli.local import LocalSystem
 from gateway.cli.token import mint_for
+from gateway.sending import Sending
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
@@ -70,26 +71,28 @@ class Feed:
         off. Raises CommandError when the gateway does not answer or refuses something; what was stored before stands.
         """
         module, service = REGISTERS[register]
-        call = self._channel.stream_unary(
+        multicallable: Any = self._channel.stream_unary(
             f"/{module.DESCRIPTOR.package}.{service}/BulkImport",
             request_serializer=module.BulkImportRequest.SerializeToString,
             response_deserializer=module.BulkImportResponse.FromString,
-        )(
-            timeout=STREAM_SECONDS,
-            metadata=(
-                # A token a stream: it has to last as long as the stream may.
-                ("authorization", f"Bearer {mint_for('system', self._system.issuer_directory, minutes=70)}"),
-                ("source-system", self._source_system),
-            ),
+        )
+        call: Sending[Any, Any] = Sending(
+            multicallable(
+                timeout=STREAM_SECONDS,
+                metadata=(
+                    # A token a stream: it has to last as long as the stream may.
+                    ("authorization", f"Bearer {mint_for('system', self._system.issuer_directory, minutes=70)}"),
+                    ("source-system", self._source_system),
+                ),
+            )
         )
         try:
             async for message in _messages(module.BulkImportRequest, patients):
-                await call.write(message)
+                if not await call.write(message):
+                    break
                 if sent is not None:
                     sent(len(message.patients))
             await call.done_writing()
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            pass  # the other end has ended the stream: its status tells why
         except BaseException:
             call.cancel()
             raise

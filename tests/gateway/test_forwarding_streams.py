@@ -156,6 +156,23 @@ async def test_a_refusal_in_the_middle_of_an_upload_is_relayed(front: Front) -> 
     assert all(record.status_code == 3 for record in front.log.records[1::2])
 
 
+async def test_a_refusal_without_delay_is_relayed_and_on_record(front: Front) -> None:
+    """A service may end a stream at once, with the gateway in the middle of its next message."""
+    patient = front.people.add()
+    info = error_details_pb2.ErrorInfo(reason="INVALID_FIELD", domain="kjernejournal")
+
+    async def refuses(messages: AsyncIterator[bytes], context: Any) -> bytes:
+        await anext(messages)
+        return await refusing(grpc.StatusCode.INVALID_ARGUMENT, "no", info)(b"", context)
+
+    front.registers["documents"].client_stream(UPLOAD, refuses)
+    messages = [first(patient), *(chunk(b"x") for _ in range(9))]
+    tried = await asyncio.gather(*(refusal(front.client.send("UploadDocument", messages)) for _ in range(200)))
+    assert {told.short for told in tried} == {("INVALID_ARGUMENT", "INVALID_FIELD")}
+    outcomes = [record for record in front.log.records if record.kind == audit_pb2.RECORD_KIND_OUTCOME]
+    assert [record.status_code for record in outcomes] == [3] * 200
+
+
 async def test_a_denied_caller_in_the_middle_of_sending_learns_why(front: Front) -> None:
     patient = front.people.add(blocked_hpr_numbers=["900000001"])
     for _ in range(5):

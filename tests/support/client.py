@@ -14,6 +14,7 @@ from gateway import contract
 from gateway.cli.people import PEOPLE
 from gateway.cli.token import mint_for
 from gateway.contract import Method
+from gateway.sending import Sending
 from shared.handling.failures import STATUS_DETAILS
 from tests.support.service import details_of, reason_of
 
@@ -151,7 +152,12 @@ class Client:
 
     async def send(self, rpc: str, messages: Iterable[Message | bytes], **caller: Any) -> Any:
         """The reply of a client-streaming rpc. Raises AioRpcError."""
-        return await self.sending(rpc, messages, **caller)
+        call: Sending[bytes, Any] = Sending(self.sending(rpc, None, **caller))
+        for message in messages:
+            if not await call.write(_bytes(message)):
+                break
+        await call.done_writing()
+        return await call
 
     async def any(self, found: Method, request: Message, **caller: Any) -> Any:
         """Calls an rpc of whatever shape with one message; its reply, or the list of its replies."""
