@@ -4,12 +4,12 @@ import asyncio
 
 from kjernejournal.documents.v1.documents_pb2 import DESCRIPTOR
 from services.documents.repository import Repository
-from services.documents.sealing import KeyWrap
 from services.documents.servicer import Servicer
 from services.documents.settings import DocumentSettings
 from services.documents.uploads import Uploads
 from shared.database import Database
 from shared.handling import register
+from shared.sealing import KeyWrap
 from shared.server import allowed_peers, new_server, observed, serve
 
 

@@ -10,12 +10,13 @@ import asyncpg
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.documents.v1.documents_pb2 import Document
 from services.documents.model import Mark, View
-from services.documents.sealing import ROW, Content, ContentDamagedError, KeyWrap, PatientKey
+from services.documents.sealing import ROW, Content, PatientKey
 from shared.database import Database, Session
 from shared.entries import COLUMNS, EntryStore, stored_entry
 from shared.entry import NewEntry, StoredEntry
 from shared.errors import Reason, Unavailable
 from shared.paging import Page, Position
+from shared.sealing import ContentDamagedError, KeyWrap
 
 ABANDONED = timedelta(hours=1)
 """After this long an upload does not go on: four times the longest that a stream may last."""
@@ -141,7 +142,7 @@ class Repository(EntryStore):
         if row is None:
             raise ContentDamagedError("content or key is missing")
         content = Content(patient_ref, document_id, str(row["content_id"]), row["size"], row["row_count"], sha256)
-        key = self._keys.unwrap(patient_ref, row["wrapped"])
+        key = self._key(patient_ref, row["wrapped"])
         key.check(content, row["seal"])
         return content, key
 
@@ -208,7 +209,10 @@ class Repository(EntryStore):
                 name="add_patient_keys",
             )
             rows = await session.fetch(select, refs, name="patient_keys")
-        return {str(row["patient_ref"]): self._keys.unwrap(str(row["patient_ref"]), row["wrapped"]) for row in rows}
+        return {str(row["patient_ref"]): self._key(str(row["patient_ref"]), row["wrapped"]) for row in rows}
+
+    def _key(self, patient_ref: str, wrapped: bytes) -> PatientKey:
+        return PatientKey(patient_ref, self._keys.unwrap(patient_ref, wrapped))
 
     async def _keep_content(self, session: Session, content: Content, seal: bytes) -> None:
         """Makes the uploaded rows the document's content, unless it has the same content already."""

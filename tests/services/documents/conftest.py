@@ -10,10 +10,10 @@ import pytest
 from kjernejournal.documents.v1.documents_pb2 import DESCRIPTOR
 from kjernejournal.documents.v1.documents_pb2_grpc import DocumentsServiceStub
 from services.documents.repository import Repository
-from services.documents.sealing import KeyWrap
 from services.documents.servicer import Servicer
 from services.documents.uploads import Uploads
 from shared.database import Database
+from shared.sealing import KeyWrap
 from tests.services.documents.calls import LARGEST, Documents
 from tests.support.postgres import Cluster
 from tests.support.service import served

@@ -7,12 +7,13 @@ from uuid import uuid4
 import pytest
 
 from services.documents.intake import Intake
-from services.documents.sealing import ROW, Content, ContentDamagedError, KeyFileError, KeyWrap, PatientKey
+from services.documents.sealing import ROW, Content, PatientKey
+from shared.sealing import ContentDamagedError, KeyFileError, KeyWrap
 
 
 def new_patient(keys: KeyWrap) -> tuple[str, PatientKey]:
     ref = str(uuid4())
-    return ref, keys.unwrap(ref, keys.new_key(ref))
+    return ref, PatientKey(ref, keys.unwrap(ref, keys.new_key(ref)))
 
 
 def test_a_row_opens_in_its_own_place_alone() -> None:
