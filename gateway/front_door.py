@@ -117,8 +117,8 @@ def _client_stream(
     async def client_stream(messages: AsyncIterator[bytes], context: Context) -> bytes:
         with _begin(method, context) as span:
             async with failures.as_status(context, span):
-                _refuse_internal(method)
                 try:
+                    _refuse_internal(method)
                     await room.enter(context)
                     try:
                         return await serve(method, messages, context)

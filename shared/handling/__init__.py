@@ -79,16 +79,23 @@ def register(
 
 
 @asynccontextmanager
-async def steps(rpc: Rpc, context: Context, allowed_peers: frozenset[str] | None) -> AsyncIterator[None]:
-    """Steps 1 to 5, around the rest."""
+async def steps(
+    rpc: Rpc, context: Context, allowed_peers: frozenset[str] | None, messages: AsyncIterator[bytes] | None = None
+) -> AsyncIterator[None]:
+    """Steps 1 to 5, around the rest. `messages`: what the caller streams, to be drained before it is refused."""
     with tracing.begin(rpc.path, rpc.service, rpc.method, context) as span:
         async with failures.as_status(context, span):
-            left = context.time_remaining()
-            # The stub says float; grpc.aio gives None to a call without a deadline.
-            deadline.set_deadline(rpc.seconds if left is None else left)  # type: ignore[redundant-expr]
-            peer.check(context, allowed_peers)
-            caller.begin(context)
-            yield
+            try:
+                left = context.time_remaining()
+                # The stub says float; grpc.aio gives None to a call without a deadline.
+                deadline.set_deadline(rpc.seconds if left is None else left)  # type: ignore[redundant-expr]
+                peer.check(context, allowed_peers)
+                caller.begin(context)
+                yield
+            except Exception:
+                if messages is not None:
+                    await drain(messages)
+                raise
 
 
 def _handler(
@@ -108,12 +115,8 @@ def _handler(
                 yield response.SerializeToString()
 
     async def stream_unary(messages: AsyncIterator[bytes], context: Context) -> bytes:
-        async with steps(rpc, context, allowed_peers):
-            try:
-                response: Message = await function(decoding.decode_each(rpc.request, messages), context)
-            except Exception:
-                await drain(messages)
-                raise
+        async with steps(rpc, context, allowed_peers, messages):
+            response: Message = await function(decoding.decode_each(rpc.request, messages), context)
             return response.SerializeToString()
 
     if method.client_streaming:
@@ -124,10 +127,11 @@ def _handler(
 
 
 async def drain(messages: AsyncIterator[bytes]) -> None:
-    """Lets go by what a refused sender is sending at this moment.
+    """Lets go by what a refused sender is sending at this moment, to its end or for DRAIN_SECONDS.
 
-    A status that comes while a grpc.aio client has a message under way is lost to that client: it shows INTERNAL
-    "execute_batch" instead (measured: 40 % of refusals in the middle of 64 MB; with this, none of 60).
+    A status that comes while a grpc.aio client has a message under way is lost to that client, which shows INTERNAL
+    "Internal error from Core" instead (https://github.com/grpc/grpc/issues/36066). Measured: 40 % of refusals in the
+    middle of 64 MB, 7 % of refusals amid small messages; with this, none of 60 and none of 2 000.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
