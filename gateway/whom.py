@@ -93,17 +93,19 @@ def _says_who(answer: PatientResolution) -> bool:
 
 def national_id_of(patient: PatientIdentifier, path: str, *, production: bool) -> str:
     """The checked national id in a request. Raises Invalid: a reference from outside, none, or not a valid one."""
+    if patient.alias_refs:
+        raise _reference(f"{path}.alias_refs")
     match patient.WhichOneof("identifier"):
         case "national_id":
             return national_id.parse(patient.national_id, production=production, field=f"{path}.national_id").value
         case "patient_ref":
-            raise Invalid(
-                f"{path}.patient_ref",
-                "is not for callers: send national_id",
-                Reason.ERROR_REASON_PATIENT_REF_REFUSED,
-            )
+            raise _reference(f"{path}.patient_ref")
         case _:
             raise Invalid(f"{path}.national_id", "is required")
+
+
+def _reference(field: str) -> Invalid:
+    return Invalid(field, "is not for callers: send national_id", Reason.ERROR_REASON_PATIENT_REF_REFUSED)
 
 
 def _facts(found: PatientResolution) -> PatientFacts:
