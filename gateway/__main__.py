@@ -24,7 +24,8 @@ async def main() -> None:
     """Settings, telemetry, backends, steps, handlers, serve."""
     settings = GatewaySettings()
     with observed("gateway", settings):
-        backends = open_backends(settings.services, settings)
+        unknown = dict.fromkeys(_services(), "unix:/no-address")  # cannot be reached, as a service that is down
+        backends = open_backends(unknown | settings.services, settings)
         verifier = TokenVerifier(
             JwksSource(settings.jwks),
             issuer=settings.issuer,
@@ -48,6 +49,10 @@ async def main() -> None:
         await forwarding.finish(settings.drain_seconds)
         for backend in backends.values():
             await backend.close()
+
+
+def _services() -> set[str]:
+    return {method.service for method in contract.methods().values()} - {contract.SUMMARY}
 
 
 async def _always() -> bool:

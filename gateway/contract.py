@@ -18,9 +18,12 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 
 PROTOS = (
@@ -29,6 +32,9 @@ PROTOS = (
     medications_pb2,
     visits_pb2,
     documents_pb2,
+    labs_pb2,
+    vaccinations_pb2,
+    own_registrations_pb2,
     patients_pb2,
     audit_pb2,
 )
@@ -115,12 +121,12 @@ def disclosed_paths(message: Descriptor) -> tuple[Path, ...]:
 
 
 def disclosed(message: Message, paths: tuple[Path, ...]) -> list[tuple[str, int]]:
-    """Id and version of every entry at `paths`."""
-    found: list[tuple[str, int]] = []
+    """Id and version of every entry at `paths`, each once: many results may be of one report."""
+    found: dict[tuple[str, int], None] = {}
     for path in paths:
         for _, each in walk(message, path):
-            found.extend((value, getattr(each, "version", 0)) for value in _ids(each) if value)
-    return found
+            found.update(dict.fromkeys(_entries(each)))
+    return list(found)
 
 
 def _method(descriptor: MethodDescriptor) -> Method:
@@ -154,17 +160,22 @@ def _id_fields(message: Descriptor) -> list[FieldDescriptor]:
     return [field for field in message.fields if field.GetOptions().Extensions[common_pb2.disclosed_id]]
 
 
-def _ids(message: Message) -> list[str]:
-    values: list[str] = []
-    for name, repeated in _id_names(message.DESCRIPTOR):
+def _entries(message: Message) -> Iterator[tuple[str, int]]:
+    for name, repeated, version in _id_names(message.DESCRIPTOR):
         value = getattr(message, name)
-        values.extend(value if repeated else (value,))
-    return values
+        for each in value if repeated else (value,):
+            if each:
+                yield each, getattr(message, version, 0)
 
 
 @cache
-def _id_names(message: Descriptor) -> tuple[tuple[str, bool], ...]:
-    return tuple((field.name, field.is_repeated) for field in _id_fields(message))
+def _id_names(message: Descriptor) -> tuple[tuple[str, bool, str], ...]:
+    """Fields with ids, each with the field that holds its version: `report_version` beside `report_id`."""
+    found = []
+    for field in _id_fields(message):
+        own = f"{field.name.removesuffix('id')}version"
+        found.append((field.name, field.is_repeated, own if own in message.fields_by_name else "version"))
+    return tuple(found)
 
 
 def _paths(message: Descriptor, wanted: Callable[[Descriptor], bool], above: tuple[str, ...] = ()) -> Iterator[Path]:

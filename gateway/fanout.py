@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -13,7 +14,7 @@ from gateway.passage import Passage
 from gateway.reading import Reader
 from gateway.sources import SOURCES, Source
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import SectionQuery
+from kjernejournal.common.v1.common_pb2 import SectionFailure, SectionQuery
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import Section
 from shared import deadline, telemetry
@@ -24,10 +25,10 @@ RESERVE = 0.25
 
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
-_REASONS = {
-    grpc.StatusCode.DEADLINE_EXCEEDED: common_pb2.UNAVAILABLE_REASON_TIMEOUT,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: common_pb2.UNAVAILABLE_REASON_OVERLOADED,
-}
+FEWER = 4
+"""A section that was too large is asked for again with so many times fewer entries: 100, 25, 6, 1."""
+EACH_MORE = 0.005
+"""Seconds that a register may take for each further patient of a list."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,8 @@ class Fanout:
             return section
 
     async def _fetch(self, source: Source, passage: Passage, question: Question, section: Section) -> None:
-        breaker = self._breakers[source.section]
-        if not breaker.admits():
-            _unavailable(section, common_pb2.UNAVAILABLE_REASON_OVERLOADED)
+        if not self._breakers[source.section].admits():
+            unavailable(section, common_pb2.UNAVAILABLE_REASON_OVERLOADED)
             return
         query = SectionQuery(
             access_id=passage.access_id,
@@ -78,37 +78,53 @@ class Fanout:
             query.as_of.CopyFrom(timestamp(question.as_of))
         if source.window:
             query.since.CopyFrom(timestamp(_start(question.as_of or datetime.now(UTC), source.window)))
+        answer = await self._answer(source, query)
+        if answer.HasField("failure"):
+            unavailable(section, answer.failure.reason)
+        else:
+            _fill(section, source, answer.section)
+
+    async def _answer(self, source: Source, query: SectionQuery) -> Any:
+        """The register's answer. One that is too large is asked for again with fewer entries, while there is time: a
+        section that says what it leaves out helps more than none."""
         seconds = seconds_for(source)
+        ends = time.monotonic() + seconds
+        answer = await self._read(source, query, seconds)
+        while _too_large(answer) and query.max_entries > 1 and (left := ends - time.monotonic()) > 0:
+            query.max_entries = max(1, query.max_entries // FEWER)
+            smaller = await self._read(source, query, left)
+            if smaller.failure.reason == common_pb2.UNAVAILABLE_REASON_TIMEOUT:
+                break  # it is not late by itself: it is too large
+            answer = smaller
+        return answer
+
+    async def _read(self, source: Source, query: SectionQuery, seconds: float) -> Any:
+        """The register's answer to one query; where it gives none, a failure with the reason."""
+        breaker = self._breakers[source.section]
         try:
             answers = await self._reader.read(source, [query], seconds)
         except grpc.aio.AioRpcError as error:
-            reason = _REASONS.get(error.code(), common_pb2.UNAVAILABLE_REASON_ERROR)
+            reason = _reason(error)
             if reason != common_pb2.UNAVAILABLE_REASON_TIMEOUT:
                 breaker.answered()
             elif seconds >= source.budget:
                 # A caller who leaves less than the budget says nothing about the register, and must not close it to
                 # the others.
                 breaker.timed_out()
-            _unavailable(section, reason)
-            return
+            return _failed(source, reason)
         except DecodeError:
             breaker.answered()
-            _unavailable(section, common_pb2.UNAVAILABLE_REASON_ERROR)
-            return
+            return _failed(source, common_pb2.UNAVAILABLE_REASON_ERROR)
         breaker.answered()
-        answer = answers.get(passage.access_id)
+        answer = answers.get(query.access_id)
         if answer is None or answer.WhichOneof("result") is None:
-            _unavailable(section, common_pb2.UNAVAILABLE_REASON_ERROR)
-        elif answer.HasField("failure"):
-            _unavailable(section, answer.failure.reason)
-        else:
-            _fill(section, source, answer.section)
+            return _failed(source, common_pb2.UNAVAILABLE_REASON_ERROR)
+        return answer
 
 
 def withhold(section: Section, verdict: "common_pb2.SectionDecision.ValueType") -> None:
     """Makes the section one that is not for this caller, without anything that was fetched."""
-    for source in SOURCES:
-        section.ClearField(source.content)  # type: ignore[arg-type]  # a field of the oneof, by the table
+    section.ClearField("content")
     section.ClearField("unavailable_reason")
     if verdict == common_pb2.SECTION_DECISION_WITHHOLD:
         section.state = summary_pb2.SECTION_STATE_WITHHELD
@@ -116,21 +132,44 @@ def withhold(section: Section, verdict: "common_pb2.SectionDecision.ValueType") 
         section.state = summary_pb2.SECTION_STATE_NOT_AUTHORIZED
 
 
+def _failed(source: Source, reason: "common_pb2.UnavailableReason.ValueType") -> Any:
+    return source.proto.SectionAnswer(failure=SectionFailure(reason=reason))
+
+
+def _reason(error: grpc.aio.AioRpcError) -> "common_pb2.UnavailableReason.ValueType":
+    match error.code():
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return common_pb2.UNAVAILABLE_REASON_TIMEOUT
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            # gRPC's own words for a reply that our channel does not take; it has no code of its own.
+            if "message larger than max" in (error.details() or ""):
+                return common_pb2.UNAVAILABLE_REASON_TOO_LARGE
+            return common_pb2.UNAVAILABLE_REASON_OVERLOADED
+        case _:
+            return common_pb2.UNAVAILABLE_REASON_ERROR
+
+
+def _too_large(answer: Any) -> bool:
+    return bool(answer.failure.reason == common_pb2.UNAVAILABLE_REASON_TOO_LARGE)
+
+
 def _fill(section: Section, source: Source, content: Message) -> None:
     section.state = source.state(content)  # type: ignore[assignment]  # a SectionState, by the table
     getattr(section, source.content).CopyFrom(content)
 
 
-def _unavailable(section: Section, reason: "common_pb2.UnavailableReason.ValueType") -> None:
+def unavailable(section: Section, reason: "common_pb2.UnavailableReason.ValueType") -> None:
+    """Makes the section one that could not be fetched, or not be shown, for this reason."""
+    section.ClearField("content")
     section.state = summary_pb2.SECTION_STATE_UNAVAILABLE
     named = reason and reason in common_pb2.UnavailableReason.values()  # a register may be newer than we are
     section.unavailable_reason = reason if named else common_pb2.UNAVAILABLE_REASON_ERROR
 
 
-def seconds_for(source: Source) -> float:
+def seconds_for(source: Source, patients: int = 1) -> float:
     """Seconds that a register may take: its budget, inside what the deadline leaves."""
     left = deadline.remaining(60.0)
-    return max(0.001, min(source.budget, left - min(RESERVE, left * RESERVE)))
+    return max(0.001, min(source.budget + EACH_MORE * (patients - 1), left - min(RESERVE, left * RESERVE)))
 
 
 def _start(end: datetime, window: timedelta) -> datetime:

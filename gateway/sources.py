@@ -10,10 +10,13 @@ from gateway.contract import Path, disclosed_paths
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import Coverage
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 
 CRITICAL_BUDGET = 0.8
@@ -86,11 +89,24 @@ def _medications(section: medications_pb2.MedicationsSection) -> int:
 
 
 def _listed(section: Any) -> int:
-    if section.window.total:
+    if section.entries or section.window.total:
         return summary_pb2.SECTION_STATE_DATA
     if section.window.withheld:
         return summary_pb2.SECTION_STATE_WITHHELD
     return summary_pb2.SECTION_STATE_NONE_RECORDED
+
+
+def _listed_or_stated(section: Any) -> int:
+    state = _listed(section)
+    if state == summary_pb2.SECTION_STATE_NONE_RECORDED:
+        return _STATED.get(section.absence.kind, state)
+    return state
+
+
+_STATED: dict[int, int] = {
+    common_pb2.ABSENCE_KIND_NIL_KNOWN: summary_pb2.SECTION_STATE_NIL_KNOWN,
+    common_pb2.ABSENCE_KIND_NOT_ASKED: summary_pb2.SECTION_STATE_NOT_ASKED,
+}
 
 
 def _patient(section: patients_pb2.PatientSection) -> int:
@@ -146,6 +162,48 @@ SOURCES: tuple[Source, ...] = (
         coverage=Coverage(
             sources=["hospitals and municipalities that share documents"],
             missing=["businesses that do not share documents"],
+        ),
+    ),
+    Source(
+        section=common_pb2.SECTION_LABS,
+        service="labs",
+        content="labs",
+        proto=labs_pb2,
+        state=_listed_or_stated,
+        coverage=Coverage(
+            sources=["laboratories, pathology and imaging units that report to the national service"],
+            missing=[
+                "answers from before a laboratory or unit began to report",
+                "answers given on paper or by telephone alone",
+                "answers that the patient keeps out of the national service",
+            ],
+        ),
+    ),
+    Source(
+        section=common_pb2.SECTION_VACCINATIONS,
+        service="vaccinations",
+        content="vaccinations",
+        proto=vaccinations_pb2,
+        state=_listed_or_stated,
+        coverage=Coverage(
+            sources=["the vaccination register (SYSVAK)"],
+            # Every vaccination, of all ages, has had to be reported since January 2011 (FHI).
+            missing=[
+                "before 2011: vaccinations that did not have to be reported, such as most of adults'",
+                "vaccinations abroad that nobody has reported",
+            ],
+            since_year=1995,
+        ),
+    ),
+    Source(
+        section=common_pb2.SECTION_OWN_REGISTRATIONS,
+        service="own_registrations",
+        content="own_registrations",
+        proto=own_registrations_pb2,
+        state=_listed,
+        coverage=Coverage(
+            sources=["the patient, or somebody at the patient's request"],
+            missing=["whatever the patient has not registered"],
         ),
     ),
     Source(

@@ -9,7 +9,7 @@ from typing import Any, cast
 from gateway.access.facts import SectionValue
 from gateway.access.tokens import Metadata
 from gateway.contract import Method, disclosed
-from gateway.fanout import Fanout, Question, withhold
+from gateway.fanout import Fanout, Question, unavailable, withhold
 from gateway.front_door import Context, Handlers, tell_receipt
 from gateway.indicator import Indicator
 from gateway.passage import Passage
@@ -37,6 +37,9 @@ from shared.paging import size_of
 COMPLETENESS_HEADER = "kj-completeness"
 HEAD_START = 0.1
 """Seconds for which a stream waits for critical information before it sends what else is there."""
+
+LARGEST_SUMMARY = 4 * 1024 * 1024 - 4096
+"""Bytes of all sections. A gRPC client that sets no limit of its own refuses replies over 4 MiB whole."""
 
 _UNKNOWN = frozenset({summary_pb2.SECTION_STATE_UNAVAILABLE, summary_pb2.SECTION_STATE_UNSPECIFIED})
 
@@ -73,6 +76,7 @@ class Summary:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], passage, question)) for each in wanted]
         sections = [task.result() for task in tasks]
+        fit(sections)
         record = passage.disclosure(_recorded(passage, each, question) for each in sections)
         tell_receipt(context, (await self._recorder.record([record]))[0])
         passage = await self._checked(passage, wanted, sections)
@@ -145,6 +149,20 @@ def _hold_back(passage: Passage, sections: Iterable[Section]) -> None:
         verdict = passage.decision.sections[section.section].decision
         if verdict != common_pb2.SECTION_DECISION_PERMIT:
             withhold(section, verdict)
+
+
+def fit(sections: Iterable[Section]) -> None:
+    """Leaves out the largest sections of a summary that an ordinary client could not take, and says so in them.
+
+    Never critical information or medicines. StreamPatientSummary and the sections' own List rpcs have room for each.
+    """
+    sizes = {section.section: section.ByteSize() for section in sections}
+    for section in sorted(sections, key=Section.ByteSize, reverse=True):
+        if sum(sizes.values()) <= LARGEST_SUMMARY:
+            return
+        if not BY_SECTION[section.section].critical:
+            unavailable(section, common_pb2.UNAVAILABLE_REASON_TOO_LARGE)
+            sizes[section.section] = section.ByteSize()
 
 
 def completeness(sections: Iterable[Section]) -> "summary_pb2.Completeness.ValueType":

@@ -6,18 +6,21 @@ import pytest
 
 from gateway.sources import BY_SECTION, SOURCES
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import SECTION_CRITICAL_INFO, ListWindow
+from kjernejournal.common.v1.common_pb2 import SECTION_CRITICAL_INFO, ListWindow, StatedAbsence
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_DRUG_REACTION,
     CATEGORY_UNSPECIFIED,
     AbsenceStatement,
     CriticalInfoSection,
 )
-from kjernejournal.documents.v1.documents_pb2 import DocumentsSection
+from kjernejournal.documents.v1.documents_pb2 import Document, DocumentsSection
+from kjernejournal.labs.v1.labs_pb2 import LabsSection
 from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.medications.v1.medications_pb2 import MedicationList, MedicationsSection
+from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistrationsSection
 from kjernejournal.patients.v1.patients_pb2 import PatientSection
 from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.vaccinations.v1.vaccinations_pb2 import VaccinationsSection
 from kjernejournal.visits.v1.visits_pb2 import VisitsSection
 
 NIL, NOT_ASKED = AbsenceStatement.KIND_NIL_KNOWN, AbsenceStatement.KIND_NOT_ASKED
@@ -49,6 +52,9 @@ def test_a_statement_about_one_category_says_nothing_of_the_section(
 
 MEDICATIONS = common_pb2.SECTION_MEDICATIONS
 HIDDEN, SEEN, NOTHING = ListWindow(withheld=1), ListWindow(total=1), ListWindow()
+SAID_NIL = StatedAbsence(kind=common_pb2.ABSENCE_KIND_NIL_KNOWN)
+SAID_NOT_ASKED = StatedAbsence(kind=common_pb2.ABSENCE_KIND_NOT_ASKED)
+SAID_BY_A_NEWER_RELEASE = StatedAbsence(kind=99)  # type: ignore[arg-type]  # a kind that we do not know
 NONE_KNOWN = medications_pb2.STATEMENT_KIND_NIL_KNOWN
 NOBODY_ASKED = medications_pb2.STATEMENT_KIND_NOT_ASKED
 
@@ -74,6 +80,23 @@ NOBODY_ASKED = medications_pb2.STATEMENT_KIND_NOT_ASKED
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(), "NONE_RECORDED"),
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(window=SEEN), "DATA"),
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(window=HIDDEN), "WITHHELD"),
+        (common_pb2.SECTION_DOCUMENTS, DocumentsSection(entries=[Document()]), "DATA"),
+        (common_pb2.SECTION_LABS, LabsSection(), "NONE_RECORDED"),
+        (common_pb2.SECTION_LABS, LabsSection(window=SEEN), "DATA"),
+        (common_pb2.SECTION_LABS, LabsSection(window=HIDDEN), "WITHHELD"),
+        (common_pb2.SECTION_LABS, LabsSection(absence=SAID_NIL), "NIL_KNOWN"),
+        (common_pb2.SECTION_LABS, LabsSection(absence=SAID_NOT_ASKED), "NOT_ASKED"),
+        (common_pb2.SECTION_LABS, LabsSection(absence=SAID_NIL, window=SEEN), "DATA"),
+        (common_pb2.SECTION_LABS, LabsSection(absence=SAID_NIL, window=HIDDEN), "WITHHELD"),
+        (common_pb2.SECTION_LABS, LabsSection(absence=StatedAbsence()), "NONE_RECORDED"),
+        (common_pb2.SECTION_LABS, LabsSection(absence=SAID_BY_A_NEWER_RELEASE), "NONE_RECORDED"),
+        (common_pb2.SECTION_VACCINATIONS, VaccinationsSection(), "NONE_RECORDED"),
+        (common_pb2.SECTION_VACCINATIONS, VaccinationsSection(window=SEEN), "DATA"),
+        (common_pb2.SECTION_VACCINATIONS, VaccinationsSection(absence=SAID_NIL), "NIL_KNOWN"),
+        (common_pb2.SECTION_VACCINATIONS, VaccinationsSection(absence=SAID_NOT_ASKED), "NOT_ASKED"),
+        (common_pb2.SECTION_VACCINATIONS, VaccinationsSection(absence=SAID_NOT_ASKED, window=SEEN), "DATA"),
+        (common_pb2.SECTION_OWN_REGISTRATIONS, OwnRegistrationsSection(), "NONE_RECORDED"),
+        (common_pb2.SECTION_OWN_REGISTRATIONS, OwnRegistrationsSection(window=SEEN), "DATA"),
         (common_pb2.SECTION_PATIENT, PatientSection(), "NONE_RECORDED"),
         (common_pb2.SECTION_PATIENT, PatientSection(version=1), "DATA"),
     ],

@@ -16,17 +16,20 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, Section, StreamPatientSummaryRequest
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from tests.support.client import refusal
 from tests.support.gateway import Front
 from tests.support.scripted import RECORD, refusing, saying
 from tests.support.summaries import state
 
-KI, MEDICINES, VISITS, DOCUMENTS, PATIENT = (source.section for source in SOURCES)
+KI, MEDICINES, VISITS, DOCUMENTS, LABS, VACCINATIONS, OWN, PATIENT = (source.section for source in SOURCES)
 ONE = ListWindow(returned=1, total=1)
 CONTENT: dict[int, Any] = {
     KI: critical_info_pb2.CriticalInfoSection(
@@ -38,6 +41,13 @@ CONTENT: dict[int, Any] = {
     VISITS: visits_pb2.VisitsSection(entries=[visits_pb2.Visit(header=EntryHeader(id="v", version=1))], window=ONE),
     DOCUMENTS: documents_pb2.DocumentsSection(
         entries=[documents_pb2.Document(header=EntryHeader(id="d", version=1))], window=ONE
+    ),
+    LABS: labs_pb2.LabsSection(entries=[labs_pb2.LabReport(header=EntryHeader(id="l", version=4))], window=ONE),
+    VACCINATIONS: vaccinations_pb2.VaccinationsSection(
+        entries=[vaccinations_pb2.Vaccination(header=EntryHeader(id="vac", version=1))], window=ONE
+    ),
+    OWN: own_registrations_pb2.OwnRegistrationsSection(
+        entries=[own_registrations_pb2.OwnRegistration(header=EntryHeader(id="own", version=2))], window=ONE
     ),
     PATIENT: patients_pb2.PatientSection(version=3),
 }
@@ -102,7 +112,16 @@ async def test_the_record_names_every_section_entry_and_hash(front: Front) -> No
     assert record.kind == audit_pb2.RECORD_KIND_DISCLOSURE
     assert record.access_id == got.reply.access_id
     named = {each.section: [(entry.id, entry.version) for entry in each.entries] for each in record.sections}
-    assert named == {KI: [("ki", 1)], MEDICINES: [("rp", 2)], VISITS: [("v", 1)], DOCUMENTS: [("d", 1)], PATIENT: []}
+    assert named == {
+        KI: [("ki", 1)],
+        MEDICINES: [("rp", 2)],
+        VISITS: [("v", 1)],
+        DOCUMENTS: [("d", 1)],
+        LABS: [("l", 4)],
+        VACCINATIONS: [("vac", 1)],
+        OWN: [("own", 2)],
+        PATIENT: [],
+    }
     hashes = {each.section: each.sha256 for each in record.sections}
     assert hashes == {key: hashlib.sha256(each.SerializeToString()).digest() for key, each in CONTENT.items()}
     assert {each.state for each in record.sections} == {"data"}
@@ -114,6 +133,7 @@ async def test_the_record_names_every_section_entry_and_hash(front: Front) -> No
     [
         ([VISITS], "PARTIAL"),
         ([DOCUMENTS, PATIENT], "PARTIAL"),
+        ([LABS, VACCINATIONS, OWN], "PARTIAL"),
         ([KI], "CRITICAL_MISSING"),
         ([MEDICINES], "CRITICAL_MISSING"),
         ([KI, VISITS], "CRITICAL_MISSING"),
@@ -232,7 +252,7 @@ async def test_a_section_leaves_as_soon_as_it_is_there(front: Front) -> None:
     front.registers["medications"].unary(source.path, waits)
     request = StreamPatientSummaryRequest(patient=PatientIdentifier(national_id=patient))
     parts = aiter(front.client.open("StreamPatientSummary", request))
-    got = [await anext(parts) for _ in range(5)]
+    got = [await anext(parts) for _ in CONTENT]
     assert MEDICINES not in {each.section.section for each in got}
     go_on.set()
     rest = [each async for each in parts]

@@ -21,6 +21,7 @@ from gateway.front_door import FrontDoor
 from gateway.indicator import Indicator, Quota
 from gateway.reading import Reader
 from gateway.recorder import Recorder
+from gateway.sources import SOURCES
 from gateway.steps import Steps
 from gateway.summary import Summary
 from gateway.whom import Identity
@@ -39,8 +40,7 @@ class Front:
     people: People
     log: AccessLog
     registers: dict[str, Service]
-    """By name: critical_info, medications, visits, documents, patients. `people` answers ResolvePatients beside the
-    last."""
+    """By name of the service: every register of the summary. `people` answers ResolvePatients beside "patients"."""
     recorder: Recorder
     fanout: Fanout
 
@@ -49,7 +49,7 @@ class Front:
 async def running_gateway(issuer: Path, *, quota: int = 600, **limits: Any) -> AsyncIterator[Front]:
     """Serves the whole contract on a unix socket. `limits` are those of Forwarding."""
     people, log = People(), AccessLog()
-    registers = {name: Service() for name in ("critical_info", "medications", "visits", "documents", "patients")}
+    registers = {source.service: Service() for source in SOURCES}
     verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
     async with AsyncExitStack() as stack:
         handlers: dict[str, tuple[grpc.GenericRpcHandler, ...]] = {name: (each,) for name, each in registers.items()}

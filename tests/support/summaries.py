@@ -15,6 +15,9 @@ SECTIONS = {
     "medications": common_pb2.SECTION_MEDICATIONS,
     "visits": common_pb2.SECTION_VISITS,
     "documents": common_pb2.SECTION_DOCUMENTS,
+    "labs": common_pb2.SECTION_LABS,
+    "vaccinations": common_pb2.SECTION_VACCINATIONS,
+    "own_registrations": common_pb2.SECTION_OWN_REGISTRATIONS,
     "patients": common_pb2.SECTION_PATIENT,
 }
 """The section that each service fills."""
