@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -12,18 +13,23 @@ from gateway.contract import Method
 from gateway.fanout import seconds_for
 from gateway.passage import Passage
 from gateway.reading import Reader
-from gateway.relaying import refusal_of
-from gateway.sources import BY_SECTION
+from gateway.sources import BY_SECTION, Source
 from gateway.steps import Steps
 from gateway.whom import national_id_of
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier, SectionQuery
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetIndicatorRequest, GetIndicatorResponse
 from shared import telemetry
 from shared.errors import Invalid, Overloaded, Reason, Unavailable
 
 CRITICAL_INFO = BY_SECTION[common_pb2.SECTION_CRITICAL_INFO]
+OWN_REGISTRATIONS = BY_SECTION[common_pb2.SECTION_OWN_REGISTRATIONS]
+_TOLD = frozenset(
+    {own_registrations_pb2.REGISTRATION_KIND_ILLNESS, own_registrations_pb2.REGISTRATION_KIND_COMMUNICATION_NEED}
+)
+"""Kinds of own registrations that the icon shows. Contacts and the donor card are not among them."""
 NAMED_BLOCK = "named-block"
 """The policy's rule for a caller whom the patient has blocked: told that a record exists, and no more."""
 
@@ -105,35 +111,45 @@ class Indicator:
         return present[passage.patient]
 
     async def _present(self, wanted: dict[str, Passage]) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
+        """The highest status that holds. Who has critical information needs no other register to be told so."""
+        found: dict[str, summary_pb2.IndicatorStatus.ValueType] = {}
+        for patient, critical in (await self._sections(CRITICAL_INFO, wanted)).items():
+            if critical.active:
+                found[patient] = summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION
+        rest = {patient: passage for patient, passage in wanted.items() if patient not in found}
+        for patient, own in (await self._sections(OWN_REGISTRATIONS, rest)).items():
+            told = any(each.total for each in own.counts if each.kind in _TOLD)
+            found[patient] = (
+                summary_pb2.INDICATOR_STATUS_OWN_REGISTRATIONS if told else summary_pb2.INDICATOR_STATUS_RECORD
+            )
+        return found
+
+    async def _sections(self, source: Source, wanted: dict[str, Passage]) -> dict[str, Any]:
+        """Each patient's section, without entries, by one call to the register. Raises Unavailable for a single one
+        that does not come: what is not known is not "none"."""
         if not wanted:
             return {}
         queries = [
             SectionQuery(
                 access_id=str(number),
-                caller=passage.context(common_pb2.SECTION_CRITICAL_INFO),
+                # What was decided for the rpc: a restricted section shows that there is something, and no more.
+                caller=passage.context(passage.method.rule.section),
                 traceparent=telemetry.traceparent(),
             )
             for number, passage in enumerate(wanted.values())
         ]
         try:
-            answers = await self._reader.read(CRITICAL_INFO, queries, seconds_for(CRITICAL_INFO))
-        except grpc.aio.AioRpcError as error:
-            raise refusal_of(error) from None
-        except DecodeError:
+            answers = await self._reader.read(source, queries, seconds_for(source, len(queries)))
+        except (grpc.aio.AioRpcError, DecodeError):
             raise _cannot_be_told() from None
         found = {}
         for number, patient in enumerate(wanted):
             answer = answers.get(str(number))
             if answer is None or not answer.HasField("section"):
                 raise _cannot_be_told()
-            active = answer.section.active
-            found[patient] = (
-                summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION if active else summary_pb2.INDICATOR_STATUS_RECORD
-            )
+            found[patient] = answer.section
         return found
 
 
 def _cannot_be_told() -> Unavailable:
-    return Unavailable(
-        Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "critical information cannot be asked about now: try again"
-    )
+    return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "what there is cannot be asked about now: try again")

@@ -1,18 +1,21 @@
 """What the icon shows: 0 to 4, never a content, and never "none" when it cannot be told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
 
-from gateway.indicator import CRITICAL_INFO, Quota
+from gateway.indicator import CRITICAL_INFO, OWN_REGISTRATIONS, Quota
+from gateway.sources import Source
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier, SectionFailure
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.own_registrations.v1 import own_registrations_pb2 as own
 from kjernejournal.summary.v1.summary_pb2 import GetIndicatorRequest
 from shared.errors import Overloaded
 from tests.services.patients.people import new_id
@@ -21,7 +24,15 @@ from tests.support.gateway import Front, running_gateway
 from tests.support.scripted import refusing, saying
 from tests.support.waiting import becomes
 
-INVALID, NO_RECORD, RECORD, CRITICAL = 0, 1, 2, 4
+INVALID, NO_RECORD, RECORD, REGISTERED, CRITICAL = 0, 1, 2, 3, 4
+
+CONTACT, COMMUNICATION, ILLNESS, DONOR = (
+    own.REGISTRATION_KIND_CONTACT,
+    own.REGISTRATION_KIND_COMMUNICATION_NEED,
+    own.REGISTRATION_KIND_ILLNESS,
+    own.REGISTRATION_KIND_DONOR_CARD,
+)
+Counts = Mapping["own.RegistrationKind.ValueType", int]
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +43,12 @@ async def _gateway(issuer: Path) -> AsyncIterator[Front]:
 
 @pytest.fixture
 def gateway(_gateway: Front) -> Front:
-    """A gateway whose register has critical information on those whose references are in `active`."""
-    _gateway.registers["critical_info"].forget()
+    """A gateway whose registers hold nothing on anybody."""
+    for register in _gateway.registers.values():
+        register.forget()
     _gateway.log.records.clear()
+    has_critical_information(_gateway)
+    has_registered(_gateway)
     return _gateway
 
 
@@ -54,6 +68,29 @@ def has_critical_information(front: Front, *patients: str) -> None:
         ).SerializeToString()
 
     front.registers["critical_info"].unary(CRITICAL_INFO.path, answer)
+
+
+def has_registered(front: Front, counts: Mapping[str, Counts] = MappingProxyType({})) -> None:
+    """What each patient has registered, counted by kind."""
+    by_ref = {front.people.ref(patient): each for patient, each in counts.items()}
+
+    async def answer(data: bytes, _: Any) -> bytes:
+        queries = own.BatchGetSectionsRequest.FromString(data).queries
+        return own.BatchGetSectionsResponse(
+            answers=[
+                own.SectionAnswer(access_id=each.access_id, section=section(each.caller.patient_refs[0]))
+                for each in reversed(queries)
+            ]
+        ).SerializeToString()
+
+    def section(ref: str) -> own.OwnRegistrationsSection:
+        counted = by_ref.get(ref, {})
+        return own.OwnRegistrationsSection(
+            counts=[own.KindCount(kind=kind, total=total) for kind, total in counted.items()],
+            window=ListWindow(total=sum(counted.values())),
+        )
+
+    front.registers["own_registrations"].unary(OWN_REGISTRATIONS.path, answer)
 
 
 def one(patient: str) -> GetIndicatorRequest:
@@ -87,6 +124,80 @@ async def test_a_list_keeps_its_order_and_its_doubles(gateway: Front) -> None:
     reply = await gateway.client.call("GetIndicator", several(*asked), kind="system")
     assert list(reply.statuses) == [RECORD, CRITICAL, NO_RECORD, INVALID, CRITICAL, RECORD]
     assert len(gateway.registers["critical_info"].calls) == 1, "one call for all"
+    assert len(gateway.registers["own_registrations"].calls) == 1
+
+
+@pytest.mark.parametrize(
+    "counts, expected",
+    [
+        ({}, RECORD),
+        ({CONTACT: 3, DONOR: 1}, RECORD),
+        ({ILLNESS: 1}, REGISTERED),
+        ({COMMUNICATION: 1}, REGISTERED),
+        ({CONTACT: 1, ILLNESS: 2}, REGISTERED),
+        ({ILLNESS: 0, COMMUNICATION: 0}, RECORD),
+    ],
+    ids=["nothing", "contacts and donor card", "illness", "communication", "both", "counted as none"],
+)
+async def test_illness_and_communication_needs_lift_the_icon(gateway: Front, counts: Counts, expected: int) -> None:
+    patient = gateway.people.add()
+    has_registered(gateway, {patient: counts})
+    assert await status(gateway, patient) == expected
+
+
+async def test_the_highest_status_wins_and_asks_for_no_more(gateway: Front) -> None:
+    ill, other = gateway.people.add(), gateway.people.add()
+    has_critical_information(gateway, ill)
+    has_registered(gateway, {ill: {ILLNESS: 1}, other: {COMMUNICATION: 1}})
+    reply = await gateway.client.call("GetIndicator", several(ill, other))
+    assert list(reply.statuses) == [CRITICAL, REGISTERED]
+    [call] = gateway.registers["own_registrations"].calls
+    [query] = own.BatchGetSectionsRequest.FromString(call.messages[0]).queries
+    assert query.caller.patient_refs[0] == gateway.people.ref(other)
+    assert query.caller.decision == common_pb2.SECTION_DECISION_PERMIT
+    assert query.max_entries == 0
+
+
+async def test_critical_information_is_told_when_the_patients_own_cannot_be_asked_for(gateway: Front) -> None:
+    ill, well = gateway.people.add(), gateway.people.add()
+    has_critical_information(gateway, ill)
+    gateway.registers["own_registrations"].forget()
+    assert await status(gateway, ill) == CRITICAL
+    for request in (one(well), several(ill, well)):
+        told = await refusal(gateway.client.call("GetIndicator", request))
+        assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
+
+
+async def test_a_frozen_register_is_unavailable_well_before_the_callers_deadline(gateway: Front) -> None:
+    patient = gateway.people.add()
+
+    async def frozen(_: bytes, __: Any) -> bytes:
+        await asyncio.sleep(10)
+        return b""
+
+    gateway.registers["own_registrations"].unary(OWN_REGISTRATIONS.path, frozen)
+    told = await refusal(gateway.client.call("GetIndicator", one(patient), seconds=2.0))
+    assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
+
+
+async def test_a_restricted_section_still_tells_that_there_is_something(gateway: Front) -> None:
+    """The icon shows no content, and what a restriction holds back is content."""
+    restricted = [common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_OWN_REGISTRATIONS]
+    ill, other = (gateway.people.add(restricted_sections=restricted) for _ in range(2))
+    has_critical_information(gateway, ill)
+    has_registered(gateway, {other: {ILLNESS: 1}})
+    reply = await gateway.client.call("GetIndicator", several(ill, other))
+    assert list(reply.statuses) == [CRITICAL, REGISTERED]
+
+
+async def test_a_days_list_is_one_call_to_each_register(gateway: Front) -> None:
+    patients = [gateway.people.add() for _ in range(200)]
+    has_critical_information(gateway, *patients[:20])
+    has_registered(gateway, {each: {ILLNESS: 1} for each in patients[10:60]})
+    reply = await gateway.client.call("GetIndicator", several(*patients), kind="system")
+    assert list(reply.statuses) == [CRITICAL] * 20 + [REGISTERED] * 40 + [RECORD] * 140
+    calls = [len(gateway.registers[name].calls) for name in ("critical_info", "own_registrations")]
+    assert calls == [1, 1]
 
 
 async def test_one_and_a_list_are_told_apart(gateway: Front) -> None:
@@ -102,8 +213,10 @@ async def test_one_and_a_list_are_told_apart(gateway: Front) -> None:
 async def test_a_blocked_clinician_learns_that_a_record_exists_and_no_more(gateway: Front) -> None:
     patient = gateway.people.add(blocked_hpr_numbers=["900000001"])
     has_critical_information(gateway, patient)
+    has_registered(gateway, {patient: {ILLNESS: 1}})
     assert await status(gateway, patient) == RECORD
     assert not gateway.registers["critical_info"].calls
+    assert not gateway.registers["own_registrations"].calls
     assert await status(gateway, patient, kind="nurse") == CRITICAL
 
 
@@ -141,9 +254,11 @@ async def test_no_content_is_asked_for_and_nothing_is_put_on_record(gateway: Fro
     ],
     ids=["no answer", "garbage", "no result", "failure", "another's", "down"],
 )
-async def test_what_cannot_be_told_is_not_none(gateway: Front, answer: Any) -> None:
+@pytest.mark.parametrize("source", [CRITICAL_INFO, OWN_REGISTRATIONS], ids=lambda source: str(source.service))
+async def test_what_cannot_be_told_is_not_none(gateway: Front, source: Source, answer: Any) -> None:
+    """The bytes of an answer, as far as it goes, are the same for both registers."""
     patient = gateway.people.add()
-    gateway.registers["critical_info"].unary(CRITICAL_INFO.path, answer)
+    gateway.registers[source.service].unary(source.path, answer)
     told = await refusal(gateway.client.call("GetIndicator", one(patient)))
     assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
 
@@ -160,9 +275,13 @@ async def test_who_may_not_ask_learns_nothing(gateway: Front, kind: str) -> None
     [
         (GetIndicatorRequest(), "INVALID_FIELD"),
         (GetIndicatorRequest(patient=PatientIdentifier(patient_ref=str(uuid4()))), "PATIENT_REF_REFUSED"),
+        (
+            GetIndicatorRequest(patient=PatientIdentifier(national_id=new_id(), alias_refs=[str(uuid4())])),
+            "PATIENT_REF_REFUSED",
+        ),
         (GetIndicatorRequest(patients=[PatientIdentifier()] * 201), "INVALID_FIELD"),
     ],
-    ids=["nobody", "a reference", "too many"],
+    ids=["nobody", "a reference", "another reference", "too many"],
 )
 async def test_a_question_that_makes_no_sense_is_refused(
     gateway: Front, request_: GetIndicatorRequest, reason: str
@@ -175,6 +294,7 @@ async def test_the_quota_is_an_organisations_and_counts_patients(issuer: Path) -
     async with running_gateway(issuer, quota=3) as front:
         patient = front.people.add()
         has_critical_information(front)
+        has_registered(front)
         await front.client.call("GetIndicator", several(patient, patient), kind="system", org="100100010")
         told = await refusal(
             front.client.call("GetIndicator", several(patient, patient), kind="system", org="100100010")
