@@ -1,0 +1,76 @@
+"""Statements about a whole section: that the patient has none, or that nobody has asked.
+
+A statement is an entry of a kind of its own, in the same table: versioned as the others, shown as a state of the
+section and never as an entry in it. It holds until something newer is recorded. Source: FHIR R4, List.emptyReason
+(nilknown, notasked), and the statements "no known" and "no information" of the International Patient Summary.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, StatedAbsence
+from shared.convert import complete_header, digest, fed_provenance, moment
+from shared.entries import EntryStore
+from shared.entry import NewEntry, StoredEntry, imported_id
+from shared.errors import Invalid
+from shared.every_entry import every_entry
+from shared.importing import entry_id
+
+KIND = 100
+"""The entry kind of a statement. A register's migration allows it beside its own kinds."""
+
+AHEAD = timedelta(days=1)
+"""How far a statement's time may be after now, for clocks that differ."""
+
+
+def new_entry(absence: StatedAbsence, ref: str, path: str, feed: CallerContext, now: datetime) -> NewEntry:
+    """The statement that a feed sends, as it is to be stored. Raises Invalid without source_id or recorded_at.
+
+    Sources number each kind of entry for itself, so the kind is part of what the id is made from.
+    """
+    entry_id(ref, absence.header, path)  # for its checks
+    stated = absence.header.provenance
+    recorded = moment(stated.recorded_at)
+    if recorded > now + AHEAD:
+        raise Invalid(f"{path}.header.provenance.recorded_at", "is in the future: nothing could be newer")
+    stored = StatedAbsence(kind=absence.kind, text=absence.text)
+    stored.header.CopyFrom(EntryHeader(provenance=fed_provenance(stated, feed, now)))
+    return NewEntry(
+        patient_ref=ref,
+        id=imported_id(ref, stated.source_system, f"StatedAbsence/{stated.source_id}"),
+        version=1,
+        kind=KIND,
+        deleted=False,
+        effective_at=recorded,
+        request_id=None,
+        digest=digest(absence),
+        content=stored.SerializeToString(deterministic=True),
+    )
+
+
+def is_newer(entry: StoredEntry, recorded: datetime, said: StoredEntry) -> bool:
+    """Whether an entry that its source recorded at `recorded` is newer than a statement, which then no longer holds.
+
+    By the sources' time or by ours: what is old there may be news here. At the same time, the entry is believed.
+    """
+    return recorded >= said.effective_at or entry.stored_at > said.stored_at
+
+
+async def stated(
+    store: EntryStore, refs: Sequence[str], kinds: Sequence[int], as_of: datetime | None = None
+) -> StatedAbsence | None:
+    """The newest statement about the entries of `kinds`, all of them; None where there is none or an entry is newer.
+
+    One query where nothing was said, which is the rule; else the entries are read too.
+    """
+    found = await store.newest(refs, 1, kinds=[KIND], as_of=as_of)
+    if not found.entries:
+        return None
+    [said] = found.entries
+    async for entry in every_entry(store, refs, kinds, as_of):
+        header: EntryHeader = store.message_type(entry.kind).FromString(entry.content).header
+        if is_newer(entry, moment(header.provenance.recorded_at), said):
+            return None
+    message = StatedAbsence.FromString(said.content)
+    complete_header(message.header, said)
+    return message
