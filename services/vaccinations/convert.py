@@ -1,0 +1,53 @@
+"""Between stored versions and the messages of the contract."""
+
+from datetime import datetime
+
+from kjernejournal.common.v1.common_pb2 import EntryHeader, Provenance, StatedAbsence
+from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination, VaccinationsSection
+from services.vaccinations import model
+from shared.convert import complete_header, effective, moment, window
+from shared.entry import EntryPage, NewEntry, StoredEntry
+
+
+def new_entry(
+    vaccination: Vaccination, patient_ref: str, entry_id: str, request_id: str | None, sent: bytes
+) -> NewEntry:
+    """The version to be stored of a checked vaccination; `sent` is the digest of what the feed sent."""
+    recorded = moment(vaccination.header.provenance.recorded_at)
+    return NewEntry(
+        patient_ref=patient_ref,
+        id=entry_id,
+        version=1,
+        kind=vaccination.status,
+        deleted=vaccination.withdrawn,
+        effective_at=effective(vaccination.occurrence, recorded),
+        request_id=request_id,
+        digest=sent,
+        content=vaccination.SerializeToString(deterministic=True),
+    )
+
+
+def to_store(vaccination: Vaccination, source: Provenance) -> Vaccination:
+    """The vaccination as it is stored: with its provenance, without what is computed when read."""
+    stored = Vaccination()
+    stored.CopyFrom(vaccination)
+    stored.header.CopyFrom(EntryHeader(provenance=source))
+    stored.ClearField("before_coverage")
+    return stored
+
+
+def vaccination(stored: StoredEntry) -> Vaccination:
+    """The vaccination as a reader sees it. Of a withdrawn one, the header and that it is withdrawn."""
+    message = Vaccination.FromString(stored.content)
+    complete_header(message.header, stored)
+    if stored.deleted:
+        return Vaccination(header=message.header, withdrawn=True)
+    message.before_coverage = model.is_before_coverage(message.occurrence)
+    return message
+
+
+def section(found: EntryPage, absence: StatedAbsence | None, since: datetime | None) -> VaccinationsSection:
+    """The summary's section."""
+    return VaccinationsSection(
+        entries=[vaccination(stored) for stored in found.entries], window=window(found, since), absence=absence
+    )

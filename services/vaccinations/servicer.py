@@ -1,0 +1,102 @@
+"""The rpcs of vaccinations."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
+from kjernejournal.vaccinations.v1 import vaccinations_pb2 as pb
+from kjernejournal.vaccinations.v1.vaccinations_pb2_grpc import VaccinationsServiceServicer
+from services.vaccinations import convert, model
+from services.vaccinations.repository import Repository
+from shared import absence
+from shared.convert import digest, fed_provenance, optional_moment, window
+from shared.entries import settled
+from shared.entry import NewEntry
+from shared.errors import Invalid
+from shared.handling import Context, caller
+from shared.importing import entry_id, import_stream, patient_ref
+from shared.paging import page_of
+from shared.sections import answer_each
+
+
+class Servicer(VaccinationsServiceServicer):
+    """Vaccinations of patients."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    async def ListVaccinations(
+        self, request: pb.ListVaccinationsRequest, context: Context
+    ) -> pb.ListVaccinationsResponse:
+        as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
+        refs = caller.patient_refs()
+        page = page_of(request.page_size, request.page_token, as_of, since)
+        found = await self._repository.page(refs, page, kinds=model.KINDS, as_of=as_of, since=since)
+        return pb.ListVaccinationsResponse(
+            entries=[convert.vaccination(stored) for stored in found.entries],
+            next_page_token=found.next_page_token,
+            window=window(found, since),
+            absence=await absence.stated(self._repository, refs, model.KINDS, as_of),
+        )
+
+    async def RecordVaccination(
+        self, request: pb.RecordVaccinationRequest, context: Context
+    ) -> pb.RecordVaccinationResponse:
+        now = datetime.now(UTC)
+        _check(request.vaccination, now, "vaccination")
+        refs = caller.patient_refs()
+        stated = request.vaccination.header.provenance
+        ref, known_as = refs[0], str(uuid4())
+        if stated.source_id:
+            ref, known_as = await self._repository.place_of(refs, stated.source_system, stated.source_id)
+        vaccination = convert.to_store(request.vaccination, fed_provenance(stated, caller.current(), now))
+        new = convert.new_entry(vaccination, ref, known_as, request.request_id, digest(request.vaccination))
+        stored = await settled(lambda: self._repository.record(new, refs))
+        return pb.RecordVaccinationResponse(vaccination=convert.vaccination(stored))
+
+    async def BatchGetSections(
+        self, request: pb.BatchGetSectionsRequest, context: Context
+    ) -> pb.BatchGetSectionsResponse:
+        answers = await answer_each(request.queries, pb.SectionAnswer, self._section)
+        return pb.BatchGetSectionsResponse(answers=answers)
+
+    async def _section(self, query: SectionQuery) -> pb.VaccinationsSection:
+        as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
+        refs, most = list(query.caller.patient_refs), max(0, query.max_entries)
+        found = await self._repository.newest(refs, most, kinds=model.KINDS, as_of=as_of, since=since)
+        if not most:  # the counts alone
+            return convert.section(found, None, since)
+        said = await absence.stated(self._repository, refs, model.KINDS, as_of)
+        return convert.section(found, said, since)
+
+    async def BulkImport(
+        self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
+    ) -> pb.BulkImportResponse:
+        feed = caller.current()
+        counts = await import_stream(
+            request_iterator, lambda each: self._repository.import_batch(list(_imported(each, feed)))
+        )
+        return pb.BulkImportResponse(counts=counts)
+
+
+def _check(vaccination: pb.Vaccination, now: datetime, path: str) -> None:
+    try:
+        model.check(vaccination, now)
+    except Invalid as error:
+        raise error.inside(path) from None
+
+
+def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[NewEntry]:
+    now = datetime.now(UTC)
+    for number, patient in enumerate(message.patients):
+        path = f"patients[{number}]"
+        ref = patient_ref(patient.patient, path)
+        for position, vaccination in enumerate(patient.entries):
+            where = f"{path}.entries[{position}]"
+            _check(vaccination, now, where)
+            known_as = entry_id(ref, vaccination.header, where)
+            stored = convert.to_store(vaccination, fed_provenance(vaccination.header.provenance, feed, now))
+            yield convert.new_entry(stored, ref, known_as, None, digest(vaccination))
+        for position, said in enumerate(patient.absences):
+            yield absence.new_entry(said, ref, f"{path}.absences[{position}]", feed, now)
