@@ -122,6 +122,7 @@ class Receiving:
                 refusal.details["field"] = path
                 raise
             patient.patient_ref = about.refs[0]
+            patient.alias_refs.extend(about.refs[1:])  # what a merge left: a register finds what it stored under them
             records.append(about.permit(""))
         await self._recorder.record(records or [whole.permit("")])
         return [patient.patient_ref for _, patient in named]
