@@ -15,7 +15,7 @@ HPR = "900000001"
 
 def ask(case: Case) -> Decision:
     """The policy's decision of this case."""
-    return decide(_caller(case), _basis(case.basis), _facts(case), _access(case), _now(case))
+    return decide(caller(case), basis(case.basis), facts(case), _access(case), now(case))
 
 
 def in_words(decision: Decision) -> tuple[str, dict[str, tuple[str, str]]]:
@@ -30,7 +30,7 @@ def in_words(decision: Decision) -> tuple[str, dict[str, tuple[str, str]]]:
     return decision.outcome.name, sections
 
 
-def _caller(case: Case) -> Caller:
+def caller(case: Case) -> Caller:
     kind = common_pb2.CallerKind.Value(f"CALLER_KIND_{case.kind}")
     if case.kind == "CLINICIAN":
         return Caller(
@@ -45,7 +45,7 @@ def _caller(case: Case) -> Caller:
     return Caller(kind=kind, refs=refs if case.kind == "CITIZEN" else (), security_level=case.level)
 
 
-def _facts(case: Case) -> PatientFacts | None:
+def facts(case: Case) -> PatientFacts | None:
     if case.record == "none":
         return None
     return PatientFacts(
@@ -79,9 +79,9 @@ def _access(case: Case) -> AccessRule:
     )
 
 
-def _basis(name: str) -> common_pb2.AccessBasis.ValueType:
+def basis(name: str) -> common_pb2.AccessBasis.ValueType:
     return common_pb2.AccessBasis.Value(f"ACCESS_BASIS_{name}")
 
 
-def _now(case: Case) -> datetime:
+def now(case: Case) -> datetime:
     return datetime.combine(case.today, time(13, 30), UTC)
