@@ -11,6 +11,8 @@ from kjernejournal.vaccinations.v1.vaccinations_pb2 import (
     VACCINATION_STATUS_NOT_DONE,
     Vaccination,
 )
+from services.vaccinations import codes
+from services.vaccinations.countries import COUNTRIES
 from shared.convert import moment, start_of
 from shared.errors import Invalid
 
@@ -39,7 +41,17 @@ def check(vaccination: Vaccination, now: datetime) -> None:
     vaccine = vaccination.vaccine
     if not vaccine.text and not any(coding.code or coding.display for coding in vaccine.codings):
         raise Invalid("vaccine", "needs a coding, or the vaccine in words")
+    try:
+        codes.check(vaccine)
+    except Invalid as error:
+        raise error.inside("vaccine") from None
     _check_time(vaccination.occurrence, now)
+    _check_doses(vaccination.dose_number, vaccination.series_doses)
+    if vaccination.country and vaccination.country not in COUNTRIES:
+        raise Invalid("country", "is not a country of ISO 3166-1 alpha-2, in capitals")
+    why_not = vaccination.not_done_reason
+    if (why_not.codings or why_not.text) and vaccination.status != VACCINATION_STATUS_NOT_DONE:
+        raise Invalid("not_done_reason", "does not go with a vaccination that was given")
 
 
 def is_before_coverage(occurrence: EventTime) -> bool:
@@ -65,3 +77,13 @@ def _check_time(occurrence: EventTime, now: datetime) -> None:
         raise Invalid(f"occurrence.{form}", "is before 1900")
     if earliest > now + AHEAD:
         raise Invalid(f"occurrence.{form}", "is in the future: vaccinations are recorded when they have been given")
+
+
+def _check_doses(number: int, of: int) -> None:
+    """A dose beyond a series of one is a booster: EU certificates write 2/1 (Implementing Decision (EU) 2021/2301)."""
+    if number < 0:
+        raise Invalid("dose_number", "must not be negative")
+    if of < 0:
+        raise Invalid("series_doses", "must not be negative")
+    if of > 1 and number > of:
+        raise Invalid("dose_number", "is beyond the doses of its series")

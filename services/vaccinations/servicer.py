@@ -7,7 +7,7 @@ from uuid import uuid4
 from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
 from kjernejournal.vaccinations.v1 import vaccinations_pb2 as pb
 from kjernejournal.vaccinations.v1.vaccinations_pb2_grpc import VaccinationsServiceServicer
-from services.vaccinations import convert, model
+from services.vaccinations import codes, convert, model
 from services.vaccinations.repository import Repository
 from shared import absence
 from shared.convert import digest, fed_provenance, optional_moment, window
@@ -31,8 +31,13 @@ class Servicer(VaccinationsServiceServicer):
     ) -> pb.ListVaccinationsResponse:
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
         refs = caller.patient_refs()
-        page = page_of(request.page_size, request.page_token, as_of, since)
-        found = await self._repository.page(refs, page, kinds=model.KINDS, as_of=as_of, since=since)
+        codes.check_asked(request.codes)
+        asked = sorted({(each.system, each.code) for each in request.codes})
+        page = page_of(request.page_size, request.page_token, as_of, since, asked)
+        if asked:
+            found = await self._repository.page_of_codes(refs, page, request.codes, as_of, since)
+        else:
+            found = await self._repository.page(refs, page, kinds=model.KINDS, as_of=as_of, since=since)
         return pb.ListVaccinationsResponse(
             entries=[convert.vaccination(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
