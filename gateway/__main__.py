@@ -47,6 +47,7 @@ async def main() -> None:
         server.add_generic_rpc_handlers((front_door,))
         await serve(server, settings, contract.service_names(), ready=_always, front_door=True)
         await forwarding.finish(settings.drain_seconds)
+        await recorder.finish(settings.drain_seconds)
         for backend in backends.values():
             await backend.close()
 

@@ -68,6 +68,11 @@ class Recorder:
             span.set("kj.audit.index", receipts[0].index)
             return receipts
 
+    async def finish(self, seconds: float) -> None:
+        """Waits for records whose callers have gone: before the process ends, and the log's channel with it."""
+        if self._sender is not None and not self._sender.done():
+            await asyncio.wait([self._sender], timeout=seconds)
+
     async def _send(self) -> None:
         while self._waiting:
             batch = self._next_batch()

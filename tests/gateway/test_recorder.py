@@ -277,3 +277,35 @@ async def test_every_rider_has_its_own_span_and_a_link_to_the_shared_call(log: L
     assert second.attributes["kj.batch.id"] == third.attributes["kj.batch.id"]
     assert third.links == [second.context], "the call runs in the first rider's trace"
     assert {span.attributes.get("kj.audit.index") for span in commits} == {0, 1, 2}
+
+
+async def test_records_of_callers_who_have_gone_are_waited_for(log: Log) -> None:
+    service, recorder = log
+    gate = Gate(service)
+    tasks = [asyncio.create_task(recorder.record([record()])) for _ in range(3)]
+    await becomes(lambda: len(service.calls) == 1)
+    tasks.append(asyncio.create_task(recorder.record([record()])))
+    await asyncio.sleep(0.01)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    finishing = asyncio.create_task(recorder.finish(5))
+    await asyncio.sleep(0.02)
+    assert not finishing.done()
+    gate.open.set()
+    await finishing
+    assert len(service.records) == 4
+
+
+async def test_a_log_that_does_not_answer_holds_up_the_end_for_so_long_and_no_longer(log: Log) -> None:
+    service, recorder = log
+    Gate(service)
+    task = asyncio.create_task(recorder.record([record()]))
+    await becomes(lambda: len(service.calls) == 1)
+    async with asyncio.timeout(1):
+        await recorder.finish(0.05)
+    task.cancel()
+
+
+async def test_a_recorder_without_records_is_finished(log: Log) -> None:
+    await log[1].finish(5)
