@@ -18,11 +18,17 @@ from gateway.passage import Passage
 from gateway.receiving import Receiving
 from gateway.recorder import Recorder
 from gateway.relaying import refusal_of
-from gateway.requests import byte_range_of, parse, patient_of, put_ref, request_id_of
+from gateway.requests import byte_range_of, entries_named, parse, patient_of, put_ref, request_id_of
+from gateway.sources import SOURCES
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
-from shared.errors import KjernejournalError
+from shared.errors import KjernejournalError, Reason, Unavailable
+
+LONGEST_READ = 1.5
+"""Seconds for which a register is waited for, at most. A caller who waits longer is told that the register is slow, and
+not that the deadline has passed."""
+REGISTERS = frozenset(source.service for source in SOURCES)
 
 
 class Forwarding:
@@ -107,9 +113,18 @@ class Forwarding:
     async def _read(self, passage: Passage, request: Message, context: Context) -> bytes:
         method = passage.method
         put_ref(passage, request)
+        left = deadline.inside(LONGEST_WRITE)
+        seconds = min(left, LONGEST_READ) if method.service in REGISTERS else left
         try:
-            reply = await self._call(passage, request)
+            reply = await self._backends[method.service].unary(
+                method.path,
+                request.SerializeToString(),
+                caller=passage.context(method.rule.section),
+                timeout=seconds,
+            )
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and seconds < left:
+                raise _too_slow() from None
             raise await self._refused(passage, error) from None
         if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
             entries = method.disclosed_in(method.response.FromString(reply))
@@ -119,16 +134,18 @@ class Forwarding:
         return reply
 
     async def _refused(self, passage: Passage, error: grpc.aio.AioRpcError) -> KjernejournalError:
-        """The refusal of a read by its register: a denial (a restricted document) is on record before it is told."""
+        """The refusal of a read by its register. One that tells something of the record (a restricted document, an
+        entry that is not there) is on record before it is told."""
         refusal = refusal_of(error)
-        if refusal.code is grpc.StatusCode.PERMISSION_DENIED:
+        counted = passage.method.rule.audit == common_pb2.AUDIT_LEVEL_FULL
+        if counted and refusal.code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND):
             await self._recorder.record([passage.denial(refusal.reason, refusal.code.value[0])])
         return refusal
 
     async def _write(self, passage: Passage, request: Message) -> bytes:
         request_id = request_id_of(request)
         put_ref(passage, request)
-        await self._recorder.record([passage.permit(request_id)])
+        await self._recorder.record([passage.permit(request_id, entries=entries_named(passage.method, request))])
         passage = await self._steps.fresh(passage)
         return await self._outcomes.to_the_end(self._made(passage, request, request_id))
 
@@ -142,14 +159,11 @@ class Forwarding:
         )
         return await self._outcomes.concluded(passage, call, request_id)
 
-    async def _call(self, passage: Passage, request: Message) -> bytes:
-        method = passage.method
-        return await self._backends[method.service].unary(
-            method.path,
-            request.SerializeToString(),
-            caller=passage.context(method.rule.section),
-            timeout=deadline.inside(LONGEST_WRITE),
-        )
+
+def _too_slow() -> Unavailable:
+    return Unavailable(
+        Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the register did not answer in time: try again", unavailable="TIMEOUT"
+    )
 
 
 async def _each(call: "grpc.aio.UnaryStreamCall[bytes, bytes]", idle: float) -> AsyncIterator[bytes]:

@@ -41,6 +41,14 @@ def request_id_of(request: Message) -> str:
     return value if _UUID.fullmatch(value) else ""
 
 
+def entries_named(method: Method, request: Message) -> list[tuple[str, int]]:
+    """The entry that a write without entries in its reply is about: what is deleted for good stays in the log by id."""
+    value: str = getattr(request, "id", "")
+    if method.disclosed or not _UUID.fullmatch(value):
+        return []
+    return [(value.lower(), max(0, getattr(request, "version", 0)))]
+
+
 def byte_range_of(request: Message) -> ByteRange | None:
     """The part of a document that is asked for; None where the rpc takes none. An end of 0: to the document's end."""
     if "offset" not in request.DESCRIPTOR.fields_by_name:

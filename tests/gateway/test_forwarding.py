@@ -181,7 +181,9 @@ async def test_nothing_that_is_not_ours_is_relayed(front: Front, code: grpc.Stat
     assert "asyncpg" not in repr(told)
     outages = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        assert told.short == ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")
+        # Ours, not the caller's: those have time left.
+        assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
+        assert told.details == {"unavailable": "TIMEOUT"}
     elif code in outages:
         assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
     else:
@@ -297,11 +299,10 @@ async def test_internal_rpcs_are_not_for_outside_callers(front: Front) -> None:
 
 async def test_the_deadline_goes_along(front: Front) -> None:
     patient = front.people.add()
-    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse()))
-    await front.client.answer("ListVisits", asked(patient), seconds=1.0)
-    await front.client.answer("ListVisits", asked(patient), seconds=60.0)
-    await front.client.answer("ListVisits", asked(patient), seconds=None)
-    short, longest, default = (call.seconds_left for call in front.registers["visits"].calls)
+    front.registers["critical_info"].unary(CREATE, saying(ki.CreateCriticalInfoResponse()))
+    for seconds in (1.0, 60.0, None):
+        await front.client.answer("CreateCriticalInfo", creation(patient), seconds=seconds)
+    short, longest, default = (call.seconds_left for call in front.registers["critical_info"].calls)
     assert 0.5 < short <= 1.0
     assert 4.0 < longest <= 5.0, "no unary call lasts longer than 5 s"
     assert 1.5 < default <= 2.0, "2 s is the default"
