@@ -1,0 +1,182 @@
+"""SQL of imports: what a feed says of the patient's registrations, beside what the patient has said here.
+
+The feed's entries are known by name (`imported_names`). The same sent again changes nothing; what differs is the next
+version. Two things stand above a feed:
+
+- What the patient has deleted stays deleted, whatever a feed sends under that name.
+- What the patient has changed here stands until the source has recorded something later. So does a donor card, of which
+  a patient has one: a card that a feed has under another name is the same card, and the one recorded last holds.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from kjernejournal.common.v1.common_pb2 import ImportCounts
+from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistration
+from services.own_registrations import convert
+from services.own_registrations.patient_keys import PatientKeys, locked
+from services.own_registrations.repository import DONOR_CARD, WRITTEN, opened, readable
+from services.own_registrations.sealing import Place
+from shared.database import Database, Session
+from shared.errors import Invalid
+from shared.sealing import KeyWrap
+
+
+class Imported(NamedTuple):
+    """A registration that a feed sends."""
+
+    refs: list[str]
+    """Every reference of the patient, the canonical one first."""
+    names: list[str]
+    """The id that the source's own identifier makes under each reference."""
+    kind: int
+    recorded_at: datetime
+    registration: OwnRegistration
+    sent: bytes
+    path: str
+    """Where it stands in the message, for refusals."""
+
+
+class Standing(NamedTuple):
+    """The latest version of an entry, as imports meet it."""
+
+    patient_ref: str
+    id: str
+    version: int
+    kind: int
+    recorded_at: datetime
+    digest: bytes
+    fed: bool
+    """It came from a feed; else the patient, or somebody for the patient, wrote it here."""
+    row: asyncpg.Record
+
+
+class ImportRepository:
+    """Own registrations as feeds bring them."""
+
+    def __init__(self, database: Database, keys: KeyWrap) -> None:
+        self.database = database
+        self.keys = keys
+
+    async def store(self, batch: Sequence[Imported]) -> ImportCounts:
+        """Stores the registrations of one message, all or none. Raises Invalid for an entry that changes its kind."""
+        wanted = {(each.refs[0], each.names[0]): each for each in batch}
+        refs = {ref for each in batch for ref in each.refs}
+        async with self.database.transaction() as session:
+            keys = await locked(session, self.keys, refs)
+            await keys.make(session, [each.refs[0] for each in batch])
+            names = await _names(session, wanted.values())
+            message = _Message(keys, names, await _standing(session, refs, names.values()))
+            for each in wanted.values():
+                message.take(each)
+            try:
+                await session.copy("entries", WRITTEN, message.rows)
+                await session.copy("imported_names", ("patient_ref", "imported_as", "id"), message.names)
+            except asyncpg.UniqueViolationError:  # nobody else writes for these patients meanwhile
+                raise Invalid("patients", "hold a patient twice, under two references") from None
+        return message.counts
+
+
+class _Message:
+    """What is to be done for one message of a feed."""
+
+    def __init__(
+        self, keys: PatientKeys, names: dict[tuple[str, str], str | None], standing: Iterable[Standing]
+    ) -> None:
+        self.counts = ImportCounts(batches=1)
+        self.rows: list[tuple[object, ...]] = []
+        self.names: list[tuple[str, str, str]] = []
+        self._keys = keys
+        self._known = names
+        self._entries = {each.id: each for each in standing}
+        self._cards = {each.patient_ref: each.id for each in self._entries.values() if each.kind == DONOR_CARD}
+
+    def take(self, each: Imported) -> None:
+        """Decides on one registration."""
+        known = [self._known[name] for name in zip(each.refs, each.names, strict=True) if name in self._known]
+        if None in known:
+            self.counts.unchanged += 1
+            return
+        entry_id = known[0] if known else self._card(each)
+        if not known:
+            self.names.append((each.refs[0], each.names[0], entry_id or each.names[0]))
+        if entry_id is None:
+            self.counts.created += 1
+            self._add(each, None)
+        elif self._replaces(each, before := self._entries[entry_id]):
+            self.counts.updated += 1
+            self._add(each, before)
+        else:
+            self.counts.unchanged += 1
+
+    def _card(self, each: Imported) -> str | None:
+        if each.kind != DONOR_CARD:
+            return None
+        return next((self._cards[ref] for ref in each.refs if ref in self._cards), None)
+
+    def _replaces(self, each: Imported, before: Standing) -> bool:
+        if each.kind != before.kind:
+            raise Invalid(each.path, "is of another kind than it was before")
+        with readable():
+            if self._keys.of(before.patient_ref).digest(each.sent) == before.digest:
+                return False
+        if each.recorded_at > before.recorded_at:
+            return True
+        same_source = before.fed and before.id in each.names
+        return same_source and (each.kind != DONOR_CARD or each.recorded_at == before.recorded_at)
+
+    def _add(self, each: Imported, before: Standing | None) -> None:
+        registration = each.registration
+        place = Place(each.refs[0], each.names[0], 1, each.kind)
+        if before is not None:
+            place = Place(before.patient_ref, before.id, before.version + 1, before.kind)
+            registration = convert.following(registration, opened(before.row, self._keys).content)
+        key = self._keys.of(place.patient_ref)
+        digest = key.digest(each.sent)
+        content = key.seal(place, convert.content(registration))
+        self.rows.append((*place, each.recorded_at, None, digest, content))
+
+
+async def _names(session: Session, batch: Iterable[Imported]) -> dict[tuple[str, str], str | None]:
+    pairs = [pair for each in batch for pair in zip(each.refs, each.names, strict=True)]
+    rows = await session.fetch(
+        "SELECT patient_ref, imported_as, id FROM imported_names"
+        " WHERE (patient_ref, imported_as) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
+        [ref for ref, _ in pairs],
+        [name for _, name in pairs],
+        name="imported_names",
+    )
+    return {
+        (str(row["patient_ref"]), str(row["imported_as"])): None if row["id"] is None else str(row["id"])
+        for row in rows
+    }
+
+
+async def _standing(session: Session, refs: Iterable[str], ids: Iterable[str | None]) -> list[Standing]:
+    """The latest versions of these entries, and of the patients' donor cards."""
+    rows = await session.fetch(
+        "SELECT DISTINCT ON (patient_ref, id) patient_ref, id, version, kind, effective_at, stored_at, content, digest,"
+        " request_id IS NULL AS fed FROM entries"
+        " WHERE patient_ref = ANY($1::uuid[]) AND (id = ANY($2::uuid[]) OR kind = $3)"
+        " ORDER BY patient_ref, id, version DESC",
+        sorted(refs),
+        [entry_id for entry_id in ids if entry_id is not None],
+        DONOR_CARD,
+        name="standing_registrations",
+    )
+    return [
+        Standing(
+            str(row["patient_ref"]),
+            str(row["id"]),
+            row["version"],
+            row["kind"],
+            row["effective_at"],
+            row["digest"],
+            row["fed"],
+            row,
+        )
+        for row in rows
+    ]
