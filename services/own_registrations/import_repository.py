@@ -17,7 +17,7 @@ import asyncpg
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistration
 from services.own_registrations import convert
-from services.own_registrations.patient_keys import PatientKeys, locked
+from services.own_registrations.key_repository import PatientKeys, locked
 from services.own_registrations.repository import DONOR_CARD, WRITTEN, opened, readable
 from services.own_registrations.sealing import Place
 from shared.database import Database, Session

@@ -1,4 +1,4 @@
-"""SQL of own registrations: lists, saving, deleting. Imports have a file of their own."""
+"""SQL of own registrations: lists, saving, deleting. Imports and keys have files of their own."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from services.own_registrations.patient_keys import PatientKeys, locked
+from services.own_registrations.key_repository import PatientKeys, locked
 from services.own_registrations.sealing import Place
 from shared.database import Database, Session
 from shared.entry import EntryPage, StoredEntry

@@ -1,4 +1,4 @@
-"""Patients' keys: locked for who writes, unwrapped for who reads."""
+"""SQL of the patients' keys: locked for who writes, unwrapped for who reads."""
 
 from collections.abc import Iterable, Mapping
 
