@@ -8,9 +8,9 @@ A patient may have several references (aliases), so every statement takes the se
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
@@ -26,6 +26,14 @@ _WRITTEN = ("patient_ref", "id", "version", "kind", "deleted", "effective_at", "
 
 
 Result = TypeVar("Result")
+
+
+class Beside(NamedTuple):
+    """Rows of a table of the register's own that are stored with versions, in the same transaction."""
+
+    table: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
 
 
 async def settled(write: Callable[[], Awaitable[Result]]) -> Result:
@@ -55,6 +63,10 @@ class EntryStore(ABC):
     @abstractmethod
     def message_type(self, kind: int) -> type[Any]:
         """The message that entries of this kind are. It has its EntryHeader in the field `header`."""
+
+    def beside(self, versions: Sequence[NewEntry]) -> Iterable[Beside]:
+        """What the register stores beside these versions, in their transaction. The runtime role may INSERT there."""
+        return ()
 
     async def add(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
         """Stores a version; a retry of the same request gives what the first try stored.
@@ -89,6 +101,7 @@ class EntryStore(ABC):
             name="add_entry",
         )
         if row is not None:
+            await self._store_beside(session, [new])
             return stored_entry(row)
         before = await self.of_request(session, refs, new.request_id, new.digest)
         if before is not None:
@@ -220,35 +233,48 @@ class EntryStore(ABC):
         Unchanged ones (by digest) are left, changed ones get their next version. The version in `batch` is ignored. A
         feed that races itself fails whole and may send again.
         """
-        wanted = {(entry.patient_ref, entry.id): entry for entry in batch}
         async with self.database.transaction() as session:
-            current = {
-                (str(row["patient_ref"]), str(row["id"])): (row["version"], row["digest"])
-                for row in await session.fetch(
-                    "SELECT DISTINCT ON (patient_ref, id) patient_ref, id, version, digest FROM entries"
-                    " WHERE (patient_ref, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
-                    " ORDER BY patient_ref, id, version DESC",
-                    [ref for ref, _ in wanted],
-                    [entry_id for _, entry_id in wanted],
-                    name="current_versions",
-                )
-            }
-            rows = []
-            counts = ImportCounts(batches=1)
-            for key, entry in wanted.items():
-                version, digest = current.get(key, (0, b""))
-                if digest == entry.digest:
-                    counts.unchanged += 1
-                    continue
-                counts.created += version == 0
-                counts.updated += version > 0
-                rows.append(entry._replace(version=version + 1))
-            if rows:
-                try:
-                    await session.copy("entries", _WRITTEN, await self.with_first_recorder(session, rows))
-                except asyncpg.UniqueViolationError:
-                    raise _raced() from None
+            return await self.import_in(session, batch)
+
+    async def import_in(self, session: Session, batch: Sequence[NewEntry]) -> ImportCounts:
+        """As `import_batch`, inside a transaction of the caller's."""
+        wanted = {(entry.patient_ref, entry.id): entry for entry in batch}
+        current = {
+            (str(row["patient_ref"]), str(row["id"])): (row["version"], row["digest"])
+            for row in await session.fetch(
+                "SELECT DISTINCT ON (patient_ref, id) patient_ref, id, version, digest FROM entries"
+                " WHERE (patient_ref, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
+                " ORDER BY patient_ref, id, version DESC",
+                [ref for ref, _ in wanted],
+                [entry_id for _, entry_id in wanted],
+                name="current_versions",
+            )
+        }
+        counts, changed = ImportCounts(batches=1), []
+        for key, entry in wanted.items():
+            version, digest = current.get(key, (0, b""))
+            if digest != entry.digest:
+                changed.append(entry._replace(version=version + 1))
+        changed = await self.to_follow(session, changed)
+        counts.created = sum(entry.version == 1 for entry in changed)
+        counts.updated = len(changed) - counts.created
+        counts.unchanged = len(wanted) - len(changed)
+        if changed:
+            try:
+                await session.copy("entries", _WRITTEN, await self.with_first_recorder(session, changed))
+            except asyncpg.UniqueViolationError:
+                raise _raced() from None
+            await self._store_beside(session, changed)
         return counts
+
+    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+        """Which of the versions that a feed brings are to be stored. A register may refuse one that cannot follow."""
+        return changed
+
+    async def _store_beside(self, session: Session, versions: Sequence[NewEntry]) -> None:
+        for beside in self.beside(versions):
+            if beside.rows:
+                await session.copy(beside.table, beside.columns, beside.rows)
 
     async def with_first_recorder(self, session: Session, batch: Sequence[NewEntry]) -> list[NewEntry]:
         """The entries as they are to be stored: in versions that follow, the header says who recorded the first."""

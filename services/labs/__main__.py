@@ -1,0 +1,27 @@
+"""Serves labs."""
+
+import asyncio
+
+from kjernejournal.labs.v1.labs_pb2 import DESCRIPTOR
+from services.labs.repository import Repository
+from services.labs.servicer import Servicer
+from shared.database import Database
+from shared.handling import register
+from shared.server import allowed_peers, new_server, observed, serve
+from shared.settings import ServiceSettings
+
+
+async def main() -> None:
+    """Settings, telemetry, database, servicer, serve."""
+    settings = ServiceSettings()
+    with observed("labs", settings):
+        database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)
+        server = new_server(settings)
+        service = DESCRIPTOR.services_by_name["LabsService"]
+        register(server, Servicer(Repository(database)), service, allowed_peers(settings))
+        await serve(server, settings, [service.full_name], ready=database.answers)
+        await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

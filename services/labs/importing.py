@@ -1,0 +1,39 @@
+"""One message of a feed's stream as the entries to be stored: checked, and named by their path."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from kjernejournal.common.v1.common_pb2 import CallerContext
+from kjernejournal.labs.v1 import labs_pb2 as pb
+from services.labs import checks, convert
+from shared import absence
+from shared.convert import digest, fed_provenance
+from shared.entry import NewEntry
+from shared.errors import Invalid
+from shared.importing import entry_id, patient_ref
+
+
+def entries(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -> Iterator[tuple[str, NewEntry]]:
+    """Path and entry of all that a message holds. Raises Invalid with the field's path in it."""
+    for number, patient in enumerate(message.patients):
+        path = f"patients[{number}]"
+        ref = patient_ref(patient.patient, path)
+        for position, report in enumerate(patient.entries):
+            where = f"{path}.entries[{position}]"
+            known_as = entry_id(ref, report.header, where)
+            stored = checked(report, feed, now, where)
+            yield where, convert.new_entry(stored, ref, known_as, 1, None, digest(report))
+        # After the reports: a statement that comes with them is about them, and not older than they are.
+        for position, statement in enumerate(patient.absences):
+            where = f"{path}.absences[{position}]"
+            yield where, absence.new_entry(statement, ref, where, feed, now)
+
+
+def checked(report: pb.LabReport, feed: CallerContext, now: datetime, path: str) -> pb.LabReport:
+    """A report that a feed sends, as it is to be stored. Raises Invalid with the field's path in it."""
+    stored = convert.to_store(report, fed_provenance(report.header.provenance, feed, now))
+    try:
+        checks.report(stored, now)
+    except Invalid as error:
+        raise error.inside(path) from None
+    return stored

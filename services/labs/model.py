@@ -1,0 +1,184 @@
+"""The rules of reports: which status may follow which, what a version is found by, who may see it.
+
+Pure functions: no I/O, no clock.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from kjernejournal.common.v1.common_pb2 import CallerContext, CodeableConcept, Coding
+from kjernejournal.labs.v1 import labs_pb2 as pb
+from services.labs import checks, codes, hierarchy
+from shared import restriction
+from shared.convert import effective, moment
+from shared.errors import Invalid, Reason, StateConflict
+from shared.restriction import Mark
+
+REGISTERED = pb.RESULT_STATUS_REGISTERED
+PARTIAL = pb.RESULT_STATUS_PARTIAL
+PRELIMINARY = pb.RESULT_STATUS_PRELIMINARY
+FINAL = pb.RESULT_STATUS_FINAL
+AMENDED = pb.RESULT_STATUS_AMENDED
+CORRECTED = pb.RESULT_STATUS_CORRECTED
+APPENDED = pb.RESULT_STATUS_APPENDED
+CANCELLED = pb.RESULT_STATUS_CANCELLED
+UNKNOWN = pb.RESULT_STATUS_UNKNOWN
+
+_CHANGED = frozenset({AMENDED, CORRECTED, APPENDED})
+_COMPLETE = frozenset({FINAL, *_CHANGED})
+
+NEXT_STATES: dict[int, frozenset[int]] = {
+    REGISTERED: frozenset({REGISTERED, PARTIAL, PRELIMINARY, *_COMPLETE, CANCELLED, UNKNOWN}),
+    PARTIAL: frozenset({PARTIAL, PRELIMINARY, *_COMPLETE, CANCELLED, UNKNOWN}),
+    PRELIMINARY: frozenset({PARTIAL, PRELIMINARY, *_COMPLETE, CANCELLED, UNKNOWN}),
+    FINAL: frozenset({*_COMPLETE, CANCELLED}),
+    AMENDED: frozenset({*_CHANGED, CANCELLED}),
+    CORRECTED: frozenset({*_CHANGED, CANCELLED}),
+    APPENDED: frozenset({*_CHANGED, CANCELLED}),
+    CANCELLED: frozenset({CANCELLED}),
+    UNKNOWN: frozenset({REGISTERED, PARTIAL, PRELIMINARY, *_COMPLETE, CANCELLED, UNKNOWN}),
+}
+"""Which status may follow which. A feed may have missed a step, and may send a status again with other content.
+
+Amended, corrected and appended are "subsequent to being final", so what was final stays at least that, and what was
+changed is not final as it was: an answer that comes late must not stand over the one that corrected it. Cancelled ends
+a report: one that is made after all is another report. Source: FHIR R4, diagnosticreport-status, and Volven 8245; that
+feeds may skip steps is ours. Withdrawn is no status here: entered in error may follow all of them, and nothing it."""
+
+HOLDS_RESULTS = 1
+EXPERTISE_SHIFT = 3
+"""Bits of a stored report's kind, beside those of shared.restriction. No report has the kind of a statement of absence,
+whose bits 32 and 64 no report uses."""
+
+ON_REPORT, ON_RESULT, ON_RESULT_THAT_HOLDS_NO_MORE = 1, 2, 3
+"""Where in a report a code stands."""
+
+
+class FoundBy(NamedTuple):
+    """A code that a version is found by."""
+
+    system: str
+    code: str
+    place: int
+
+
+def check_step(before: pb.LabReport, after: pb.LabReport) -> None:
+    """Raises StateConflict when `after` cannot be the version that follows `before`."""
+    if before.withdrawn and not after.withdrawn:
+        raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the report is withdrawn")
+    if not after.withdrawn and after.status not in NEXT_STATES[before.status]:
+        raise StateConflict(
+            Reason.ERROR_REASON_STATE_CONFLICT, "the status that the report has does not lead to this one"
+        )
+
+
+def is_late_copy(sent: pb.LabReport, latest: pb.LabReport) -> bool:
+    """Whether what a feed sends, which is known as an older version, is that version again and not a change back.
+
+    It cannot follow the latest version, or says itself that it is older.
+    """
+    try:
+        check_step(latest, sent)
+    except StateConflict:
+        return True
+    return _made_at(sent) < _made_at(latest)
+
+
+def complete(report: pb.LabReport) -> None:
+    """Sets, in place, what follows from the rest where the source has not set it: keys, expertise and deviations."""
+    hierarchy.set_keys(report.results)
+    if not report.expertise:
+        types = (codes.EXPERTISES.get(code) for system, code in _codes(report.code) if system == codes.REPORT_TYPE)
+        report.expertise = next((each for each in types if each is not None), pb.EXPERTISE_UNSPECIFIED)
+    for result in report.results:
+        said = checks.deviations(result)
+        if not result.deviation and len(said) == 1:
+            result.deviation = said.pop()
+
+
+def kind_of(report: pb.LabReport) -> int:
+    """What lists filter by, in one number."""
+    marks = int(restriction.marks_of(report.confidentiality))
+    if report.HasField("released"):
+        marks &= ~int(Mark.CITIZEN_DELAYED)
+    holds = HOLDS_RESULTS if any(result_holds(report, result) for result in report.results) else 0
+    return marks | holds | report.expertise << EXPERTISE_SHIFT
+
+
+def result_holds(report: pb.LabReport, result: pb.Result) -> bool:
+    """Whether a result may be read as one: neither it nor its report is cancelled."""
+    return CANCELLED not in (report.status, result.status)
+
+
+def found_by(report: pb.LabReport) -> set[FoundBy]:
+    """The codes that a version is found by. Of a withdrawn one, none."""
+    if report.withdrawn:
+        return set()
+    found = {FoundBy(*code, ON_REPORT) for code in _codes(report.code)}
+    for result in report.results:
+        place = ON_RESULT if result_holds(report, result) else ON_RESULT_THAT_HOLDS_NO_MORE
+        found.update(FoundBy(*code, place) for code in _codes(result.code))
+    return found
+
+
+def asked_codes(codings: Iterable[Coding]) -> list[tuple[str, str]]:
+    """System (empty: any) and code of what a list asks for, each once. Raises Invalid for a coding without a code."""
+    asked = set()
+    for position, coding in enumerate(codings):
+        if not coding.code:
+            raise Invalid(f"codes[{position}].code", "is required")
+        asked.add((codes.canonical(coding.system), coding.code))
+    return sorted(asked)
+
+
+def matches(concept: CodeableConcept, asked: Iterable[tuple[str, str]]) -> bool:
+    """Whether a concept carries one of the codes that were asked for. Nothing asked: every concept does."""
+    asked = list(asked)
+    carried = set(_codes(concept))
+    carried |= {("", code) for _, code in carried}
+    return not asked or not carried.isdisjoint(asked)
+
+
+def effective_at(report: pb.LabReport, recorded: datetime) -> datetime:
+    """What orders a report: what it is about in time, else when it was issued, else when it was recorded."""
+    return effective(report.effective, moment(report.issued) if report.HasField("issued") else recorded)
+
+
+def delay_ends_at(report: pb.LabReport) -> datetime | None:
+    """When the citizen's delay ends by itself; None: there is none, or it ends when a doctor says so."""
+    delayed = kind_of(report) & Mark.CITIZEN_DELAYED
+    return moment(report.citizen_view_from) if delayed and report.HasField("citizen_view_from") else None
+
+
+def is_delayed(report: pb.LabReport, now: datetime) -> bool:
+    """Whether the citizen's view of a version is delayed at `now`."""
+    ends = delay_ends_at(report)
+    return bool(kind_of(report) & Mark.CITIZEN_DELAYED) and (ends is None or ends > now)
+
+
+def check_visible(report: pb.LabReport, caller: CallerContext, now: datetime) -> None:
+    """Raises NotFound for a report that does not exist for the caller, Denied for one that is withheld."""
+    marks = kind_of(report)
+    if not is_delayed(report, now):
+        marks &= ~int(Mark.CITIZEN_DELAYED)
+    restriction.check_visible(marks, restriction.view_of(caller))
+
+
+def check_release(report: pb.LabReport, now: datetime) -> None:
+    """Raises StateConflict for a report whose citizen's view is not delayed."""
+    if not is_delayed(report, now):
+        raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the citizen's view of the report is not delayed")
+
+
+def may_release(caller: CallerContext) -> bool:
+    """Whether the caller is a doctor. Source: kjernejournalforskriften section 4; Volven 9060, LE."""
+    return not caller.for_patient and caller.practitioner.role.code == "LE"
+
+
+def _codes(concept: CodeableConcept) -> Iterator[tuple[str, str]]:
+    return ((codes.canonical(coding.system), coding.code) for coding in concept.codings if coding.code)
+
+
+def _made_at(report: pb.LabReport) -> datetime:
+    return moment(report.issued if report.HasField("issued") else report.header.provenance.recorded_at)

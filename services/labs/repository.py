@@ -1,0 +1,273 @@
+"""All SQL of reports beyond the entry store that every register shares: lists by code, period and expertise."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, StatedAbsence
+from kjernejournal.labs.v1.labs_pb2 import LabReport
+from services.labs import model
+from shared import absence, restriction
+from shared.convert import moment
+from shared.database import Session
+from shared.entries import COLUMNS, Beside, EntryStore, stored_entry
+from shared.entry import NewEntry, StoredEntry
+from shared.errors import StateConflict
+from shared.paging import Page, Position
+from shared.restriction import Mark
+
+LARGEST_PAGE = 4 * 1024 * 1024
+"""Bytes of reports after which a page ends, whatever its size: a long report has 2 000 results."""
+
+
+class Question(NamedTuple):
+    """What is asked of a patient's reports."""
+
+    refs: Sequence[str]
+    caller: CallerContext
+    at: datetime
+    """Now: delays that have ended by then are over."""
+    as_of: datetime | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    codes: Sequence[tuple[str, str]] = ()
+    expertises: Sequence[int] = ()
+    results_only: bool = False
+    """Only reports with results that hold; codes are then looked for in those alone."""
+
+
+class Listing(NamedTuple):
+    """Reports, and counts over all that the question has, inside the history window and outside."""
+
+    entries: list[StoredEntry]
+    next_page_token: str
+    total: int
+    withheld: int
+    older_exist: bool
+    absence: StoredEntry | None
+
+
+class Repository(EntryStore):
+    """Reports of patients."""
+
+    def message_type(self, kind: int) -> type[Any]:
+        """The message that entries of this kind are."""
+        return StatedAbsence if kind == absence.KIND else LabReport
+
+    def beside(self, versions: Sequence[NewEntry]) -> Iterable[Beside]:
+        """The codes that reports are found by, and their times."""
+        codes, times = [], []
+        for entry in versions:
+            if entry.kind == absence.KIND:
+                continue
+            report = LabReport.FromString(entry.content)
+            at = (entry.patient_ref, entry.id, entry.version)
+            codes += [(*at, each.system, each.code, each.place) for each in model.found_by(report)]
+            times.append((*at, moment(report.header.provenance.recorded_at), model.delay_ends_at(report)))
+        yield Beside("report_codes", ("patient_ref", "id", "version", "system", "code", "place"), codes)
+        yield Beside("report_times", ("patient_ref", "id", "version", "recorded_at", "delay_ends_at"), times)
+
+    async def list_page(self, question: Question, page: Page) -> Listing:
+        """One page, newest first."""
+        rows = await self._list(question, page.size, page.after, LARGEST_PAGE)
+        entries = _entries(rows)
+        more = rows[0]["inside"] > len(entries)
+        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more and entries else ""
+        return _listing(rows, entries, token, older_exist=more or rows[0]["outside"] > 0)
+
+    async def list_section(self, question: Question, limit: int, largest: int) -> Listing:
+        """The newest `limit` reports, fewer where they are more than `largest` bytes."""
+        rows = await self._list(question, limit, None, largest)
+        entries = _entries(rows)
+        return _listing(rows, entries, "", older_exist=rows[0]["total"] > len(entries))
+
+    async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
+        """Stores a report as the next version of its id; the same as the latest one, or a late copy, changes nothing.
+
+        Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, StateConflict when it cannot
+        follow the latest version, VersionBehind when another version is stored at the same moment.
+        """
+        async with self.database.transaction() as session:
+            before = await self.of_request(session, refs, new.request_id, new.digest)
+            if before is not None:
+                return before
+            version, digest = await self.latest_digest(session, refs, new.id)
+            if digest != new.digest and await self.to_follow(session, [new._replace(version=version + 1)]):
+                [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
+                return await self.add_in(session, following, refs)
+        return await self.latest(refs, new.id)
+
+    async def release(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
+        """Stores a released version. Raises VersionBehind when another one is stored at the same moment.
+
+        It keeps the digest of what the feed sent: the same sent again then changes nothing.
+        """
+        async with self.database.transaction() as session:
+            _, digest = await self.latest_digest(session, refs, new.id)
+            return await self.add_in(session, new._replace(digest=digest), refs)
+
+    async def import_reports(self, batch: Sequence[tuple[str, NewEntry]]) -> ImportCounts:
+        """Stores the entries of one message, each with its path, all or none. Versions of one report follow in order.
+
+        Raises StateConflict with the path of an entry that cannot follow what is stored.
+        """
+        counts = ImportCounts(batches=1)
+        async with self.database.transaction() as session:
+            for round_ in _rounds(batch):
+                try:
+                    done = await self.import_in(session, [entry for _, entry in round_])
+                except CannotFollow as error:
+                    error.details["field"] = next(
+                        path for path, each in round_ if (each.patient_ref, each.id) == error.entry
+                    )
+                    raise
+                counts.created += done.created
+                counts.updated += done.updated
+                counts.unchanged += done.unchanged
+        return counts
+
+    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+        """The versions that may follow; late copies of older ones are left out. Raises CannotFollow."""
+        later = [entry for entry in changed if entry.version > 1 and entry.kind != absence.KIND]
+        if not later:
+            return changed
+        rows = await session.fetch(
+            "SELECT patient_ref, id, version, digest, CASE WHEN version = latest THEN content END AS content"
+            " FROM entries JOIN unnest($1::uuid[], $2::uuid[], $3::int[]) AS wanted(patient_ref, id, latest)"
+            " USING (patient_ref, id)",
+            [entry.patient_ref for entry in later],
+            [entry.id for entry in later],
+            [entry.version - 1 for entry in later],
+            name="versions_to_follow",
+        )
+        latest = {(str(row[0]), str(row[1])): LabReport.FromString(row[4]) for row in rows if row[4] is not None}
+        known = {(str(row[0]), str(row[1]), row[3]) for row in rows}
+        kept = []
+        for entry in changed:
+            key = (entry.patient_ref, entry.id)
+            if key in latest:
+                report = LabReport.FromString(entry.content)
+                if (*key, entry.digest) in known and model.is_late_copy(report, latest[key]):
+                    continue
+                try:
+                    model.check_step(latest[key], report)
+                except StateConflict as error:
+                    raise CannotFollow(error, key) from None
+            kept.append(entry)
+        return kept
+
+    async def _list(self, question: Question, limit: int, after: Position | None, largest: int) -> list[asyncpg.Record]:
+        view = restriction.view_of(question.caller)
+        return await self.database.fetch(
+            _LIST,
+            question.refs,
+            question.as_of,
+            int(view.absent),
+            int(view.withheld),
+            question.at,
+            question.since,
+            question.before,
+            list(question.expertises) or None,
+            [system for system, _ in question.codes] or None,
+            [code for _, code in question.codes],
+            question.results_only,
+            after.effective_at if after else None,
+            after.id if after else None,
+            limit,
+            largest,
+            name="list_reports",
+        )
+
+
+class CannotFollow(StateConflict):
+    """A version cannot follow the one that is stored of the same entry."""
+
+    def __init__(self, conflict: StateConflict, entry: tuple[str, str]) -> None:
+        super().__init__(conflict.reason, conflict.text)
+        self.entry = entry
+
+
+_LIST = f"""
+WITH today AS (
+    SELECT DISTINCT ON (patient_ref, id) patient_ref, id, version, kind, deleted FROM entries
+    WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC
+), held AS (
+    SELECT DISTINCT ON (patient_ref, id) patient_ref, id, version, kind, effective_at, stored_at FROM entries
+    WHERE patient_ref = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR stored_at <= $2)
+    ORDER BY patient_ref, id, version DESC
+), visible AS (
+    SELECT held.*, today.kind & $4::int <> 0 AS withheld FROM held JOIN today USING (patient_ref, id)
+    WHERE held.kind <> {absence.KIND} AND NOT today.deleted AND (
+        today.kind & $3::int = 0 OR today.kind & $3::int = {int(Mark.CITIZEN_DELAYED)} AND EXISTS (
+            SELECT FROM report_times AS times WHERE times.patient_ref = today.patient_ref AND times.id = today.id
+            AND times.version = today.version AND times.delay_ends_at <= $5::timestamptz
+        )
+    )
+), asked AS (
+    SELECT * FROM visible
+    WHERE NOT withheld AND ($7::timestamptz IS NULL OR effective_at < $7)
+    AND ($8::int[] IS NULL OR (kind >> {model.EXPERTISE_SHIFT}) & 3 = ANY($8))
+    AND (NOT $11::boolean OR kind & {model.HOLDS_RESULTS} <> 0)
+    AND ($9::text[] IS NULL OR (patient_ref, id, version) IN (
+        SELECT found.patient_ref, found.id, found.version
+        FROM unnest($9, $10::text[]) AS wanted(system, code) JOIN report_codes AS found ON found.code = wanted.code
+        WHERE found.patient_ref = ANY($1) AND (wanted.system = '' OR found.system = wanted.system)
+        AND (NOT $11 OR found.place = {model.ON_RESULT})
+    ))
+), counts AS (
+    SELECT (SELECT count(*) FROM visible WHERE withheld) AS withheld, count(*) AS total,
+    count(*) FILTER (WHERE effective_at < $6::timestamptz) AS outside,
+    count(*) FILTER (WHERE ($6 IS NULL OR effective_at >= $6)
+        AND ($12::timestamptz IS NULL OR (effective_at, id) < ($12, $13::uuid))) AS inside FROM asked
+), page AS (
+    SELECT patient_ref, id, version FROM asked
+    WHERE ($6 IS NULL OR effective_at >= $6) AND ($12 IS NULL OR (effective_at, id) < ($12, $13))
+    ORDER BY effective_at DESC, id DESC LIMIT $14
+), measured AS (
+    SELECT {COLUMNS}, sum(octet_length(content)) OVER newest AS bytes, row_number() OVER newest AS place
+    FROM page JOIN entries USING (patient_ref, id, version)
+    WINDOW newest AS (ORDER BY effective_at DESC, id DESC ROWS UNBOUNDED PRECEDING)
+), said AS (
+    SELECT held.* FROM held WHERE kind = {absence.KIND} ORDER BY effective_at DESC, stored_at DESC LIMIT 1
+), listed AS (
+    SELECT {COLUMNS} FROM measured WHERE bytes <= $15 OR place = 1
+    UNION ALL
+    SELECT {", ".join(f"entries.{column}" for column in COLUMNS.split(", "))}
+    FROM said JOIN entries USING (patient_ref, id, version)
+    WHERE NOT EXISTS (
+        SELECT FROM visible JOIN report_times AS times USING (patient_ref, id, version)
+        WHERE times.recorded_at >= said.effective_at OR visible.stored_at > said.stored_at
+    )
+)
+SELECT listed.*, counts.total, counts.withheld, counts.outside, counts.inside
+FROM counts LEFT JOIN listed ON true ORDER BY effective_at DESC, id DESC
+"""
+"""The reports of a patient ($1) as they were at $2 (null: now), under the restrictions of today: those with a mark of
+$3 do not exist, save for a delay that has ended at $5; those with a mark of $4 are counted alone, whatever else was
+asked: a count by code would tell what is in them. Beside them the newest statement of absence, unless a report is newer
+by its source's time or by ours. One row at least, for the counts: its id is null then."""
+
+
+def _entries(rows: Sequence[asyncpg.Record]) -> list[StoredEntry]:
+    return [stored_entry(row) for row in rows if row["id"] is not None and row["kind"] != absence.KIND]
+
+
+def _listing(rows: Sequence[asyncpg.Record], entries: list[StoredEntry], token: str, *, older_exist: bool) -> Listing:
+    said = next((stored_entry(row) for row in rows if row["kind"] == absence.KIND), None)
+    return Listing(entries, token, rows[0]["total"], rows[0]["withheld"], older_exist, said)
+
+
+def _rounds(batch: Sequence[tuple[str, NewEntry]]) -> list[list[tuple[str, NewEntry]]]:
+    """The batch in parts that each hold an entry once; as a rule there is one."""
+    rounds: list[list[tuple[str, NewEntry]]] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    for path, entry in batch:
+        number = seen[entry.patient_ref, entry.id]
+        seen[entry.patient_ref, entry.id] += 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append((path, entry))
+    return rounds

@@ -1,0 +1,71 @@
+"""Reports over a real socket and a real database: recorded, imported, listed, cut."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from kjernejournal.labs.v1 import labs_pb2 as pb
+from shared.convert import timestamp
+from tests.services.labs.calls import DAY, TAKEN, Labs, new_ref, report
+from tests.support.service import FEED, reason_of
+
+
+async def test_a_recorded_report_is_listed_as_it_was_sent(labs: Labs) -> None:
+    ref = new_ref()
+    recorded = await labs.record(ref, report("a"))
+    [found] = (await labs.listed(ref)).entries
+    assert found == recorded
+    assert (found.header.version, found.header.provenance.source_system) == (1, "fuerst")
+    assert found.header.provenance.organisation.number == FEED.organisation.number
+    assert found.results[0].quantity.value == "13.0"
+    assert [coding.code for coding in found.results[0].code.codings] == ["NPU02319", "718-7"]
+
+
+async def test_pages_hold_every_report_once_newest_first(labs: Labs) -> None:
+    ref = new_ref()
+    assert await labs.load(ref, *(report(f"r{n}", taken=TAKEN + n * DAY) for n in range(25))) == (25, 0, 0)
+    times, token = [], ""
+    while True:
+        page = await labs.listed(ref, page_size=10, page_token=token)
+        times += [each.effective.instant.seconds for each in page.entries]
+        assert page.window.total == 25
+        token = page.next_page_token
+        assert page.window.older_exist == bool(token)
+        if not token:
+            break
+    assert times == sorted(times, reverse=True)
+    assert len(set(times)) == 25
+
+
+async def test_sending_the_same_import_again_changes_nothing(labs: Labs) -> None:
+    ref = new_ref()
+    sent = [report(f"r{n}", taken=TAKEN + n * DAY) for n in range(3)]
+    assert await labs.load(ref, *sent) == (3, 0, 0)
+    assert await labs.load(ref, *sent) == (0, 0, 3)
+    assert (await labs.record(ref, sent[0])).header.version == 1
+    assert await labs.load(ref, report("r0", status=pb.RESULT_STATUS_CORRECTED), sent[1]) == (0, 1, 1)
+    assert (await labs.listed(ref)).window.total == 3
+
+
+async def test_a_retried_request_has_one_effect_and_another_body_is_refused(labs: Labs) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    first = await labs.record(ref, report(), request_id=request_id)
+    assert await labs.record(ref, report(), request_id=request_id) == first
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await labs.record(ref, report(comment="hemolyse"), request_id=request_id)
+    assert reason_of(refused.value) == "REQUEST_ID_REUSED"
+    assert (await labs.listed(ref)).window.total == 1
+
+
+async def test_sections_hold_the_newest_and_say_what_they_leave_out(labs: Labs) -> None:
+    ref = new_ref()
+    await labs.load(ref, *(report(f"r{n}", taken=TAKEN + n * DAY) for n in range(4)))
+    section = await labs.section(ref, 3)
+    assert (section.window.returned, section.window.total, section.window.older_exist) == (3, 4, True)
+    assert section.entries[0].effective.instant == timestamp(TAKEN + 3 * DAY)
+    presence = await labs.section(ref, 0)
+    assert (len(presence.entries), presence.window.total, presence.window.older_exist) == (0, 4, True)
+    assert (await labs.section(new_ref())).window.total == 0
