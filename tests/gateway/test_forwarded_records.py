@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2
 
 from gateway.forwarding import LONGEST_READ
 from kjernejournal.audit.v1 import audit_pb2
-from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.own_registrations.v1 import own_registrations_pb2
@@ -92,7 +92,9 @@ async def test_results_are_on_record_by_their_reports(front: Front) -> None:
     """Each report once, in the version that was shown, however many of its results were."""
     reports = [str(uuid4()), str(uuid4())]
     results = [labs_pb2.ResultOfReport(report_id=reports[each % 2], report_version=1 + each % 2) for each in range(6)]
-    front.registers["labs"].unary(RESULTS, saying(labs_pb2.ListLabResultsResponse(results=results)))
+    front.registers["labs"].unary(
+        RESULTS, saying(labs_pb2.ListLabResultsResponse(results=results, window=ListWindow()))
+    )
     request = labs_pb2.ListLabResultsRequest(patient=PatientIdentifier(national_id=front.people.add()))
     await front.client.call("ListLabResults", request)
     [section] = front.log.records[0].sections

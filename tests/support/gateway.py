@@ -46,19 +46,26 @@ class Front:
 
 
 @asynccontextmanager
-async def running_gateway(issuer: Path, *, quota: int = 600, **limits: Any) -> AsyncIterator[Front]:
-    """Serves the whole contract on a unix socket. `limits` are those of Forwarding."""
+async def running_gateway(
+    issuer: Path, *, quota: int = 600, stopped: frozenset[str] = frozenset(), **limits: Any
+) -> AsyncIterator[Front]:
+    """Serves the whole contract on a unix socket. `limits` are those of Forwarding; nothing listens at the addresses of
+    registers that are `stopped`; of patients, the steps are answered all the same."""
     people, log = People(), AccessLog()
     registers = {source.service: Service() for source in SOURCES}
     verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
     async with AsyncExitStack() as stack:
         handlers: dict[str, tuple[grpc.GenericRpcHandler, ...]] = {name: (each,) for name, each in registers.items()}
-        handlers["patients"] = (people, registers["patients"])
+        for name in stopped:
+            del handlers[name]
+        handlers["patients"] = (people,) if "patients" in stopped else (people, registers["patients"])
         handlers["audit"] = (log,)
         backends = {
             name: await _backend(stack, name, await stack.enter_async_context(listening(*each)))
             for name, each in handlers.items()
         }
+        for name in stopped - set(backends):
+            backends[name] = await _backend(stack, name, f"unix:{issuer / name}.stopped")
         recorder, reader = Recorder(backends["audit"]), Reader(backends)
         steps, fanout = Steps(verifier, Identity(backends["patients"]), recorder), Fanout(reader)
         indicator = Indicator(steps, reader, Quota(quota), production=False)
