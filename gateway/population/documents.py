@@ -18,7 +18,7 @@ from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHea
 from kjernejournal.documents.v1 import documents_pb2 as pb
 
 _VOLVEN_9602 = "urn:oid:2.16.578.1.12.4.1.1.9602"
-_VOLVEN_9603 = "urn:oid:2.16.578.1.12.4.1.1.9603"
+VOLVEN_9603 = "urn:oid:2.16.578.1.12.4.1.1.9603"
 _SHARED_SINCE = date(2016, 1, 1)
 
 TYPES = {
@@ -100,9 +100,7 @@ def document(person: Person, health: Health, plan: Plan) -> pb.ImportedDocument:
             creation_time=plan.made,
             language="nb-NO",
             confidentiality=[
-                Coding(system=_VOLVEN_9603, code=code, display=RESTRICTIONS[code])
-                for code in [plan.restriction]
-                if code
+                Coding(system=VOLVEN_9603, code=code, display=RESTRICTIONS[code]) for code in [plan.restriction] if code
             ],
         ),
         content=content,

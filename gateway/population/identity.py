@@ -35,9 +35,18 @@ def message(person: Person, health: Health, today: date) -> pb.Person:
     if person.died is not None:
         result.death.date.CopyFrom(whole(person.died))
     if person.age(today) >= 14:
-        # No Norwegian telephone number has eight digits and begins with 1.
-        result.mobile_phone = f"+471{chance('phone', person.key).randrange(10_000_000):07d}"
+        result.mobile_phone = phone(person)
     return result
+
+
+def phone(person: Person) -> str:
+    """A number that nobody has: no Norwegian telephone number has eight digits and begins with 1."""
+    return f"+471{chance('phone', person.key).randrange(10_000_000):07d}"
+
+
+def relation_display(code: str) -> str:
+    """The code of a relation or marital status in words."""
+    return _DISPLAYS.get(code, code.capitalize())
 
 
 def _name(person: Person) -> pb.HumanName:
@@ -91,4 +100,4 @@ def _guardians(person: Person, health: Health, today: date) -> list[pb.Guardian]
 
 
 def _coding(system: str, code: str) -> Coding:
-    return Coding(system=system, code=code, display=_DISPLAYS.get(code, code.capitalize()))
+    return Coding(system=system, code=code, display=relation_display(code))

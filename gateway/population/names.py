@@ -53,3 +53,15 @@ def middle_name(rng: Random, family: str) -> str:
     """A middle name (mellomnavn), which is another family's name; mostly none."""
     drawn = rng.choice(_FAMILY.split()) if rng.random() < 0.2 else ""
     return "" if drawn == family else drawn
+
+
+_LANGUAGES = ("pl", "so", "ur", "vi", "lt", "uk")
+"""Of the groups in _ELSEWHERE, as BCP 47 tags."""
+
+
+def language(family: str, given: str) -> str:
+    """The language that somebody of this name may speak beside Norwegian; "" where the name tells of none."""
+    for (families, women, men), tag in zip(_ELSEWHERE, _LANGUAGES, strict=True):
+        if family in families.split() and given in (women + " " + men).split():
+            return tag
+    return ""

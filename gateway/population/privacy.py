@@ -12,6 +12,7 @@ from gateway.population.people import Person
 from kjernejournal.common.v1.common_pb2 import (
     SECTION_CRITICAL_INFO,
     SECTION_DOCUMENTS,
+    SECTION_LABS,
     SECTION_MEDICATIONS,
     SECTION_VISITS,
     Period,
@@ -50,6 +51,8 @@ def privacy(person: Person, health: Health, care: Care, today: date) -> Privacy:
     result.portal_reserved = rng.random() < 0.01
     if rng.random() < 0.02:
         result.restricted = sorted(rng.sample(_CLINICAL, rng.choice((1, 1, 2))))
+    if chance("restricts labs", person.key).random() < 0.01:
+        result.restricted = sorted([*result.restricted, SECTION_LABS])
     if rng.random() < 0.02:
         result.blocked = _blocked(rng, care)
     used = [each.medicine for each in health.treatments if each.until is None]

@@ -1,24 +1,44 @@
 """One person with everything that the registers' feeds tell of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from gateway.population import critical, documents, identity, medication_list, prescriptions, privacy, visits
+from gateway.population import (
+    critical,
+    documents,
+    identity,
+    labs,
+    medication_list,
+    own,
+    prescriptions,
+    privacy,
+    vaccinations,
+    visits,
+)
 from gateway.population.care import Care, care
 from gateway.population.contacts import Contact, contacts
 from gateway.population.documents import Plan
 from gateway.population.families import people
 from gateway.population.health import Health, health
+from gateway.population.labs import Plan as Report
 from gateway.population.people import Person
 from gateway.population.prescriptions import Line
 from gateway.population.privacy import Privacy
-from kjernejournal.common.v1.common_pb2 import SECTION_DOCUMENTS, SECTION_MEDICATIONS, PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import (
+    SECTION_DOCUMENTS,
+    SECTION_LABS,
+    SECTION_MEDICATIONS,
+    PatientIdentifier,
+)
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1.patients_pb2 import ImportedPatient
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 
 
@@ -44,6 +64,8 @@ class Record:
             restricted.append(SECTION_MEDICATIONS)
         if any(plan.restriction == "NORS" for plan in self._documents):
             restricted.append(SECTION_DOCUMENTS)
+        if any(plan.restriction == "NORS" for plan in self._labs):
+            restricted.append(SECTION_LABS)
         return ImportedPatient(
             person=identity.message(self.person, self._health, self.today),
             general_practitioners=self._care.assignments(),
@@ -93,6 +115,39 @@ class Record:
             entries=[documents.document(self.person, self._health, plan) for plan in self._documents],
         )
 
+    def labs(self) -> labs_pb2.PatientEntries | None:
+        """Answers of laboratories as they stand today."""
+        return self._reports(labs.report(self.person, self._care, plan, self.today) for plan in self._labs)
+
+    def earlier_labs(self, version: int) -> labs_pb2.PatientEntries | None:
+        """A version, counted from 0, of the answers that were preliminary, then final, and then corrected."""
+        return self._reports(
+            labs.life(self.person, self._care, plan, self.today)[version] for plan in self._labs if plan.has_life
+        )
+
+    def _reports(self, told: Iterable[labs_pb2.LabReport]) -> labs_pb2.PatientEntries | None:
+        entries = list(told)
+        return labs_pb2.PatientEntries(patient=self._identifier, entries=entries) if entries else None
+
+    def vaccinations(self) -> vaccinations_pb2.PatientEntries | None:
+        """Doses that were given here and elsewhere, or were not."""
+        if self.privacy.reserved:
+            return None
+        given = vaccinations.doses(self.person, self._health, self.today)
+        told = [
+            vaccinations.vaccination(self.person, self._care, dose, number, self.today)
+            for number, dose in enumerate(given, start=1)
+        ]
+        told += vaccinations.from_elsewhere(self.person, self._care, self.today)
+        return vaccinations_pb2.PatientEntries(patient=self._identifier, entries=told) if told else None
+
+    def own_registrations(self) -> own_registrations_pb2.PatientEntries | None:
+        """What this person has registered."""
+        if self.privacy.reserved:
+            return None
+        told = own.registrations(self.person, self._health, self._care, self.today)
+        return own_registrations_pb2.PatientEntries(patient=self._identifier, entries=told) if told else None
+
     @cached_property
     def privacy(self) -> Privacy:
         """What the person has decided. Of somebody who is reserved there is no record, so nothing is told."""
@@ -123,3 +178,9 @@ class Record:
         if self.privacy.reserved:
             return []
         return documents.plans(self.person, self._health, self._care, self._contacts, self.today)
+
+    @cached_property
+    def _labs(self) -> list[Report]:
+        if self.privacy.reserved:
+            return []
+        return labs.plans(self.person, self._health, self._care, self._contacts, self.today)
