@@ -8,15 +8,19 @@ import pytest
 from rich.console import Console
 
 from gateway.cli.rendering import MOST_ROWS, render
+from gateway.cli.section_rows import MOST_RESULTS
 from gateway.sources import SOURCES
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EventTime, ListWindow, PartialDate
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EventTime, ListWindow, PartialDate, Quantity
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2 as own
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, Section
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 
 SECTIONS = [source.section for source in SOURCES]
@@ -66,7 +70,7 @@ def test_every_state_has_words_of_its_own(section: Any) -> None:
     assert len(set(texts.values())) == len(STATES)
 
 
-@pytest.mark.parametrize("section", [*SECTIONS, common_pb2.SECTION_LABS, 0, 99])
+@pytest.mark.parametrize("section", [*SECTIONS, common_pb2.SECTION_PRIVACY, 0, 99])
 @pytest.mark.parametrize("state", [*summary_pb2.SectionState.values(), 99])
 @pytest.mark.parametrize("reason", [*common_pb2.UnavailableReason.values(), 99])
 def test_nothing_unknown_reads_as_none(section: Any, state: Any, reason: Any) -> None:
@@ -156,6 +160,91 @@ def test_about_the_patient() -> None:
     assert "born not known" in text
     assert "dead 2026-01-02" in text
     assert "general practitioner none is registered" in text
+
+
+def test_laboratory_answers_say_how_far_they_have_come_and_what_is_outside_its_limits() -> None:
+    results = [
+        labs_pb2.Result(code=concept("Hematologi")),
+        labs_pb2.Result(code=concept("Hb"), quantity=Quantity(value="13.2", unit="g/dL")),
+        labs_pb2.Result(code=concept("CRP"), quantity=Quantity(value="5", unit="mg/L", comparator=1)),  # type: ignore[arg-type]  # LESS
+        labs_pb2.Result(code=concept("K"), quantity=Quantity(value="6.1"), deviation=labs_pb2.DEVIATION_ABOVE),
+        labs_pb2.Result(code=concept("Na"), absent_reason=CodeableConcept(text="hemolyse")),
+    ]
+    report = labs_pb2.LabReport(
+        status=labs_pb2.RESULT_STATUS_PRELIMINARY,
+        code=concept("Medisinsk biokjemi"),
+        effective=EventTime(date=PartialDate(year=2026, month=3, day=1)),
+        results=results,
+    )
+    content = labs_pb2.LabsSection(entries=[report], window=ListWindow(returned=1, total=1))
+    text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
+    for words in ("2026-03-01 Medisinsk biokjemi PRELIMINARY K 6.1 (above)", "Hb 13.2 g/dL", "CRP <5 mg/L"):
+        assert words in text
+    assert "Na unknown: hemolyse" in text
+    assert "Hematologi" not in text, "a heading has no value of its own"
+
+
+def test_results_that_do_not_fit_are_counted() -> None:
+    results = [labs_pb2.Result(code=concept(f"a{number}"), text="x" * 1000) for number in range(MOST_RESULTS + 4)]
+    content = labs_pb2.LabsSection(entries=[labs_pb2.LabReport(results=results)])
+    text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
+    assert "and 4 more" in text
+    assert "[...]" in text
+
+
+@pytest.mark.parametrize("form", [field.name for field in labs_pb2.Result.DESCRIPTOR.oneofs_by_name["value"].fields])
+def test_every_form_of_a_value_can_be_shown(form: str) -> None:
+    result = labs_pb2.Result(code=concept("Analyse"))
+    if form in {"text", "boolean"}:
+        setattr(result, form, {"text": "Påvist", "boolean": False}[form])
+    else:
+        getattr(result, form).SetInParent()
+    content = labs_pb2.LabsSection(entries=[labs_pb2.LabReport(results=[result])])
+    text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
+    assert "Analyse" in text
+    assert "unknown: " not in text
+
+
+def test_a_vaccine_that_was_not_given_is_loud() -> None:
+    given = vaccinations_pb2.Vaccination(
+        status=vaccinations_pb2.VACCINATION_STATUS_COMPLETED, vaccine=concept("MMR"), country="PL", dose_number=2
+    )
+    refused = vaccinations_pb2.Vaccination(
+        status=vaccinations_pb2.VACCINATION_STATUS_NOT_DONE, vaccine=concept("BCG"), country="NO"
+    )
+    content = vaccinations_pb2.VaccinationsSection(entries=[given, refused])
+    text = only(common_pb2.SECTION_VACCINATIONS, summary_pb2.SECTION_STATE_DATA, vaccinations=content)
+    assert "MMR dose 2, given in PL" in text
+    assert "BCG NOT DONE" in text
+
+
+def test_who_must_not_be_contacted_stands_first() -> None:
+    entries = [own.OwnRegistration(illness=own.Illness(condition=concept("Astma")))] * MOST_ROWS
+    entries.append(own.OwnRegistration(contact=own.Contact(name="Ola", roles=[own.CONTACT_ROLE_NEXT_OF_KIN])))
+    entries.append(own.OwnRegistration(contact=own.Contact(name="Per", not_to_be_contacted=True)))
+    content = own.OwnRegistrationsSection(entries=entries)
+    text = only(common_pb2.SECTION_OWN_REGISTRATIONS, summary_pb2.SECTION_STATE_DATA, own_registrations=content)
+    assert text.index("MUST NOT BE CONTACTED Per") < text.index("Astma")
+
+
+def test_what_a_patient_has_registered() -> None:
+    kari = own.Contact(name="Kari", roles=[own.CONTACT_ROLE_NEXT_OF_KIN], relation=concept("Barn"))
+    kari.contact_points.add(system=own.ContactPoint.SYSTEM_PHONE, value="+4710000000")
+    language = own.CommunicationNeed(kind=own.COMMUNICATION_KIND_LANGUAGE, language="so", interpreter=True)
+    card = own.DonorCard(decision=own.DONOR_DECISION_UNWILLING)
+    content = own.OwnRegistrationsSection(
+        entries=[
+            own.OwnRegistration(contact=kari),
+            own.OwnRegistration(communication_need=language),
+            own.OwnRegistration(donor_card=card),
+            own.OwnRegistration(),
+        ]
+    )
+    text = only(common_pb2.SECTION_OWN_REGISTRATIONS, summary_pb2.SECTION_STATE_DATA, own_registrations=content)
+    assert "next of kin Kari (Barn) +4710000000" in text
+    assert "communication language so interpreter needed" in text
+    assert "donor card unwilling to donate" in text
+    assert "registered something that cannot be shown here" in text
 
 
 def test_escape_sequences_of_a_source_do_not_reach_the_terminal() -> None:
