@@ -19,7 +19,7 @@ test: static ## every check and every test
 	$(PYTHON) -m pytest
 
 assurance: $(STAMP) ## the promises at length: KJ_FUZZ requests an rpc (10 000), KJ_SEED repeats a run
-	KJ_FUZZ=$${KJ_FUZZ:-10000} $(PYTHON) -m pytest -s tests/assurance
+	KJ_FUZZ=$${KJ_FUZZ:-10000} KJ_SEED=$${KJ_SEED:-random} $(PYTHON) -m pytest -s tests/assurance
 
 lint: static ## the checks alone: style, types, contract, generated code, import directions
 	$(PYTHON) -m pytest -q tests/house

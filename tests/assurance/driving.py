@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from gateway.contract import Method
+from gateway.sending import Sending
 from tests.assurance.judging import LONGEST, Answer, faults
 
 Metadata = Sequence[tuple[str, str | bytes]]
@@ -90,7 +91,7 @@ def sender(channel: grpc.aio.Channel, seconds: float) -> Send:
         began = time.monotonic()
         try:
             if case.method.descriptor.client_streaming:
-                await call(_each(case.messages), metadata=case.metadata, timeout=seconds)
+                await _sent(Sending(call(metadata=case.metadata, timeout=seconds)), case.messages)
             elif case.method.descriptor.server_streaming:
                 async for _ in call(case.messages[0], metadata=case.metadata, timeout=seconds):
                     pass
@@ -111,9 +112,13 @@ def _multicallable(channel: grpc.aio.Channel, method: Method) -> Any:
     return channel.unary_unary(method.path)
 
 
-async def _each(messages: Sequence[bytes]) -> Any:
+async def _sent(stream: Sending[bytes, bytes], messages: Sequence[bytes]) -> None:
+    """Sends a whole stream. A plain call would now and then end with a status of grpc.aio's own, not the server's."""
     for message in messages:
-        yield message
+        if not await stream.write(message):
+            break
+    await stream.done_writing()
+    await stream
 
 
 def generator(seed: int, name: str) -> random.Random:

@@ -1,12 +1,14 @@
 """A fuzz that finds nothing proves nothing until it has found what was planted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
 
+from gateway.contract import Method
 from kjernejournal.visits.v1 import visits_pb2
 from shared.errors import Invalid, KjernejournalError, Reason, Unavailable, patient_not_found
 from tests.assurance.driving import Case, Report, drive, sender
@@ -15,7 +17,8 @@ from tests.assurance.messages import CANARY
 from tests.support.client import method
 from tests.support.service import served
 
-LIST = method("ListVisits")
+SERVICE = visits_pb2.DESCRIPTOR.services_by_name["VisitsService"]
+LIST, IMPORT = method("ListVisits"), method("VisitsService/BulkImport")
 SECRET = "13875499818"
 
 
@@ -28,15 +31,21 @@ class Planted:
     async def ListVisits(self, request: object, context: object) -> visits_pb2.ListVisitsResponse:
         return await self._answer()
 
+    async def BulkImport(self, messages: AsyncIterator[object], context: object) -> object:
+        await anext(messages)
+        return await self._answer()
+
     def __getattr__(self, name: str) -> object:
         return self.ListVisits
 
 
-async def _asked(answer: Callable[[], Awaitable[visits_pb2.ListVisitsResponse]]) -> list[str]:
+async def _asked(
+    answer: Callable[[], Awaitable[visits_pb2.ListVisitsResponse]], rpc: Method = LIST, request: bytes = b""
+) -> list[str]:
     """What a run of one call finds."""
     report = Report()
-    case = Case("planted#0", LIST, [_request()], [])
-    async with served((Planted(answer), visits_pb2.DESCRIPTOR.services_by_name["VisitsService"])) as channel:
+    case = Case("planted#0", rpc, [request or _request()], [])
+    async with served((Planted(answer), SERVICE)) as channel:
         await drive([(lambda: case, sender(channel, 10.0))], report, at_once=1)
     return report.found
 
@@ -44,6 +53,12 @@ async def _asked(answer: Callable[[], Awaitable[visits_pb2.ListVisitsResponse]])
 def _request() -> bytes:
     request = visits_pb2.ListVisitsRequest()
     request.patient.national_id = "1"
+    return request.SerializeToString()
+
+
+def _batch() -> bytes:
+    request = visits_pb2.BulkImportRequest()
+    request.patients.add().patient.patient_ref = str(uuid4())
     return request.SerializeToString()
 
 
@@ -81,6 +96,11 @@ async def test_a_servicer_without_faults_passes() -> None:
 async def test_a_planted_fault_is_found(error: Exception) -> None:
     [found] = await _asked(_raising(error))
     assert found.startswith("planted#0")
+
+
+async def test_a_planted_fault_in_a_stream_is_found() -> None:
+    [found] = await _asked(_raising(RuntimeError("boom")), IMPORT, _batch())
+    assert found.startswith("planted#0: INTERNAL INTERNAL: a fault in the service")
 
 
 async def test_a_planted_hang_is_found() -> None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.visits.v1 import visits_pb2
 from shared import handling
 from shared.errors import Invalid
@@ -16,7 +17,9 @@ from tests.support.client import method, refusal
 from tests.support.service import FEED, calling, served
 
 SERVICE = visits_pb2.DESCRIPTOR.services_by_name["VisitsService"]
-MESSAGE = visits_pb2.BulkImportRequest().SerializeToString()
+MESSAGE = visits_pb2.BulkImportRequest(
+    patients=[visits_pb2.PatientEntries(patient=PatientIdentifier(patient_ref=str(uuid4())))]
+).SerializeToString()
 NOT_OF_THE_GATEWAY: list[tuple[str, str | bytes]] = [("kj-caller-bin", b"\xff")]
 
 
