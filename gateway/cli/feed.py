@@ -21,8 +21,11 @@ from gateway.sending import Sending
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 
 REGISTERS: dict[str, tuple[ModuleType, str]] = {
@@ -31,6 +34,9 @@ REGISTERS: dict[str, tuple[ModuleType, str]] = {
     "medications": (medications_pb2, "MedicationsService"),
     "visits": (visits_pb2, "VisitsService"),
     "documents": (documents_pb2, "DocumentsService"),
+    "labs": (labs_pb2, "LabsService"),
+    "vaccinations": (vaccinations_pb2, "VaccinationsService"),
+    "own_registrations": (own_registrations_pb2, "OwnRegistrationsService"),
 }
 """Each register's messages and its gRPC service."""
 

@@ -31,14 +31,21 @@ from kjernejournal.common.v1.common_pb2 import ImportCounts
 AT_ONCE = 1000
 """People who are held in memory: first all of them go to the patients service, then their entries to the registers."""
 
-CLINICAL: dict[str, Callable[[Record], Message | None]] = {
-    "critical_info": Record.critical_info,
-    "medications": Record.medications,
-    "visits": Record.visits,
-    "documents": Record.documents,
-}
+Tell = Callable[[Record], Message | None]
 
-STREAMS = 1 + len(CLINICAL)
+CLINICAL: dict[str, tuple[Tell, ...]] = {
+    "critical_info": (Record.critical_info,),
+    "medications": (Record.medications,),
+    "visits": (Record.visits,),
+    "documents": (Record.documents,),
+    # An answer's versions come one after the other, as they were issued.
+    "labs": (lambda record: record.earlier_labs(0), lambda record: record.earlier_labs(1), Record.labs),
+    "vaccinations": (Record.vaccinations,),
+    "own_registrations": (Record.own_registrations,),
+}
+"""What each register is told of a person, a stream each in this order."""
+
+STREAMS = 1 + sum(map(len, CLINICAL.values()))
 """Each person goes through so many streams."""
 
 Progressed = Callable[[], object]
@@ -114,31 +121,34 @@ def reference_day(directory: DataDirectory) -> date:
 async def _send(feed: Feed, batch: list[Record], loaded: Loaded, progressed: Progressed) -> None:
     """Patients first: no register takes entries of somebody it does not know. Then the registers, side by side."""
 
-    def each(tell: Callable[[Record], Message | None]) -> Iterator[Message]:
+    def each(tell: Tell) -> Iterator[Message]:
         for record in batch:
             message = tell(record)
             if message is not None:
                 yield message
             progressed()
 
+    async def all_of(register: str, tellers: tuple[Tell, ...]) -> None:
+        for tell in tellers:
+            loaded.add(register, await feed.send(register, each(tell)))
+
     loaded.add("patients", await feed.send("patients", each(Record.patient)))
     loaded.patients += len(batch)
-    sending = {register: asyncio.create_task(feed.send(register, each(tell))) for register, tell in CLINICAL.items()}
+    sending = [asyncio.create_task(all_of(register, tellers)) for register, tellers in CLINICAL.items()]
     try:
-        await asyncio.gather(*sending.values())
+        await asyncio.gather(*sending)
     except BaseException:
-        for task in sending.values():
+        for task in sending:
             task.cancel()
-        await asyncio.gather(*sending.values(), return_exceptions=True)
+        await asyncio.gather(*sending, return_exceptions=True)
         raise
-    for register, task in sending.items():
-        loaded.add(register, task.result())
 
 
 def _tell(loaded: Loaded, seconds: float) -> None:
     whole = total(loaded.counts.values())
-    for register, counts in loaded.counts.items():
-        print(f"{register:14} {counts.created:8} new {counts.updated:8} changed {counts.unchanged:8} unchanged")
+    for register in ("patients", *CLINICAL):
+        counts = loaded.counts[register]
+        print(f"{register:18} {counts.created:8} new {counts.updated:8} changed {counts.unchanged:8} unchanged")
     rate = loaded.patients / seconds * 60
     entries = whole.created + whole.updated + whole.unchanged
     print(f"{loaded.patients} people, {entries} entries in {seconds:.1f} s ({rate:.0f} people a minute)")

@@ -7,10 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SERVICES = ("critical_info", "medications", "visits", "documents", "patients", "audit")
+SERVICES = (
+    "critical_info",
+    "medications",
+    "visits",
+    "documents",
+    "labs",
+    "vaccinations",
+    "own_registrations",
+    "patients",
+    "audit",
+)
 GATEWAY = "gateway"
 ISSUER = "https://issuer.kjernejournal.local"
 """The `iss` of the tokens that the local issuer mints."""
+
+_KEYS = {
+    "documents": ("KJ_DOCUMENT_KEY_FILE", "document.key"),
+    "own_registrations": ("KJ_OWN_REGISTRATIONS_KEY_FILE", "own_registrations.key"),
+}
+"""Setting and file of the key that wraps patients' keys, of the services that encrypt."""
 
 ROOT = Path(__file__).resolve().parents[2]
 """The directory that holds the packages `services`, `gateway` and `shared`: a checkout, or an installation."""
@@ -41,8 +57,9 @@ def service_program(service: str, *, sockets: Path, database_url: str, traces: P
     """`python -m services.<service>` on a unix socket, with its runtime role alone."""
     address = f"unix:{sockets / service}.sock"
     settings = {"KJ_LISTEN": address, "KJ_DATABASE_URL": database_url, "KJ_TRACE_DIR": str(traces)}
-    if service == "documents":
-        settings["KJ_DOCUMENT_KEY_FILE"] = str(document_key(keys))
+    if service in _KEYS:
+        setting, file = _KEYS[service]
+        settings[setting] = str(key_file(keys, file))
     return Program(service, (sys.executable, "-m", f"services.{service}"), address, settings)
 
 
@@ -58,15 +75,15 @@ def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, tr
     return Program(GATEWAY, (sys.executable, "-m", "gateway"), address, settings)
 
 
-def document_key(keys: Path) -> Path:
-    """The file with the 32 random bytes that protect the patients' document keys; made once, never replaced."""
-    path = keys / "document.key"
+def key_file(keys: Path, name: str) -> Path:
+    """A file with the 32 random bytes that protect a service's patients' keys; made once, never replaced."""
+    path = keys / name
     if not path.exists():
-        partial = keys / "document.key.partial"
+        partial = keys / f"{name}.partial"
         partial.unlink(missing_ok=True)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(os.urandom(32))
             file.flush()
-            os.fsync(file.fileno())  # without the key every document is lost
+            os.fsync(file.fileno())  # without the key everything it protects is lost
         partial.rename(path)
     return path

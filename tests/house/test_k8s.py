@@ -143,7 +143,11 @@ def test_servers_drain_and_are_probed(local: list[Manifest]) -> None:
 def test_settings_are_ones_that_the_processes_read(local: list[Manifest]) -> None:
     for name, container in servers(local).items():
         fields = ProcessSettings.model_fields if name == "gateway" else ServiceSettings.model_fields
-        special = {"gateway": {"KJ_SERVICES"}, "documents": {"KJ_DOCUMENT_KEY_FILE"}}.get(name, set())
+        special = {
+            "gateway": {"KJ_SERVICES"},
+            "documents": {"KJ_DOCUMENT_KEY_FILE"},
+            "own-registrations": {"KJ_OWN_REGISTRATIONS_KEY_FILE"},
+        }.get(name, set())
         read = {f"KJ_{field.upper()}" for field in fields} | {"OTEL_EXPORTER_OTLP_ENDPOINT"} | special
         assert environment(container).keys() - read == set(), name
 
@@ -173,8 +177,9 @@ def test_what_pods_refer_to_is_there(local: list[Manifest], generated: list[Mani
         assert set(references(spec)) - there == set(), name
 
 
-def test_the_local_document_key_has_32_bytes(local: list[Manifest]) -> None:
-    keys = [each for name, each in of_kind(local, "Secret").items() if name.startswith("document-key-")]
+@pytest.mark.parametrize("secret", ["document-key-", "own-registrations-key-"])
+def test_local_keys_have_32_bytes(local: list[Manifest], secret: str) -> None:
+    keys = [each for name, each in of_kind(local, "Secret").items() if name.startswith(secret)]
     assert [len(base64.b64decode(key["data"]["key"])) for key in keys] == [32]
 
 

@@ -19,7 +19,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 NAMESPACE = "kjernejournal"
-PROCESSES = ("gateway", "critical_info", "medications", "visits", "documents", "patients", "audit")
+PROCESSES = (
+    "gateway",
+    "critical_info",
+    "medications",
+    "visits",
+    "documents",
+    "labs",
+    "vaccinations",
+    "own_registrations",
+    "patients",
+    "audit",
+)
 VALID = timedelta(days=90)
 
 

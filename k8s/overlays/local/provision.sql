@@ -8,7 +8,9 @@ REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;
 
 CREATE TEMPORARY TABLE services AS
 SELECT 'kj_' || name AS role
-FROM unnest(ARRAY['critical_info', 'medications', 'visits', 'documents', 'patients', 'audit']) AS name;
+FROM unnest(ARRAY[
+    'critical_info', 'medications', 'visits', 'documents', 'labs', 'vaccinations', 'own_registrations', 'patients', 'audit'
+]) AS name;
 
 SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', role || '_owner', :'owner_password'),
        format('CREATE ROLE %I LOGIN PASSWORD %L', role, :'runtime_password'),
