@@ -86,7 +86,7 @@ class Vaccination(_message.Message):
     country: _builtins.str
     """The country in which it was given: ISO 3166-1 alpha-2, such as NO. Empty: not stated."""
     dose_number: _builtins.int
-    """Which dose of its series, counted from 1. 0: not stated."""
+    """Which dose of its series, counted from 1; beyond a series of one it is a booster. 0: not stated."""
     series_doses: _builtins.int
     """Doses of the series. 0: not stated."""
     series: _builtins.str
@@ -98,7 +98,9 @@ class Vaccination(_message.Message):
     withdrawn: _builtins.bool
     """The register withdrew it: it was entered in error. Set by the feed; withdrawn vaccinations are in no list."""
     before_coverage: _builtins.bool
-    """From before the register's coverage: it was imported, others of that time may be missing. Computed when read."""
+    """From before January 2011, since when every vaccination has to be reported: others of that time may be missing.
+    Computed when read.
+    """
     subpotent: _builtins.bool
     """It did not work as meant, such as a vaccine kept too warm. Reasons are in comment."""
     @_builtins.property
@@ -107,8 +109,8 @@ class Vaccination(_message.Message):
 
     @_builtins.property
     def vaccine(self) -> _common_pb2.CodeableConcept:
-        """The vaccine: SYSVAK code and ATC, and the source's own codings, such as CVX or SNOMED CT, side by side as they came. No
-        code is made up for a vaccine that has none.
+        """The vaccine: SYSVAK code (Volven 9501: urn:oid:2.16.578.1.12.4.1.1.9501) and ATC, and the source's own codings, such
+        as CVX or SNOMED CT, side by side as they came. No code is made up for a vaccine that has none.
         """
 
     @_builtins.property
@@ -117,7 +119,7 @@ class Vaccination(_message.Message):
 
     @_builtins.property
     def occurrence(self) -> _common_pb2.EventTime:
-        """When it was given, or was not."""
+        """When it was given, or was not. Needed, save in what is withdrawn; a year may do."""
 
     @_builtins.property
     def place(self) -> _common_pb2.Organisation:
@@ -145,7 +147,7 @@ class Vaccination(_message.Message):
 
     @_builtins.property
     def not_done_reason(self) -> _common_pb2.CodeableConcept:
-        """Why it was not given."""
+        """Why it was not given. Of NOT_DONE alone."""
 
     def __init__(
         self,
