@@ -15,14 +15,16 @@ from typing import NamedTuple
 import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts
-from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistration
+from kjernejournal.own_registrations.v1.own_registrations_pb2 import REGISTRATION_KIND_DONOR_CARD, OwnRegistration
 from services.own_registrations import convert
 from services.own_registrations.key_repository import PatientKeys, locked
-from services.own_registrations.repository import DONOR_CARD, WRITTEN, opened, readable
+from services.own_registrations.repository import opened, readable
 from services.own_registrations.sealing import Place
 from shared.database import Database, Session
 from shared.errors import Invalid
 from shared.sealing import KeyWrap
+
+_WRITTEN = ("patient_ref", "id", "version", "kind", "effective_at", "request_id", "digest", "content")
 
 
 class Imported(NamedTuple):
@@ -73,7 +75,7 @@ class ImportRepository:
             for each in wanted.values():
                 message.take(each)
             try:
-                await session.copy("entries", WRITTEN, message.rows)
+                await session.copy("entries", _WRITTEN, message.rows)
                 await session.copy("imported_names", ("patient_ref", "imported_as", "id"), message.names)
             except asyncpg.UniqueViolationError:  # nobody else writes for these patients meanwhile
                 raise Invalid("patients", "hold a patient twice, under two references") from None
@@ -92,7 +94,9 @@ class _Message:
         self._keys = keys
         self._known = names
         self._entries = {each.id: each for each in standing}
-        self._cards = {each.patient_ref: each.id for each in self._entries.values() if each.kind == DONOR_CARD}
+        self._cards = {
+            each.patient_ref: each.id for each in self._entries.values() if each.kind == REGISTRATION_KIND_DONOR_CARD
+        }
 
     def take(self, each: Imported) -> None:
         """Decides on one registration."""
@@ -113,7 +117,7 @@ class _Message:
             self.counts.unchanged += 1
 
     def _card(self, each: Imported) -> str | None:
-        if each.kind != DONOR_CARD:
+        if each.kind != REGISTRATION_KIND_DONOR_CARD:
             return None
         return next((self._cards[ref] for ref in each.refs if ref in self._cards), None)
 
@@ -126,7 +130,7 @@ class _Message:
         if each.recorded_at > before.recorded_at:
             return True
         same_source = before.fed and before.id in each.names
-        return same_source and (each.kind != DONOR_CARD or each.recorded_at == before.recorded_at)
+        return same_source and (each.kind != REGISTRATION_KIND_DONOR_CARD or each.recorded_at == before.recorded_at)
 
     def _add(self, each: Imported, before: Standing | None) -> None:
         registration = each.registration
@@ -164,7 +168,7 @@ async def _standing(session: Session, refs: Iterable[str], ids: Iterable[str | N
         " ORDER BY patient_ref, id, version DESC",
         sorted(refs),
         [entry_id for entry_id in ids if entry_id is not None],
-        DONOR_CARD,
+        REGISTRATION_KIND_DONOR_CARD,
         name="standing_registrations",
     )
     return [

@@ -10,7 +10,8 @@ from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb
 from kjernejournal.own_registrations.v1.own_registrations_pb2_grpc import OwnRegistrationsServiceServicer
 from services.own_registrations import convert, model
 from services.own_registrations.import_repository import Imported, ImportRepository
-from services.own_registrations.repository import Base, Draft, Repository
+from services.own_registrations.repository import Repository
+from services.own_registrations.write_repository import Base, Draft, WriteRepository
 from shared.convert import fed_provenance, moment, optional_moment, window
 from shared.entry import StoredEntry, imported_id
 from shared.errors import Invalid
@@ -25,6 +26,7 @@ class Servicer(OwnRegistrationsServiceServicer):
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._writes = WriteRepository(repository.database, repository.keys)
         self._imports = ImportRepository(repository.database, repository.keys)
 
     async def ListOwnRegistrations(
@@ -54,7 +56,7 @@ class Servicer(OwnRegistrationsServiceServicer):
             return Draft(latest.kind, now, convert.content(convert.following(registration, latest.content)))
 
         sent = convert.sent_request(request)
-        stored = await self._repository.save(caller.patient_refs(), request.request_id, sent, base, draft)
+        stored = await self._writes.save(caller.patient_refs(), request.request_id, sent, base, draft)
         return pb.SaveOwnRegistrationResponse(registration=convert.entry(stored))
 
     async def DeleteOwnRegistration(
@@ -64,7 +66,7 @@ class Servicer(OwnRegistrationsServiceServicer):
             raise Invalid("version", "must be 1 or more, or 0 for whichever it is")
         # Ids that nobody could guess and a number: a plain digest of them gives nothing away.
         asked = hashlib.sha256(f"{request.id.lower()} {request.version}".encode()).digest()
-        await self._repository.delete(caller.patient_refs(), request.request_id, request.id, request.version, asked)
+        await self._writes.delete(caller.patient_refs(), request.request_id, request.id, request.version, asked)
         return pb.DeleteOwnRegistrationResponse()
 
     async def BatchGetSections(
@@ -122,7 +124,7 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Im
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref = patient_ref(patient.patient, path)
-        refs = list(dict.fromkeys([ref, *(str(UUID(alias)) for alias in patient.patient.alias_refs)]))
+        refs = list(dict.fromkeys([str(ref), *(str(UUID(alias)) for alias in patient.patient.alias_refs)]))
         for position, registration in enumerate(patient.entries):
             where = f"{path}.entries[{position}]"
             _check(registration, now, where)
@@ -137,7 +139,7 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Im
             source = fed_provenance(stated, feed, now)
             yield Imported(
                 refs=refs,
-                names=[imported_id(each, stated.source_system, stated.source_id) for each in refs],
+                names=[str(imported_id(each, stated.source_system, stated.source_id)) for each in refs],
                 kind=model.kind_of(registration),
                 recorded_at=moment(source.recorded_at),
                 registration=convert.to_store(registration, source),
