@@ -24,8 +24,7 @@ async def main() -> None:
     """Settings, telemetry, backends, steps, handlers, serve."""
     settings = GatewaySettings()
     with observed("gateway", settings):
-        unknown = dict.fromkeys(_services(), "unix:/no-address")  # cannot be reached, as a service that is down
-        backends = open_backends(unknown | settings.services, settings)
+        backends = open_backends(settings.services, settings)
         verifier = TokenVerifier(
             JwksSource(settings.jwks),
             issuer=settings.issuer,
@@ -50,10 +49,6 @@ async def main() -> None:
         await recorder.finish(settings.drain_seconds)
         for backend in backends.values():
             await backend.close()
-
-
-def _services() -> set[str]:
-    return {method.service for method in contract.methods().values()} - {contract.SUMMARY}
 
 
 async def _always() -> bool:

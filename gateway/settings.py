@@ -1,7 +1,8 @@
 """Settings of the gateway."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from gateway import contract
 from gateway.admission import MAX_CALLS, MAX_STREAMS
 from shared.settings import ProcessSettings
 
@@ -22,3 +23,12 @@ class GatewaySettings(ProcessSettings):
     again."""
     max_streams: int = Field(default=MAX_STREAMS, ge=1)
     """The same for the streams of documents and feeds, which are counted apart."""
+
+    @field_validator("services")
+    @classmethod
+    def _every_service(cls, services: dict[str, str]) -> dict[str, str]:
+        # Found out at start, not by the first caller who needs the one that was forgotten.
+        forgotten = {method.service for method in contract.methods().values()} - {contract.SUMMARY, *services}
+        if forgotten:
+            raise ValueError(f"has no address for {', '.join(sorted(forgotten))}")
+        return services

@@ -17,6 +17,7 @@ import pytest
 
 from gateway.cli.issuer import ensure_issuer
 from gateway.cli.programs import ROOT
+from gateway.sources import SOURCES
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
@@ -50,7 +51,7 @@ async def gateway(issuer: Path, tmp_path: Path) -> AsyncIterator[Gateway]:
             name: await stack.enter_async_context(listening(each))
             for name, each in {"patients": people, "audit": log, "critical_info": service}.items()
         }
-        services |= dict.fromkeys(("medications", "visits", "documents"), services["critical_info"])
+        services = {source.service: services["critical_info"] for source in SOURCES} | services
         address = services["critical_info"] + "g"
         settings = {
             "KJ_LISTEN": address,
