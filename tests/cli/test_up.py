@@ -132,9 +132,11 @@ def test_migrate_has_nothing_left_to_do(kj: Kj) -> None:
 
 
 def test_secrets_are_private(kj: Kj) -> None:
-    for path in (kj.directory.keys / "passwords.json", kj.directory.keys / "document.key", kj.directory.state_file):
+    keys = [kj.directory.keys / name for name in ("document.key", "own_registrations.key")]
+    for path in (kj.directory.keys / "passwords.json", *keys, kj.directory.state_file):
         assert path.stat().st_mode & 0o777 == 0o600
-    assert len((kj.directory.keys / "document.key").read_bytes()) == 32
+    assert [len(key.read_bytes()) for key in keys] == [32, 32]
+    assert keys[0].read_bytes() != keys[1].read_bytes()
 
 
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(kj: Kj) -> None:

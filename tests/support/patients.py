@@ -1,5 +1,6 @@
 """Synthetic patients of a running system, sent as the national registers' feeds send them: through the front door."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,18 +18,24 @@ from kjernejournal.common.v1.common_pb2 import (
 )
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from shared.convert import timestamp
 from tests.services.documents.calls import document
+from tests.services.labs.calls import report
 from tests.services.medications.feed import dispensing, medicine, prescription, statement
+from tests.services.own_registrations.calls import card, contact, fed, illness, need
 from tests.services.patients.people import new_id, person
+from tests.services.vaccinations.register import dose
 from tests.support.system import System
 
 CONTENT = b"Epikrise: " + b"alt vel. " * 10
-REGISTERS = ("critical_info", "medications", "visits", "documents")
-"""Whose entries every patient here has; each is a section of the summary, with patients the fifth."""
+REGISTERS = ("critical_info", "medications", "visits", "documents", "labs", "vaccinations", "own_registrations")
+"""Whose entries every patient here has; each is a section of the summary, with patients the eighth."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +80,26 @@ async def new_patient(system: System, **fields: Any) -> Patient:
 
 def entries_of(register: str, patient: PatientIdentifier) -> Any:
     """An entry of each kind that the register takes, as its feed sends them."""
-    match register:
-        case "critical_info":
-            return critical_info_pb2.PatientEntries(patient=patient, entries=[reaction(source_id="ki-1")])
-        case "medications":
-            return medications_pb2.PatientEntries(
-                patient=patient,
-                prescriptions=[prescription("r-1")],
-                dispensings=[dispensing("d-1", "r-1")],
-                statements=[statement("s-1")],
-            )
-        case "visits":
-            return visits_pb2.PatientEntries(patient=patient, entries=[visit(source_id="v-1")])
-        case _:
-            imported = documents_pb2.ImportedDocument(document=document(source_id="doc-1"), content=CONTENT)
-            return documents_pb2.PatientEntries(patient=patient, entries=[imported])
+    entries = _ENTRIES[register]()
+    entries.patient.CopyFrom(patient)
+    return entries
+
+
+_ENTRIES: dict[str, Callable[[], Any]] = {
+    "critical_info": lambda: critical_info_pb2.PatientEntries(entries=[reaction(source_id="ki-1")]),
+    "medications": lambda: medications_pb2.PatientEntries(
+        prescriptions=[prescription("r-1")], dispensings=[dispensing("d-1", "r-1")], statements=[statement("s-1")]
+    ),
+    "visits": lambda: visits_pb2.PatientEntries(entries=[visit(source_id="v-1")]),
+    "documents": lambda: documents_pb2.PatientEntries(
+        entries=[documents_pb2.ImportedDocument(document=document(source_id="doc-1"), content=CONTENT)]
+    ),
+    "labs": lambda: labs_pb2.PatientEntries(entries=[report("lab-1")]),
+    "vaccinations": lambda: vaccinations_pb2.PatientEntries(entries=[dose("vax-1")]),
+    "own_registrations": lambda: own_registrations_pb2.PatientEntries(
+        entries=[fed(contact(), "own-1"), fed(need(), "own-2"), fed(illness(), "own-3"), fed(card(), "own-4")]
+    ),
+}
 
 
 def reaction(comment: str = "", source_id: str = "") -> critical_info_pb2.CriticalInfo:

@@ -12,11 +12,14 @@ from gateway.contract import Method
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from tests.services.documents.calls import document
 from tests.services.medications.feed import medicine
+from tests.services.own_registrations.calls import contact
 from tests.support.client import Client, methods, refusal
 from tests.support.filling import least
 from tests.support.patients import CONTENT, Patient, new_patients, reaction
@@ -32,6 +35,7 @@ NOT_ENTRIES = {
     "contract_id": "a general practitioner's list",
     "national_id": "a person",
     "patient_ref": "refused from outside",
+    "alias_refs": "refused from outside",
     "merged_national_id": "a person",
     "separated_national_id": "a person",
 }
@@ -64,6 +68,8 @@ class Ids:
     prescription: str
     visit: str
     document: str
+    lab_report: str
+    own_registration: str
     proxy: str
 
 
@@ -81,11 +87,17 @@ async def two(system: System, client: Client) -> tuple[Patient, Patient, Ids]:
     prescribed = await client.call("ListPrescriptions", medications_pb2.ListPrescriptionsRequest(patient=of))
     visited = await client.call("ListVisits", visits_pb2.ListVisitsRequest(patient=of))
     documents = await client.call("ListDocuments", documents_pb2.ListDocumentsRequest(patient=of))
+    answered = await client.call("ListLabReports", labs_pb2.ListLabReportsRequest(patient=of))
+    registered = await client.call(
+        "ListOwnRegistrations", own_registrations_pb2.ListOwnRegistrationsRequest(patient=of)
+    )
     ids = Ids(
         critical_info=critical.entries[0].header.id,
         prescription=prescribed.prescriptions[0].header.id,
         visit=visited.entries[0].header.id,
         document=documents.entries[0].header.id,
+        lab_report=answered.entries[0].header.id,
+        own_registration=registered.entries[0].header.id,
         proxy=settings.proxies[0].id,
     )
     return mine, theirs, ids
@@ -139,6 +151,16 @@ def requests(ids: Ids) -> dict[str, list[Any]]:
             ),
             documents_pb2.ReplaceDocumentRequest(chunk=CONTENT),
         ],
+        "ListLabReportVersions id": [labs_pb2.ListLabReportVersionsRequest(id=ids.lab_report)],
+        "ReleaseLabReport id": [labs_pb2.ReleaseLabReportRequest(request_id=new_id(), id=ids.lab_report, version=1)],
+        "SaveOwnRegistration id": [
+            own_registrations_pb2.SaveOwnRegistrationRequest(
+                request_id=new_id(), id=ids.own_registration, version=1, registration=contact()
+            )
+        ],
+        "DeleteOwnRegistration id": [
+            own_registrations_pb2.DeleteOwnRegistrationRequest(request_id=new_id(), id=ids.own_registration)
+        ],
         "RevokeProxy proxy_id": [patients_pb2.RevokeProxyRequest(request_id=new_id(), proxy_id=ids.proxy)],
     }
 
@@ -175,6 +197,10 @@ async def test_another_patients_entry_id_is_not_found_in_every_rpc_that_takes_on
         critical_info_pb2.GetCriticalInfoRequest(patient=theirs.identifier, id=ids.critical_info),
     )
     assert still.entry.header.version == 1, "nothing was changed"
+    left = own_registrations_pb2.ListOwnRegistrationsRequest(patient=theirs.identifier)
+    assert ids.own_registration in {
+        each.header.id for each in (await client.call("ListOwnRegistrations", left)).entries
+    }, "nothing was deleted"
 
 
 async def test_what_comes_later_answers_so_after_the_access_steps(client: Client, patient: Patient) -> None:
