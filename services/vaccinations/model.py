@@ -12,8 +12,8 @@ from kjernejournal.vaccinations.v1.vaccinations_pb2 import (
     Vaccination,
 )
 from services.vaccinations import codes
-from services.vaccinations.countries import COUNTRIES
 from shared.convert import moment, start_of
+from shared.countries import COUNTRIES
 from shared.errors import Invalid
 
 KINDS = (VACCINATION_STATUS_COMPLETED, VACCINATION_STATUS_NOT_DONE)

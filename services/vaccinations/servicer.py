@@ -15,7 +15,7 @@ from shared.entries import settled
 from shared.entry import NewEntry
 from shared.errors import Invalid
 from shared.handling import Context, caller
-from shared.importing import entry_id, import_stream, patient_ref
+from shared.importing import alias_refs, elsewhere, entry_id, import_stream, patient_ref
 from shared.paging import page_of
 from shared.sections import answer_each
 
@@ -96,12 +96,14 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Ne
     now = datetime.now(UTC)
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
-        ref = patient_ref(patient.patient, path)
+        ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
         for position, vaccination in enumerate(patient.entries):
             where = f"{path}.entries[{position}]"
             _check(vaccination, now, where)
             known_as = entry_id(ref, vaccination.header, where)
             stored = convert.to_store(vaccination, fed_provenance(vaccination.header.provenance, feed, now))
-            yield convert.new_entry(stored, ref, known_as, None, digest(vaccination))
+            new = convert.new_entry(stored, ref, known_as, None, digest(vaccination))
+            yield new._replace(elsewhere=elsewhere(aliases, vaccination.header))
         for position, said in enumerate(patient.absences):
-            yield absence.new_entry(said, ref, f"{path}.absences[{position}]", feed, now)
+            new = absence.new_entry(said, ref, f"{path}.absences[{position}]", feed, now)
+            yield new._replace(elsewhere=elsewhere(aliases, said.header, absence.NAME))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -43,8 +44,9 @@ def new_ref() -> str:
     return str(uuid4())
 
 
-def patient(ref: str) -> PatientIdentifier:
-    return PatientIdentifier(patient_ref=ref)
+def patient(ref: str, *others: str) -> PatientIdentifier:
+    """The patient; in feeds with the references that a merge left."""
+    return PatientIdentifier(patient_ref=ref, alias_refs=others)
 
 
 def header(source_id: str, recorded_at: datetime = RECORDED) -> EntryHeader:
@@ -104,12 +106,11 @@ class Register:
         return (await self.stub.RecordVaccination(request, metadata=calling(FEED, *refs))).vaccination
 
     async def load(
-        self, ref: str, *entries: pb.Vaccination, absences: tuple[StatedAbsence, ...] = (), feed: CallerContext = FEED
+        self, ref: str, *entries: pb.Vaccination, absences: Sequence[StatedAbsence] = (), others: Sequence[str] = ()
     ) -> ImportCounts:
-        message = pb.BulkImportRequest(
-            patients=[pb.PatientEntries(patient=patient(ref), entries=entries, absences=absences)]
-        )
-        return (await self.stub.BulkImport(iter([message]), metadata=calling(feed))).counts
+        of = pb.PatientEntries(patient=patient(ref, *others), entries=entries, absences=absences)
+        message = pb.BulkImportRequest(patients=[of])
+        return (await self.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
 
     async def listed(self, *refs: str, **fields: Any) -> pb.ListVaccinationsResponse:
         request = pb.ListVaccinationsRequest(patient=patient(refs[0]), **fields)

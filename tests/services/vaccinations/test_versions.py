@@ -21,6 +21,7 @@ from tests.services.vaccinations.register import (
     SNOMED,
     UNIT,
     Register,
+    absence,
     day,
     dose,
     header,
@@ -139,6 +140,21 @@ async def test_a_vaccination_that_came_under_an_alias_is_the_same_one(register: 
     again = await register.record(dose("v", batch_number="B5678"), ref, alias)
     assert (again.header.id, again.header.version) == (first.header.id, 2)
     assert (await register.listed(ref, alias)).window.total == 1
+
+
+async def test_what_a_feed_sent_before_a_merge_is_the_same_after_it(register: Register) -> None:
+    alias, ref = new_ref(), new_ref()
+    before = await register.load(alias, dose("v"), absences=[absence("none")])
+    assert before.created == 2
+    again = await register.load(ref, dose("v"), absences=[absence("none")], others=[alias])
+    assert (again.created, again.updated, again.unchanged) == (0, 0, 2)
+    changed = await register.load(ref, dose("v", batch_number="B5678"), dose("w"), others=[alias])
+    assert (changed.created, changed.updated) == (1, 1)
+    found = await register.listed(ref, alias)
+    assert sorted((each.header.provenance.source_id, each.header.version) for each in found.entries) == [
+        ("v", 2),
+        ("w", 1),
+    ]
 
 
 async def test_author_unit_and_source_are_the_feeds_word_and_the_rest_is_not(register: Register) -> None:
