@@ -1,9 +1,9 @@
 """No bytes crash a server: random and mutated requests to every rpc, at the front door and at the services' sockets.
 
-`KJ_FUZZ` is the number of requests an rpc (default 1 000), `KJ_FUZZ_RPC` a part of the paths to be called, `KJ_SEED` the
-seed: `make assurance KJ_FUZZ=10000 KJ_SEED=1 KJ_FUZZ_RPC=RecordVisit`. Each run prints its seed, which makes it again.
-The ordinary tests have the same seed each time, so that a change fails for what it changed; `make assurance` takes a new
-one.
+`KJ_FUZZ` is the number of requests an rpc (default 1 000), `KJ_FUZZ_RPC` a part of the paths to be called, `KJ_SEED`
+the seed: `make assurance KJ_FUZZ=10000 KJ_SEED=1 KJ_FUZZ_RPC=RecordVisit`. Each run prints its seed, which makes it
+again. The ordinary tests have the same one each time, so that a change fails for what it changed; `make assurance`
+takes a new one.
 """
 
 import os
