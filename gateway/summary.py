@@ -202,6 +202,7 @@ def _recorded(passage: Passage, section: Section, question: Question) -> Section
         content = getattr(section, source.content)
         sha256 = hashlib.sha256(content.SerializeToString()).digest()
         record = passage.section(section.section, disclosed(content, source.disclosed), sha256)
+        record.withheld = source.withheld(content)
     else:
         record = passage.section(section.section)
     record.state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_").lower()

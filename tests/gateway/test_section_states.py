@@ -66,6 +66,7 @@ async def test_what_a_register_states(front: Front, service: str, expected: str)
     check(got, service, expected)
     [recorded] = [each for each in front.log.records[0].sections if each.section == SECTIONS[service]]
     assert recorded.state == expected.lower()
+    assert recorded.withheld == (2 if expected == "WITHHELD" else 0)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -113,6 +113,13 @@ def test_every_section_says_what_feeds_it() -> None:
         assert source.content in summary_pb2.Section.DESCRIPTOR.fields_by_name
 
 
+def test_every_list_has_a_window() -> None:
+    listed = {source.service: source.windows for source in SOURCES}
+    assert listed.pop("patients") == ()
+    assert listed.pop("medications") == ("prescriptions_window", "dispensings_window", "statements_window")
+    assert set(listed.values()) == {("window",)}
+
+
 def test_critical_sections_have_more_time() -> None:
     assert {source.service for source in SOURCES if source.critical} == {"critical_info", "medications"}
     assert {source.budget for source in SOURCES if source.critical} == {0.8}
