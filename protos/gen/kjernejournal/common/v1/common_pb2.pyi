@@ -280,7 +280,7 @@ class _UnavailableReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Una
     UNAVAILABLE_REASON_OVERLOADED: _UnavailableReason.ValueType  # 3
     """The register shed the call, or its breaker is open."""
     UNAVAILABLE_REASON_TOO_LARGE: _UnavailableReason.ValueType  # 4
-    """The answer is larger than a summary may carry: use the section's List rpc."""
+    """The answer is larger than a summary may carry: use StreamPatientSummary, or the section's List rpc."""
 
 class UnavailableReason(_UnavailableReason, metaclass=_UnavailableReasonEnumTypeWrapper):
     """Why a section could not be fetched. Absence is always stated, never shown as an empty list."""
@@ -294,7 +294,7 @@ UNAVAILABLE_REASON_ERROR: UnavailableReason.ValueType  # 2
 UNAVAILABLE_REASON_OVERLOADED: UnavailableReason.ValueType  # 3
 """The register shed the call, or its breaker is open."""
 UNAVAILABLE_REASON_TOO_LARGE: UnavailableReason.ValueType  # 4
-"""The answer is larger than a summary may carry: use the section's List rpc."""
+"""The answer is larger than a summary may carry: use StreamPatientSummary, or the section's List rpc."""
 Global___UnavailableReason: _TypeAlias = UnavailableReason  # noqa: Y015
 
 class _QuantityComparator:

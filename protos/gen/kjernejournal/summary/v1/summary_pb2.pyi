@@ -115,7 +115,7 @@ class _IndicatorStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Indic
     INDICATOR_STATUS_RECORD: _IndicatorStatus.ValueType  # 2
     """A record exists."""
     INDICATOR_STATUS_OWN_REGISTRATIONS: _IndicatorStatus.ValueType  # 3
-    """The patient has registered something."""
+    """The patient has registered an illness or a communication need. Contacts and a donor card alone do not count."""
     INDICATOR_STATUS_CRITICAL_INFORMATION: _IndicatorStatus.ValueType  # 4
     """Critical information exists."""
 
@@ -129,7 +129,7 @@ INDICATOR_STATUS_NO_RECORD: IndicatorStatus.ValueType  # 1
 INDICATOR_STATUS_RECORD: IndicatorStatus.ValueType  # 2
 """A record exists."""
 INDICATOR_STATUS_OWN_REGISTRATIONS: IndicatorStatus.ValueType  # 3
-"""The patient has registered something."""
+"""The patient has registered an illness or a communication need. Contacts and a donor card alone do not count."""
 INDICATOR_STATUS_CRITICAL_INFORMATION: IndicatorStatus.ValueType  # 4
 """Critical information exists."""
 Global___IndicatorStatus: _TypeAlias = IndicatorStatus  # noqa: Y015
@@ -321,7 +321,9 @@ class GetPatientSummaryRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     MAX_ENTRIES_FIELD_NUMBER: _builtins.int
     max_entries: _builtins.int
-    """Most entries a list holds, 1 to 500. 0: 100. Lists that are cut say so in their window."""
+    """Most entries a list holds, 1 to 500. 0: 100. Fewer come when the section would be too large otherwise. Lists that are
+    cut say so in their window.
+    """
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
@@ -405,7 +407,7 @@ class StreamPatientSummaryRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     MAX_ENTRIES_FIELD_NUMBER: _builtins.int
     max_entries: _builtins.int
-    """Most entries a list holds, 1 to 500. 0: 100."""
+    """Most entries a list holds, 1 to 500. 0: 100. Fewer come when the section would be too large otherwise."""
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""

@@ -88,8 +88,9 @@ class SummaryServiceServicer:
 
     def GetIndicator(self, request, context):
         """Tells what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
-        access log. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the organisation's
-        quota is used up. UNAVAILABLE: it cannot be told now, which is not "none".
+        access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
+        something, and no more. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the
+        organisation's quota is used up. UNAVAILABLE: it cannot be told now for somebody asked about, which is not "none".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

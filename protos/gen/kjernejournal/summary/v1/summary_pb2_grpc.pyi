@@ -49,8 +49,9 @@ class SummaryServiceStub:
     """
     GetIndicator: _grpc.UnaryUnaryMultiCallable[_summary_pb2.GetIndicatorRequest, _summary_pb2.GetIndicatorResponse]
     """Tells what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
-    access log. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the organisation's
-    quota is used up. UNAVAILABLE: it cannot be told now, which is not "none".
+    access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
+    something, and no more. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the
+    organisation's quota is used up. UNAVAILABLE: it cannot be told now for somebody asked about, which is not "none".
     """
     ExportPatientSummary: _grpc.UnaryUnaryMultiCallable[_summary_pb2.ExportPatientSummaryRequest, _summary_pb2.ExportPatientSummaryResponse]
     """Exports the summary as a document, such as an International Patient Summary. Codes as for GetPatientSummary."""
@@ -76,8 +77,9 @@ class SummaryServiceAsyncStub(SummaryServiceStub):
     """
     GetIndicator: _aio.UnaryUnaryMultiCallable[_summary_pb2.GetIndicatorRequest, _summary_pb2.GetIndicatorResponse]  # type: ignore[assignment]
     """Tells what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
-    access log. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the organisation's
-    quota is used up. UNAVAILABLE: it cannot be told now, which is not "none".
+    access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
+    something, and no more. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the
+    organisation's quota is used up. UNAVAILABLE: it cannot be told now for somebody asked about, which is not "none".
     """
     ExportPatientSummary: _aio.UnaryUnaryMultiCallable[_summary_pb2.ExportPatientSummaryRequest, _summary_pb2.ExportPatientSummaryResponse]  # type: ignore[assignment]
     """Exports the summary as a document, such as an International Patient Summary. Codes as for GetPatientSummary."""
@@ -118,8 +120,9 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_summary_pb2.GetIndicatorResponse, _abc.Awaitable[_summary_pb2.GetIndicatorResponse]]:
         """Tells what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
-        access log. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the organisation's
-        quota is used up. UNAVAILABLE: it cannot be told now, which is not "none".
+        access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
+        something, and no more. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the
+        organisation's quota is used up. UNAVAILABLE: it cannot be told now for somebody asked about, which is not "none".
         """
 
     @_abc_1.abstractmethod
