@@ -49,7 +49,20 @@ async def test_a_frozen_register_leaves_time_within_a_short_deadline(
         assert got.seconds < 0.7
 
 
+@pytest.mark.parametrize("register", REGISTERS)
 async def test_a_stopped_register_costs_its_own_section(
+    system: System, client: Client, patient: Patient, healed: Heal, register: str
+) -> None:
+    with system.stopped(register):
+        got = await summary(client, patient)
+        check_absent(got, register, "ERROR")
+        assert got.seconds < BUDGETS[register] + 0.3
+    await system.serves(register)
+    await healed()
+    assert (await summary(client, patient)).states == WHOLE
+
+
+async def test_with_every_register_stopped_each_says_so(
     system: System, client: Client, patient: Patient, healed: Heal
 ) -> None:
     with system.stopped(*REGISTERS):
