@@ -19,15 +19,15 @@ from shared.importing import entry_id
 KIND = 100
 """The entry kind of a statement. A register's migration allows it beside its own kinds."""
 
+NAME = "StatedAbsence/{}"
+"""What a statement's id is made from: sources number each kind of entry for itself."""
+
 AHEAD = timedelta(days=1)
 """How far a statement's time may be after now, for clocks that differ."""
 
 
 def new_entry(absence: StatedAbsence, ref: str, path: str, feed: CallerContext, now: datetime) -> NewEntry:
-    """The statement that a feed sends, as it is to be stored. Raises Invalid without source_id or recorded_at.
-
-    Sources number each kind of entry for itself, so the kind is part of what the id is made from.
-    """
+    """The statement that a feed sends, as it is to be stored. Raises Invalid without source_id or recorded_at."""
     entry_id(ref, absence.header, path)  # for its checks
     stated = absence.header.provenance
     recorded = moment(stated.recorded_at)
@@ -37,7 +37,7 @@ def new_entry(absence: StatedAbsence, ref: str, path: str, feed: CallerContext, 
     stored.header.CopyFrom(EntryHeader(provenance=fed_provenance(stated, feed, now)))
     return NewEntry(
         patient_ref=ref,
-        id=imported_id(ref, stated.source_system, f"StatedAbsence/{stated.source_id}"),
+        id=imported_id(ref, stated.source_system, NAME.format(stated.source_id)),
         version=1,
         kind=KIND,
         deleted=False,

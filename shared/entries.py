@@ -23,6 +23,7 @@ from shared.paging import Page, Position
 COLUMNS = "patient_ref, id, version, kind, deleted, effective_at, stored_at, content"
 """What a StoredEntry is made from, in this order."""
 _WRITTEN = ("patient_ref", "id", "version", "kind", "deleted", "effective_at", "request_id", "digest", "content")
+"""The fields of a NewEntry that are columns: its first ones."""
 
 
 Result = TypeVar("Result")
@@ -97,7 +98,7 @@ class EntryStore(ABC):
         row = await session.fetchrow(
             f"INSERT INTO entries ({', '.join(_WRITTEN)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
             f" ON CONFLICT DO NOTHING RETURNING {COLUMNS}",
-            *new,
+            *new[: len(_WRITTEN)],
             name="add_entry",
         )
         if row is not None:
@@ -233,11 +234,31 @@ class EntryStore(ABC):
         Unchanged ones (by digest) are left, changed ones get their next version. The version in `batch` is ignored. A
         feed that races itself fails whole and may send again.
         """
+        batch = await self.as_known(batch)
         async with self.database.transaction() as session:
             return await self.import_in(session, batch)
 
+    async def as_known(self, batch: Sequence[NewEntry]) -> list[NewEntry]:
+        """The entries of a feed at the places where they are: one that came before a merge keeps reference and id."""
+        places = {place for entry in batch if entry.elsewhere for place in (entry[:2], *entry.elsewhere)}
+        if not places:
+            return list(batch)
+        rows = await self.database.fetch(
+            "SELECT DISTINCT patient_ref, id FROM entries"
+            " WHERE (patient_ref, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
+            [ref for ref, _ in places],
+            [entry_id for _, entry_id in places],
+            name="known_places",
+        )
+        there = {(str(row["patient_ref"]), str(row["id"])) for row in rows}
+        known = []
+        for entry in batch:
+            ref, entry_id = next((place for place in (entry[:2], *entry.elsewhere) if place in there), entry[:2])
+            known.append(entry._replace(patient_ref=ref, id=entry_id, elsewhere=()))
+        return known
+
     async def import_in(self, session: Session, batch: Sequence[NewEntry]) -> ImportCounts:
-        """As `import_batch`, inside a transaction of the caller's."""
+        """As `import_batch`, inside a transaction of the caller's, of entries at the places where they are."""
         wanted = {(entry.patient_ref, entry.id): entry for entry in batch}
         current = {
             (str(row["patient_ref"]), str(row["id"])): (row["version"], row["digest"])
@@ -261,7 +282,8 @@ class EntryStore(ABC):
         counts.unchanged = len(wanted) - len(changed)
         if changed:
             try:
-                await session.copy("entries", _WRITTEN, await self.with_first_recorder(session, changed))
+                rows = [entry[: len(_WRITTEN)] for entry in await self.with_first_recorder(session, changed)]
+                await session.copy("entries", _WRITTEN, rows)
             except asyncpg.UniqueViolationError:
                 raise _raced() from None
             await self._store_beside(session, changed)

@@ -1,5 +1,6 @@
 """An entry of a register, as it is to be stored and as it is stored: plain values, without a database."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -20,6 +21,8 @@ class NewEntry(NamedTuple):
     digest: bytes
     """SHA-256 of what the caller sent: tells a retry from another request."""
     content: bytes
+    elsewhere: Sequence[tuple[str, str]] = ()
+    """Reference and id under which a feed's entry may be stored already: it may have come before a merge."""
 
 
 class StoredEntry(NamedTuple):

@@ -1,6 +1,6 @@
 """A feed's stream into a register: each message stored whole or not at all, and sending it again changes nothing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypeVar
 from uuid import UUID
 
@@ -42,6 +42,11 @@ def patient_ref(patient: PatientIdentifier, path: str) -> str:
     return str(UUID(patient.patient_ref))
 
 
+def alias_refs(patient: PatientIdentifier) -> list[str]:
+    """The patient's other references, which merges have left."""
+    return [str(UUID(ref)) for ref in patient.alias_refs]
+
+
 def entry_id(ref: str, header: EntryHeader, path: str) -> str:
     """The id of an imported entry, from its identifier at the source. Raises Invalid without one, or without a time."""
     source = header.provenance
@@ -50,3 +55,10 @@ def entry_id(ref: str, header: EntryHeader, path: str) -> str:
     if not source.HasField("recorded_at"):
         raise Invalid(f"{path}.header.provenance.recorded_at", "is required: when the source recorded the entry")
     return imported_id(ref, source.source_system, source.source_id)
+
+
+def elsewhere(aliases: Iterable[str], header: EntryHeader, name: str = "{}") -> list[tuple[str, str]]:
+    """Reference and id that an imported entry has where it came before a merge. `name`: what its source_id is put in,
+    in registers whose ids are made with the kind of entry too."""
+    source = header.provenance
+    return [(ref, imported_id(ref, source.source_system, name.format(source.source_id))) for ref in aliases]

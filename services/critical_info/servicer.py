@@ -13,7 +13,7 @@ from shared.convert import digest, fed_provenance, optional_moment, provenance, 
 from shared.entry import NewEntry
 from shared.errors import Invalid
 from shared.handling import Context, caller
-from shared.importing import entry_id, import_stream, patient_ref
+from shared.importing import alias_refs, elsewhere, entry_id, import_stream, patient_ref
 from shared.paging import page_of, size_of, version_below
 from shared.sections import answer_each
 
@@ -141,17 +141,19 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Ne
     now = datetime.now(UTC)
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
-        ref = patient_ref(patient.patient, path)
+        ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
         for position, entry in enumerate(patient.entries):
             where = f"{path}.entries[{position}]"
             try:
                 model.check(entry)
             except Invalid as error:
                 raise error.inside(where) from None
-            yield _new(entry, ref, where, feed, now)
+            places = elsewhere(aliases, entry.header)
+            yield _new(entry, ref, where, feed, now)._replace(elsewhere=places)
         for position, absence in enumerate(patient.absences):
             where = f"{path}.absences[{position}]"
-            yield _new(_checked_absence(absence), ref, where, feed, now)
+            places = elsewhere(aliases, absence.header)
+            yield _new(_checked_absence(absence), ref, where, feed, now)._replace(elsewhere=places)
 
 
 def _new(content: convert.Content, ref: str, path: str, feed: CallerContext, now: datetime) -> NewEntry:

@@ -165,6 +165,8 @@ class Repository(EntryStore):
         Content first, in a transaction of its own: nothing leads to it before the entries are stored, and the same
         message sent again finds it there.
         """
+        known = await self.as_known([entry for entry, _, _ in batch])
+        batch = [(entry, sha256, data) for entry, (_, sha256, data) in zip(known, batch, strict=True)]
         async with self.database.transaction() as session:
             there = {
                 (str(row["patient_ref"]), str(row["document_id"]), row["sha256"])
@@ -190,7 +192,7 @@ class Repository(EntryStore):
                 raise Unavailable(
                     Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the same document is being imported twice: try again"
                 ) from None
-        return await self.import_batch([entry for entry, _, _ in batch])
+        return await self.import_batch(known)
 
     async def _patient_keys(self, session: Session, refs: Sequence[str]) -> dict[str, PatientKey]:
         """The keys of patients, made where there is none."""

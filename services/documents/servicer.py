@@ -16,7 +16,7 @@ from shared.convert import optional_moment
 from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
-from shared.importing import entry_id, import_stream, patient_ref
+from shared.importing import alias_refs, elsewhere, entry_id, import_stream, patient_ref
 from shared.paging import page_of
 from shared.sections import answer_each
 
@@ -176,4 +176,6 @@ class Servicer(DocumentsServiceServicer):
                 source = convert.source_of(document, feed, now)
                 stored = convert.to_store(document, source, size, sha256)
                 sent = convert.sent_digest(document, size, sha256)
-                yield convert.new_entry(stored, ref, known_as, 1, None, sent), sha256, imported.content
+                new = convert.new_entry(stored, ref, known_as, 1, None, sent)
+                places = elsewhere(alias_refs(patient.patient), document.header)
+                yield new._replace(elsewhere=places), sha256, imported.content

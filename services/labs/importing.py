@@ -10,23 +10,25 @@ from shared import absence
 from shared.convert import digest, fed_provenance
 from shared.entry import NewEntry
 from shared.errors import Invalid
-from shared.importing import entry_id, patient_ref
+from shared.importing import alias_refs, elsewhere, entry_id, patient_ref
 
 
 def entries(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -> Iterator[tuple[str, NewEntry]]:
     """Path and entry of all that a message holds. Raises Invalid with the field's path in it."""
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
-        ref = patient_ref(patient.patient, path)
+        ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
         for position, report in enumerate(patient.entries):
             where = f"{path}.entries[{position}]"
             known_as = entry_id(ref, report.header, where)
             stored = checked(report, feed, now, where)
-            yield where, convert.new_entry(stored, ref, known_as, 1, None, digest(report))
+            new = convert.new_entry(stored, ref, known_as, 1, None, digest(report))
+            yield where, new._replace(elsewhere=elsewhere(aliases, report.header))
         # After the reports: a statement that comes with them is about them, and not older than they are.
         for position, statement in enumerate(patient.absences):
             where = f"{path}.absences[{position}]"
-            yield where, absence.new_entry(statement, ref, where, feed, now)
+            new = absence.new_entry(statement, ref, where, feed, now)
+            yield where, new._replace(elsewhere=elsewhere(aliases, statement.header, absence.NAME))
 
 
 def checked(report: pb.LabReport, feed: CallerContext, now: datetime, path: str) -> pb.LabReport:

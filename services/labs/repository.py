@@ -114,9 +114,11 @@ class Repository(EntryStore):
 
         Raises StateConflict with the path of an entry that cannot follow what is stored.
         """
+        known = await self.as_known([entry for _, entry in batch])
+        rounds = _rounds([(path, entry) for (path, _), entry in zip(batch, known, strict=True)])
         counts = ImportCounts(batches=1)
         async with self.database.transaction() as session:
-            for round_ in _rounds(batch):
+            for round_ in rounds:
                 try:
                     done = await self.import_in(session, [entry for _, entry in round_])
                 except CannotFollow as error:

@@ -1,7 +1,7 @@
 """One message of a feed's stream as the entries to be stored: checked, linked, and named by their path."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from kjernejournal.common.v1.common_pb2 import CallerContext
@@ -11,14 +11,14 @@ from services.medications.convert import Fed
 from shared.convert import digest, fed_provenance
 from shared.entry import NewEntry
 from shared.errors import Invalid
-from shared.importing import entry_id, patient_ref
+from shared.importing import alias_refs, entry_id, patient_ref
 
 
 def entries(message: pb.BulkImportRequest, caller: CallerContext, now: datetime) -> Iterator[NewEntry]:
     """The entries of a message. Raises Invalid with the field's path in it."""
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
-        ref = patient_ref(patient.patient, path)
+        ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
         _link(patient, ref)
         fed: dict[str, Iterable[Fed]] = {
             "prescriptions": patient.prescriptions,
@@ -27,31 +27,46 @@ def entries(message: pb.BulkImportRequest, caller: CallerContext, now: datetime)
         }
         for name, messages in fed.items():
             for position, each in enumerate(messages):
-                yield _entry(each, ref, f"{path}.{name}[{position}]", caller, now)
+                yield _entry(each, [ref, *aliases], f"{path}.{name}[{position}]", caller, now)
         if patient.HasField("medication_list"):
-            yield _list(patient.medication_list, ref, f"{path}.medication_list", caller, now)
+            yield _list(patient.medication_list, [ref, *aliases], f"{path}.medication_list", caller, now)
 
 
-def _entry(message: Fed, ref: str, path: str, caller: CallerContext, now: datetime) -> NewEntry:
+def _entry(message: Fed, refs: Sequence[str], path: str, caller: CallerContext, now: datetime) -> NewEntry:
     try:
         checks.fed(message, now)
     except Invalid as error:
         raise error.inside(path) from None
-    entry_id(ref, message.header, path)  # for its checks: our ids are made with the kind of entry too
+    entry_id(refs[0], message.header, path)  # for its checks: our ids are made with the kind of entry too
     source = fed_provenance(message.header.provenance, caller, now)
-    [known_as] = convert.known_as([ref], type(message), source, source.source_id)
-    return convert.new_entry(convert.to_store(message, source), ref, known_as, 1, None, digest(message))
+    ids = convert.known_as(refs, type(message), source, source.source_id)
+    new = convert.new_entry(convert.to_store(message, source), refs[0], ids[0], 1, None, _sent(message, refs[0]))
+    return new._replace(elsewhere=list(zip(refs[1:], ids[1:], strict=True)))
 
 
-def _list(message: pb.MedicationList, ref: str, path: str, caller: CallerContext, now: datetime) -> NewEntry:
+def _sent(message: Fed, ref: str) -> bytes:
+    """The digest of what the feed sent. A link that we made counts as a link, whatever the patient's reference is."""
+    if not isinstance(message, pb.Dispensing):
+        return digest(message)
+    source, linked_by = message.header.provenance, message.prescription_source_id
+    if message.prescription_id not in convert.known_as([ref], pb.Prescription, source, linked_by):
+        return digest(message)
+    sent = pb.Dispensing()
+    sent.CopyFrom(message)
+    [sent.prescription_id] = convert.known_as([""], pb.Prescription, source, linked_by)
+    return digest(sent)
+
+
+def _list(message: pb.MedicationList, refs: Sequence[str], path: str, caller: CallerContext, now: datetime) -> NewEntry:
     try:
         checks.medication_list(message)
     except Invalid as error:
         raise error.inside(path) from None
-    entry_id(ref, message.header, path)  # as above: a patient has one list, whatever its source calls it
+    entry_id(refs[0], message.header, path)  # as above: a patient has one list, whatever its source calls it
     source = fed_provenance(message.header.provenance, caller, now)
     stored = convert.list_to_store(message, source)
-    return convert.new_entry(stored, ref, convert.list_id(ref), 1, None, digest(message))
+    new = convert.new_entry(stored, refs[0], convert.list_id(refs[0]), 1, None, digest(message))
+    return new._replace(elsewhere=[(ref, convert.list_id(ref)) for ref in refs[1:]])
 
 
 def _link(patient: pb.PatientEntries, ref: str) -> None:

@@ -1,6 +1,6 @@
 """All SQL of medicines beyond the entry store that every register shares."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
 from shared.database import Session
 from shared.entries import COLUMNS, EntryStore, stored_entry
-from shared.entry import StoredEntry
+from shared.entry import NewEntry, StoredEntry
 
 
 class Latest(NamedTuple):
@@ -32,6 +32,12 @@ class Repository(EntryStore):
     def message_type(self, kind: int) -> type[Any]:
         """The message that entries of this kind are."""
         return _MESSAGES[kind % kinds.LOCKED]
+
+    async def as_known(self, batch: Sequence[NewEntry]) -> list[NewEntry]:
+        """The entries at the places where they are; dispensings then name the prescriptions there."""
+        known = await super().as_known(batch)
+        moved = {sent.id: there.id for sent, there in zip(batch, known, strict=True) if sent.id != there.id}
+        return [_linked(entry, moved) for entry in known] if moved else known
 
     async def whole(self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None) -> Whole:
         """Every open prescription, the lists, and the newest `most` of each other kind `since` then, newest first."""
@@ -75,6 +81,14 @@ class Repository(EntryStore):
             name="ids_of_kinds",
         )
         return {str(row["id"]): row["kind"] for row in rows}
+
+
+def _linked(entry: NewEntry, moved: Mapping[str, str]) -> NewEntry:
+    if entry.kind not in kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS:
+        return entry
+    dispensing = pb.Dispensing.FromString(entry.content)
+    dispensing.prescription_id = moved.get(dispensing.prescription_id, dispensing.prescription_id)
+    return entry._replace(content=dispensing.SerializeToString(deterministic=True))
 
 
 _MESSAGES = {

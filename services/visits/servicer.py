@@ -14,7 +14,7 @@ from shared.entries import settled
 from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
-from shared.importing import entry_id, import_stream, patient_ref
+from shared.importing import alias_refs, elsewhere, entry_id, import_stream, patient_ref
 from shared.paging import page_of
 from shared.sections import answer_each
 
@@ -109,4 +109,5 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Ne
             _check(visit, now, where)
             known_as = entry_id(ref, visit.header, where)
             stored = convert.to_store(visit, fed_provenance(visit.header.provenance, feed, now))
-            yield convert.new_entry(stored, ref, known_as, 1, None, digest(visit))
+            new = convert.new_entry(stored, ref, known_as, 1, None, digest(visit))
+            yield new._replace(elsewhere=elsewhere(alias_refs(patient.patient), visit.header))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -123,11 +123,13 @@ class Documents:
         request = pb.ListDocumentsRequest(patient=patient(refs[0]), **fields)  # type: ignore[arg-type]  # the fields of the message
         return await self.stub.ListDocuments(request, metadata=calling(by, *refs))
 
-    async def load(self, ref: str, *entries: tuple[pb.Document, bytes]) -> pb.BulkImportResponse:
+    async def load(
+        self, ref: str, *entries: tuple[pb.Document, bytes], aliases: Sequence[str] = ()
+    ) -> pb.BulkImportResponse:
         message = pb.BulkImportRequest(
             patients=[
                 pb.PatientEntries(
-                    patient=patient(ref),
+                    patient=PatientIdentifier(patient_ref=ref, alias_refs=aliases),
                     entries=[pb.ImportedDocument(document=sent, content=content) for sent, content in entries],
                 )
             ]

@@ -341,3 +341,14 @@ async def test_a_document_that_came_under_an_alias_is_the_same_one(documents: Do
     assert again.header.first_recorded.recorded_at == timestamp(MADE)
     assert (await documents.download(alias, first.header.id))[1] == b"second"
     assert (await documents.listed(ref, alias)).window.total == 1
+
+
+async def test_what_was_imported_before_a_merge_is_known_after_it(documents: Documents) -> None:
+    alias, ref = new_ref(), new_ref()
+    await documents.load(alias, (document(source_id="d"), b"first"))
+    counts = (await documents.load(ref, (document(source_id="d"), b"first"), aliases=[alias])).counts
+    assert (counts.created, counts.updated, counts.unchanged) == (0, 0, 1)
+    counts = (await documents.load(ref, (document(source_id="d"), b"second"), aliases=[alias])).counts
+    assert (counts.created, counts.updated, counts.unchanged) == (0, 1, 0)
+    [found] = (await documents.listed(ref, alias)).entries
+    assert (await documents.download(alias, found.header.id))[1] == b"second"

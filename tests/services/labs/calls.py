@@ -101,9 +101,16 @@ class Labs:
         request = pb.RecordLabReportRequest(patient=patient(ref), request_id=request_id or str(uuid4()), report=sent)
         return (await self.stub.RecordLabReport(request, metadata=calling(FEED, ref, *aliases))).report
 
-    async def load(self, ref: str, *entries: pb.LabReport, absences: tuple[StatedAbsence, ...] = ()) -> tuple[int, ...]:
+    async def load(
+        self,
+        ref: str,
+        *entries: pb.LabReport,
+        absences: tuple[StatedAbsence, ...] = (),
+        aliases: tuple[str, ...] = (),
+    ) -> tuple[int, ...]:
         """Created, updated, unchanged."""
-        patients = [pb.PatientEntries(patient=patient(ref), entries=entries, absences=absences)]
+        of = PatientIdentifier(patient_ref=ref, alias_refs=aliases)
+        patients = [pb.PatientEntries(patient=of, entries=entries, absences=absences)]
         return await self.feed(pb.BulkImportRequest(patients=patients))
 
     async def feed(self, *messages: pb.BulkImportRequest) -> tuple[int, ...]:

@@ -9,8 +9,8 @@ import pytest
 
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from shared.convert import timestamp
-from tests.services.labs.calls import DAY, TAKEN, Labs, new_ref, report
-from tests.support.service import FEED, reason_of
+from tests.services.labs.calls import DAY, TAKEN, Labs, new_ref, nothing_known, report
+from tests.support.service import FEED, details_of, reason_of
 
 
 async def test_a_recorded_report_is_listed_as_it_was_sent(labs: Labs) -> None:
@@ -69,3 +69,19 @@ async def test_sections_hold_the_newest_and_say_what_they_leave_out(labs: Labs) 
     presence = await labs.section(ref, 0)
     assert (len(presence.entries), presence.window.total, presence.window.older_exist) == (0, 4, True)
     assert (await labs.section(new_ref())).window.total == 0
+
+
+async def test_what_was_imported_before_a_merge_is_known_after_it(labs: Labs) -> None:
+    alias, ref = new_ref(), new_ref()
+    said = (nothing_known("none", TAKEN - DAY),)
+    preliminary, final = report("a", status=pb.RESULT_STATUS_PRELIMINARY), report("a")
+    assert await labs.load(alias, preliminary, absences=said) == (2, 0, 0)
+    assert await labs.load(ref, preliminary, report("b"), absences=said, aliases=(alias,)) == (1, 0, 2)
+    assert await labs.load(ref, final, report("b"), aliases=(alias,)) == (0, 1, 1)
+    assert await labs.record(ref, final, alias) == (await labs.record(alias, final))
+    found = await labs.listed(ref, alias)
+    assert sorted(each.header.version for each in found.entries) == [1, 2]
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await labs.load(ref, report("a", status=pb.RESULT_STATUS_PARTIAL), aliases=(alias,))
+    assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert details_of(refused.value)["field"] == "patients[0].entries[0]"

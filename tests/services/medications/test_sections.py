@@ -7,7 +7,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
+from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier, SectionQuery
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from shared.convert import timestamp
@@ -290,3 +290,23 @@ async def test_what_comes_later_says_so(medicines: Feed) -> None:
             await call
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert reason_of(refused.value) == "NOT_SUPPORTED"
+
+
+async def test_what_was_imported_before_a_merge_is_known_after_it(medicines: Feed) -> None:
+    alias, ref = new_ref(), new_ref()
+    sent: dict[str, Any] = {
+        "prescriptions": [prescription("r1")],
+        "dispensings": [dispensing("d1", of="r1")],
+        "medication_list": medication_list(),
+    }
+    await medicines.send(alias, **sent)
+    merged = pb.PatientEntries(patient=PatientIdentifier(patient_ref=ref, alias_refs=[alias]), **sent)
+    message = pb.BulkImportRequest(patients=[merged])
+    counts = (await medicines.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
+    assert (counts.created, counts.updated, counts.unchanged) == (0, 0, 3)
+    message.patients[0].dispensings[0].packages = "2"
+    counts = (await medicines.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
+    assert (counts.created, counts.updated, counts.unchanged) == (0, 1, 2)
+    [prescribed] = (await medicines.prescriptions(ref, alias)).prescriptions
+    [given] = (await medicines.dispensings(ref, alias)).dispensings
+    assert (given.prescription_id, given.header.version) == (prescribed.header.id, 2)

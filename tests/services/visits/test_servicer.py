@@ -235,6 +235,21 @@ async def test_a_visit_that_came_under_an_alias_is_the_same_one(stub: VisitsServ
     assert (await listed(stub, ref, alias)).window.total == 1
 
 
+async def test_what_was_imported_before_a_merge_is_known_after_it(stub: VisitsServiceAsyncStub) -> None:
+    alias, ref = new_ref(), new_ref()
+    sent = [visit(source_id="v"), visit(START + timedelta(days=1), "w")]
+    await load(stub, alias, sent[0])
+    merged = PatientIdentifier(patient_ref=ref, alias_refs=[alias.upper()])
+    message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=merged, entries=sent)])
+    counts = (await stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
+    assert (counts.created, counts.updated, counts.unchanged) == (1, 0, 1)
+    message.patients[0].entries[0].kind = pb.CONTACT_KIND_ADMISSION
+    counts = (await stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
+    assert (counts.created, counts.updated, counts.unchanged) == (0, 1, 1)
+    found = await listed(stub, ref, alias)
+    assert [each.header.version for each in found.entries] == [1, 2]
+
+
 async def test_a_reference_in_capitals_is_the_same_patient(stub: VisitsServiceAsyncStub) -> None:
     ref = new_ref()
     assert (await load(stub, ref.upper(), visit(source_id="v"))).counts.created == 1
