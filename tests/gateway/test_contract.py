@@ -11,8 +11,9 @@ from gateway import contract
 from gateway.access.facts import AccessRule
 from gateway.contract import Method, disclosed, disclosed_paths, methods, walk
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import EntryHeader, PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import EntryHeader, PatientIdentifier, StatedAbsence
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.summary.v1 import summary_pb2
 
@@ -76,14 +77,39 @@ def test_every_entry_in_a_reply_is_disclosed_by_its_header(method: Method) -> No
 
 @EVERY
 def test_ids_of_entries_carry_the_option(method: Method) -> None:
-    """A field called `id` somewhere in a reply is one that the access log must name, unless it is listed here."""
+    """A field called `id`, or `..._id`, in a reply is one that the access log must name, unless it is listed here."""
+    if not method.rule.callers:
+        return
     unmarked = {each for each in _unmarked_ids(method.response.DESCRIPTOR) if each not in NO_ENTRY_IDS}
     assert not unmarked
 
 
 NO_ENTRY_IDS = {
+    # Of the log itself, and of the calls that it is about.
+    "kjernejournal.audit.v1.Access.trace_id",
     "kjernejournal.audit.v1.DecisionRef.id",
     "kjernejournal.audit.v1.DisclosedEntry.id",
+    "kjernejournal.audit.v1.Receipt.record_id",
+    "kjernejournal.summary.v1.GetPatientSummaryResponse.access_id",
+    "kjernejournal.summary.v1.SummaryStart.access_id",
+    # Numbers that others gave.
+    "kjernejournal.common.v1.Organisation.resh_id",
+    "kjernejournal.common.v1.Provenance.source_id",
+    "kjernejournal.labs.v1.Result.source_id",
+    "kjernejournal.medications.v1.Dispensing.prescription_source_id",
+    "kjernejournal.medications.v1.ListEntry.prescription_source_id",
+    "kjernejournal.medications.v1.ListEntry.treatment_id",
+    "kjernejournal.medications.v1.Prescription.treatment_id",
+    "kjernejournal.patients.v1.FamilyRelation.national_id",
+    "kjernejournal.patients.v1.Guardian.national_id",
+    "kjernejournal.patients.v1.GeneralPractitionerAssignment.her_id",
+    "kjernejournal.patients.v1.GeneralPractitionerContract.contract_id",
+    # They point at an entry whose content is not in the message.
+    "kjernejournal.documents.v1.DocumentRelation.document_id",
+    "kjernejournal.medications.v1.Dispensing.prescription_id",
+    "kjernejournal.medications.v1.ListEntry.prescription_id",
+    "kjernejournal.medications.v1.Proposal.entry_id",
+    "kjernejournal.medications.v1.ReconciledItem.draft_entry_id",
 }
 
 
@@ -94,10 +120,11 @@ def test_a_planted_message_without_the_option_is_found() -> None:
     entry.field.add(name="id", number=1, type=FieldDescriptor.TYPE_STRING, label=1)
     reply = file.message_type.add(name="Reply")
     reply.field.add(name="entries", number=1, type=11, label=3, type_name=".forgotten.Entry")
+    reply.field.add(name="report_id", number=2, type=FieldDescriptor.TYPE_STRING, label=1)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     planted = pool.FindMessageTypeByName("forgotten.Reply")
-    assert _unmarked_ids(planted) == ["forgotten.Entry.id"]
+    assert _unmarked_ids(planted) == ["forgotten.Entry.id", "forgotten.Reply.report_id"]
     assert disclosed_paths(planted) == ()
 
 
@@ -118,6 +145,18 @@ def test_what_a_reply_discloses_is_counted_entry_by_entry() -> None:
     )
     method = methods()["/kjernejournal.critical_info.v1.CriticalInfoService/ListCriticalInfo"]
     assert sorted(method.disclosed_in(reply)) == [("a", 3), ("b", 1)]
+
+
+def test_a_result_is_disclosed_by_its_report_and_the_reports_version() -> None:
+    results = [labs_pb2.ResultOfReport(report_id=each, report_version=3) for each in ("a", "b", "a")]
+    method = methods()["/kjernejournal.labs.v1.LabsService/ListLabResults"]
+    assert method.disclosed_in(labs_pb2.ListLabResultsResponse(results=results)) == [("a", 3), ("b", 3)]
+
+
+def test_what_was_said_of_a_whole_section_is_disclosed() -> None:
+    reply = labs_pb2.ListLabReportsResponse(absence=StatedAbsence(header=EntryHeader(id="s", version=1)))
+    method = methods()["/kjernejournal.labs.v1.LabsService/ListLabReports"]
+    assert method.disclosed_in(reply) == [("s", 1)]
 
 
 def test_every_sections_entries_are_disclosed_in_a_summary() -> None:
@@ -161,7 +200,9 @@ def _unmarked_ids(message: Any) -> list[str]:
     for field in message.fields:
         if field.message_type is not None:
             found.extend(_unmarked_ids(field.message_type))
-        elif field.name == "id" and not field.GetOptions().Extensions[common_pb2.disclosed_id]:
+        elif (field.name == "id" or field.name.endswith("_id")) and not field.GetOptions().Extensions[
+            common_pb2.disclosed_id
+        ]:
             found.append(field.full_name)
     return found
 
