@@ -27,7 +27,7 @@ from kjernejournal.visits.v1 import visits_pb2
 from shared.convert import timestamp
 from tests.services.documents.calls import document
 from tests.services.labs.calls import report
-from tests.services.medications.feed import dispensing, prescription
+from tests.services.medications.feed import dispensing, prescription, statement
 from tests.services.own_registrations.calls import contact
 from tests.services.patients.people import new_id, person, registering
 from tests.services.vaccinations.register import dose
@@ -41,6 +41,9 @@ DOCTOR: dict[str, Any] = {"kind": "doctor"}
 FEED: dict[str, Any] = {"kind": "system", "org": "100100010"}
 ELSEWHERE: dict[str, Any] = {"kind": "doctor", "service": "emergency", "hpr": "900000021", "basis": "AKUTT"}
 """Another doctor of another unit of another legal entity."""
+
+TRIES = 5
+"""Summaries on a machine that is too busy for one."""
 
 HOSPITAL = PLACES[ServiceKind.HOSPITAL]
 WARD = Organisation(number=HOSPITAL.organisation, name=HOSPITAL.name)
@@ -119,6 +122,12 @@ async def record_dispensing(client: Client, patient: Patient) -> None:
     await client.call("RecordDispensing", request, **FEED)
 
 
+async def import_statement(client: Client, patient: Patient) -> None:
+    entries = medications_pb2.PatientEntries(patient=patient.identifier, statements=[fed(statement(""))])
+    message = medications_pb2.BulkImportRequest(patients=[entries])
+    await client.send("MedicationsService/BulkImport", [message], **FEED)
+
+
 async def record_visit(client: Client, patient: Patient) -> None:
     request = visits_pb2.RecordVisitRequest(patient=patient.identifier, request_id=str(uuid4()), visit=fed(visit("")))
     await client.call("RecordVisit", request, **FEED)
@@ -186,6 +195,7 @@ WAYS = (
     Way("critical_info", "ListCriticalInfo", "entries", import_critical_info, *A_FEED),
     Way("medications", "ListPrescriptions", "prescriptions", record_prescription, *A_FEED),
     Way("medications", "ListDispensings", "dispensings", record_dispensing, *A_FEED),
+    Way("medications", "ListMedicationStatements", "statements", import_statement, *A_FEED),
     Way("visits", "ListVisits", "entries", record_visit, *A_FEED),
     Way("documents", "ListDocuments", "entries", upload_by_a_doctor, *A_DOCTOR),
     Way("documents", "ListDocuments", "entries", import_document, *A_FEED),
@@ -211,9 +221,9 @@ async def test_the_next_list_elsewhere_holds_what_was_written(system: System, cl
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 async def test_the_next_summary_elsewhere_holds_what_was_written(system: System, client: Client, way: Way) -> None:
     patient = await new_patient(system, entries=False)
-    assert (await summary(client, patient, **ELSEWHERE)).states[way.service] == "NONE_RECORDED"
+    assert (await next_summary(client, patient)).states[way.service] == "NONE_RECORDED"
     await way.write(client, patient)
-    got = await summary(client, patient, **ELSEWHERE)
+    got = await next_summary(client, patient)
     assert got.states[way.service] == "DATA"
     [entry] = getattr(content(got, way.service), way.entries)
     assert_from(entry.header.provenance, way)
@@ -224,7 +234,7 @@ async def test_the_next_summary_elsewhere_tells_of_a_patient_who_was_just_regist
     patient = Patient(new_id())
     await client.call("RegisterPatient", registering(person(patient.national_id, family="Nordmann")), **FEED)
     await client.call("RegisterPatient", registering(person(patient.national_id, family="Nygift")), **FEED)
-    got = content(await summary(client, patient, **ELSEWHERE), "patients")
+    got = content(await next_summary(client, patient), "patients")
     assert (got.name.family, got.version) == ("Nygift", 2)
     assert got.provenance.organisation.number == FEED["org"]
     request = patients_pb2.GetPatientRequest(patient=patient.identifier)
@@ -240,6 +250,15 @@ async def listed(client: Client, way: Way, patient: Patient) -> list[Any]:
     request = least(method(way.lists).descriptor.input_type, patient.identifier)
     reply = await client.call(way.lists, request, **ELSEWHERE)
     return list(getattr(reply, way.entries))
+
+
+async def next_summary(client: Client, patient: Patient) -> Summary:
+    """What the doctor elsewhere is told next; once more only where it says itself that a register was too late."""
+    for _ in range(TRIES - 1):
+        got = await summary(client, patient, **ELSEWHERE)
+        if got.completeness == "COMPLETE":
+            return got
+    return await summary(client, patient, **ELSEWHERE)
 
 
 def content(got: Summary, service: str) -> Any:
