@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import cast
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from gateway.access.tokens import Metadata
 from gateway.backends import Backend
@@ -15,9 +15,10 @@ from gateway.contract import Method
 from gateway.front_door import IDLE, Context, Handlers, tell_receipt
 from gateway.outcomes import LONGEST_WRITE, Outcomes
 from gateway.passage import Passage
+from gateway.reading import says_how_much
 from gateway.receiving import Receiving
 from gateway.recorder import Recorder
-from gateway.relaying import refusal_of
+from gateway.relaying import garbage, refusal_of
 from gateway.requests import byte_range_of, entries_named, parse, patient_of, put_ref, request_id_of
 from gateway.sources import SOURCES
 from gateway.steps import LOOK_AGAIN, Steps
@@ -94,7 +95,7 @@ class Forwarding:
         try:
             looked = time.monotonic()
             async for message in _each(call, self._idle):
-                entries = method.disclosed_in(method.response.FromString(message))
+                entries = method.disclosed_in(_parsed(method, message))
                 if entries:
                     section = passage.section(entries=entries, sha256=hashlib.sha256(message).digest())
                     if part := byte_range_of(request):
@@ -126,8 +127,9 @@ class Forwarding:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and seconds < left:
                 raise _too_slow() from None
             raise await self._refused(passage, error) from None
+        message = _parsed(method, reply)
         if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
-            entries = method.disclosed_in(method.response.FromString(reply))
+            entries = method.disclosed_in(message)
             section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest())
             tell_receipt(context, (await self._recorder.record([passage.disclosure([section])]))[0])
         await self._steps.fresh(passage)
@@ -164,6 +166,17 @@ def _too_slow() -> Unavailable:
     return Unavailable(
         Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the register did not answer in time: try again", unavailable="TIMEOUT"
     )
+
+
+def _parsed(method: Method, reply: bytes) -> Message:
+    """A register's reply. Raises ServiceFault: the bytes are none, or a list that does not say how much there is."""
+    try:
+        message = method.response.FromString(reply)
+    except DecodeError:
+        raise garbage() from None
+    if not says_how_much(message):
+        raise garbage()
+    return message
 
 
 async def _each(call: "grpc.aio.UnaryStreamCall[bytes, bytes]", idle: float) -> AsyncIterator[bytes]:

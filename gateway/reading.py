@@ -1,11 +1,16 @@
 """Reads sections from a register. The one interface through which concurrent summaries can come to share a call."""
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
 
 from gateway.backends import Backend
 from gateway.sources import Source
-from kjernejournal.common.v1.common_pb2 import SectionQuery
+from kjernejournal.common.v1.common_pb2 import ListWindow, SectionQuery
 
 
 class Reader:
@@ -17,11 +22,33 @@ class Reader:
     async def read(self, source: Source, queries: Sequence[SectionQuery], seconds: float) -> dict[str, Any]:
         """The register's answers by access id. Raises grpc.aio.AioRpcError, or DecodeError when it sends garbage.
 
-        An answer whose key nobody asked for is dropped: the one who asked is told that there is no answer.
+        An answer whose key nobody asked for is dropped, and so are two answers to one question and a section that does
+        not say how much there is: the one who asked is told that there is no answer.
         """
         request = source.proto.BatchGetSectionsRequest(queries=queries)
         backend = self._backends[source.service]
         reply = await backend.unary(source.path, request.SerializeToString(), caller=None, timeout=seconds)
         answers = source.proto.BatchGetSectionsResponse.FromString(reply).answers
-        asked = {query.access_id for query in queries}
-        return {answer.access_id: answer for answer in answers if answer.access_id in asked}
+        times = Counter(answer.access_id for answer in answers)
+        return {
+            query.access_id: answer
+            for query in queries
+            for answer in answers
+            if answer.access_id == query.access_id and times[answer.access_id] == 1 and _is_whole(answer)
+        }
+
+
+def says_how_much(message: Message) -> bool:
+    """Whether each list in the message comes with its window. Without, it would read as empty and may be anything: no
+    bytes at all are a message too."""
+    return all(message.HasField(name) for name in _windows(message.DESCRIPTOR))
+
+
+def _is_whole(answer: Any) -> bool:
+    return not answer.HasField("section") or says_how_much(answer.section)
+
+
+@cache
+def _windows(message: Descriptor) -> tuple[str, ...]:
+    kind = ListWindow.DESCRIPTOR.full_name
+    return tuple(each.name for each in message.fields if each.message_type and each.message_type.full_name == kind)

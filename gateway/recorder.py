@@ -7,6 +7,7 @@ transaction. A caller who goes away does not take their record along.
 import asyncio
 import contextvars
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
@@ -118,13 +119,16 @@ class Recorder:
     async def _append(self, batch: list[_Waiting]) -> dict[str, RecordAnswer]:
         request = RecordRequest(records=[each.record for each in batch])
         reply = await self._audit.unary(PATH, request.SerializeToString(), caller=None, timeout=BUDGET)
-        return {each.record_id: each for each in RecordResponse.FromString(reply).answers}
+        answers = RecordResponse.FromString(reply).answers
+        times = Counter(each.record_id for each in answers)
+        # Two answers about one record are none: one of them may say that it is not durable.
+        return {each.record_id: each for each in answers if times[each.record_id] == 1}
 
 
 def _settle(waiting: _Waiting, answer: RecordAnswer | None) -> None:
     if waiting.done.done():
         return
-    if answer is not None and answer.HasField("receipt"):
+    if answer is not None and answer.HasField("receipt") and answer.receipt.record_id == answer.record_id:
         waiting.done.set_result(answer.receipt)
     else:
         waiting.done.set_exception(_unavailable())

@@ -79,6 +79,8 @@ class Identity:
         except (grpc.aio.AioRpcError, DecodeError):
             raise _unavailable() from None
         found = {each.national_id: each for each in answer.patients}
+        if len(found) != len(answer.patients):
+            raise _unavailable()  # two answers about one person: which of them holds?
         if not all(person in found and _says_who(found[person]) for person in request.national_ids):
             raise _unavailable()
         return Resolved(asked_at, found)

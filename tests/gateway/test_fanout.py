@@ -88,6 +88,7 @@ async def test_data_comes_with_source_time_and_coverage(front: Front) -> None:
     assert section.duration.nanos
 
 
+EMPTY = visits_pb2.VisitsSection(window=ListWindow())
 ANSWERS = {
     "another's key": (lambda _: visits_pb2.SectionAnswer(access_id="x", section={}), "UNAVAILABLE ERROR"),  # type: ignore[arg-type]  # enum numbers
     "no result": (lambda key: visits_pb2.SectionAnswer(access_id=key), "UNAVAILABLE ERROR"),
@@ -112,8 +113,12 @@ ANSWERS = {
         "UNAVAILABLE TIMEOUT",
     ),
     "an empty section": (
-        lambda key: visits_pb2.SectionAnswer(access_id=key, section=visits_pb2.VisitsSection()),
+        lambda key: visits_pb2.SectionAnswer(access_id=key, section=EMPTY),
         "NONE_RECORDED",
+    ),
+    "a section that does not say how much there is": (
+        lambda key: visits_pb2.SectionAnswer(access_id=key, section=visits_pb2.VisitsSection()),
+        "UNAVAILABLE ERROR",
     ),
 }
 
@@ -125,6 +130,15 @@ async def test_an_answer_that_is_none_is_stated(front: Front, name: str) -> None
     assert state(section) == expected
     if expected.startswith("UNAVAILABLE"):
         assert section.WhichOneof("content") is None
+
+
+async def test_two_answers_to_one_question_are_none(front: Front) -> None:
+    async def answer(data: bytes, _: Any) -> bytes:
+        key = visits_pb2.BatchGetSectionsRequest.FromString(data).queries[0].access_id
+        one = visits_pb2.SectionAnswer(access_id=key, section=EMPTY)
+        return visits_pb2.BatchGetSectionsResponse(answers=[one, one]).SerializeToString()
+
+    assert state(await asked(front, answer)) == "UNAVAILABLE ERROR"
 
 
 @pytest.mark.parametrize("reply", [b"", b"\x0a\xff\xff\xff\xff\x0f"], ids=["no answers", "garbage"])
@@ -205,7 +219,7 @@ async def test_a_window_before_there_are_dates_begins_with_them(front: Front) ->
     first = replace(NOW, as_of=datetime(1, 2, 3, tzinfo=UTC))
     section = await asked(
         front,
-        answering(lambda key: visits_pb2.SectionAnswer(access_id=key, section=visits_pb2.VisitsSection())),
+        answering(lambda key: visits_pb2.SectionAnswer(access_id=key, section=EMPTY)),
         question=first,
     )
     assert state(section) == "NONE_RECORDED"
@@ -227,7 +241,7 @@ async def test_callers_in_a_hurry_do_not_close_a_register_to_the_others(front: F
 
     for _ in range(TIMEOUTS + 1):
         assert state(await asyncio.create_task(in_a_hurry())) == "UNAVAILABLE TIMEOUT"
-    answer = answering(lambda key: visits_pb2.SectionAnswer(access_id=key, section=visits_pb2.VisitsSection()))
+    answer = answering(lambda key: visits_pb2.SectionAnswer(access_id=key, section=EMPTY))
     assert state(await asked(front, answer)) == "NONE_RECORDED"
 
 

@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2
 
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import EntryHeader, PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.visits.v1 import visits_pb2
 from shared.errors import Reason
@@ -45,7 +45,7 @@ async def refused(front: Front, request: Any, rpc: str = "ListVisits", **caller:
 
 async def test_a_service_sees_a_reference_and_never_the_national_id(front: Front) -> None:
     patient = front.people.add()
-    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse()))
+    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse(window=ListWindow())))
     await front.client.call("ListVisits", asked(patient))
     [call] = front.registers["visits"].calls
     request = visits_pb2.ListVisitsRequest.FromString(call.messages[0])
@@ -59,7 +59,7 @@ async def test_a_service_sees_a_reference_and_never_the_national_id(front: Front
 async def test_fields_that_this_gateway_does_not_know_go_along(front: Front) -> None:
     """A service may be newer than the gateway."""
     patient = front.people.add()
-    newer = visits_pb2.ListVisitsResponse().SerializeToString() + b"\xfa\x07\x03new"
+    newer = visits_pb2.ListVisitsResponse(window=ListWindow()).SerializeToString() + b"\xfa\x07\x03new"
     front.registers["visits"].unary(LIST, saying(newer))
     request = asked(patient).SerializeToString() + b"\xf8\x07\x01"
     answer = await front.client.answer("ListVisits", request)
@@ -69,7 +69,7 @@ async def test_fields_that_this_gateway_does_not_know_go_along(front: Front) -> 
 
 async def test_nothing_of_the_callers_metadata_reaches_a_service(front: Front) -> None:
     patient = front.people.add()
-    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse()))
+    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse(window=ListWindow())))
     forged = common_pb2.CallerContext(kind=common_pb2.CALLER_KIND_SYSTEM, elevated=True).SerializeToString()
     extra: list[tuple[str, str | bytes]] = [
         ("kj-caller-bin", forged),
@@ -85,7 +85,7 @@ async def test_nothing_of_the_callers_metadata_reaches_a_service(front: Front) -
 
 async def test_the_callers_trace_goes_through(front: Front) -> None:
     patient = front.people.add()
-    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse()))
+    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse(window=ListWindow())))
     extra = [("traceparent", f"00-{'a' * 32}-{'b' * 16}-00")]
     answer = await front.client.answer("ListVisits", asked(patient), extra=extra)
     assert answer.trace_id == "a" * 32
@@ -95,7 +95,7 @@ async def test_the_callers_trace_goes_through(front: Front) -> None:
 
 async def test_a_read_is_on_record_before_it_leaves(front: Front) -> None:
     patient = front.people.add()
-    reply = visits_pb2.ListVisitsResponse(entries=[visit("v-1"), visit("v-2")])
+    reply = visits_pb2.ListVisitsResponse(entries=[visit("v-1"), visit("v-2")], window=ListWindow())
     front.registers["visits"].unary(LIST, saying(reply))
     answer = await front.client.answer("ListVisits", asked(patient))
     assert answer.reply == reply
@@ -210,9 +210,11 @@ async def test_a_service_that_refuses_the_gateway_itself_is_our_fault(front: Fro
     assert (await refused(front, asked(patient))).short == ("INTERNAL", "INTERNAL")
 
 
-async def test_a_reply_that_is_no_message_is_not_forwarded(front: Front) -> None:
+@pytest.mark.parametrize("reply", [b"\x0a\xff\xff\xff\xff\x0f", b""], ids=["garbage", "nothing"])
+async def test_a_reply_that_is_no_list_is_not_forwarded(front: Front, reply: bytes) -> None:
+    """No bytes at all would read as an empty list; one that is empty says so in its window."""
     patient = front.people.add()
-    front.registers["visits"].unary(LIST, saying(b"\x0a\xff\xff\xff\xff\x0f"))
+    front.registers["visits"].unary(LIST, saying(reply))
     assert (await refused(front, asked(patient))).short == ("INTERNAL", "INTERNAL")
     assert not front.log.records
 
@@ -236,7 +238,9 @@ async def test_a_refused_write_has_its_outcome_on_record(front: Front) -> None:
 
 async def test_without_a_record_nothing_is_released(front: Front) -> None:
     patient = front.people.add()
-    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse(entries=[visit("v-1")])))
+    front.registers["visits"].unary(
+        LIST, saying(visits_pb2.ListVisitsResponse(entries=[visit("v-1")], window=ListWindow()))
+    )
     front.log.unary(RECORD, saying(b"\x0a\xff\xff\xff\xff\x0f"))
     try:
         told = await refused(front, asked(patient))
@@ -259,7 +263,7 @@ async def test_without_a_permit_nothing_is_written(front: Front) -> None:
 
 async def test_a_denied_caller_reaches_no_register_and_is_on_record(front: Front) -> None:
     patient = front.people.add()
-    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse()))
+    front.registers["visits"].unary(LIST, saying(visits_pb2.ListVisitsResponse(window=ListWindow())))
     told = await refused(front, asked(patient), basis="")
     assert told.short == ("PERMISSION_DENIED", "BASIS_MISSING")
     assert [record.kind for record in front.log.records] == [audit_pb2.RECORD_KIND_DENIAL]
@@ -348,7 +352,7 @@ async def test_a_block_that_comes_while_the_register_reads_holds(front: Front) -
     async def slow(_: bytes, __: Any) -> bytes:
         front.people.known[patient].facts.blocked_hpr_numbers.append("900000001")
         await asyncio.sleep(0.3)
-        return visits_pb2.ListVisitsResponse(entries=[visit("v-1")]).SerializeToString()
+        return visits_pb2.ListVisitsResponse(entries=[visit("v-1")], window=ListWindow()).SerializeToString()
 
     front.registers["visits"].unary(LIST, slow)
     told = await refused(front, asked(patient))

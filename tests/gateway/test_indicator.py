@@ -61,7 +61,9 @@ def has_critical_information(front: Front, *patients: str) -> None:
             answers=[
                 ki.SectionAnswer(
                     access_id=each.access_id,
-                    section=ki.CriticalInfoSection(active=len(active.intersection(each.caller.patient_refs))),
+                    section=ki.CriticalInfoSection(
+                        active=len(active.intersection(each.caller.patient_refs)), window=ListWindow()
+                    ),
                 )
                 for each in reversed(queries)  # answers are matched by key, never by position
             ]
@@ -322,7 +324,7 @@ async def test_a_block_that_comes_meanwhile_holds(gateway: Front) -> None:
     async def slow(data: bytes, _: Any) -> bytes:
         await go_on.wait()
         key = ki.BatchGetSectionsRequest.FromString(data).queries[0].access_id
-        section = ki.CriticalInfoSection(active=1)
+        section = ki.CriticalInfoSection(active=1, window=ListWindow())
         return ki.BatchGetSectionsResponse(
             answers=[ki.SectionAnswer(access_id=key, section=section)]
         ).SerializeToString()

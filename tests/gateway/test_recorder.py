@@ -194,6 +194,23 @@ async def test_an_answer_that_does_not_show_the_record_is_none(log: Log, reply: 
     assert await recorder.record([record()]), "the next one goes through"
 
 
+@pytest.mark.parametrize("spoil", ["twice", "another's receipt"])
+async def test_an_answer_that_cannot_be_relied_on_is_none(log: Log, spoil: str) -> None:
+    service, recorder = log
+
+    async def commit(data: bytes, context: Any) -> bytes:
+        reply = RecordResponse.FromString(await service.commit(data, context))
+        if spoil == "twice":
+            reply.answers.append(reply.answers[0])
+        else:
+            reply.answers[0].receipt.record_id = str(uuid4())
+        return reply.SerializeToString()
+
+    service.unary(RECORD, commit)
+    with pytest.raises(Unavailable):
+        await recorder.record([record()])
+
+
 async def test_an_answer_without_a_receipt_is_none(log: Log) -> None:
     service, recorder = log
 

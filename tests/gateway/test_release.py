@@ -10,7 +10,7 @@ import pytest
 from gateway.cli.people import PEOPLE
 from gateway.whom import FRESH
 from kjernejournal.audit.v1 import audit_pb2
-from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
@@ -56,7 +56,7 @@ async def slowly(reply: Any) -> bytes:
 async def test_facts_that_come_too_late_release_nothing(front: Front, slow_from: Any) -> None:
     """A block that answered meanwhile would not be in them."""
     patient = front.people.add()
-    front.registers["visits"].unary(LIST, lambda _, __: slowly(visits_pb2.ListVisitsResponse()))
+    front.registers["visits"].unary(LIST, lambda _, __: slowly(visits_pb2.ListVisitsResponse(window=ListWindow())))
     slow_from(2)
     told = await refusal(
         front.client.call("ListVisits", visits_pb2.ListVisitsRequest(patient=PatientIdentifier(national_id=patient)))
@@ -76,7 +76,7 @@ async def test_one_late_answer_is_asked_for_again(front: Front) -> None:
             await asyncio.sleep(SLOW)
         return await honest(data, context)
 
-    front.registers["visits"].unary(LIST, lambda _, __: slowly(visits_pb2.ListVisitsResponse()))
+    front.registers["visits"].unary(LIST, lambda _, __: slowly(visits_pb2.ListVisitsResponse(window=ListWindow())))
     front.people.unary(RESOLVE, resolve)
     try:
         request = visits_pb2.ListVisitsRequest(patient=PatientIdentifier(national_id=patient))
@@ -94,7 +94,7 @@ async def test_the_icon_says_no_more_of_a_patient_who_blocked_the_caller_meanwhi
         front.people.known[patient].facts.blocked_hpr_numbers.append(hpr)
         await asyncio.sleep(SLOW)
         answers = [
-            ki.SectionAnswer(access_id=query.access_id, section=ki.CriticalInfoSection(active=1))
+            ki.SectionAnswer(access_id=query.access_id, section=ki.CriticalInfoSection(active=1, window=ListWindow()))
             for query in ki.BatchGetSectionsRequest.FromString(data).queries
         ]
         return ki.BatchGetSectionsResponse(answers=answers).SerializeToString()
@@ -147,7 +147,7 @@ async def test_a_message_names_no_more_patients_than_can_be_asked_about(front: F
 async def test_the_log_says_which_auditor_read_it(front: Front) -> None:
     """Auditors need not be persons that the patients service knows."""
     patient = front.people.add()
-    front.log.unary(method("ListAccesses").path, saying(audit_pb2.ListAccessesResponse()))
+    front.log.unary(method("ListAccesses").path, saying(audit_pb2.ListAccessesResponse(window=ListWindow())))
     request = audit_pb2.ListAccessesRequest(patient=PatientIdentifier(national_id=patient))
     await front.client.call("ListAccesses", request, kind="auditor")
     [record] = front.log.records

@@ -36,7 +36,10 @@ CONTENT: dict[int, Any] = {
         entries=[critical_info_pb2.CriticalInfo(header=EntryHeader(id="ki", version=1))], window=ONE, active=1
     ),
     MEDICINES: medications_pb2.MedicationsSection(
-        prescriptions=[medications_pb2.Prescription(header=EntryHeader(id="rp", version=2))], prescriptions_window=ONE
+        prescriptions=[medications_pb2.Prescription(header=EntryHeader(id="rp", version=2))],
+        prescriptions_window=ONE,
+        dispensings_window=ListWindow(),
+        statements_window=ListWindow(),
     ),
     VISITS: visits_pb2.VisitsSection(entries=[visits_pb2.Visit(header=EntryHeader(id="v", version=1))], window=ONE),
     DOCUMENTS: documents_pb2.DocumentsSection(

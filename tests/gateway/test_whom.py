@@ -123,6 +123,12 @@ async def test_an_answer_that_does_not_say_who_is_none(answer: Any) -> None:
         await resolved(*([answer(person)] if answer else []), asked=person)
 
 
+async def test_two_answers_about_one_person_are_none() -> None:
+    person = new_id()
+    with pytest.raises(Unavailable):
+        await resolved(PatientResolution(national_id=person), registered(person), asked=person)
+
+
 @pytest.mark.parametrize(
     "told",
     [saying(b"\x0a\xff"), saying(b""), refusing(grpc.StatusCode.INTERNAL, "asyncpg", None)],
