@@ -1,19 +1,10 @@
 """Code lists of documents.
 
-Volven 9602 (types of document) as in HL7 Norway's no-basis-R4, value set NoBasisDocumentReferenceType; Volven 9603
-(restriction and refusal of documents) as in HL7Norway/kodeverk, no-kodeverk-9603; Confidentiality as in HL7 v3.
+Volven 9602 (types of document) as in HL7 Norway's no-basis-R4, value set NoBasisDocumentReferenceType. Volven 9603
+(restriction and refusal) stands in shared/restriction.py.
 """
 
 VOLVEN_9602 = "urn:oid:2.16.578.1.12.4.1.1.9602"
-
-VOLVEN_9603 = frozenset({"urn:oid:2.16.578.1.12.4.1.1.9603", "http://helsedir.no/fhir/CodeSystem/no-kodeverk-9603"})
-
-CONFIDENTIALITY = frozenset(
-    {"urn:oid:2.16.840.1.113883.5.25", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"}
-)
-
-CONFIDENTIALITY_CODES = frozenset("ULMNRV")
-"""Unrestricted, low, moderate, normal, restricted, very restricted."""
 
 DOCUMENT_CLASSES = {
     "A00-1": "Epikriser og sammenfatninger",
@@ -85,21 +76,3 @@ DOCUMENT_TYPES = {
     "S03-2": "Voldsrisikovurdering",
 }
 """Type level of Volven 9602."""
-
-RESTRICTIONS = {
-    "N": "Normal",
-    "NORN_FFL": "Nektet, fare for liv",
-    "NORN_KUT": "Nektet, klart utilrådelig",
-    "NORN_EPO": "Nektet, eget ønske",
-    "NORN_ALL": "Nektet, alle",
-    "NORN_FOR": "Nektet, foreldet",
-    "NORN_FORANS": "Nektet, foreldreansvarlig",
-    "NORN_UNGDOM": "Nektet, ungdom",
-    "NORN_FFH": "Nektet, fare for helsepersonell",
-    "NORN_FPB": "Nektet, forsvarlig pasientbehandling",
-    "NORN_DUP": "Nektet, duplikat",
-    "NORN_ANG": "Nektet – andre grunner",  # noqa: RUF001  # as the list writes it
-    "NORU": "Utsatt innsyn for innbygger",
-    "NORS": "Sperret",
-}
-"""Volven 9603. NORS acts on personnel, NORN_* and NORU act on the citizen."""

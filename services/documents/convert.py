@@ -13,6 +13,7 @@ from kjernejournal.documents.v1.documents_pb2 import (
 )
 from services.documents import model
 from services.documents.repository import Listing
+from shared import restriction
 from shared.convert import complete_header, digest, fed_provenance, moment, provenance, timestamp
 from shared.entry import NewEntry, StoredEntry
 
@@ -74,7 +75,7 @@ def replacing(document: Document, replaced: NewEntry) -> Document:
     result.relations.append(DocumentRelation(kind=RELATION_KIND_REPLACES, document_id=replaced.id))
     if not model.is_restricted(result):
         old = Document.FromString(replaced.content).confidentiality
-        result.confidentiality.extend(coding for coding in old if coding.code == model.RESTRICTED)
+        result.confidentiality.extend(coding for coding in old if coding.code == restriction.RESTRICTED)
     return result
 
 

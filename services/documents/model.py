@@ -6,10 +6,8 @@ Pure functions: no I/O, no clock.
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from enum import IntFlag
-from typing import NamedTuple
 
-from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CITIZEN, CallerContext, Coding
+from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.documents.v1.documents_pb2 import (
     AVAILABILITY_STATUS_APPROVED,
     AVAILABILITY_STATUS_DEPRECATED,
@@ -20,8 +18,9 @@ from kjernejournal.documents.v1.documents_pb2 import (
     Document,
 )
 from services.documents import codes
+from shared import restriction
 from shared.convert import moment
-from shared.errors import Denied, Invalid, Reason, entry_not_found
+from shared.errors import Invalid, Reason
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
@@ -34,24 +33,9 @@ CLASSES = ("", *codes.DOCUMENT_CLASSES)
 """Classes by number, as they are stored: "" is none. New ones go to the end."""
 
 
-RESTRICTED = "NORS"
-
-
-class Mark(IntFlag):
-    """What a list filters by, beside the class. The values are stored."""
-
-    DEPRECATED = 1
-    CITIZEN_REFUSED = 2
-    PERSONNEL_RESTRICTED = 4
-
-
-class View(NamedTuple):
-    """What a caller sees of a patient's documents."""
-
-    absent: Mark
-    """Documents with one of these marks do not exist for the caller."""
-    withheld: Mark
-    """Documents with one of these are withheld and counted."""
+DEPRECATED = 1
+CLASS_SHIFT, CLASS_BITS = 3, 31
+"""What a list filters by, beside the marks of shared.restriction: bits of the stored kind."""
 
 
 def check(document: Document, now: datetime) -> None:
@@ -65,7 +49,7 @@ def check(document: Document, now: datetime) -> None:
     if document.size < 0:
         raise Invalid("size", "must not be negative")
     _check_type(document)
-    _check_confidentiality(document.confidentiality)
+    restriction.check(document.confidentiality)
     _check_times(document, now)
     for position, relation in enumerate(document.relations):
         if relation.kind == RELATION_KIND_UNSPECIFIED:
@@ -105,21 +89,14 @@ def class_of(document: Document) -> str:
 
 def is_restricted(document: Document) -> bool:
     """Whether the patient has restricted the document against personnel."""
-    return any(coding.code == RESTRICTED for coding in document.confidentiality)
+    return any(coding.code == restriction.RESTRICTED for coding in document.confidentiality)
 
 
 def kind_of(document: Document) -> int:
     """Marks and class in one number: what lists filter by."""
-    marks = Mark(0)
-    if document.availability_status == AVAILABILITY_STATUS_DEPRECATED:
-        marks |= Mark.DEPRECATED
-    for coding in document.confidentiality:
-        # By code alone: hospitals send codes of 9603 under the HL7 system too, and none of those codes is HL7's.
-        if coding.code == RESTRICTED:
-            marks |= Mark.PERSONNEL_RESTRICTED
-        elif coding.code in codes.RESTRICTIONS and coding.code != "N":
-            marks |= Mark.CITIZEN_REFUSED
-    return int(marks) + 8 * CLASSES.index(class_of(document))
+    deprecated = DEPRECATED if document.availability_status == AVAILABILITY_STATUS_DEPRECATED else 0
+    marks = restriction.marks_of(document.confidentiality)
+    return deprecated | int(marks) | CLASSES.index(class_of(document)) << CLASS_SHIFT
 
 
 def effective_at(document: Document, recorded: datetime) -> datetime:
@@ -127,28 +104,6 @@ def effective_at(document: Document, recorded: datetime) -> datetime:
     if document.service_period.HasField("start"):
         return moment(document.service_period.start)
     return moment(document.creation_time) if document.HasField("creation_time") else recorded
-
-
-def view_of(caller: CallerContext) -> View:
-    """What a caller sees. Source: Volven 9603: NORS restricts against personnel, NORN_* and NORU against the citizen.
-
-    Codes that refuse only the parents (NORN_FORANS) or only the youth (NORN_UNGDOM) refuse every citizen: the caller's
-    context does not say which one asks, and a document too few is mended sooner than one too many.
-    """
-    if caller.for_patient or caller.kind == CALLER_KIND_CITIZEN:
-        return View(absent=Mark.CITIZEN_REFUSED, withheld=Mark(0))
-    return View(absent=Mark(0), withheld=Mark(0) if caller.elevated else Mark.PERSONNEL_RESTRICTED)
-
-
-def check_visible(kind: int, view: View) -> None:
-    """Raises NotFound for a document that does not exist for the caller, Denied for one that is withheld."""
-    if kind & view.absent:
-        raise entry_not_found()
-    if kind & view.withheld:
-        raise Denied(
-            Reason.ERROR_REASON_SECTION_RESTRICTED,
-            "the patient has restricted this document; an elevated basis opens it",
-        )
 
 
 def byte_range(size: int, offset: int, length: int) -> tuple[int, int]:
@@ -194,24 +149,6 @@ def _check_type(document: Document) -> None:
     for coding in document.type.codings:
         if coding.system == codes.VOLVEN_9602 and coding.code[0] != document.class_code.code[0]:
             raise Invalid("class_code.code", "is not the class of the type")
-
-
-def _check_confidentiality(codings: Iterable[Coding]) -> None:
-    """A restriction that is not understood would not be kept: it is refused."""
-    for position, coding in enumerate(codings):
-        path = f"confidentiality[{position}]"
-        if coding.system in codes.VOLVEN_9603:
-            known = coding.code in codes.RESTRICTIONS
-        elif coding.system in codes.CONFIDENTIALITY:
-            known = coding.code in codes.RESTRICTIONS or coding.code in codes.CONFIDENTIALITY_CODES
-        else:
-            raise Invalid(
-                f"{path}.system",
-                "must be HL7 v3 Confidentiality or Volven 9603",
-                Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM,
-            )
-        if not known:
-            raise Invalid(f"{path}.code", "is not a code of its system")
 
 
 def _check_times(document: Document, now: datetime) -> None:

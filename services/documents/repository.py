@@ -9,13 +9,14 @@ import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.documents.v1.documents_pb2 import Document
-from services.documents.model import Mark, View
+from services.documents.model import CLASS_BITS, CLASS_SHIFT, DEPRECATED
 from services.documents.sealing import ROW, Content, PatientKey
 from shared.database import Database, Session
 from shared.entries import COLUMNS, EntryStore, stored_entry
 from shared.entry import NewEntry, StoredEntry
 from shared.errors import Reason, Unavailable
 from shared.paging import Page, Position
+from shared.restriction import View
 from shared.sealing import ContentDamagedError, KeyWrap
 
 ABANDONED = timedelta(hours=1)
@@ -292,16 +293,16 @@ WITH today AS (
 ), asked AS (
     SELECT held.*, today.kind & $4::int <> 0 AS withheld FROM held JOIN today USING (patient_ref, id)
     WHERE NOT today.deleted AND today.kind & $3::int = 0
-    AND ($5::boolean IS NULL OR (held.kind & {int(Mark.DEPRECATED)} <> 0) = $5)
-    AND ($6::int[] IS NULL OR held.kind >> 3 = ANY($6))
+    AND ($5::boolean IS NULL OR (held.kind & {DEPRECATED} <> 0) = $5)
+    AND ($6::int[] IS NULL OR (held.kind >> {CLASS_SHIFT}) & {CLASS_BITS} = ANY($6))
 ), counts AS (
     SELECT count(*) FILTER (WHERE withheld) AS withheld, count(*) FILTER (WHERE NOT withheld) AS total,
-    count(*) FILTER (WHERE NOT withheld AND kind & {int(Mark.DEPRECATED)} = 0) AS approved,
+    count(*) FILTER (WHERE NOT withheld AND kind & {DEPRECATED} = 0) AS approved,
     count(*) FILTER (WHERE NOT withheld AND effective_at < $7::timestamptz) AS before_window FROM asked
 )
 SELECT listed.*, counts.total, counts.approved, counts.withheld, counts.before_window
 FROM counts LEFT JOIN LATERAL (
-    SELECT {COLUMNS}, CASE WHEN $10::boolean THEN kind & {int(Mark.DEPRECATED)} ELSE 0 END AS lower FROM asked
+    SELECT {COLUMNS}, CASE WHEN $10::boolean THEN kind & {DEPRECATED} ELSE 0 END AS lower FROM asked
     WHERE NOT withheld AND ($7 IS NULL OR effective_at >= $7)
     AND ($8::timestamptz IS NULL OR (effective_at, id) < ($8, $9::uuid))
     ORDER BY lower, effective_at DESC, id DESC LIMIT $11

@@ -12,6 +12,7 @@ from services.documents.intake import check_size
 from services.documents.repository import Question, Repository
 from services.documents.sealing import ROW
 from services.documents.uploads import Uploads, check_stated
+from shared import restriction
 from shared.convert import optional_moment
 from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
@@ -32,7 +33,7 @@ class Servicer(DocumentsServiceServicer):
     async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Context) -> pb.ListDocumentsResponse:
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
         classes, deprecated = model.class_numbers(request.class_codes), model.deprecated_only(request.statuses)
-        view = model.view_of(caller.current())
+        view = restriction.view_of(caller.current())
         page = page_of(request.page_size, request.page_token, as_of, since, classes, deprecated)
         found = await self._repository.list_page(
             Question(caller.patient_refs(), view, as_of, since, deprecated, classes), page
@@ -120,7 +121,7 @@ class Servicer(DocumentsServiceServicer):
 
     async def _section(self, query: SectionQuery) -> pb.DocumentsSection:
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
-        question = Question(list(query.caller.patient_refs), model.view_of(query.caller), as_of, since)
+        question = Question(list(query.caller.patient_refs), restriction.view_of(query.caller), as_of, since)
         return convert.section(await self._repository.list_section(question, max(0, query.max_entries)), since)
 
     async def _check_new(self, document: pb.Document) -> None:
@@ -139,7 +140,7 @@ class Servicer(DocumentsServiceServicer):
         latest = await self._repository.latest(refs, document_id)
         if latest.deleted:
             raise entry_not_found()
-        model.check_visible(latest.kind, model.view_of(caller.current()))
+        restriction.check_visible(latest.kind, restriction.view_of(caller.current()))
         if version in (0, latest.version):
             return latest
         if not 0 < version < latest.version:
@@ -151,7 +152,7 @@ class Servicer(DocumentsServiceServicer):
         """The version that makes the document Deprecated. Raises NotFound, Denied, VersionBehind, StateConflict."""
         system = caller.current().kind == CALLER_KIND_SYSTEM
         latest = await (self._repository.latest if system else self._visible)(refs, document_id)
-        if latest.kind & model.Mark.DEPRECATED:
+        if latest.kind & model.DEPRECATED:
             raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the document is Deprecated already")
         if latest.version != expected_version:
             raise VersionBehind(latest.version)

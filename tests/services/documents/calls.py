@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from kjernejournal.common.v1.common_pb2 import (
     CALLER_KIND_CITIZEN,
+    REPRESENTATION_GUARDIAN,
+    REPRESENTATION_SELF,
     CallerContext,
     CodeableConcept,
     Coding,
@@ -36,6 +38,8 @@ ELEVATED = CallerContext()
 ELEVATED.CopyFrom(DOCTOR)
 ELEVATED.elevated = True
 CITIZEN = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True)
+PATIENT = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_SELF)
+PARENT = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_GUARDIAN)
 
 
 def new_ref() -> str:

@@ -8,10 +8,10 @@ from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Period
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from services.documents import codes, model
 from services.documents.codes import VOLVEN_9602
-from services.documents.model import Mark
+from shared import restriction
 from shared.convert import timestamp
 from shared.errors import Invalid
-from tests.services.documents.calls import VOLVEN_9603, document
+from tests.services.documents.calls import document
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HL7 = "urn:oid:2.16.840.1.113883.5.25"
@@ -60,18 +60,17 @@ def test_media_types_with_parameters_and_source_codings_beside_9602_are_taken() 
     assert [coding.code for coding in both.type.codings] == ["A03-2", "18842-5"]
 
 
-@pytest.mark.parametrize("code", codes.RESTRICTIONS)
-@pytest.mark.parametrize("system", [VOLVEN_9603, HL7])
-def test_every_restriction_acts_on_the_right_side_under_either_system(code: str, system: str) -> None:
-    restricted = document(confidentiality=[Coding(system=HL7, code="R"), Coding(system=system, code=code)])
-    model.check(restricted, NOW)
-    marks = Mark(model.kind_of(restricted) & 7)
-    if code == "N":
-        assert marks == Mark(0)
-    elif code == "NORS":
-        assert marks == Mark.PERSONNEL_RESTRICTED
-    else:
-        assert marks == Mark.CITIZEN_REFUSED
+@pytest.mark.parametrize("code", restriction.CODES)
+def test_class_marks_and_status_stand_side_by_side(code: str) -> None:
+    for class_code in codes.DOCUMENT_CLASSES:
+        status = pb.AVAILABILITY_STATUS_DEPRECATED
+        sent = document(code, availability_status=status, type=CodeableConcept(text="noe"))
+        sent.class_code.CopyFrom(Coding(system=VOLVEN_9602, code=class_code))
+        kind = model.kind_of(sent)
+        assert kind & model.DEPRECATED
+        assert kind & ~model.DEPRECATED & restriction.ALL == restriction.marks_of(sent.confidentiality)
+        assert model.CLASSES[kind >> model.CLASS_SHIFT & model.CLASS_BITS] == class_code
+        assert kind < 2**15
 
 
 def test_every_type_has_a_class_that_exists() -> None:

@@ -10,7 +10,17 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CLINICIAN, CallerContext, Coding, SectionQuery
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from shared.convert import timestamp
-from tests.services.documents.calls import CITIZEN, ELEVATED, MADE, Documents, document, new_ref, patient
+from tests.services.documents.calls import (
+    CITIZEN,
+    ELEVATED,
+    MADE,
+    PARENT,
+    PATIENT,
+    Documents,
+    document,
+    new_ref,
+    patient,
+)
 from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of
 
 DEPRECATED = pb.AVAILABILITY_STATUS_DEPRECATED
@@ -352,3 +362,18 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(documents: Doc
     assert (counts.created, counts.updated, counts.unchanged) == (0, 1, 0)
     [found] = (await documents.listed(ref, alias)).entries
     assert (await documents.download(alias, found.header.id))[1] == b"second"
+
+
+async def test_a_refusal_of_parents_or_of_the_youth_leaves_the_other_their_view(documents: Documents) -> None:
+    ref = new_ref()
+    for_youth = await documents.upload(ref, b"1", document("NORN_FORANS", source_id="a"))
+    for_parents = await documents.upload(ref, b"2", document("NORN_UNGDOM", source_id="b"))
+    for reader, seen, unseen in ((PATIENT, for_youth, for_parents), (PARENT, for_parents, for_youth)):
+        found = await documents.listed(ref, by=reader)
+        assert [each.header.id for each in found.entries] == [seen.header.id]
+        assert (found.window.total, found.window.withheld) == (1, 0)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await documents.download(ref, unseen.header.id, by=reader)
+        assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+    assert not (await documents.listed(ref, by=CITIZEN)).entries
+    assert (await documents.listed(ref)).window.total == 2
