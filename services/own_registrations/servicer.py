@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
@@ -19,6 +19,9 @@ from shared.handling import Context, caller
 from shared.importing import entry_id, import_stream, patient_ref
 from shared.paging import page_of
 from shared.sections import answer_each
+
+MOMENT = timedelta(microseconds=1)
+"""The least that PostgreSQL can tell apart."""
 
 
 class Servicer(OwnRegistrationsServiceServicer):
@@ -53,7 +56,9 @@ class Servicer(OwnRegistrationsServiceServicer):
             if latest is None:
                 return Draft(model.kind_of(registration), now, convert.content(registration))
             _check_kind(registration, latest.kind, "registration")
-            return Draft(latest.kind, now, convert.content(convert.following(registration, latest.content)))
+            following = convert.following(registration, latest.content)
+            # After what it changes, also where a feed's clock is ahead: else the feed would change it back.
+            return Draft(latest.kind, max(now, latest.effective_at + MOMENT), convert.content(following))
 
         sent = convert.sent_request(request)
         stored = await self._writes.save(caller.patient_refs(), request.request_id, sent, base, draft)

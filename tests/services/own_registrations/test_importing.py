@@ -173,3 +173,14 @@ async def test_a_patient_twice_in_a_message_is_refused_where_it_matters(register
         await register.stub.BulkImport(iter([pb.BulkImportRequest(patients=twice)]), metadata=calling(FEED))
     assert details_of(refused.value)["field"] == "patients"
     assert [each.contact.name for each in await register.entries(ref)] == ["Ola Nordmann"]
+
+
+async def test_a_feed_whose_clock_is_ahead_does_not_change_back_what_the_patient_changes(register: Register) -> None:
+    ref, ahead = new_ref(), datetime.now(UTC) + timedelta(hours=12)
+    sent = fed(contact(), "a", ahead)
+    await register.load(ref, sent)
+    [imported] = await register.entries(ref)
+    own = await register.save(ref, contact("Som pasienten sier"), of=imported)
+    assert await register.load(ref, sent) == (0, 0, 1)
+    assert await register.load(ref, fed(contact("Per"), "a", ahead)) == (0, 0, 1)
+    assert await register.entries(ref) == [own]
