@@ -57,7 +57,7 @@ class DataDirectory:
 
     @property
     def loaded_file(self) -> Path:
-        """Says that the synthetic population has been loaded."""
+        """Says that the synthetic population has been loaded, and into which registers."""
         return self.root / "loaded.json"
 
     @property

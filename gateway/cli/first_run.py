@@ -10,20 +10,55 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from gateway.cli.data_directory import DataDirectory
+from gateway.cli.patients import known
 from gateway.cli.process import dies_with_owner
+from gateway.cli.programs import SERVICES
 from gateway.cli.state import write_private
+
+REGISTERS = tuple(service for service in SERVICES if service not in {"patients", "audit"})
+"""What a load fills, beside the patients. `gateway.cli.load` has them too, and too much else for this process."""
+FIRST_REGISTERS = ("critical_info", "medications", "visits", "documents")
+"""What a directory was loaded with whose file does not say it: the registers of the first release."""
 
 
 async def load_once(directory: DataDirectory, patients: int, say: Callable[[str], None]) -> bool:
-    """Loads the synthetic population unless this directory has had its load; whether it has one now."""
-    if directory.loaded_file.exists() or patients <= 0:
+    """Loads the synthetic population unless this directory has had its load; whether it has one now.
+
+    One that was loaded before some register was there gets it for as many people; its other registers are left alone.
+    """
+    before = _loaded(directory)
+    wanted: list[str] = []
+    if before is not None:
+        patients, told = before
+        patients = max(patients, list(known(directory).values()).count("population 1"))
+        missing = [register for register in REGISTERS if register not in told]
+        if not missing:
+            return True
+        wanted = [word for register in missing for word in ("--register", register)]
+        say(f"This directory was loaded before it had {', '.join(missing)}: adding them for its {patients} people")
+    elif patients <= 0:
         return True
-    loading = await _kj(directory, "load", "--patients", str(patients))
+    loading = await _kj(directory, "load", "--patients", str(patients), *wanted)
     if await _result(loading) != 0:
         say(f"The population was not loaded. The system serves; try again with: kj load --patients {patients}")
         return False
-    write_private(directory.loaded_file, json.dumps({"patients": patients, "at": datetime.now(UTC).isoformat()}) + "\n")
+    loaded = {"patients": patients, "registers": list(REGISTERS), "at": datetime.now(UTC).isoformat()}
+    write_private(directory.loaded_file, json.dumps(loaded) + "\n")
     return True
+
+
+def _loaded(directory: DataDirectory) -> tuple[int, list[str]] | None:
+    """How many people were loaded, into which registers; None: nobody yet.
+
+    A damaged file stands for a load of everything: whatever is there is left alone.
+    """
+    try:
+        loaded = json.loads(directory.loaded_file.read_text())
+        return int(loaded["patients"]), list(loaded.get("registers", FIRST_REGISTERS))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0, list(REGISTERS)
 
 
 async def show_one_summary(directory: DataDirectory) -> None:

@@ -6,7 +6,7 @@ directory: loaded again tomorrow, the same people have the same records, and not
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -45,9 +45,6 @@ CLINICAL: dict[str, tuple[Tell, ...]] = {
 }
 """What each register is told of a person, a stream each in this order."""
 
-STREAMS = 1 + sum(map(len, CLINICAL.values()))
-"""Each person goes through so many streams."""
-
 Progressed = Callable[[], object]
 
 
@@ -66,9 +63,15 @@ class Loaded:
 def load(
     patients: Annotated[int, typer.Option("--patients", "-n", min=1, help="How many people.")] = 200,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another population.")] = 1,
+    register: Annotated[
+        list[str] | None, typer.Option(help="Fill only this register, beside the patients; may be repeated.")
+    ] = None,
     data_dir: DataDirOption = DEFAULT,
 ) -> None:
     """Load a synthetic population; the same again changes nothing."""
+    wanted = register or list(CLINICAL)
+    if unknown := set(wanted) - set(CLINICAL):
+        raise CommandError(f"There is no register {', '.join(sorted(unknown))}.", f"Registers: {', '.join(CLINICAL)}.")
     system = LocalSystem.open(data_dir)
     began = monotonic()
     with Progress(
@@ -80,16 +83,21 @@ def load(
         disable=not Console(stderr=True).is_terminal,
         transient=True,
     ) as progress:
-        task = progress.add_task(f"{patients} people", total=patients * STREAMS)
-        loaded = asyncio.run(load_population(system, patients, seed, lambda: progress.advance(task)))
+        streams = 1 + sum(len(CLINICAL[each]) for each in wanted)
+        task = progress.add_task(f"{patients} people", total=patients * streams)
+        loaded = asyncio.run(load_population(system, patients, seed, wanted, lambda: progress.advance(task)))
     _tell(loaded, monotonic() - began)
 
 
 async def load_population(
-    system: LocalSystem, patients: int, seed: int = 1, progressed: Progressed = lambda: None
+    system: LocalSystem,
+    patients: int,
+    seed: int = 1,
+    registers: Collection[str] = tuple(CLINICAL),
+    progressed: Progressed = lambda: None,
 ) -> Loaded:
-    """Sends the first `patients` people of a population with their records; `progressed` is called for each
-    person in each of STREAMS.
+    """Sends the first `patients` people of a population with their records in these registers; `progressed` is called
+    for each person in each stream.
 
     Raises CommandError when the gateway does not answer or refuses something; doing it again goes on where it ended.
     """
@@ -97,7 +105,7 @@ async def load_population(
     loaded = Loaded()
     async with Feed.open(system, source_system="kj load") as feed:
         while batch := list(islice(people, AT_ONCE)):
-            await _send(feed, batch, loaded, progressed)
+            await _send(feed, batch, registers, loaded, progressed)
             remember(system, (each.person.national_id for each in batch), source=f"population {seed}")
     return loaded
 
@@ -118,7 +126,9 @@ def reference_day(directory: DataDirectory) -> date:
     return today
 
 
-async def _send(feed: Feed, batch: list[Record], loaded: Loaded, progressed: Progressed) -> None:
+async def _send(
+    feed: Feed, batch: list[Record], registers: Collection[str], loaded: Loaded, progressed: Progressed
+) -> None:
     """Patients first: no register takes entries of somebody it does not know. Then the registers, side by side."""
 
     def each(tell: Tell) -> Iterator[Message]:
@@ -134,7 +144,7 @@ async def _send(feed: Feed, batch: list[Record], loaded: Loaded, progressed: Pro
 
     loaded.add("patients", await feed.send("patients", each(Record.patient)))
     loaded.patients += len(batch)
-    sending = [asyncio.create_task(all_of(register, tellers)) for register, tellers in CLINICAL.items()]
+    sending = [asyncio.create_task(all_of(register, CLINICAL[register])) for register in registers]
     try:
         await asyncio.gather(*sending)
     except BaseException:
@@ -146,7 +156,9 @@ async def _send(feed: Feed, batch: list[Record], loaded: Loaded, progressed: Pro
 
 def _tell(loaded: Loaded, seconds: float) -> None:
     whole = total(loaded.counts.values())
-    for register in ("patients", *CLINICAL):
+    for register in ("patients", *CLINICAL):  # in this order, whichever was filled first
+        if register not in loaded.counts:
+            continue
         counts = loaded.counts[register]
         print(f"{register:18} {counts.created:8} new {counts.updated:8} changed {counts.unchanged:8} unchanged")
     rate = loaded.patients / seconds * 60

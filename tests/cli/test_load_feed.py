@@ -12,7 +12,7 @@ from gateway.cli.data_directory import DataDirectory
 from gateway.cli.errors import CommandError
 from gateway.cli.feed import FULL_MESSAGE, LARGEST_ENTRY, MOST_PATIENTS, REGISTERS, Feed
 from gateway.cli.issuer import ensure_issuer
-from gateway.cli.load import load_population
+from gateway.cli.load import CLINICAL, load_population
 from gateway.cli.local import LocalSystem
 from gateway.cli.patients import known
 from gateway.cli.process import ProcessId
@@ -208,7 +208,7 @@ async def test_a_load_sends_patients_first_then_the_registers_side_by_side(
     steps: list[None] = []
     loaded = await load_population(system, 150, seed=4, progressed=lambda: steps.append(None))
     assert loaded.patients == 150
-    assert len(steps) == 150 * len(REGISTERS)
+    assert len(steps) == 150 * (1 + sum(map(len, CLINICAL.values())))
     assert listening.order[:2] == ["patients", "patients"]
     assert "patients" not in listening.order[2:]
     assert set(listening.order) == set(REGISTERS)
