@@ -61,11 +61,6 @@ class Mark(IntFlag):
     CITIZEN_DELAYED = 1024
 
 
-ALL = (
-    Mark.CITIZEN_REFUSED | Mark.PERSONNEL_RESTRICTED | Mark.PARENTS_REFUSED | Mark.YOUTH_REFUSED | Mark.CITIZEN_DELAYED
-)
-
-
 class View(NamedTuple):
     """What a caller sees of a patient's entries."""
 

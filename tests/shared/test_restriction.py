@@ -63,7 +63,7 @@ def test_several_codes_act_each_on_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "coding"),
+    "field, coding",
     [
         ("confidentiality[0].system", Coding(code="NORS")),
         ("confidentiality[0].system", Coding(system="http://snomed.info/sct", code="NORS")),
