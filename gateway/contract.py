@@ -129,6 +129,18 @@ def disclosed(message: Message, paths: tuple[Path, ...]) -> list[tuple[str, int]
     return list(found)
 
 
+@cache
+def windows(message: Descriptor) -> tuple[str, ...]:
+    """The fields of a message that say how much of each of its lists there is."""
+    kind = common_pb2.ListWindow.DESCRIPTOR.full_name
+    return tuple(each.name for each in message.fields if each.message_type and each.message_type.full_name == kind)
+
+
+def withheld(message: Message) -> int:
+    """Entries that a register held back because the patient restricted them one by one."""
+    return sum(getattr(message, name).withheld for name in windows(message.DESCRIPTOR))
+
+
 def _method(descriptor: MethodDescriptor) -> Method:
     package = descriptor.containing_service.file.package
     return Method(

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from gateway.access.tokens import Metadata
 from gateway.backends import Backend
-from gateway.contract import Method
+from gateway.contract import Method, withheld
 from gateway.front_door import IDLE, Context, Handlers, tell_receipt
 from gateway.outcomes import LONGEST_WRITE, Outcomes
 from gateway.passage import Passage
@@ -131,6 +131,7 @@ class Forwarding:
         if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
             entries = method.disclosed_in(message)
             section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest())
+            section.withheld = withheld(message)
             tell_receipt(context, (await self._recorder.record([passage.disclosure([section])]))[0])
         await self._steps.fresh(passage)
         return reply

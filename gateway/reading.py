@@ -2,15 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from gateway.backends import Backend
+from gateway.contract import windows
 from gateway.sources import Source
-from kjernejournal.common.v1.common_pb2 import ListWindow, SectionQuery
+from kjernejournal.common.v1.common_pb2 import SectionQuery
 
 
 class Reader:
@@ -30,25 +29,19 @@ class Reader:
         reply = await backend.unary(source.path, request.SerializeToString(), caller=None, timeout=seconds)
         answers = source.proto.BatchGetSectionsResponse.FromString(reply).answers
         times = Counter(answer.access_id for answer in answers)
+        asked = {query.access_id for query in queries}
         return {
-            query.access_id: answer
-            for query in queries
+            answer.access_id: answer
             for answer in answers
-            if answer.access_id == query.access_id and times[answer.access_id] == 1 and _is_whole(answer)
+            if answer.access_id in asked and times[answer.access_id] == 1 and _is_whole(answer)
         }
 
 
 def says_how_much(message: Message) -> bool:
     """Whether each list in the message comes with its window. Without, it would read as empty and may be anything: no
     bytes at all are a message too."""
-    return all(message.HasField(name) for name in _windows(message.DESCRIPTOR))
+    return all(message.HasField(name) for name in windows(message.DESCRIPTOR))
 
 
 def _is_whole(answer: Any) -> bool:
     return not answer.HasField("section") or says_how_much(answer.section)
-
-
-@cache
-def _windows(message: Descriptor) -> tuple[str, ...]:
-    kind = ListWindow.DESCRIPTOR.full_name
-    return tuple(each.name for each in message.fields if each.message_type and each.message_type.full_name == kind)

@@ -43,18 +43,9 @@ class Source:
     window: timedelta | None = None
     """How far back entries are shown; what is older is counted."""
     disclosed: tuple[Path, ...] = field(init=False)
-    windows: tuple[str, ...] = field(init=False)
-    """The fields that say how much of each list there is."""
 
     def __post_init__(self) -> None:
-        section = self.proto.SectionAnswer().section.DESCRIPTOR
-        object.__setattr__(self, "disclosed", disclosed_paths(section))
-        windows = tuple(each.name for each in section.fields if each.message_type is common_pb2.ListWindow.DESCRIPTOR)
-        object.__setattr__(self, "windows", windows)
-
-    def withheld(self, content: Any) -> int:
-        """Entries that the register held back because the patient restricted them one by one."""
-        return sum(getattr(content, name).withheld for name in self.windows)
+        object.__setattr__(self, "disclosed", disclosed_paths(self.proto.SectionAnswer().section.DESCRIPTOR))
 
     @property
     def budget(self) -> float:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from gateway.access.facts import SectionValue
 from gateway.access.tokens import Metadata
-from gateway.contract import Method, disclosed
+from gateway.contract import Method, disclosed, withheld
 from gateway.fanout import Fanout, Question, unavailable, withhold
 from gateway.front_door import Context, Handlers, tell_receipt
 from gateway.indicator import Indicator
@@ -202,7 +202,7 @@ def _recorded(passage: Passage, section: Section, question: Question) -> Section
         content = getattr(section, source.content)
         sha256 = hashlib.sha256(content.SerializeToString()).digest()
         record = passage.section(section.section, disclosed(content, source.disclosed), sha256)
-        record.withheld = source.withheld(content)
+        record.withheld = withheld(content)
     else:
         record = passage.section(section.section)
     record.state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_").lower()

@@ -102,6 +102,14 @@ async def test_results_are_on_record_by_their_reports(front: Front) -> None:
     assert section.entry_count == 2
 
 
+async def test_what_a_list_held_back_is_counted_on_record(front: Front) -> None:
+    reply = labs_pb2.ListLabReportsResponse(window=ListWindow(withheld=3))
+    front.registers["labs"].unary(method("ListLabReports").path, saying(reply))
+    request = labs_pb2.ListLabReportsRequest(patient=PatientIdentifier(national_id=front.people.add()))
+    await front.client.call("ListLabReports", request)
+    assert front.log.records[0].sections[0].withheld == 3
+
+
 async def test_what_is_deleted_for_good_stays_in_the_log(front: Front) -> None:
     patient, entry, request_id = front.people.add(), str(uuid4()), str(uuid4())
     front.registers["own_registrations"].unary(DELETE, saying(own_registrations_pb2.DeleteOwnRegistrationResponse()))

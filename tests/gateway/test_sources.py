@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.contract import windows
 from gateway.sources import BY_SECTION, SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SECTION_CRITICAL_INFO, ListWindow, StatedAbsence
@@ -114,7 +115,7 @@ def test_every_section_says_what_feeds_it() -> None:
 
 
 def test_every_list_has_a_window() -> None:
-    listed = {source.service: source.windows for source in SOURCES}
+    listed = {source.service: windows(source.proto.SectionAnswer().section.DESCRIPTOR) for source in SOURCES}
     assert listed.pop("patients") == ()
     assert listed.pop("medications") == ("prescriptions_window", "dispensings_window", "statements_window")
     assert set(listed.values()) == {("window",)}
