@@ -82,6 +82,15 @@ def check(registration: OwnRegistration, now: datetime) -> None:
     kind_of(registration)
 
 
+def check_reachable(registration: OwnRegistration) -> None:
+    """Raises Invalid for a telephone number or e-mail address that cannot be one.
+
+    For who can correct it: a feed's are kept as the source has them.
+    """
+    for position, point in enumerate(registration.contact.contact_points):
+        _check_point(point, f"contact.contact_points[{position}]")
+
+
 def asked_kinds(kinds: "Iterable[RegistrationKind.ValueType]") -> list[int] | None:
     """The kinds that a list is asked for; None: all. Raises Invalid for one that is none.
 
@@ -109,7 +118,8 @@ def _check_contact(contact: Contact) -> None:
         raise Invalid("roles", "names a role twice")
     _check_relation(contact.relation)
     for position, point in enumerate(contact.contact_points):
-        _check_point(point, f"contact_points[{position}]")
+        if not point.value.strip():
+            raise Invalid(f"contact_points[{position}].value", "is required")
     if contact.priority < 0:
         raise Invalid("priority", "must be 1 or more, or 0 where it is not stated")
     _check_unwanted(contact)
@@ -128,16 +138,14 @@ def _check_unwanted(contact: Contact) -> None:
 
 def _check_relation(relation: CodeableConcept) -> None:
     for position, coding in enumerate(relation.codings):
-        if not coding.code:
-            raise Invalid(f"relation.codings[{position}].code", "is required")
+        if not coding.code and not coding.display:
+            raise Invalid(f"relation.codings[{position}].code", "is required where there is no display")
         if coding.system == FAMILY_RELATION and coding.code not in RELATIONS:
             raise Invalid(f"relation.codings[{position}].code", "is not a code of no-basis-family-relation")
 
 
 def _check_point(point: ContactPoint, path: str) -> None:
     value = point.value.strip()
-    if not value:
-        raise Invalid(f"{path}.value", "is required")
     if point.system == ContactPoint.SYSTEM_PHONE:
         digits = sum(character.isdigit() for character in value)
         if not PHONE.fullmatch(value) or not FEWEST_DIGITS <= digits <= MOST_DIGITS:
@@ -166,8 +174,8 @@ def _check_illness(illness: Illness, now: datetime) -> None:
     if not condition.codings and not condition.text.strip():
         raise Invalid("condition", "needs words or a coding")
     for position, coding in enumerate(condition.codings):
-        if not coding.code:
-            raise Invalid(f"condition.codings[{position}].code", "is required")
+        if not coding.code and not coding.display:
+            raise Invalid(f"condition.codings[{position}].code", "is required where there is no display")
     for name, time in (("onset", illness.onset), ("ended", illness.ended)):
         if time.HasField("age_years") and not 0 <= time.age_years <= OLDEST:
             raise Invalid(f"{name}.age_years", f"must be 0 to {OLDEST}")

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -49,13 +50,16 @@ class Servicer(OwnRegistrationsServiceServicer):
     ) -> pb.SaveOwnRegistrationResponse:
         now = datetime.now(UTC)
         base = _base(request)
-        _check(request.registration, now, "registration")
+        with _inside("registration"):
+            model.check(request.registration, now)
+            model.check_reachable(request.registration)
         registration = convert.to_store(request.registration, convert.author(caller.current(), now))
 
         def draft(latest: StoredEntry | None) -> Draft:
             if latest is None:
                 return Draft(model.kind_of(registration), now, convert.content(registration))
-            _check_kind(registration, latest.kind, "registration")
+            with _inside("registration"):
+                model.check_kind(registration, latest.kind)
             following = convert.following(registration, latest.content)
             # After what it changes, also where a feed's clock is ahead: else the feed would change it back.
             return Draft(latest.kind, max(now, latest.effective_at + MOMENT), convert.content(following))
@@ -109,16 +113,11 @@ def _base(request: pb.SaveOwnRegistrationRequest) -> Base | None:
     return Base(known_as, request.version)
 
 
-def _check(registration: pb.OwnRegistration, now: datetime, path: str) -> None:
+@contextmanager
+def _inside(path: str) -> Iterator[None]:
+    """Refusals of what stands at `path` of the request name the field from there on."""
     try:
-        model.check(registration, now)
-    except Invalid as error:
-        raise error.inside(path) from None
-
-
-def _check_kind(registration: pb.OwnRegistration, kind: int, path: str) -> None:
-    try:
-        model.check_kind(registration, kind)
+        yield
     except Invalid as error:
         raise error.inside(path) from None
 
@@ -132,7 +131,8 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Im
         refs = list(dict.fromkeys([str(ref), *(str(UUID(alias)) for alias in patient.patient.alias_refs)]))
         for position, registration in enumerate(patient.entries):
             where = f"{path}.entries[{position}]"
-            _check(registration, now, where)
+            with _inside(where):
+                model.check(registration, now)
             entry_id(ref, registration.header, where)
             stated = registration.header.provenance
             if moment(stated.recorded_at) > now + model.AHEAD:

@@ -208,7 +208,9 @@ class Contact(_message.Message):
     name: _builtins.str
     """Name of the person or business."""
     not_to_be_contacted: _builtins.bool
-    """They must not be contacted or informed (uønsket kontakt)."""
+    """They must not be contacted or informed (uønsket kontakt). Refused beside a priority or the role NEXT_OF_KIN: whoever
+    reads those alone would call.
+    """
     priority: _builtins.int
     """In which order to contact them, counted from 1. 0: not stated."""
     comment: _builtins.str
@@ -219,7 +221,7 @@ class Contact(_message.Message):
 
     @_builtins.property
     def relation(self) -> _common_pb2.CodeableConcept:
-        """The relation: no-basis-family-relation, or the source's own coding."""
+        """The relation: a code of no-basis-family-relation, or the source's own coding."""
 
     @_builtins.property
     def contact_points(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactPoint]:

@@ -79,16 +79,18 @@ class OwnRegistrationsServiceServicer:
     def SaveOwnRegistration(self, request, context):
         """Registers something, or changes it: the whole entry is sent. The patient, a proxy with the right to edit, a guardian of
         a child, or personnel at the patient's request, with the patient's consent as basis. INVALID_ARGUMENT: a field breaks a
-        rule, or the request_id came with another body. NOT_FOUND: no such entry for this patient. ABORTED: it has a higher
-        version, which is named. FAILED_PRECONDITION: there is a donor card already.
+        rule, the entry is of another kind, or the request_id came with another body. NOT_FOUND: no such entry for this
+        patient, or it has been deleted since this request made it. ABORTED: it has another version, which is named.
+        FAILED_PRECONDITION: there is a donor card already; metadata "id" names it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteOwnRegistration(self, request, context):
-        """Deletes an entry for good, every version of it. That it was done stays in the access log. Sent again with the same
-        request_id it is OK again. NOT_FOUND: no such entry for this patient. ABORTED: it has a higher version.
+        """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in the
+        access log. Sent again with the same request_id it is OK again. INVALID_ARGUMENT: the request_id came with another
+        body. NOT_FOUND: no such entry for this patient. ABORTED: it has another version, which is named.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,7 +105,9 @@ class OwnRegistrationsServiceServicer:
 
     def BulkImport(self, request_iterator, context):
         """Imports registrations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing. What the patient
+        has deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
+        Both are counted as unchanged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

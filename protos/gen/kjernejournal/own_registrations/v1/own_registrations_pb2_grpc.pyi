@@ -42,18 +42,22 @@ class OwnRegistrationsServiceStub:
     SaveOwnRegistration: _grpc.UnaryUnaryMultiCallable[_own_registrations_pb2.SaveOwnRegistrationRequest, _own_registrations_pb2.SaveOwnRegistrationResponse]
     """Registers something, or changes it: the whole entry is sent. The patient, a proxy with the right to edit, a guardian of
     a child, or personnel at the patient's request, with the patient's consent as basis. INVALID_ARGUMENT: a field breaks a
-    rule, or the request_id came with another body. NOT_FOUND: no such entry for this patient. ABORTED: it has a higher
-    version, which is named. FAILED_PRECONDITION: there is a donor card already.
+    rule, the entry is of another kind, or the request_id came with another body. NOT_FOUND: no such entry for this
+    patient, or it has been deleted since this request made it. ABORTED: it has another version, which is named.
+    FAILED_PRECONDITION: there is a donor card already; metadata "id" names it.
     """
     DeleteOwnRegistration: _grpc.UnaryUnaryMultiCallable[_own_registrations_pb2.DeleteOwnRegistrationRequest, _own_registrations_pb2.DeleteOwnRegistrationResponse]
-    """Deletes an entry for good, every version of it. That it was done stays in the access log. Sent again with the same
-    request_id it is OK again. NOT_FOUND: no such entry for this patient. ABORTED: it has a higher version.
+    """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in the
+    access log. Sent again with the same request_id it is OK again. INVALID_ARGUMENT: the request_id came with another
+    body. NOT_FOUND: no such entry for this patient. ABORTED: it has another version, which is named.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_own_registrations_pb2.BatchGetSectionsRequest, _own_registrations_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
     BulkImport: _grpc.StreamUnaryMultiCallable[_own_registrations_pb2.BulkImportRequest, _own_registrations_pb2.BulkImportResponse]
     """Imports registrations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing. What the patient
+    has deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
+    Both are counted as unchanged.
     """
 
 @_typing.type_check_only
@@ -70,18 +74,22 @@ class OwnRegistrationsServiceAsyncStub(OwnRegistrationsServiceStub):
     SaveOwnRegistration: _aio.UnaryUnaryMultiCallable[_own_registrations_pb2.SaveOwnRegistrationRequest, _own_registrations_pb2.SaveOwnRegistrationResponse]  # type: ignore[assignment]
     """Registers something, or changes it: the whole entry is sent. The patient, a proxy with the right to edit, a guardian of
     a child, or personnel at the patient's request, with the patient's consent as basis. INVALID_ARGUMENT: a field breaks a
-    rule, or the request_id came with another body. NOT_FOUND: no such entry for this patient. ABORTED: it has a higher
-    version, which is named. FAILED_PRECONDITION: there is a donor card already.
+    rule, the entry is of another kind, or the request_id came with another body. NOT_FOUND: no such entry for this
+    patient, or it has been deleted since this request made it. ABORTED: it has another version, which is named.
+    FAILED_PRECONDITION: there is a donor card already; metadata "id" names it.
     """
     DeleteOwnRegistration: _aio.UnaryUnaryMultiCallable[_own_registrations_pb2.DeleteOwnRegistrationRequest, _own_registrations_pb2.DeleteOwnRegistrationResponse]  # type: ignore[assignment]
-    """Deletes an entry for good, every version of it. That it was done stays in the access log. Sent again with the same
-    request_id it is OK again. NOT_FOUND: no such entry for this patient. ABORTED: it has a higher version.
+    """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in the
+    access log. Sent again with the same request_id it is OK again. INVALID_ARGUMENT: the request_id came with another
+    body. NOT_FOUND: no such entry for this patient. ABORTED: it has another version, which is named.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_own_registrations_pb2.BatchGetSectionsRequest, _own_registrations_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
     BulkImport: _aio.StreamUnaryMultiCallable[_own_registrations_pb2.BulkImportRequest, _own_registrations_pb2.BulkImportResponse]  # type: ignore[assignment]
     """Imports registrations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing. What the patient
+    has deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
+    Both are counted as unchanged.
     """
 
 class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -107,8 +115,9 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_own_registrations_pb2.SaveOwnRegistrationResponse, _abc.Awaitable[_own_registrations_pb2.SaveOwnRegistrationResponse]]:
         """Registers something, or changes it: the whole entry is sent. The patient, a proxy with the right to edit, a guardian of
         a child, or personnel at the patient's request, with the patient's consent as basis. INVALID_ARGUMENT: a field breaks a
-        rule, or the request_id came with another body. NOT_FOUND: no such entry for this patient. ABORTED: it has a higher
-        version, which is named. FAILED_PRECONDITION: there is a donor card already.
+        rule, the entry is of another kind, or the request_id came with another body. NOT_FOUND: no such entry for this
+        patient, or it has been deleted since this request made it. ABORTED: it has another version, which is named.
+        FAILED_PRECONDITION: there is a donor card already; metadata "id" names it.
         """
 
     @_abc_1.abstractmethod
@@ -117,8 +126,9 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _own_registrations_pb2.DeleteOwnRegistrationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_own_registrations_pb2.DeleteOwnRegistrationResponse, _abc.Awaitable[_own_registrations_pb2.DeleteOwnRegistrationResponse]]:
-        """Deletes an entry for good, every version of it. That it was done stays in the access log. Sent again with the same
-        request_id it is OK again. NOT_FOUND: no such entry for this patient. ABORTED: it has a higher version.
+        """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in the
+        access log. Sent again with the same request_id it is OK again. INVALID_ARGUMENT: the request_id came with another
+        body. NOT_FOUND: no such entry for this patient. ABORTED: it has another version, which is named.
         """
 
     @_abc_1.abstractmethod
@@ -136,7 +146,9 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_own_registrations_pb2.BulkImportResponse, _abc.Awaitable[_own_registrations_pb2.BulkImportResponse]]:
         """Imports registrations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing. What the patient
+        has deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
+        Both are counted as unchanged.
         """
 
 def add_OwnRegistrationsServiceServicer_to_server(servicer: OwnRegistrationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
