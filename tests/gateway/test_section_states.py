@@ -38,14 +38,28 @@ def told(front: Front, service: str, answer: Any) -> None:
     front.registers[service].unary(BY_SERVICE[service].path, answer)
 
 
-async def summary_of(front: Front, patient: str = "", **fields: Any) -> Summary:
+async def checked(front: Front, service: str, expected: str, *, patient: str = "", **fields: Any) -> Summary:
+    """A summary in which one section is in this state and the others are there; completeness follows.
+
+    A busy machine makes sections late: those may be missing, and are asked for again.
+    """
+    wanted = dict.fromkeys(SERVICES, "DATA") | {service: expected}
     request = GetPatientSummaryRequest(patient=PatientIdentifier(national_id=patient or front.people.add()), **fields)
-    return Summary(await front.client.answer("GetPatientSummary", request), 0)
+    late: dict[str, str] = {}
+    for _ in range(5):
+        front.log.records.clear()
+        front.registers[service].calls.clear()
+        got = Summary(await front.client.answer("GetPatientSummary", request), 0)
+        late = {name: said for name, said in got.states.items() if said != wanted[name]}
+        assert set(late.values()) <= {"UNAVAILABLE TIMEOUT"}, late
+        if not late:
+            check(got, service, expected)
+            return got
+    raise AssertionError(f"the machine is too busy for this test: {late}")
 
 
 def check(got: Summary, service: str, expected: str) -> None:
-    """One section is in this state, the others are there, and completeness follows."""
-    assert got.states == dict.fromkeys(SERVICES, "DATA") | {service: expected}
+    """What stands beside the state of a section."""
     section = got.section(service)
     missing = expected.startswith("UNAVAILABLE")
     whole = ("CRITICAL_MISSING" if service in CRITICAL else "PARTIAL") if missing else "COMPLETE"
@@ -62,8 +76,7 @@ STATED = [(service, named) for service, states in CONTENT.items() for named in s
 @pytest.mark.parametrize("service, expected", STATED)
 async def test_what_a_register_states(front: Front, service: str, expected: str) -> None:
     told(front, service, stating(BY_SERVICE[service], CONTENT[service][expected]))
-    got = await summary_of(front)
-    check(got, service, expected)
+    await checked(front, service, expected)
     [recorded] = [each for each in front.log.records[0].sections if each.section == SECTIONS[service]]
     assert recorded.state == expected.lower()
     assert recorded.withheld == (2 if expected == "WITHHELD" else 0)
@@ -71,8 +84,8 @@ async def test_what_a_register_states(front: Front, service: str, expected: str)
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_what_the_patient_has_restricted(front: Front, service: str) -> None:
-    got = await summary_of(front, front.people.add(restricted_sections=[SECTIONS[service]]))
-    check(got, service, "WITHHELD")
+    patient = front.people.add(restricted_sections=[SECTIONS[service]])
+    got = await checked(front, service, "WITHHELD", patient=patient)
     assert got.section(service).WhichOneof("content") is None
     assert not front.registers[service].calls
 
@@ -87,8 +100,7 @@ async def test_what_is_not_for_this_caller(front: Front, service: str, monkeypat
         return replace(decision, sections={**decision.sections, SECTIONS[service]: denied})
 
     monkeypatch.setattr("gateway.steps.decide", planted)
-    got = await summary_of(front)
-    check(got, service, "NOT_AUTHORIZED")
+    got = await checked(front, service, "NOT_AUTHORIZED")
     assert got.section(service).WhichOneof("content") is None
     assert not front.registers[service].calls
 
@@ -98,8 +110,7 @@ async def test_what_is_not_for_this_caller(front: Front, service: str, monkeypat
 async def test_what_could_not_be_fetched(front: Front, service: str, fault: str) -> None:
     answer, expected = FAULTS[fault]
     told(front, service, answer(BY_SERVICE[service]))
-    got = await summary_of(front)
-    check(got, service, expected)
+    got = await checked(front, service, expected)
     assert got.section(service).WhichOneof("content") is None
     [recorded] = [each for each in front.log.records[0].sections if each.section == SECTIONS[service]]
     assert (recorded.state, len(recorded.entries), recorded.sha256) == ("unavailable", 0, b"")
@@ -112,35 +123,33 @@ async def test_a_breaker_that_is_open(front: Front, service: str) -> None:
     for _ in range(TIMEOUTS):
         breaker.timed_out()
     told(front, service, frozen)
-    check(await summary_of(front), service, "UNAVAILABLE OVERLOADED")
+    await checked(front, service, "UNAVAILABLE OVERLOADED")
     assert not front.registers[service].calls
 
 
 async def test_a_reply_that_no_channel_takes_is_too_large(front: Front) -> None:
     told(front, "labs", saying(bytes(LARGEST + 1)))
-    check(await summary_of(front), "labs", "UNAVAILABLE TOO_LARGE")
+    await checked(front, "labs", "UNAVAILABLE TOO_LARGE")
 
 
 @pytest.mark.parametrize("service", [each for each in SERVICES if each not in {"patients", "medications"}])
 async def test_a_section_that_is_too_large_comes_with_fewer_entries(front: Front, service: str) -> None:
     """And says so."""
     told(front, service, oversize(BY_SERVICE[service], entries_that_fit=30))
-    got = await summary_of(front, max_entries=400)
-    check(got, service, "DATA")
+    got = await checked(front, service, "DATA", max_entries=400)
     window = getattr(got.section(service), BY_SERVICE[service].content).window
     assert (window.returned, window.total, window.older_exist) == (25, 700, True)
     assert len(front.registers[service].calls) == 3, "400, 100, 25"
 
 
 async def test_time_that_ran_out_over_too_large_answers_is_no_timeout(front: Front) -> None:
-    source, calls = BY_SERVICE["labs"], []
+    source, calls = BY_SERVICE["labs"], front.registers["labs"].calls
 
     async def answer(data: bytes, context: Any) -> bytes:
-        calls.append(data)
         return await (oversize(source) if len(calls) == 1 else frozen)(data, context)
 
     told(front, "labs", answer)
-    check(await summary_of(front), "labs", "UNAVAILABLE TOO_LARGE")
+    await checked(front, "labs", "UNAVAILABLE TOO_LARGE")
     assert len(calls) == 2
 
 
@@ -148,7 +157,7 @@ async def test_a_summary_never_outgrows_what_an_ordinary_client_takes(front: Fro
     """The client of these tests has set no limit: it refuses replies over 4 MiB."""
     for service, size in {"critical_info": 1_900_000, "labs": 1_950_000, "documents": 1_000_000}.items():
         told(front, service, heavy(BY_SERVICE[service], size))
-    check(await summary_of(front), "labs", "UNAVAILABLE TOO_LARGE")
+    await checked(front, "labs", "UNAVAILABLE TOO_LARGE")
     [recorded] = [each for each in front.log.records[0].sections if each.section == SECTIONS["labs"]]
     assert (recorded.state, len(recorded.entries)) == ("unavailable", 0)
 
@@ -169,7 +178,8 @@ async def stopped_registers(issuer: Path) -> AsyncIterator[Front]:
 
 async def test_registers_that_arestopped_registers(stopped_registers: Front) -> None:
     """Nothing listens at their addresses."""
-    got = await summary_of(stopped_registers)
+    request = GetPatientSummaryRequest(patient=PatientIdentifier(national_id=stopped_registers.people.add()))
+    got = Summary(await stopped_registers.client.answer("GetPatientSummary", request), 0)
     rest = {service for service in SERVICES if service != "patients"}
     assert {service: got.states[service] for service in rest} == dict.fromkeys(rest, "UNAVAILABLE ERROR")
     assert got.completeness == "CRITICAL_MISSING"
