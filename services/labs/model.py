@@ -173,7 +173,8 @@ def check_release(report: pb.LabReport, now: datetime) -> None:
 
 def may_release(caller: CallerContext) -> bool:
     """Whether the caller is a doctor. Source: kjernejournalforskriften section 4; Volven 9060, LE."""
-    return not caller.for_patient and caller.practitioner.role.code == "LE"
+    role = caller.practitioner.role
+    return not caller.for_patient and (role.system, role.code) == (codes.AUTHORISATION, "LE")
 
 
 def _codes(concept: CodeableConcept) -> Iterator[tuple[str, str]]:

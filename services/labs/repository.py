@@ -122,9 +122,8 @@ class Repository(EntryStore):
                 try:
                     done = await self.import_in(session, [entry for _, entry in round_])
                 except CannotFollow as error:
-                    error.details["field"] = next(
-                        path for path, each in round_ if (each.patient_ref, each.id) == error.entry
-                    )
+                    path = next(path for path, each in round_ if (each.patient_ref, each.id) == error.entry)
+                    error.details["field"] = f"{path}.status"
                     raise
                 counts.created += done.created
                 counts.updated += done.updated

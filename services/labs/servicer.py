@@ -13,7 +13,7 @@ from shared import absence
 from shared.convert import digest, optional_moment
 from shared.entries import settled
 from shared.entry import StoredEntry
-from shared.errors import Denied, Invalid, Reason, VersionBehind, entry_not_found
+from shared.errors import Denied, Invalid, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
 from shared.importing import import_stream
 from shared.paging import page_of, size_of, version_below
@@ -63,7 +63,11 @@ class Servicer(LabsServiceServicer):
         if stated.source_id:
             ref, known_as = await self._repository.place_of(refs, stated.source_system, stated.source_id)
         new = convert.new_entry(report, ref, known_as, 1, request.request_id, digest(request.report))
-        stored = await settled(lambda: self._repository.record(new, refs))
+        try:
+            stored = await settled(lambda: self._repository.record(new, refs))
+        except StateConflict as error:
+            error.details["field"] = "report.status"
+            raise
         return pb.RecordLabReportResponse(report=convert.report(stored))
 
     async def ReleaseLabReport(

@@ -84,4 +84,4 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(labs: Labs) ->
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await labs.load(ref, report("a", status=pb.RESULT_STATUS_PARTIAL), aliases=(alias,))
     assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
-    assert details_of(refused.value)["field"] == "patients[0].entries[0]"
+    assert details_of(refused.value)["field"] == "patients[0].entries[0].status"

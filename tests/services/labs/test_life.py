@@ -1,0 +1,270 @@
+"""The life of a report: each version as it was then, withdrawn ones never again, delayed ones not before their time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CITIZEN, CALLER_KIND_CLINICIAN, CallerContext, Practitioner
+from kjernejournal.labs.v1 import labs_pb2 as pb
+from shared.convert import moment, timestamp
+from tests.services.labs.calls import (
+    CITIZEN,
+    DAY,
+    ELEVATED,
+    HAEMOGLOBIN,
+    PARENT,
+    TAKEN,
+    Labs,
+    new_ref,
+    nothing_known,
+    quantity,
+    report,
+    result,
+)
+from tests.support.service import DOCTOR, details_of, reason_of
+
+SOON = timedelta(seconds=1)
+PRELIMINARY = pb.RESULT_STATUS_PRELIMINARY
+FINAL = pb.RESULT_STATUS_FINAL
+CORRECTED = pb.RESULT_STATUS_CORRECTED
+CANCELLED = pb.RESULT_STATUS_CANCELLED
+LIFE = [
+    report("a", status=PRELIMINARY, results=[result(quantity=quantity("12.9"))]),
+    report("a", status=FINAL, results=[result(quantity=quantity("13.1"))]),
+    report("a", status=CORRECTED, results=[result(quantity=quantity("11.3"))]),
+    report("a", status=pb.RESULT_STATUS_APPENDED, results=[result(quantity=quantity("11.3")), result(key="more")]),
+    report("a", status=CANCELLED, results=[result(quantity=quantity("11.3"))]),
+]
+
+
+async def refusal(call: object) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call  # type: ignore[misc]  # a coroutine of one of the calls
+    return refused.value
+
+
+async def test_at_each_point_the_record_shows_what_was_known_then(labs: Labs) -> None:
+    ref = new_ref()
+    lived = [await labs.record(ref, sent) for sent in LIFE]
+    assert [each.header.version for each in lived] == [1, 2, 3, 4, 5]
+    for version in lived:
+        as_of = version.header.stored_at
+        assert list((await labs.listed(ref, as_of=as_of)).entries) == [version]
+        assert list((await labs.section(ref, as_of=moment(as_of))).entries) == [version]
+        results = (await labs.results(ref, as_of=as_of, codes=HAEMOGLOBIN)).results
+        expected = [] if version.status == CANCELLED else [each.quantity.value for each in version.results]
+        assert [each.result.quantity.value for each in results] == expected
+        assert all(each.report_status == version.status for each in results)
+    assert not (await labs.listed(ref, as_of=timestamp(moment(lived[0].header.stored_at) - SOON))).entries
+    assert await labs.versions(ref, lived[0].header.id) == lived[::-1]
+    [now] = (await labs.listed(ref)).entries
+    assert now.status == CANCELLED
+    assert now.header.first_recorded == lived[0].header.provenance
+
+
+async def test_a_life_in_one_message_is_the_same_life(labs: Labs) -> None:
+    ref = new_ref()
+    assert await labs.load(ref, *LIFE, report("b")) == (2, 4, 0)
+    [found, _] = (await labs.listed(ref)).entries
+    assert [each.status for each in await labs.versions(ref, found.header.id)] == [each.status for each in LIFE[::-1]]
+    assert await labs.load(ref, *LIFE, report("b")) == (0, 0, 6)
+    assert await labs.feed(*(one_message(ref, sent) for sent in LIFE)) == (0, 0, 5)
+    assert (await labs.record(ref, LIFE[1])).header.version == 5
+
+
+def one_message(ref: str, sent: pb.LabReport) -> pb.BulkImportRequest:
+    of = pb.PatientEntries(entries=[sent])
+    of.patient.patient_ref = ref
+    return pb.BulkImportRequest(patients=[of])
+
+
+async def test_a_report_does_not_go_back_and_the_entry_is_named(labs: Labs) -> None:
+    ref = new_ref()
+    await labs.load(ref, report("a"), report("b"))
+    back = report("b", status=PRELIMINARY)
+    recorded = await refusal(labs.record(ref, back))
+    assert (recorded.code(), reason_of(recorded)) == (grpc.StatusCode.FAILED_PRECONDITION, "STATE_CONFLICT")
+    assert details_of(recorded)["field"] == "report.status"
+    imported = await refusal(labs.feed(one_message(ref, report("c")), two_messages_in_one(ref, report("d"), back)))
+    assert imported.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert details_of(imported) == {"field": "patients[0].entries[1].status", "batches_stored": "1"}
+    assert (await labs.listed(ref)).window.total == 3
+
+
+def two_messages_in_one(ref: str, *sent: pb.LabReport) -> pb.BulkImportRequest:
+    of = pb.PatientEntries(entries=sent)
+    of.patient.patient_ref = ref
+    return pb.BulkImportRequest(patients=[of])
+
+
+async def test_a_withdrawn_report_is_gone_for_good(labs: Labs) -> None:
+    ref = new_ref()
+    first = await labs.record(ref, report("a"))
+    gone = await labs.record(ref, report("a", withdrawn=True))
+    assert gone.withdrawn
+    assert not gone.results
+    for as_of in (None, first.header.stored_at, gone.header.stored_at):
+        assert not (await labs.listed(ref, as_of=as_of)).entries
+        assert not (await labs.listed(ref, as_of=as_of, codes=HAEMOGLOBIN)).window.total
+        assert not (await labs.results(ref, as_of=as_of)).results
+        assert not (await labs.section(ref, as_of=moment(as_of) if as_of else None)).window.total
+    assert (await refusal(labs.versions(ref, first.header.id))).code() == grpc.StatusCode.NOT_FOUND
+    assert (await labs.record(ref, report("a"))).withdrawn, "a late copy changes nothing"
+    again = await refusal(labs.record(ref, report("a", comment="likevel")))
+    assert again.code() == grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_a_report_of_another_patient_is_not_found(labs: Labs) -> None:
+    mine, theirs = new_ref(), new_ref()
+    other = await labs.record(theirs, report("a", "NORU"))
+    assert (await refusal(labs.versions(mine, other.header.id))).code() == grpc.StatusCode.NOT_FOUND
+    assert (await refusal(labs.release(mine, other))).code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_restricted_report_is_withheld_and_counted_until_it_is_opened(labs: Labs) -> None:
+    ref = new_ref()
+    before = await labs.record(ref, report("a"))
+    latest = await labs.record(ref, report("a", "NORS", comment="sperret"))
+    for as_of in (None, before.header.stored_at):
+        found = await labs.listed(ref, as_of=as_of)
+        assert (len(found.entries), found.window.total, found.window.withheld) == (0, 0, 1)
+        assert (await labs.section(ref, as_of=moment(as_of) if as_of else None)).window.withheld == 1
+    assert reason_of(await refusal(labs.versions(ref, before.header.id))) == "SECTION_RESTRICTED"
+    for reader in (ELEVATED, CITIZEN, PARENT):
+        found = await labs.listed(ref, by=reader)
+        assert (len(found.entries), found.window.withheld) == (1, 0)
+        assert len(await labs.versions(ref, latest.header.id, reader)) == 2
+        assert (await labs.section(ref, by=reader)).window.total == 1
+
+
+@pytest.mark.parametrize("code", ["NORU", "NORN_FFL", "NORN_FORANS", "NORN_UNGDOM"])
+async def test_what_the_citizen_may_not_see_is_not_there_and_not_counted(labs: Labs, code: str) -> None:
+    ref = new_ref()
+    before = await labs.record(ref, report("a"))
+    await labs.load(ref, report("a", code, comment="nytt"), report("b", taken=TAKEN + DAY))
+    for reader in (CITIZEN, PARENT):
+        sees = (code, reader) in (("NORN_FORANS", CITIZEN), ("NORN_UNGDOM", PARENT))
+        for filters in ({}, {"codes": HAEMOGLOBIN}, {"page_size": 1}):
+            found = await labs.listed(ref, by=reader, **filters)
+            assert (found.window.total, found.window.withheld) == (1 + sees, 0)
+            assert found.window.older_exist == (sees and "page_size" in filters)
+            assert (await labs.results(ref, by=reader, **filters)).window.total == 1 + sees
+        then = await labs.listed(ref, by=reader, as_of=before.header.stored_at)
+        assert (then.window.total, then.window.withheld) == (int(sees), 0)
+        section = (await labs.section(ref, by=reader)).window
+        assert (section.total, section.withheld) == (1 + sees, 0)
+        if not sees:
+            hidden = await refusal(labs.versions(ref, before.header.id, reader))
+            assert hidden.code() == grpc.StatusCode.NOT_FOUND
+    assert (await labs.listed(ref)).window.total == 2
+
+
+async def test_a_delay_ends_by_itself_at_its_time(labs: Labs) -> None:
+    ref, now = new_ref(), datetime.now(UTC)
+    await labs.record(ref, report("over", "NORU", citizen_view_from=timestamp(now - SOON)))
+    soon = await labs.record(ref, report("soon", "NORU", citizen_view_from=timestamp(now + 2 * SOON)))
+    await labs.record(ref, report("late", "NORU", citizen_view_from=timestamp(now + DAY)))
+    await labs.record(ref, report("both", "NORU", "NORN_FFL", citizen_view_from=timestamp(now - SOON)))
+    assert (await labs.listed(ref, by=CITIZEN)).window.total == 1
+    assert (await refusal(labs.versions(ref, soon.header.id, CITIZEN))).code() == grpc.StatusCode.NOT_FOUND
+    await asyncio.sleep(max(0.0, (now + 2 * SOON - datetime.now(UTC)).total_seconds()))
+    assert (await labs.listed(ref, by=CITIZEN)).window.total == 2
+    assert await labs.versions(ref, soon.header.id, CITIZEN) == [soon]
+    assert (await labs.section(ref, by=CITIZEN)).window.total == 2
+    assert (await labs.listed(ref)).window.total == 4
+
+
+async def test_a_doctor_ends_the_delay_of_one_version(labs: Labs) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    sent = report("a", "NORU", results=[result(quantity=quantity("7.1"))])
+    delayed = await labs.record(ref, sent)
+    assert not (await labs.listed(ref, by=CITIZEN)).entries
+    released = await labs.release(ref, delayed, request_id=request_id)
+    assert (released.header.version, released.released.recorder.name) == (2, "Kari Nordlege")
+    assert released.header.first_recorded.source_system == "fuerst"
+    assert await labs.release(ref, delayed, request_id=request_id) == released
+    assert list((await labs.listed(ref, by=CITIZEN)).entries) == [released]
+    assert (await labs.results(ref, by=CITIZEN, codes=HAEMOGLOBIN)).window.total == 1
+    assert await labs.versions(ref, delayed.header.id, CITIZEN) == [released, delayed]
+    # The laboratory sends the same once more, then a correction, which is judged anew.
+    assert await labs.load(ref, sent) == (0, 0, 1)
+    assert (await labs.listed(ref, by=CITIZEN)).window.total == 1
+    forged = report("a", "NORU", status=CORRECTED, released=released.released)
+    assert not (await labs.record(ref, forged)).HasField("released")
+    assert not (await labs.listed(ref, by=CITIZEN)).window.total
+    assert (await labs.release(ref, released, version=3)).header.version == 4
+
+
+async def test_a_release_is_refused_to_others_and_where_there_is_nothing_to_release(labs: Labs) -> None:
+    ref = new_ref()
+    delayed = await labs.record(ref, report("a", "NORU"))
+    nurse = CallerContext()
+    nurse.CopyFrom(DOCTOR)
+    nurse.practitioner.role.code = "SP"
+    patient_who_is_a_doctor = CallerContext(
+        kind=CALLER_KIND_CITIZEN, for_patient=True, practitioner=Practitioner(role=DOCTOR.practitioner.role)
+    )
+    other_list = CallerContext()
+    other_list.CopyFrom(DOCTOR)
+    other_list.practitioner.role.system = "urn:oid:1.2.3"
+    for reader in (nurse, patient_who_is_a_doctor, other_list, CallerContext(kind=CALLER_KIND_CLINICIAN)):
+        refused = await refusal(labs.release(ref, delayed, by=reader))
+        assert (refused.code(), reason_of(refused)) == (grpc.StatusCode.PERMISSION_DENIED, "ROLE_REFUSED")
+    assert (await refusal(labs.release(ref, delayed, version=2))).code() == grpc.StatusCode.NOT_FOUND
+    released = await labs.release(ref, delayed)
+    assert (await refusal(labs.release(ref, delayed))).code() == grpc.StatusCode.ABORTED
+    assert (await refusal(labs.release(ref, released))).code() == grpc.StatusCode.FAILED_PRECONDITION
+    plain = await labs.record(ref, report("b"))
+    request_id = str(uuid4())
+    assert (
+        await refusal(labs.release(ref, plain, request_id=request_id))
+    ).code() == grpc.StatusCode.FAILED_PRECONDITION
+    restricted = await labs.record(ref, report("c", "NORS", "NORU"))
+    assert reason_of(await refusal(labs.release(ref, restricted))) == "SECTION_RESTRICTED"
+    assert (await labs.release(ref, restricted, by=ELEVATED)).header.version == 2
+
+
+async def test_a_request_id_of_a_release_is_of_no_use_for_another(labs: Labs) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    first, second = [await labs.record(ref, report(name, "NORU")) for name in "ab"]
+    await labs.release(ref, first, request_id=request_id)
+    assert reason_of(await refusal(labs.release(ref, second, request_id=request_id))) == "REQUEST_ID_REUSED"
+
+
+async def test_a_release_made_many_times_at_once_is_one_version_and_one_answer(labs: Labs) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    delayed = await labs.record(ref, report("a", "NORU"))
+    answers = await asyncio.gather(*(labs.release(ref, delayed, request_id=request_id) for _ in range(8)))
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0].header.version == 2
+
+
+async def test_a_statement_of_absence_holds_until_something_newer_is_recorded(labs: Labs) -> None:
+    ref = new_ref()
+    assert await labs.load(ref, absences=(nothing_known("none", TAKEN),)) == (1, 0, 0)
+    said = await labs.section(ref)
+    assert (said.absence.header.version, said.window.total, len(said.entries)) == (1, 0, 0)
+    assert (await labs.listed(ref)).absence == said.absence
+    assert (await refusal(labs.versions(ref, said.absence.header.id))).code() == grpc.StatusCode.NOT_FOUND
+    await labs.load(ref, report("new", taken=TAKEN + DAY))
+    assert not (await labs.section(ref)).HasField("absence")
+    assert not (await labs.listed(ref)).HasField("absence")
+    then = (await labs.listed(ref, as_of=said.absence.header.stored_at)).absence
+    assert then == said.absence
+    await labs.load(ref, absences=(nothing_known("again", TAKEN + 2 * DAY),))
+    assert (await labs.section(ref)).absence.header.provenance.source_id == "again"
+    await labs.load(ref, report("old, and news here", taken=TAKEN - DAY))
+    assert not (await labs.section(ref)).HasField("absence")
+
+
+async def test_a_report_that_is_hidden_does_not_show_through_an_absence(labs: Labs) -> None:
+    ref = new_ref()
+    await labs.load(ref, report("a", "NORU", "NORS"))
+    await labs.load(ref, absences=(nothing_known("none", TAKEN - DAY),))
+    assert (await labs.section(ref, by=CITIZEN)).HasField("absence"), "as if the report were not there"
+    assert not (await labs.section(ref)).HasField("absence"), "personnel are told that one is withheld"
