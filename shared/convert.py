@@ -1,7 +1,7 @@
 """Between Python's values and the messages that every service shares."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,6 +16,10 @@ from kjernejournal.common.v1.common_pb2 import (
 )
 from shared.entry import EntryPage, StoredEntry
 
+_TICK = timedelta(microseconds=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _TICK, datetime.max.replace(tzinfo=UTC) - _TICK
+"""What is before or after is infinity to asyncpg, and comes back without a time zone: it compares with nothing."""
+
 
 def timestamp(moment: datetime) -> Timestamp:
     """The message of a moment, which must have a time zone."""
@@ -25,8 +29,8 @@ def timestamp(moment: datetime) -> Timestamp:
 
 
 def moment(message: Timestamp) -> datetime:
-    """The moment of a checked Timestamp, UTC, in microseconds."""
-    return message.ToDatetime(tzinfo=UTC)
+    """The moment of a checked Timestamp, UTC, in microseconds; at the ends of time, the next that can be stored."""
+    return min(max(message.ToDatetime(tzinfo=UTC), _FIRST), _LAST)
 
 
 def optional_moment(request: Message, field: str) -> datetime | None:
@@ -100,4 +104,4 @@ def effective(time: EventTime, recorded: datetime) -> datetime:
 
 def start_of(date: PartialDate) -> datetime:
     """The first moment that a partial date can mean: for order and windows only."""
-    return datetime(date.year, date.month or 1, date.day or 1, tzinfo=UTC)
+    return max(datetime(date.year, date.month or 1, date.day or 1, tzinfo=UTC), _FIRST)
