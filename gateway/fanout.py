@@ -72,7 +72,7 @@ class Fanout:
             access_id=passage.access_id,
             caller=passage.context(source.section),
             traceparent=telemetry.traceparent(),
-            max_entries=question.max_entries,
+            max_entries=min(question.max_entries, source.most),
         )
         if question.as_of:
             query.as_of.CopyFrom(timestamp(question.as_of))

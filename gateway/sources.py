@@ -23,6 +23,8 @@ CRITICAL_BUDGET = 0.8
 """Seconds for critical information and medicines."""
 BUDGET = 0.3
 """Seconds for every other section."""
+MOST_REPORTS = 200
+"""Laboratory reports come with all their results: 500 of them took a busy machine longer than the budget."""
 THREE_YEARS = timedelta(days=3 * 365 + 1)
 
 
@@ -40,6 +42,8 @@ class Source:
     """What a section that has come is: data, none recorded, nil known, not asked or withheld."""
     coverage: Coverage
     critical: bool = False
+    most: int = 500
+    """Entries that are asked for, at most."""
     window: timedelta | None = None
     """How far back entries are shown; what is older is counted."""
     disclosed: tuple[Path, ...] = field(init=False)
@@ -170,6 +174,7 @@ SOURCES: tuple[Source, ...] = (
         content="labs",
         proto=labs_pb2,
         state=_listed_or_stated,
+        most=MOST_REPORTS,
         coverage=Coverage(
             sources=["laboratories, pathology and imaging units that report to the national service"],
             missing=[

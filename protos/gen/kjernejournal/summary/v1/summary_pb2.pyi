@@ -321,8 +321,8 @@ class GetPatientSummaryRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     MAX_ENTRIES_FIELD_NUMBER: _builtins.int
     max_entries: _builtins.int
-    """Most entries a list holds, 1 to 500. 0: 100. Fewer come when the section would be too large otherwise. Lists that are
-    cut say so in their window.
+    """Most entries a list holds, 1 to 500; of laboratory reports 200 at most. 0: 100. Fewer come when the section would be
+    too large otherwise. Lists that are cut say so in their window.
     """
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
@@ -407,7 +407,7 @@ class StreamPatientSummaryRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     MAX_ENTRIES_FIELD_NUMBER: _builtins.int
     max_entries: _builtins.int
-    """Most entries a list holds, 1 to 500. 0: 100. Fewer come when the section would be too large otherwise."""
+    """Most entries a list holds, as in GetPatientSummaryRequest."""
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
