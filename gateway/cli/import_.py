@@ -1,7 +1,8 @@
 """`kj import FILE...`: FHIR R4 bundles of other systems into the registers.
 
 A file is read, mapped and checked whole before anything of it is sent; a refused one leaves nothing behind, and the
-others go on. What is sent again changes nothing.
+others go on. What is sent again changes nothing. Entries stand in temporary files meanwhile: memory does not grow with
+the size of a file.
 """
 
 import asyncio
@@ -18,15 +19,15 @@ from rich.progress import Progress
 
 from gateway.cli.data_directory import DEFAULT, DataDirectory, DataDirOption
 from gateway.cli.errors import CommandError
-from gateway.cli.feed import Feed
+from gateway.cli.feed import Feed, total
 from gateway.cli.import_report import CHECKED, FAILED, IMPORTED, FileReport, show, to_json
 from gateway.cli.imported import look, register_of
 from gateway.cli.local import LocalSystem
 from gateway.cli.patients import known, remember
 from gateway.fhir.identity import Register
-from gateway.fhir.mapping import Mapped, Record, map_bundle
-from gateway.fhir.reading import read
-from gateway.fhir.reasons import Refused
+from gateway.fhir.mapping import Mapped, map_bundle
+from gateway.fhir.outbox import PATIENTS
+from gateway.fhir.reasons import Failed, Refused
 
 
 def import_(
@@ -71,12 +72,14 @@ def check(path: Path, register: Register) -> FileReport:
     """A dry run: everything but the sending, and no patient is given an id for good."""
     report = FileReport(str(path))
     try:
-        mapped = map_bundle(_read(path), register, datetime.now(UTC))
+        with _mapped(path, register) as mapped:
+            _fill(report, mapped)
     except Refused as refusal:
         report.reason = str(refusal)
-        return report
-    _fill(report, mapped)
-    report.status = CHECKED
+    except Failed as failure:
+        report.status, report.reason = FAILED, str(failure)
+    else:
+        report.status = CHECKED
     return report
 
 
@@ -84,41 +87,40 @@ async def send(path: Path, system: LocalSystem, feed: Feed, others: Set[str]) ->
     """Imports one file: patients first, since no register takes entries of somebody unknown."""
     report = FileReport(str(path))
     try:
-        value = _read(path)
         with register_of(system.directory, others) as register:
-            mapped = map_bundle(value, register, datetime.now(UTC))
+            mapped = _mapped(path, register)
     except Refused as refusal:
         report.reason = str(refusal)
         return report
-    _fill(report, mapped)
-    try:
-        report.stored["patients"] = await feed.send("patients", [each.patient for each in mapped.records])
-        remember(system, report.patients, source=path.name)
-        await _entries(mapped.records, feed, report)
-    except CommandError as error:
-        report.status = FAILED
-        report.reason = " ".join(filter(None, (error.what, error.next_step)))
+    except Failed as failure:
+        report.status, report.reason = FAILED, str(failure)
         return report
+    with mapped:
+        _fill(report, mapped)
+        try:
+            report.stored[PATIENTS] = await feed.send(PATIENTS, mapped.outbox.patients())
+            remember(system, report.patients, source=path.name)
+            for name in mapped.outbox.registers:
+                counts = [await feed.send(name, stream) for stream in mapped.streams(name)]
+                report.stored[name] = total(counts)
+        except CommandError as error:
+            report.status = FAILED
+            report.reason = " ".join(filter(None, (error.what, error.next_step)))
+            return report
     report.status = IMPORTED
     return report
 
 
-async def _entries(records: list[Record], feed: Feed, report: FileReport) -> None:
-    streams = [each.entries() for each in records]
-    for register in sorted({name for each in streams for name in each}):
-        messages = [each[register] for each in streams if register in each]
-        report.stored[register] = await feed.send(register, messages)
-
-
 def _fill(report: FileReport, mapped: Mapped) -> None:
-    report.patients = [each.known.national_id for each in mapped.records]
+    report.patients = mapped.national_ids
     report.tally = mapped.tally
+    report.beside = mapped.beside
     report.cuts = mapped.cuts
 
 
-def _read(path: Path) -> object:
+def _mapped(path: Path, register: Register) -> Mapped:
     try:
         with path.open("rb") as file:
-            return read(file)
+            return map_bundle(file, register, datetime.now(UTC))
     except OSError as error:
         raise Refused("", f"it cannot be read: {error.strerror}") from None

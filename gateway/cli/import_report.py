@@ -32,6 +32,8 @@ class FileReport:
     tally: Tally = field(default_factory=Tally)
     stored: dict[str, ImportCounts] = field(default_factory=dict)
     """What each register said that it did."""
+    beside: Counter[str] = field(default_factory=Counter)
+    """Entries and states that come from parts of resources: contacts of a Patient, statements of an empty section."""
     cuts: Counter[str] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, Any]:
@@ -42,6 +44,7 @@ class FileReport:
             "reason": self.reason,
             "patients": self.patients,
             "resources": self.tally.as_json(),
+            "beside": dict(self.beside),
             "stored": _stored_json(self.stored),
             "cut": dict(self.cuts),
         }
@@ -51,8 +54,9 @@ def total_of(files: list[FileReport]) -> FileReport:
     """All files together; of those that were refused there is nothing to count."""
     whole = FileReport("total")
     for each in files:
-        whole.patients += [number for number in each.patients if number not in whole.patients]
+        whole.patients = list(dict.fromkeys([*whole.patients, *each.patients]))
         whole.tally.add(each.tally)
+        whole.beside.update(each.beside)
         whole.cuts.update(each.cuts)
         for register, counts in each.stored.items():
             sums = whole.stored.setdefault(register, ImportCounts())
@@ -67,7 +71,7 @@ def to_json(files: list[FileReport]) -> dict[str, Any]:
     total = total_of(files).as_json()
     return {
         "files": [each.as_json() for each in files],
-        "total": {name: total[name] for name in ("patients", "resources", "stored", "cut")},
+        "total": {name: total[name] for name in ("patients", "resources", "beside", "stored", "cut")},
     }
 
 
@@ -83,6 +87,8 @@ def show(files: list[FileReport], console: Console) -> None:
         return
     whole = total_of(taken)
     console.print(_by_type(whole, "Total" if len(taken) > 1 else taken[0].file))
+    for what, count in sorted(whole.beside.items()):
+        console.print(f"{count} beside: {what}")
     if whole.stored:
         console.print(_by_register(whole))
     for what, count in sorted(whole.cuts.items()):

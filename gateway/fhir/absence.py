@@ -1,5 +1,10 @@
-"""Statements that there is nothing, or that nothing is known: states, never entries."""
+"""Statements that there is nothing, or that nothing is known: states, never entries.
 
+Sources: International Patient Summary, code system absent-unknown-uv-ips, and the SNOMED CT situations that its value
+sets name; FHIR R4, list-empty-reason and data-absent-reason.
+"""
+
+from gateway.fhir.node import Node
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
 
 SNOMED = "http://snomed.info/sct"
@@ -20,7 +25,26 @@ NO_ALLERGY_INFORMATION = {(IPS_ABSENT, "no-allergy-info")}
 NO_KNOWN_MEDICATIONS = {(SNOMED, "787481004"), (IPS_ABSENT, "no-known-medications")}
 NO_MEDICATION_INFORMATION = {(IPS_ABSENT, "no-medication-info")}
 
+NO_KNOWN_IMMUNIZATIONS = {(SNOMED, "787482006"), (IPS_ABSENT, "no-known-immunizations")}
+NO_IMMUNIZATION_INFORMATION = {(IPS_ABSENT, "no-immunization-info")}
+
+NO_KNOWN_DEVICES = {(SNOMED, "787483001"), (IPS_ABSENT, "no-known-devices")}
+NO_DEVICE_INFORMATION = {(IPS_ABSENT, "no-device-info")}
+
+DATA_ABSENT_CODES = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+_DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+NOT_KNOWN = frozenset({"unknown", "asked-unknown", "not-asked", "temp-unknown"})
+"""Reasons for absent data that say: nobody knows. Others, such as masked, say that somebody does."""
+
 
 def says(concept: CodeableConcept | None, codes: set[tuple[str, str]]) -> bool:
     """Whether one of the concept's codings is one of these."""
     return concept is not None and any((each.system, each.code) in codes for each in concept.codings)
+
+
+def data_absent(node: Node | None) -> str:
+    """The reason that an element's extension gives for having no value; "": it gives none."""
+    if node is None:
+        return ""
+    reasons = (each.text("valueCode") for each in node.children("extension") if each.text("url") == _DATA_ABSENT)
+    return next(filter(None, reasons), "")

@@ -1,12 +1,12 @@
 """What the mapping of one resource can ask: its references, the time, and the header of what it becomes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.fhir import datatypes
-from gateway.fhir.bundle import Bundle, Resource
+from gateway.fhir import datatypes, security
+from gateway.fhir.bundle import Bundle, Resource, called
 from gateway.fhir.node import Node
-from gateway.fhir.times import When, when
+from gateway.fhir.times import AHEAD, When, when
 from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,
@@ -29,6 +29,8 @@ class Context:
     since: datetime
     """When the patient was first imported: when an entry was recorded whose source tells no time at all."""
     now: datetime
+    labels: list[Coding] = field(default_factory=list)
+    """Restrictions of this resource and of all that it was told with."""
 
     @property
     def node(self) -> Node:
@@ -36,8 +38,11 @@ class Context:
         return self.resource.node
 
     def find(self, reference: Node | None) -> Resource | None:
-        """What a reference points at, in this bundle."""
-        return self.bundle.resolve(reference, self.resource)
+        """What a reference points at, in this bundle. What an entry is told with restricts it too."""
+        found = self.bundle.resolve(reference, self.resource)
+        if found is not None and found.type != "Patient":
+            self.labels.extend(security.labels(found.node))
+        return found
 
     def target(self, name: str) -> Node | None:
         """The resource that the reference in a field points at."""
@@ -90,6 +95,8 @@ class Context:
         A time that the resource does not state is the bundle's, else the first import's: the same each time.
         """
         stated = recorded or self.bundle.time()
+        if stated is not None and stated.first() > self.now + AHEAD:
+            stated = None  # nothing was recorded in the future
         return EntryHeader(
             provenance=Provenance(
                 recorder=recorder,
@@ -97,7 +104,7 @@ class Context:
                 recorded_at=timestamp(stated.first() if stated else self.since),
                 on_behalf_of="patient" if of_patient else "",
                 source_system=self.system,
-                source_id=source_id(self.resource),
+                source_id=called(self.resource),
             )
         )
 
@@ -122,15 +129,3 @@ class Context:
         """The resource's identifiers."""
         nodes = [each for each in self.node.children("identifier") if each.text("value")][:20]
         return [Coding(system=each.text("system"), code=each.text("value", 100)) for each in nodes]
-
-
-def source_id(resource: Resource) -> str:
-    """What the source calls the resource: type and id, else its first identifier, else its address in the bundle, else
-    its content. The same in every bundle that the source makes, as far as the source is steady itself."""
-    node = resource.node
-    if resource.id:
-        return f"{resource.type}/{resource.id}"[:300]
-    for identifier in node.children("identifier"):
-        if identifier.text("value"):
-            return f"{resource.type}?{identifier.text('system')}|{identifier.text('value')}"[:300]
-    return f"{resource.type}#{resource.full_url or resource.digest()}"[:300]

@@ -91,7 +91,7 @@ def practitioner(named_by: Node | None, resource: Node | None) -> Practitioner |
     number, name = "", ""
     if resource is not None and resource.text("resourceType") != "Organization":
         number = next((value for value in _values(resource, HPR) if valid_hpr_number(value)), "")
-        name = next((_name(each) for each in _names(resource)), "")
+        name = next((name_of(each) for each in _names(resource)), "")
     name = name or (named_by.text("display") if named_by else "")
     if not number and not name:
         return None
@@ -122,5 +122,6 @@ def _names(resource: Node) -> list[Node]:
     return resource.children("name") if isinstance(resource.value.get("name"), list) else []
 
 
-def _name(node: Node) -> str:
+def name_of(node: Node) -> str:
+    """A HumanName in one line."""
     return node.text("text") or " ".join([*node.texts("prefix"), *node.texts("given"), node.text("family")]).strip()

@@ -3,13 +3,13 @@
 import base64
 import binascii
 import re
-from datetime import UTC, datetime, timedelta
 
+from gateway.fhir import security
 from gateway.fhir.context import Context
 from gateway.fhir.datatypes import coding, complete, concept
 from gateway.fhir.node import Node
 from gateway.fhir.reasons import NotPlaced, Refused
-from gateway.fhir.times import When, period, when
+from gateway.fhir.times import AHEAD, EARLIEST, When, period, when
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Period
 from kjernejournal.documents.v1.documents_pb2 import (
     AVAILABILITY_STATUS_APPROVED,
@@ -31,19 +31,9 @@ TYPES = frozenset(
 """Types of document (Volven 9602), which are numbered without gaps in each class."""
 CLASSES = frozenset(f"{letter}00-1" for letter in "ABCDEFIJS")
 
-_CONFIDENTIALITY = frozenset(
-    {"urn:oid:2.16.840.1.113883.5.25", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"}
-)
-_CONFIDENTIALITY_CODES = frozenset("ULMNRV")
-_VOLVEN_9603 = frozenset({"urn:oid:2.16.578.1.12.4.1.1.9603", "http://helsedir.no/fhir/CodeSystem/no-kodeverk-9603"})
-_REFUSED = ("FFL", "KUT", "EPO", "ALL", "FOR", "FORANS", "UNGDOM", "FFH", "FPB", "DUP", "ANG")
-RESTRICTIONS = frozenset({"N", "NORS", "NORU", *(f"NORN_{each}" for each in _REFUSED)})
-"""Restrictions and refusals of documents (Volven 9603)."""
 _MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9_.-]+=[\x20-\x7e]+)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _UNKNOWN = "application/octet-stream"
-_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-_AHEAD = timedelta(days=1)
 
 
 def map_document(context: Context) -> ImportedDocument:
@@ -55,7 +45,8 @@ def map_document(context: Context) -> ImportedDocument:
     node = context.node
     if node.text("status") == "entered-in-error":
         raise NotPlaced("is entered in error")
-    attachment, form, content = _content(context)
+    each = node.children("content")
+    attachment, form, content = _content(context, [(one.child("attachment"), one.child("format")) for one in each])
     about = node.child("context")
     made = when(attachment, "creation") or context.recorded("date")
     span = period(about.child("period")) if about else None
@@ -64,7 +55,7 @@ def map_document(context: Context) -> ImportedDocument:
     author = next(filter(None, map(context.practitioner, authors)), None)
     institution = next(filter(None, map(context.organisation, [node.child("custodian"), *authors])), None)
     title = node.text("description") or attachment.text("title")
-    kind = _type(node, title)
+    kind = _type(node, title, "type", "category")
     return ImportedDocument(
         document=Document(
             header=context.header(context.recorded("date") or made, recorder=author, organisation=institution),
@@ -82,9 +73,38 @@ def map_document(context: Context) -> ImportedDocument:
             service_period=span,
             creation_time=made.stamp() if made else None,
             language=_language(attachment) or _language(node),
-            confidentiality=_confidentiality(node),
+            confidentiality=_confidentiality(context),
             facility_type=_first(about, "facilityType"),
             practice_setting=_first(about, "practiceSetting"),
+        ),
+        content=content,
+    )
+
+
+def map_presented_form(context: Context) -> ImportedDocument:
+    """A report as its source wrote it, such as a PDF, or a note that comes as a report alone."""
+    node = context.node
+    if node.text("status") == "entered-in-error":
+        raise NotPlaced("is entered in error")
+    attachment, _, content = _content(context, [(each, None) for each in node.children("presentedForm")])
+    made = when(node, "issued", "effectiveDateTime") or when(attachment, "creation")
+    _check_times(context, made, None)
+    performers = [*node.children("resultsInterpreter"), *node.children("performer")]
+    author = next(filter(None, map(context.practitioner, performers)), None)
+    institution = next(filter(None, map(context.organisation, performers)), None)
+    title = attachment.text("title")
+    return ImportedDocument(
+        document=Document(
+            header=context.header(made, recorder=author, organisation=institution),
+            availability_status=AVAILABILITY_STATUS_APPROVED,
+            type=_type(node, title, "code", "category"),
+            mime_type=media_type(attachment.text("contentType")),
+            title=node.cut(title, 250, "title"),
+            author_institution=institution,
+            author=author,
+            creation_time=made.stamp() if made else None,
+            language=_language(attachment) or _language(node),
+            confidentiality=_confidentiality(context),
         ),
         content=content,
     )
@@ -98,12 +118,12 @@ def media_type(written: str) -> str:
     return bare if _MIME_TYPE.fullmatch(bare) and len(bare) <= 127 else _UNKNOWN
 
 
-def _content(context: Context) -> tuple[Node, Node | None, bytes]:
+def _content(context: Context, attachments: list[tuple[Node | None, Node | None]]) -> tuple[Node, Node | None, bytes]:
     """The attachment whose bytes are in the bundle, its format, and the bytes."""
     forms = [
-        (attachment, each.child("format"), content)
-        for each in context.node.children("content")
-        if (attachment := each.child("attachment")) is not None and (content := _bytes(context, attachment)) is not None
+        (attachment, form, content)
+        for attachment, form in attachments
+        if attachment is not None and (content := _bytes(context, attachment)) is not None
     ]
     if not forms:
         raise NotPlaced("has no content in the bundle")
@@ -131,9 +151,9 @@ def _bytes(context: Context, attachment: Node) -> bytes | None:
     return content or None
 
 
-def _type(node: Node, title: str) -> CodeableConcept:
+def _type(node: Node, title: str, name: str, further: str) -> CodeableConcept:
     """The type; the first category where there is none; else the title, in words."""
-    for each in (node.child("type"), *node.children("category")):
+    for each in (node.child(name), *node.children(further)):
         made = concept(each)
         whole = complete(made) if made is not None else CodeableConcept()
         types = [coding for coding in whole.codings if not _is_class(coding)]
@@ -158,19 +178,16 @@ def _is_class(found: Coding) -> bool:
     return found.system == VOLVEN_9602 and found.code in CLASSES
 
 
-def _confidentiality(node: Node) -> list[Coding]:
-    labels = [coding(each) for label in node.children("securityLabel") for each in label.children("coding")]
-    for label in labels:
-        norwegian = label.system in _VOLVEN_9603 | _CONFIDENTIALITY and label.code in RESTRICTIONS
-        if not norwegian and not (label.system in _CONFIDENTIALITY and label.code in _CONFIDENTIALITY_CODES):
-            raise NotPlaced("carries a restriction that is not understood")
-    return labels[:20]
+def _confidentiality(context: Context) -> list[Coding]:
+    """What the document says itself, and the restrictions of all that it was told with."""
+    labels = [coding(each) for label in context.node.children("securityLabel") for each in label.children("coding")]
+    return security.carried([*labels, *context.labels])
 
 
 def _check_times(context: Context, made: When | None, span: Period | None) -> None:
     times = [made.first()] if made else []
     times += [moment(span.start)] if span and span.HasField("start") else []
-    if not all(_EARLIEST <= each <= context.now + _AHEAD for each in times):
+    if not all(EARLIEST <= each <= context.now + AHEAD for each in times):
         raise NotPlaced("is dated before 1900 or in the future")
 
 

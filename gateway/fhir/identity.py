@@ -58,15 +58,21 @@ class Register:
     known: dict[str, Known] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     """National ids of others."""
+    _given: set[str] = field(default_factory=set, repr=False, compare=False)
+    _counted: int = field(default=0, repr=False, compare=False)
+    """National ids of the known, of so many: looked through for each patient, they would take the square of the time."""
 
     def assign(self, source: Source, now: datetime) -> Known:
         """The patient's national id. Where another has the number that would be theirs, it is the next free one."""
         if source.key in self.known:
             return self.known[source.key]
-        given = {each.national_id for each in self.known.values()}
-        free = (each for each in candidates(source) if each not in self.taken and each not in given)
+        if self._counted != len(self.known):
+            self._given = {each.national_id for each in self.known.values()}
+        free = (each for each in candidates(source) if each not in self.taken and each not in self._given)
         number = source.national_ids[0] if source.national_ids else next(free)
         self.known[source.key] = Known(number, now)
+        self._given.add(number)
+        self._counted = len(self.known)
         return self.known[source.key]
 
 

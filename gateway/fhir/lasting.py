@@ -1,11 +1,12 @@
-"""Device and Procedure -> critical information, where `implants` says that they last."""
+"""Device, DeviceUseStatement and Procedure -> critical information, where `implants` says that they last."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from gateway.fhir import absence, unplaced
 from gateway.fhir.context import Context
-from gateway.fhir.datatypes import concept, critical, notes
+from gateway.fhir.datatypes import concept, critical, named, notes
 from gateway.fhir.implants import Decision, Lasting, decide_device, decide_procedure, removable, removes
 from gateway.fhir.node import Node
 from gateway.fhir.reasons import NotPlaced
@@ -16,6 +17,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_ONGOING_TREATMENT,
     STATUS_ACTIVE,
     STATUS_REFUTED,
+    AbsenceStatement,
     CriticalInfo,
     Implant,
     Status,
@@ -24,7 +26,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
 
 
 class Removal(NamedTuple):
-    """An implant of this kind was taken out then."""
+    """An implant of this kind was taken out of somebody then."""
 
     kind: str
     at: datetime
@@ -49,16 +51,49 @@ def map_procedure(context: Context, removals: Iterable[Removal]) -> CriticalInfo
     return _entry(header, decision, code, done, STATUS_REFUTED if gone else STATUS_ACTIVE, notes(node, 500))
 
 
-def map_device(context: Context) -> CriticalInfo:
-    """The device as an implant or treatment of its patient. Raises NotPlaced with the rule that says otherwise."""
+def map_device(context: Context) -> CriticalInfo | AbsenceStatement:
+    """The device as an implant or treatment of its patient; for "no known devices" and "no information", the statement.
+
+    Raises NotPlaced with the rule that says otherwise.
+    """
     node = context.node
     code = concept(node.child("type")) or _device_name(node)
     status = node.text("status")
-    decision = decide_device(code, status)
     made = context.recorded("manufactureDate")  # for the record's time alone: nobody says when it was implanted
     header = context.header(made, organisation=context.organisation(node.child("owner")))
+    if (stated := _statement(code, header, node)) is not None:
+        return stated
+    decision = decide_device(code, status)
     over = STATUS_REFUTED if status == "inactive" else STATUS_ACTIVE
     return _entry(header, decision, code, None, over, notes(node, 500))
+
+
+def map_device_use(context: Context) -> CriticalInfo | AbsenceStatement:
+    """The use of a device that names no patient of its own: when it was implanted is known here.
+
+    Raises NotPlaced for one whose Device is placed itself, and with the rule that says that it does not last.
+    """
+    node = context.node
+    reference = node.child("device")
+    device = context.find(reference)
+    if device is not None and device.node.has("patient"):
+        raise NotPlaced(unplaced.TOLD)
+    code = (concept(device.node.child("type")) or _device_name(device.node)) if device else None
+    if code is None and reference is not None and reference.text("display"):
+        code = CodeableConcept(text=reference.text("display", 2000))
+    span = node.child("timingPeriod")
+    began = when(node, "timingDateTime") or (when(span, "start") if span else None)
+    header = context.header(
+        context.recorded("recordedOn") or began,
+        recorder=context.practitioner(node.child("source")),
+        of_patient=context.is_patient("source"),
+    )
+    if (stated := _statement(code, header, node)) is not None:
+        return stated
+    status = node.text("status")
+    decision = decide_device(code, status)
+    over = status in ("completed", "stopped") or (span is not None and span.has("end"))
+    return _entry(header, decision, code, began, STATUS_REFUTED if over else STATUS_ACTIVE, notes(node, 500))
 
 
 def removals_of(procedures: Iterable[Node]) -> list[Removal]:
@@ -69,6 +104,17 @@ def removals_of(procedures: Iterable[Node]) -> list[Removal]:
         if kind and done and node.text("status") == "completed":
             found.append(Removal(kind, done.first()))
     return found
+
+
+def _statement(code: CodeableConcept | None, header: EntryHeader, node: Node) -> AbsenceStatement | None:
+    if absence.says(code, absence.NO_KNOWN_DEVICES):
+        kind = AbsenceStatement.KIND_NIL_KNOWN
+    elif absence.says(code, absence.NO_DEVICE_INFORMATION):
+        kind = AbsenceStatement.KIND_NOT_ASKED
+    else:
+        return None
+    text = node.cut(named(code), 500, "text")
+    return AbsenceStatement(header=header, kind=kind, category=CATEGORY_IMPLANT, text=text)
 
 
 def _entry(

@@ -7,7 +7,8 @@ as it stands, and no state of the prescription register is made up.
 import re
 
 from gateway.fhir import absence
-from gateway.fhir.context import Context, source_id
+from gateway.fhir.bundle import called
+from gateway.fhir.context import Context
 from gateway.fhir.datatypes import concept, concepts, named, notes, quantity
 from gateway.fhir.dosage import dosages
 from gateway.fhir.node import Node
@@ -121,7 +122,7 @@ def _order(context: Context) -> str:
     if not orders:
         return ""
     found = context.find(orders[0])
-    return source_id(found) if found else orders[0].text("reference")[:300]
+    return called(found) if found else orders[0].text("reference")[:300]
 
 
 def _kind(made: CodeableConcept | None) -> "StatementKind.ValueType":

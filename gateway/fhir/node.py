@@ -6,6 +6,9 @@ from typing import Any
 
 from gateway.fhir.reasons import Refused
 
+_FARTHEST = 60
+"""Nothing that is measured has more digits before or after its point, and 1e999999999 fills a computer."""
+
 
 class Node:
     """A JSON object and where it stands. Fields that are missing, null or empty are read as nothing.
@@ -69,6 +72,8 @@ class Node:
         text = str(value)
         if len(text) > 40:
             raise Refused(self.at(name), "is longer than 40 characters")
+        if isinstance(value, Decimal) and not -_FARTHEST <= value.adjusted() <= _FARTHEST:
+            raise Refused(self.at(name), f"is beyond 10 to the power of {_FARTHEST}")
         return text
 
     def integer(self, name: str) -> int:

@@ -1,123 +1,292 @@
-"""Bytes of a file to its JSON, within limits: what comes from outside may be damaged, huge or made to hurt.
+"""A bundle's JSON, entry by entry, within limits: what comes from outside may be damaged, huge or made to hurt.
 
-The parser of Python's own library is used whole, not as a stream: it is ten times as fast, and the limits on bytes and
-values keep what it holds in bounds.
+The parser of Python's own library takes one value at a time from a window that moves over the text. It is as fast as
+taking the file whole, and what it holds is one entry. A streaming parser (ijson) was tried against it: it makes an
+event of every value, which costs several times as much, and lets a key stand twice.
 """
 
-import bz2
+import codecs
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
+from gateway.fhir import unpacking
 from gateway.fhir.reasons import Refused
 
-LARGEST_FILE = 128 * 1024 * 1024
-"""Bytes of one bundle when it is unpacked. The largest patient of our test data has 6.4 MB."""
-MOST_VALUES = 6_000_000
-"""Values in one bundle, counted by what separates them: bounds the memory that small values cost."""
+LARGEST_VALUE = 32 * 1024 * 1024
+"""Characters of one entry, of which a document may be most."""
+MOST_VALUES = 400_000
+"""Values in one entry, counted by what separates them: bounds the memory that small values cost. The largest resource
+of our test data has 4 000."""
+MOST_ENTRIES = 400_000
+"""Entries of one bundle. The largest patient of our test data has 3 177."""
+MOST_FIELDS = 50
+"""Fields of a Bundle; FHIR has twelve."""
+LONGEST_FIELD = 64 * 1024
+"""Characters of a field beside the entries that is kept."""
 DEEPEST = 64
 """Levels of nesting. FHIR resources need about 15."""
+LONGEST_NUMBER = 100
 
-_PIECE = 256 * 1024
-_SUSPECT = re.compile(rb"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+FIELDS = frozenset({"resourceType", "type", "identifier", "timestamp", "meta"})
+"""What is read of a Bundle beside its entries. Others are checked and let go."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_NAME = re.compile(r"[A-Za-z_]{1,64}")
 
 
-def read(file: BinaryIO) -> Any:
-    """The JSON in a plain or bz2-packed file, told apart by their first bytes. Numbers keep their written precision.
+class Entry(NamedTuple):
+    """One entry as it stands in the file, and what it says."""
 
-    Raises Refused for what is not whole, not JSON, not UTF-8, over a limit, or has a key twice in one object.
-    """
-    return parse(_unpacked(file))
-
-
-def parse(data: bytes) -> Any:
-    """The JSON in `data`. Raises Refused as `read` does."""
-    if data.count(b",") + data.count(b"{") + data.count(b"[") > MOST_VALUES:
-        raise Refused("", f"it has more than {MOST_VALUES} values")
-    try:
-        value = json.loads(
-            data.decode("utf-8-sig"), object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant
-        )
-    except UnicodeDecodeError:
-        raise Refused("", "it is not UTF-8") from None
-    except RecursionError:
-        raise Refused("", f"it is nested deeper than {DEEPEST} levels") from None
-    except ValueError:  # JSONDecodeError, and integers of thousands of digits
-        raise Refused("", "it is not JSON, or it is cut off") from None
-    _check_depth(value)
-    if _SUSPECT.search(data):
-        _check_texts(value, "")
-    return value
+    text: str
+    value: Any
 
 
-def _unpacked(file: BinaryIO) -> bytes:
-    start = file.read(_PIECE)
-    if not start:
-        raise Refused("", "it is empty")
-    packed = start.startswith(b"BZh")
-    pieces = _unpack(file, start) if packed else _plain(file, start)
-    data = bytearray()
-    for piece in pieces:
-        data += piece
-        if len(data) > LARGEST_FILE:
-            raise Refused("", f"it is larger than {LARGEST_FILE} bytes{' when unpacked' if packed else ''}")
-    return bytes(data)
+class Broken(Exception):
+    """What is wrong with a value, before it is known where the value stands."""
 
 
-def _plain(file: BinaryIO, piece: bytes) -> Iterator[bytes]:
-    while piece:
-        yield piece
-        piece = file.read(_PIECE)
+class Reader:
+    """Reads one Bundle: `entries`, and then, or as soon as they have passed, its other fields."""
 
+    def __init__(self, file: BinaryIO) -> None:
+        self.fields: dict[str, Any] = {}
+        self._window = _Window(file)
+        self._seen: set[str] = set()
 
-def _unpack(file: BinaryIO, packed: bytes) -> Iterator[bytes]:
-    """Never more than a piece at a time: a few bytes can unpack to gigabytes."""
-    unpacker = bz2.BZ2Decompressor()
-    while True:
-        try:
-            piece = unpacker.decompress(packed, _PIECE)
-        except (OSError, ValueError):
-            raise Refused("", "its bz2 packing is damaged") from None
-        yield piece
-        packed = b""
-        if unpacker.eof:
-            packed = unpacker.unused_data or file.read(_PIECE)
-            if not packed:
+    def entries(self) -> Iterator[Entry]:
+        """Every entry once, in order. Raises Refused for what is not whole, not JSON, not UTF-8, has a key twice in one
+        object, or is over a limit; the path says where."""
+        window = self._window
+        if window.peek() != "{":
+            window.value("")
+            raise Refused("", "it is not a FHIR bundle but another kind of JSON")
+        window.take("{")
+        if window.peek() == "}":
+            window.take("}")
+        else:
+            yield from self._fields()
+        if window.peek():
+            raise Refused("", "it holds more than one JSON value")
+
+    def _fields(self) -> Iterator[Entry]:
+        window = self._window
+        while True:
+            name = self._key()
+            if name == "entry" and window.peek() == "[":
+                yield from self._each()
+            else:
+                text, value = window.value(name if _NAME.fullmatch(name) else "")
+                if name in FIELDS and len(text) <= LONGEST_FIELD:
+                    self.fields[name] = value
+                elif name == "entry" and value is not None:
+                    raise Refused("entry", "must be a list")
+            if window.take(",", "}") == "}":
                 return
-            unpacker = bz2.BZ2Decompressor()
-        elif unpacker.needs_input:
-            packed = file.read(_PIECE)
-            if not packed:
-                raise Refused("", "its bz2 packing is cut off")
+
+    def _each(self) -> Iterator[Entry]:
+        window = self._window
+        window.take("[")
+        if window.peek() == "]":
+            window.take("]")
+            return
+        for position in range(MOST_ENTRIES):
+            yield window.value(f"entry[{position}]")
+            if window.take(",", "]") == "]":
+                return
+        raise Refused("entry", f"holds more than {MOST_ENTRIES} entries")
+
+    def _key(self) -> str:
+        if self._window.peek() != '"':
+            raise self._window.refusal()
+        name = self._window.value("").value
+        if name in self._seen:
+            raise Refused(name if _NAME.fullmatch(name) else "", "stands twice in the bundle")
+        self._seen.add(name)
+        if len(self._seen) > MOST_FIELDS:
+            raise Refused("", f"it has more than {MOST_FIELDS} fields")
+        self._window.take(":")
+        return str(name)
+
+
+def reread(text: bytes) -> Any:
+    """The value of an entry that was read before, from its UTF-8."""
+    return _AGAIN.decode(text.decode())
+
+
+class _Window:
+    """The part of the text that is being read: a piece, or as many as one value takes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._pieces = unpacking.pieces(file)
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._text = ""
+        self._at = 0
+        self._before = 0
+        """Characters that the window has passed."""
+        self._rest: deque[str] = deque()
+        """What was taken for a long value and is not part of it."""
+        self._exhausted = False
+
+    @property
+    def _ended(self) -> bool:
+        """Whether the window reaches to the end of the text."""
+        return self._exhausted and not self._rest
+
+    def peek(self) -> str:
+        """The next character that is no white space, "" at the end."""
+        while True:
+            found = _SPACE.match(self._text, self._at)
+            self._at = found.end() if found else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if self._ended:
+                return ""
+            self._move([])
+
+    def take(self, *wanted: str) -> str:
+        """The next character, which has to be one of these."""
+        found = self.peek()
+        if found not in wanted or not found:
+            raise self.refusal()
+        self._at += 1
+        return found
+
+    def value(self, path: str) -> Entry:
+        """The next value. The window grows to hold it, and no further than the limits: the parser never sees more."""
+        self.peek()
+        limit = ""
+        while True:
+            try:
+                value, end = _FIRST.raw_decode(self._text, self._at)
+            except Broken as error:
+                raise Refused(path, str(error)) from None
+            except RecursionError:
+                raise Refused(path, f"is nested deeper than {DEEPEST} levels") from None
+            except json.JSONDecodeError as error:
+                if self._is_whole(error):
+                    raise self.refusal(path, error.pos) from None
+            except ValueError:  # an integer of thousands of digits
+                raise Refused(path, f"has a number of more than {LONGEST_NUMBER} characters") from None
+            else:
+                # A number could go on in the next piece.
+                if end < len(self._text) or self._ended or self._text[end - 1] in '}]"':
+                    return self._checked(value, end, path)
+            if limit or self._ended:
+                raise Refused(path, limit or "it is cut off, or it is not JSON")
+            limit = self._widen()
+
+    def refusal(self, path: str = "", at: int | None = None) -> Refused:
+        """What is here is not JSON, or nothing is here."""
+        at = self._at if at is None else at
+        if self._ended and at >= len(self._text):
+            return Refused(path, "it is cut off, or it is not JSON")
+        return Refused(path, f"it is not JSON at character {self._before + at + 1}")
+
+    def _checked(self, value: Any, end: int, path: str) -> Entry:
+        text = self._text[self._at : end]
+        self._at = end
+        if len(self._text) - end > 2 * unpacking.PIECE:
+            self._put_back()
+        _check_depth(value, DEEPEST, path)
+        if _SUSPECT.search(text):
+            _check_texts(value, path)
+        return Entry(text, value)
+
+    def _is_whole(self, error: json.JSONDecodeError) -> bool:
+        """Whether the error lies in the text and not in the window's end."""
+        return not error.msg.startswith("Unterminated") and error.pos < len(self._text) - (0 if self._ended else 16)
+
+    def _widen(self) -> str:
+        """Makes the window about twice as long for a value that goes on; which limit it has reached, "" for none."""
+        parts: list[str] = []
+        size = len(self._text) - self._at
+        values = _values(self._text, self._at)
+        wanted = 2 * size
+        while size < wanted and not self._ended:
+            part = self._next()
+            parts.append(part)
+            size += len(part)
+            values += _values(part)
+            if values > MOST_VALUES:
+                self._move(parts)
+                return f"has more than {MOST_VALUES} values"
+            if size > LARGEST_VALUE:
+                self._move(parts)
+                return f"is longer than {LARGEST_VALUE} characters"
+        self._move(parts)
+        return ""
+
+    def _move(self, parts: list[str]) -> None:
+        """Lets go of what has been read, and takes these parts to the window; none: the next piece."""
+        parts = parts or [self._next()]
+        self._before += self._at
+        self._text = "".join([self._text[self._at :], *parts])
+        self._at = 0
+
+    def _next(self) -> str:
+        if self._rest:
+            return self._rest.popleft()
+        piece = next(self._pieces, None)
+        self._exhausted = piece is None
+        try:
+            return self._decoder.decode(piece or b"", final=piece is None)
+        except UnicodeDecodeError:
+            raise Refused("", f"it is not UTF-8 after character {self._before + len(self._text)}") from None
+
+    def _put_back(self) -> None:
+        text = self._text
+        size = unpacking.PIECE
+        rest = [text[at : at + size] for at in range(self._at + size, len(text), size)]
+        self._rest.extendleft(reversed(rest))
+        self._text = text[: self._at + size]
+
+
+def _values(text: str, at: int = 0) -> int:
+    return text.count(",", at) + text.count("{", at) + text.count("[", at)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise Refused("", "an object has the same key twice")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1) if len(names) < 1000 else ""
+        raise Broken(f"has the same key twice in one object{f': {twice}' if _NAME.fullmatch(twice) else ''}")
     return result
 
 
+def _number(written: str) -> Decimal:
+    if len(written) > LONGEST_NUMBER:
+        raise Broken(f"has a number of more than {LONGEST_NUMBER} characters")
+    try:
+        return Decimal(written)
+    except ArithmeticError:
+        raise Broken("has a number that is none") from None
+
+
 def _no_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are Python's, not JSON
+    raise Broken(f"has {name}, which is Python's and not JSON's")
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [child for each in level for child in _children(each)]
-        if not level:
-            return
-    raise Refused("", f"it is nested deeper than {DEEPEST} levels")
+_FIRST = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_no_constant)
+_AGAIN = json.JSONDecoder(parse_float=Decimal)
 
 
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [each for each in value.values() if isinstance(each, dict | list)]
-    return [each for each in value if isinstance(each, dict | list)] if isinstance(value, list) else []
+def _check_depth(value: Any, left: int, path: str) -> None:
+    if not left:
+        raise Refused(path, f"is nested deeper than {DEEPEST} levels")
+    if type(value) is dict:
+        value = value.values()
+    elif type(value) is not list:
+        return
+    for child in value:
+        if type(child) is dict or type(child) is list:
+            _check_depth(child, left - 1, path)
 
 
 def _check_texts(value: Any, path: str) -> None:

@@ -10,6 +10,10 @@ class Refused(Exception):
         self.reason = reason
 
 
+class Failed(Exception):
+    """The file may be right, and this machine could not take it. Nothing of it was sent."""
+
+
 class NotPlaced(Exception):
     """One resource has no place in a register; the others of its file have theirs. The text is the reason."""
 

@@ -1,13 +1,14 @@
 """FHIR's date, dateTime, instant and Period, as exactly as they are written and no more."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.fhir.node import Node
-from gateway.fhir.reasons import Refused
+from gateway.fhir.reasons import NotPlaced, Refused
 from kjernejournal.common.v1.common_pb2 import EventTime, PartialDate, Period
 from shared.convert import timestamp
 
@@ -69,6 +70,18 @@ def period(node: Node | None) -> Period | None:
     if not start and not end:
         return None
     return Period(start=start.stamp() if start else None, end=timestamp(end.after()) if end else None)
+
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""Before anything that a record of a living person can tell."""
+AHEAD = timedelta(days=1)
+"""How far a time may be after now, for clocks that differ."""
+
+
+def check_plausible(times: Iterable[When], now: datetime) -> None:
+    """Raises NotPlaced for a time that no register takes for something that has happened."""
+    if not all(EARLIEST <= each.first() <= now + AHEAD for each in times):
+        raise NotPlaced("is dated before 1900 or in the future")
 
 
 def _parse(written: str, path: str) -> When:

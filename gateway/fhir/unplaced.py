@@ -1,31 +1,31 @@
 """Resource types that no register holds, each with its reason: nothing of a bundle is dropped in silence."""
 
 PROBLEMS = "no register holds problems and diagnoses"
-LABS = "laboratory and other reports: their register comes later"
-VACCINATIONS = "vaccinations: their register comes later"
+PICTURES = "no register holds pictures; their reports go to laboratory answers"
+ADVICE = "no register holds recommendations of vaccines"
+REACTIONS = "no register holds immunity that was assessed"
 FINANCIAL = "financial: not part of a care record"
 FRAME = "tells about the bundle itself"
 TOLD = "told with the entries that refer to it"
 PLANNING = "plans, goals and teams of one provider: no register holds them"
 GIVEN = "medicines given inside an institution: no register holds them"
 SUPPLIES = "supplies and equipment: no register holds them"
-RELATIVES = "what patients register about kin: its register comes later"
+PERSONS = "tells that several resources are one person"
 CONSENT = "consents of other countries do not decide here"
 FAMILY = "no register holds family history"
 NO_HOME = "no register holds this type"
 NOTE = "the same note as a DocumentReference: one document"
+RESTRICTED_PATIENT = "is about a patient whose record carries a restriction that the registers cannot keep"
 OTHER_PERSON = "about somebody else than the document's patient"
 
 REASONS: dict[str, str] = {
     "Condition": PROBLEMS,
     "ClinicalImpression": PROBLEMS,
-    "Observation": LABS,
-    "DiagnosticReport": LABS,
-    "Specimen": LABS,
-    "ImagingStudy": LABS,
-    "Media": LABS,
-    "Immunization": VACCINATIONS,
-    "ImmunizationRecommendation": VACCINATIONS,
+    "Specimen": TOLD,
+    "ImagingStudy": PICTURES,
+    "Media": PICTURES,
+    "ImmunizationRecommendation": ADVICE,
+    "ImmunizationEvaluation": REACTIONS,
     "Claim": FINANCIAL,
     "ClaimResponse": FINANCIAL,
     "ExplanationOfBenefit": FINANCIAL,
@@ -46,7 +46,8 @@ REASONS: dict[str, str] = {
     "Location": TOLD,
     "Substance": TOLD,
     "Binary": TOLD,
-    "DeviceUseStatement": TOLD,
+    "HealthcareService": TOLD,
+    "Endpoint": TOLD,
     "CarePlan": PLANNING,
     "CareTeam": PLANNING,
     "Goal": PLANNING,
@@ -61,8 +62,7 @@ REASONS: dict[str, str] = {
     "DeviceRequest": SUPPLIES,
     "DeviceDefinition": SUPPLIES,
     "DeviceMetric": SUPPLIES,
-    "RelatedPerson": RELATIVES,
-    "Person": RELATIVES,
+    "Person": PERSONS,
     "Consent": CONSENT,
     "FamilyMemberHistory": FAMILY,
 }

@@ -1,10 +1,8 @@
 """Encounter -> visits: when and where, never why. Reason codes, types and diagnoses are not even read."""
 
-from datetime import UTC, datetime, timedelta
-
 from gateway.fhir.context import Context
 from gateway.fhir.reasons import NotPlaced
-from gateway.fhir.times import period
+from gateway.fhir.times import AHEAD, EARLIEST, period
 from kjernejournal.common.v1.common_pb2 import Coding, Organisation
 from kjernejournal.visits.v1.visits_pb2 import (
     CONTACT_KIND_ADMISSION,
@@ -39,8 +37,6 @@ _KINDS = {
 """HL7 v3 ActEncounterCode: ambulatory, emergency, short stay, inpatient, acute and non-acute inpatient."""
 _NO_PLACE = "VR"
 _NOT_HAPPENED = frozenset({"planned", "cancelled"})
-_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-_AHEAD = timedelta(days=1)
 
 
 def map_encounter(context: Context) -> Visit:
@@ -63,7 +59,7 @@ def map_encounter(context: Context) -> Visit:
     if span is None or not span.HasField("start"):
         raise NotPlaced("does not say when it began")
     begun = moment(span.start)
-    if not _EARLIEST <= begun <= context.now + _AHEAD:
+    if not EARLIEST <= begun <= context.now + AHEAD:
         raise NotPlaced("began before 1900 or begins in the future")
     unit = _unit(context)
     if unit is None:

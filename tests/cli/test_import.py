@@ -34,7 +34,7 @@ def test_a_broken_file_is_refused_by_name_and_the_others_go_on(tmp_path: Path) -
     assert code == 1
     assert [each["status"] for each in told["files"]] == ["refused"] * 5 + ["checked"]
     assert f"{cut}: refused: its bz2 packing is cut off" in errors
-    assert f"{half}: refused: it is not JSON, or it is cut off" in errors
+    assert f"{half}: refused: it is cut off, or it is not JSON" in errors
     assert f"{nobody}: refused: it has no Patient: nobody to import" in errors
     assert f"{missing}: refused: it cannot be read: No such file or directory" in errors
     assert not (tmp_path / "kj").exists()

@@ -1,14 +1,27 @@
 """Small bundles written for these tests: one of everything that has a home, about a patient who does not exist."""
 
 import bz2
+import io
 import json
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from gateway.fhir.identity import Register
-from gateway.fhir.mapping import Mapped, Record, map_bundle
-from gateway.fhir.reading import parse
+from gateway.fhir.bundle import Bundle
+from gateway.fhir.identity import Known, Register
+from gateway.fhir.mapping import map_bundle
+from gateway.fhir.outbox import ENTRIES
+from gateway.fhir.tally import Tally
+from kjernejournal.critical_info.v1 import critical_info_pb2
+from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
+from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
+from kjernejournal.visits.v1 import visits_pb2
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 SNOMED = "http://snomed.info/sct"
@@ -16,6 +29,9 @@ RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 OUTSIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
 """FHIR data that others made, beside the checkout on some machines; never part of it."""
+
+BY_PATIENT = ("AllergyIntolerance", "Device", "Claim", "Immunization", "RelatedPerson")
+"""Types whose patient stands in `patient`."""
 
 Json = dict[str, Any]
 
@@ -25,9 +41,9 @@ def coded(code: str, display: str = "", system: str = SNOMED) -> Json:
     return {"coding": [{"system": system, "code": code, **({"display": display} if display else {})}]}
 
 
-def resource(kind: str, name: str, **fields: Any) -> Json:
+def resource(kind: str, name: str, /, **fields: Any) -> Json:
     """A resource with an id, about the patient `p`."""
-    subject = "patient" if kind in ("AllergyIntolerance", "Device", "Claim", "Immunization") else "subject"
+    subject = "patient" if kind in BY_PATIENT else "subject"
     about = {} if kind in ("Patient", "Medication", "Organization") else {subject: {"reference": "Patient/p"}}
     return {"resourceType": kind, "id": name, **about, **fields}
 
@@ -115,6 +131,38 @@ def request(name: str = "r", **fields: Any) -> Json:
     )
 
 
+def observation(name: str = "obs", **fields: Any) -> Json:
+    """A haemoglobin of a laboratory."""
+    return resource(
+        "Observation",
+        name,
+        **{
+            "status": "final",
+            "category": [coded("laboratory", "", "http://terminology.hl7.org/CodeSystem/observation-category")],
+            "code": coded("718-7", "Hemoglobin", "http://loinc.org"),
+            "effectiveDateTime": "2020-03-04T11:00:00+01:00",
+            "valueQuantity": {"value": 14.2, "unit": "g/dL", "system": "http://unitsofmeasure.org", "code": "g/dL"},
+            **fields,
+        },
+    )
+
+
+def report(name: str = "rep", **fields: Any) -> Json:
+    """A laboratory report."""
+    return resource(
+        "DiagnosticReport",
+        name,
+        **{
+            "status": "final",
+            "category": [coded("LAB", "Laboratory", "http://terminology.hl7.org/CodeSystem/v2-0074")],
+            "code": coded("58410-2", "CBC panel", "http://loinc.org"),
+            "effectiveDateTime": "2020-03-04T11:00:00+01:00",
+            "issued": "2020-03-04T15:00:00+01:00",
+            **fields,
+        },
+    )
+
+
 def whole() -> Json:
     """One of everything that has a home, and some of what has none."""
     return bundle(
@@ -152,17 +200,69 @@ def whole() -> Json:
         resource("Procedure", "other", status="completed", code=coded("73761001", "Colonoscopy")),
         resource("Condition", "cond", code=coded("38341003", "Hypertension")),
         resource("Claim", "claim", status="active"),
-        resource("Observation", "obs", status="final", code=coded("718-7", "Hemoglobin", "http://loinc.org")),
-        resource("Immunization", "imm", status="completed"),
+        report(result=[{"reference": "Observation/obs"}]),
+        observation(),
+        resource(
+            "Immunization",
+            "imm",
+            status="completed",
+            vaccineCode=coded("140", "Influenza", "http://hl7.org/fhir/sid/cvx"),
+            occurrenceDateTime="2019-10-01",
+        ),
+        resource("RelatedPerson", "rel", name=[{"text": "Kari Prøve"}], telecom=[{"system": "phone", "value": "99"}]),
     )
 
 
-def mapped(value: Json, register: Register | None = None) -> Mapped:
+@dataclass
+class Whole:
+    """Everything about one patient of a bundle, each register's part in one message."""
+
+    known: Known
+    patient: patients_pb2.ImportedPatient
+    critical_info: critical_info_pb2.PatientEntries
+    documents: documents_pb2.PatientEntries
+    labs: labs_pb2.PatientEntries
+    medications: medications_pb2.PatientEntries
+    own_registrations: own_registrations_pb2.PatientEntries
+    vaccinations: vaccinations_pb2.PatientEntries
+    visits: visits_pb2.PatientEntries
+
+
+@dataclass
+class Wholes:
+    """A mapped bundle, all of it in memory."""
+
+    records: list[Whole]
+    tally: Tally
+    beside: Counter[str]
+    cuts: Counter[str]
+
+
+def opened(value: Json) -> Bundle:
+    """The bundle as it is read from a file."""
+    return Bundle(io.BytesIO(json.dumps(value).encode()))
+
+
+def mapped(value: Json, register: Register | None = None, now: datetime = NOW) -> Wholes:
     """The bundle through reading and mapping, as a file goes."""
-    return map_bundle(parse(json.dumps(value).encode()), register or Register(), NOW)
+    return gathered(io.BytesIO(json.dumps(value).encode()), register, now)
 
 
-def record_of(*resources: Json, kind: str = "collection") -> Record:
+def gathered(file: BinaryIO, register: Register | None = None, now: datetime = NOW) -> Wholes:
+    """A file through reading and mapping, and what it became."""
+    with map_bundle(file, register or Register(), now) as made:
+        parts: list[dict[str, Any]] = [{name: kind() for name, kind in ENTRIES.items()} for _ in made.records]
+        numbers = {number: position for position, number in enumerate(made.national_ids)}
+        for name in made.outbox.registers:
+            for stream in made.streams(name):
+                for part in stream:
+                    parts[numbers[part.patient.national_id]][name].MergeFrom(part)
+        records = zip(made.records, made.outbox.patients(), parts, strict=True)
+        wholes = [Whole(record.known, patient, **part) for record, patient, part in records]
+        return Wholes(wholes, made.tally, made.beside, made.cuts)
+
+
+def record_of(*resources: Json, kind: str = "collection") -> Whole:
     """What these resources, with a patient before them, become."""
     [record] = mapped(bundle(patient(), *resources, kind=kind)).records
     return record

@@ -98,16 +98,16 @@ def test_the_media_type(written: str, taken: str) -> None:
     assert media_type(written) == taken
 
 
-def report(**fields: Any) -> dict[str, Any]:
+def note_report(**fields: Any) -> dict[str, Any]:
     return resource("DiagnosticReport", "rep", status="final", **fields)
 
 
 @pytest.mark.parametrize(
     "note, twin",
     [
-        (document(identifier=[{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:rep"}]), report()),
-        (document(context={"related": [{"reference": "DiagnosticReport/rep"}]}), report()),
-        (document(), report(presentedForm=[{"data": "aGVp"}])),
+        (document(identifier=[{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:rep"}]), note_report()),
+        (document(context={"related": [{"reference": "DiagnosticReport/rep"}]}), note_report()),
+        (document(), note_report(presentedForm=[{"data": "aGVp"}])),
     ],
 )
 def test_a_note_that_comes_twice_is_one_document(note: dict[str, Any], twin: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def test_a_note_that_comes_twice_is_one_document(note: dict[str, Any], twin: dic
 
 
 def test_another_report_is_not_that_note() -> None:
-    value = mapped(bundle(patient(), document(), report(presentedForm=[{"data": "bmVp"}])))
+    value = mapped(bundle(patient(), document(), note_report(presentedForm=[{"data": "bmVp"}])))
     assert NOTE not in value.tally.rows["DiagnosticReport"].not_placed
 
 
@@ -131,4 +131,3 @@ def test_norwegian_types_and_classes_stand_in_their_own_fields() -> None:
 def test_the_code_lists_are_those_of_the_register() -> None:
     assert set(codes.DOCUMENT_TYPES) == documents.TYPES
     assert set(codes.DOCUMENT_CLASSES) == documents.CLASSES
-    assert set(codes.RESTRICTIONS) == documents.RESTRICTIONS

@@ -4,17 +4,16 @@ from typing import Any
 
 import pytest
 
-from gateway.fhir.bundle import Bundle
 from gateway.fhir.identity import Known, Register, Source, candidates, source_of
 from gateway.fhir.reasons import Refused
 from gateway.population.people import Numbers
 from shared.national_id import Kind, classify
-from tests.fhir.bundles import NOW, bundle, mapped, patient
+from tests.fhir.bundles import NOW, bundle, mapped, opened, patient
 
 
 def source(value: dict[str, Any], **fields: Any) -> Source:
-    found = Bundle(bundle(value, **fields))
-    return source_of(found.resources[0], found)
+    with opened(bundle(value, **fields)) as found:
+        return source_of(found.at(0), found)
 
 
 def assigned(value: dict[str, Any], register: Register | None = None) -> str:
