@@ -190,7 +190,7 @@ async def test_a_count_of_what_is_withheld_tells_nothing_of_what_is_in_it(labs: 
 
 async def test_long_reports_make_short_pages_and_short_sections(labs: Labs) -> None:
     ref = new_ref()
-    long = [result(key=f"k{n}", comment=f"{n} " * 100) for n in range(2000)]
+    long = [result(key=f"k{n}", comment=f"{n} " * 500) for n in range(400)]
     await labs.load(ref, *(report(f"r{n}", taken=TAKEN + n * DAY, results=long) for n in range(10)))
     first = await labs.listed(ref)
     assert 1 <= len(first.entries) < 10
