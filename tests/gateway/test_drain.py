@@ -19,14 +19,16 @@ from gateway.cli.issuer import ensure_issuer
 from gateway.cli.programs import ROOT
 from gateway.sources import SOURCES
 from kjernejournal.audit.v1 import audit_pb2
-from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.documents.v1.documents_pb2 import UploadDocumentRequest
+from kjernejournal.visits.v1 import visits_pb2
 from tests.support.client import Client, method
-from tests.support.scripted import AccessLog, People, Service, listening
+from tests.support.scripted import RECORD, AccessLog, People, Service, listening, saying
 from tests.support.waiting import becomes
 
 CREATE = method("CreateCriticalInfo").path
+LIST = method("ListVisits").path
 UPLOAD = method("UploadDocument").path
 DRAIN = 1.0
 
@@ -118,3 +120,27 @@ async def test_a_stream_that_the_drain_cuts_off_is_on_record(gateway: Gateway) -
     permit, outcome = gateway.log.records
     assert (permit.kind, outcome.kind) == (audit_pb2.RECORD_KIND_PERMIT, audit_pb2.RECORD_KIND_OUTCOME)
     assert outcome.status_code == grpc.StatusCode.UNAVAILABLE.value[0]
+
+
+async def test_the_record_of_a_reader_who_has_gone_is_waited_for(gateway: Gateway) -> None:
+    """The register's answer did not leave, but it was about to: the log says so all the same."""
+    may_commit = asyncio.Event()
+
+    async def commit(data: bytes, context: Any) -> bytes:
+        await may_commit.wait()
+        return await gateway.log.commit(data, context)
+
+    gateway.log.unary(RECORD, commit)
+    gateway.service.unary(LIST, saying(visits_pb2.ListVisitsResponse(window=ListWindow())))
+    request = visits_pb2.ListVisitsRequest(patient=PatientIdentifier(national_id=gateway.people.add()))
+    ongoing = asyncio.ensure_future(gateway.client.call("ListVisits", request))
+    await becomes(lambda: bool(gateway.log.calls))
+    ongoing.cancel()
+    await asyncio.sleep(0.1)  # the gateway learns of it
+    gateway.process.send_signal(signal.SIGTERM)
+    await asyncio.sleep(DRAIN / 2)
+    may_commit.set()
+    async with asyncio.timeout(10):
+        assert await gateway.process.wait() == 0
+    [record] = gateway.log.records
+    assert record.kind == audit_pb2.RECORD_KIND_DISCLOSURE
