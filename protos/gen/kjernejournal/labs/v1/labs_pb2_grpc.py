@@ -81,8 +81,9 @@ class LabsServiceServicer:
     def ListLabReports(self, request, context):
         """Lists the reports of a patient, newest first, in their latest version or as they were at as_of, with all results.
         INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS) is left out for personnel without
-        an elevated basis and counted in window.withheld; what is refused or delayed for the citizen (NORN_*, NORU) is left
-        out for citizens and not counted.
+        an elevated basis and counted in window.withheld, whatever codes, kinds and period were asked for: a count by code
+        would tell what is withheld. What is refused or delayed for the citizen (NORN_*, NORU) is left out for citizens and
+        not counted. Today's restrictions, those of the latest version, govern as_of too. A page ends early at 4 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,7 +91,7 @@ class LabsServiceServicer:
 
     def ListLabResults(self, request, context):
         """Lists single results, newest first, each with its report: the trend of one analysis, named by any of its codings.
-        Results of cancelled reports are left out. Codes and filters as for ListLabReports.
+        Cancelled results and those of cancelled reports are left out. Codes and filters as for ListLabReports.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +107,8 @@ class LabsServiceServicer:
 
     def RecordLabReport(self, request, context):
         """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
-        the same. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
+        the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
+        INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
         report cannot go from the status it has to this one, such as from final back to preliminary. ABORTED: another version
         was recorded at the same time.
         """
@@ -116,8 +118,9 @@ class LabsServiceServicer:
 
     def ReleaseLabReport(self, request, context):
         """Ends the citizen's delay (NORU) of one version of a report, once the requester or the treating doctor has judged it.
-        Doctors alone. A version that comes later is judged anew. NOT_FOUND: no such report for this patient. ABORTED: it has
-        a higher version. FAILED_PRECONDITION: it is not delayed.
+        A version that comes later is judged anew. INVALID_ARGUMENT: the request_id came with another body.
+        PERMISSION_DENIED: not a doctor (Volven 9060, LE), or the patient has restricted the report. NOT_FOUND: no such
+        report for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it is not delayed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,7 +135,8 @@ class LabsServiceServicer:
 
     def BulkImport(self, request_iterator, context):
         """Imports reports of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        INVALID_ARGUMENT, a report that cannot go to this status with FAILED_PRECONDITION, naming it, and keeps the messages
+        before. A message may hold several versions of a report, in order. Sending the same again changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

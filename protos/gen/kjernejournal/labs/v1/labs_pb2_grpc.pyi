@@ -38,12 +38,13 @@ class LabsServiceStub:
     ListLabReports: _grpc.UnaryUnaryMultiCallable[_labs_pb2.ListLabReportsRequest, _labs_pb2.ListLabReportsResponse]
     """Lists the reports of a patient, newest first, in their latest version or as they were at as_of, with all results.
     INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS) is left out for personnel without
-    an elevated basis and counted in window.withheld; what is refused or delayed for the citizen (NORN_*, NORU) is left
-    out for citizens and not counted.
+    an elevated basis and counted in window.withheld, whatever codes, kinds and period were asked for: a count by code
+    would tell what is withheld. What is refused or delayed for the citizen (NORN_*, NORU) is left out for citizens and
+    not counted. Today's restrictions, those of the latest version, govern as_of too. A page ends early at 4 MiB.
     """
     ListLabResults: _grpc.UnaryUnaryMultiCallable[_labs_pb2.ListLabResultsRequest, _labs_pb2.ListLabResultsResponse]
     """Lists single results, newest first, each with its report: the trend of one analysis, named by any of its codings.
-    Results of cancelled reports are left out. Codes and filters as for ListLabReports.
+    Cancelled results and those of cancelled reports are left out. Codes and filters as for ListLabReports.
     """
     ListLabReportVersions: _grpc.UnaryUnaryMultiCallable[_labs_pb2.ListLabReportVersionsRequest, _labs_pb2.ListLabReportVersionsResponse]
     """Lists the versions of one report, newest first: its life from preliminary to corrected. NOT_FOUND: no such report for
@@ -51,20 +52,23 @@ class LabsServiceStub:
     """
     RecordLabReport: _grpc.UnaryUnaryMultiCallable[_labs_pb2.RecordLabReportRequest, _labs_pb2.RecordLabReportResponse]
     """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
-    the same. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
+    the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
+    INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
     report cannot go from the status it has to this one, such as from final back to preliminary. ABORTED: another version
     was recorded at the same time.
     """
     ReleaseLabReport: _grpc.UnaryUnaryMultiCallable[_labs_pb2.ReleaseLabReportRequest, _labs_pb2.ReleaseLabReportResponse]
     """Ends the citizen's delay (NORU) of one version of a report, once the requester or the treating doctor has judged it.
-    Doctors alone. A version that comes later is judged anew. NOT_FOUND: no such report for this patient. ABORTED: it has
-    a higher version. FAILED_PRECONDITION: it is not delayed.
+    A version that comes later is judged anew. INVALID_ARGUMENT: the request_id came with another body.
+    PERMISSION_DENIED: not a doctor (Volven 9060, LE), or the patient has restricted the report. NOT_FOUND: no such
+    report for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it is not delayed.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_labs_pb2.BatchGetSectionsRequest, _labs_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
     BulkImport: _grpc.StreamUnaryMultiCallable[_labs_pb2.BulkImportRequest, _labs_pb2.BulkImportResponse]
     """Imports reports of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    INVALID_ARGUMENT, a report that cannot go to this status with FAILED_PRECONDITION, naming it, and keeps the messages
+    before. A message may hold several versions of a report, in order. Sending the same again changes nothing.
     """
 
 @_typing.type_check_only
@@ -77,12 +81,13 @@ class LabsServiceAsyncStub(LabsServiceStub):
     ListLabReports: _aio.UnaryUnaryMultiCallable[_labs_pb2.ListLabReportsRequest, _labs_pb2.ListLabReportsResponse]  # type: ignore[assignment]
     """Lists the reports of a patient, newest first, in their latest version or as they were at as_of, with all results.
     INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS) is left out for personnel without
-    an elevated basis and counted in window.withheld; what is refused or delayed for the citizen (NORN_*, NORU) is left
-    out for citizens and not counted.
+    an elevated basis and counted in window.withheld, whatever codes, kinds and period were asked for: a count by code
+    would tell what is withheld. What is refused or delayed for the citizen (NORN_*, NORU) is left out for citizens and
+    not counted. Today's restrictions, those of the latest version, govern as_of too. A page ends early at 4 MiB.
     """
     ListLabResults: _aio.UnaryUnaryMultiCallable[_labs_pb2.ListLabResultsRequest, _labs_pb2.ListLabResultsResponse]  # type: ignore[assignment]
     """Lists single results, newest first, each with its report: the trend of one analysis, named by any of its codings.
-    Results of cancelled reports are left out. Codes and filters as for ListLabReports.
+    Cancelled results and those of cancelled reports are left out. Codes and filters as for ListLabReports.
     """
     ListLabReportVersions: _aio.UnaryUnaryMultiCallable[_labs_pb2.ListLabReportVersionsRequest, _labs_pb2.ListLabReportVersionsResponse]  # type: ignore[assignment]
     """Lists the versions of one report, newest first: its life from preliminary to corrected. NOT_FOUND: no such report for
@@ -90,20 +95,23 @@ class LabsServiceAsyncStub(LabsServiceStub):
     """
     RecordLabReport: _aio.UnaryUnaryMultiCallable[_labs_pb2.RecordLabReportRequest, _labs_pb2.RecordLabReportResponse]  # type: ignore[assignment]
     """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
-    the same. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
+    the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
+    INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
     report cannot go from the status it has to this one, such as from final back to preliminary. ABORTED: another version
     was recorded at the same time.
     """
     ReleaseLabReport: _aio.UnaryUnaryMultiCallable[_labs_pb2.ReleaseLabReportRequest, _labs_pb2.ReleaseLabReportResponse]  # type: ignore[assignment]
     """Ends the citizen's delay (NORU) of one version of a report, once the requester or the treating doctor has judged it.
-    Doctors alone. A version that comes later is judged anew. NOT_FOUND: no such report for this patient. ABORTED: it has
-    a higher version. FAILED_PRECONDITION: it is not delayed.
+    A version that comes later is judged anew. INVALID_ARGUMENT: the request_id came with another body.
+    PERMISSION_DENIED: not a doctor (Volven 9060, LE), or the patient has restricted the report. NOT_FOUND: no such
+    report for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it is not delayed.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_labs_pb2.BatchGetSectionsRequest, _labs_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
     BulkImport: _aio.StreamUnaryMultiCallable[_labs_pb2.BulkImportRequest, _labs_pb2.BulkImportResponse]  # type: ignore[assignment]
     """Imports reports of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    INVALID_ARGUMENT, a report that cannot go to this status with FAILED_PRECONDITION, naming it, and keeps the messages
+    before. A message may hold several versions of a report, in order. Sending the same again changes nothing.
     """
 
 class LabsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -119,8 +127,9 @@ class LabsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_labs_pb2.ListLabReportsResponse, _abc.Awaitable[_labs_pb2.ListLabReportsResponse]]:
         """Lists the reports of a patient, newest first, in their latest version or as they were at as_of, with all results.
         INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS) is left out for personnel without
-        an elevated basis and counted in window.withheld; what is refused or delayed for the citizen (NORN_*, NORU) is left
-        out for citizens and not counted.
+        an elevated basis and counted in window.withheld, whatever codes, kinds and period were asked for: a count by code
+        would tell what is withheld. What is refused or delayed for the citizen (NORN_*, NORU) is left out for citizens and
+        not counted. Today's restrictions, those of the latest version, govern as_of too. A page ends early at 4 MiB.
         """
 
     @_abc_1.abstractmethod
@@ -130,7 +139,7 @@ class LabsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labs_pb2.ListLabResultsResponse, _abc.Awaitable[_labs_pb2.ListLabResultsResponse]]:
         """Lists single results, newest first, each with its report: the trend of one analysis, named by any of its codings.
-        Results of cancelled reports are left out. Codes and filters as for ListLabReports.
+        Cancelled results and those of cancelled reports are left out. Codes and filters as for ListLabReports.
         """
 
     @_abc_1.abstractmethod
@@ -150,7 +159,8 @@ class LabsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labs_pb2.RecordLabReportResponse, _abc.Awaitable[_labs_pb2.RecordLabReportResponse]]:
         """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
-        the same. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
+        the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
+        INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
         report cannot go from the status it has to this one, such as from final back to preliminary. ABORTED: another version
         was recorded at the same time.
         """
@@ -162,8 +172,9 @@ class LabsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labs_pb2.ReleaseLabReportResponse, _abc.Awaitable[_labs_pb2.ReleaseLabReportResponse]]:
         """Ends the citizen's delay (NORU) of one version of a report, once the requester or the treating doctor has judged it.
-        Doctors alone. A version that comes later is judged anew. NOT_FOUND: no such report for this patient. ABORTED: it has
-        a higher version. FAILED_PRECONDITION: it is not delayed.
+        A version that comes later is judged anew. INVALID_ARGUMENT: the request_id came with another body.
+        PERMISSION_DENIED: not a doctor (Volven 9060, LE), or the patient has restricted the report. NOT_FOUND: no such
+        report for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it is not delayed.
         """
 
     @_abc_1.abstractmethod
@@ -181,7 +192,8 @@ class LabsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_labs_pb2.BulkImportResponse, _abc.Awaitable[_labs_pb2.BulkImportResponse]]:
         """Imports reports of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        INVALID_ARGUMENT, a report that cannot go to this status with FAILED_PRECONDITION, naming it, and keeps the messages
+        before. A message may hold several versions of a report, in order. Sending the same again changes nothing.
         """
 
 def add_LabsServiceServicer_to_server(servicer: LabsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
