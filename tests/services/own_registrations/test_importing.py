@@ -184,3 +184,13 @@ async def test_a_feed_whose_clock_is_ahead_does_not_change_back_what_the_patient
     assert await register.load(ref, sent) == (0, 0, 1)
     assert await register.load(ref, fed(contact("Per"), "a", ahead)) == (0, 0, 1)
     assert await register.entries(ref) == [own]
+
+
+async def test_what_was_recorded_in_the_year_1_is_the_same_when_it_is_sent_again(register: Register) -> None:
+    ref, sent = new_ref(), fed(card(), "a", datetime(1, 1, 1, tzinfo=UTC))
+    assert await register.load(ref, sent) == (1, 0, 0)
+    assert await register.load(ref, sent) == (0, 0, 1)
+    assert await register.load(ref, fed(card("senere"), "b")) == (0, 1, 0)
+    [entry] = await register.entries(ref)
+    own = await register.save(ref, card("min"), of=entry)
+    assert await register.entries(ref) == [own]
