@@ -140,21 +140,24 @@ def _number(quantity: Quantity) -> Decimal:
 
 
 def _deviation(result: pb.Result) -> None:
-    """A deviation may not contradict the source's own interpretation of the value."""
-    said = deviations(result)
+    """A deviation may not contradict the source's own interpretation of the value, as far as that is understood."""
+    said = _said(result)
     outside = {pb.DEVIATION_ABOVE, pb.DEVIATION_BELOW, pb.DEVIATION_OUTSIDE}
     fits = {result.deviation} | ({pb.DEVIATION_OUTSIDE} if result.deviation in outside else set())
     if result.deviation == pb.DEVIATION_OUTSIDE:
         fits = outside
-    if result.deviation and said and said.isdisjoint(fits):
+    if result.deviation and said and None not in said and said.isdisjoint(fits):
         raise Invalid("deviation", "is not what the interpretation says")
 
 
 def deviations(result: pb.Result) -> "set[pb.Deviation.ValueType]":
     """What the source's interpretations say of reference limits."""
+    return {each for each in _said(result) if each is not None}
+
+
+def _said(result: pb.Result) -> "set[pb.Deviation.ValueType | None]":
     codings = (coding for concept in result.interpretations for coding in concept.codings)
-    found = (codes.DEVIATIONS.get((codes.canonical(coding.system), coding.code)) for coding in codings)
-    return {each for each in found if each is not None}
+    return {codes.DEVIATIONS.get((codes.canonical(coding.system), coding.code)) for coding in codings}
 
 
 def _concepts(message: Message, name: str) -> None:

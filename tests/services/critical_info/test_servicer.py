@@ -301,6 +301,22 @@ async def test_a_bad_entry_in_a_feed_is_named_and_its_message_not_stored(
     assert len(listed.entries) == 1
 
 
+async def test_what_was_imported_before_a_merge_is_known_after_it(service: CriticalInfoServiceAsyncStub) -> None:
+    alias, ref = str(uuid4()), str(uuid4())
+
+    async def send(patient: PatientIdentifier, code: str) -> common_pb2.ImportCounts:
+        message = imported(ref, "m-1", reaction(code))
+        message.patient.CopyFrom(patient)
+        return (
+            await service.BulkImport(iter([pb.BulkImportRequest(patients=[message])]), metadata=calling(FEED))
+        ).counts
+
+    merged = PatientIdentifier(patient_ref=ref, alias_refs=[alias])
+    assert (await send(PatientIdentifier(patient_ref=alias), "J01CE02")).created == 1
+    assert (await send(merged, "J01CE02")).unchanged == 1
+    assert (await send(merged, "N02BE01")).updated == 1
+
+
 async def test_sections_are_answered_by_key_with_statements_of_absence(service: CriticalInfoServiceAsyncStub) -> None:
     ref, other = str(uuid4()), str(uuid4())
     await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))

@@ -17,9 +17,15 @@ from tests.support.service import served
 
 
 @pytest.fixture(scope="module")
-async def labs(postgres: Cluster) -> AsyncIterator[Labs]:
+async def database(postgres: Cluster) -> AsyncIterator[Database]:
+    """The register's database, as the service's own role."""
     database = await Database.connect((await postgres.migrated("labs")).dsn)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="module")
+async def labs(database: Database) -> AsyncIterator[Labs]:
     service = (Servicer(Repository(database)), DESCRIPTOR.services_by_name["LabsService"])
     async with served(service) as channel:
         yield Labs(LabsServiceStub(channel))
-    await database.close()

@@ -215,6 +215,12 @@ def test_a_deviation_that_says_less_than_the_interpretation_stays() -> None:
     assert checked(report(results=[sent])).results[0].deviation == pb.DEVIATION_OUTSIDE
 
 
+def test_a_deviation_beside_an_interpretation_that_may_say_more_stays() -> None:
+    normal_but = [concept(Coding(system=INTERPRETATION, code="N"), Coding(system=INTERPRETATION, code="A"))]
+    sent = result(deviation=pb.DEVIATION_OUTSIDE, interpretations=normal_but)
+    assert checked(report(results=[sent])).results[0].deviation == pb.DEVIATION_OUTSIDE
+
+
 def test_two_interpretations_that_differ_give_no_deviation() -> None:
     both = [concept(Coding(system=INTERPRETATION, code="H"), Coding(system=INTERPRETATION, code="L"))]
     assert not checked(report(results=[result(interpretations=both)])).results[0].deviation

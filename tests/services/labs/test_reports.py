@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import asyncpg
 import grpc
 import pytest
 
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from shared.convert import timestamp
+from shared.database import Database
 from tests.services.labs.calls import DAY, TAKEN, Labs, new_ref, nothing_known, report
 from tests.support.service import FEED, details_of, reason_of
 
@@ -85,3 +87,20 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(labs: Labs) ->
         await labs.load(ref, report("a", status=pb.RESULT_STATUS_PARTIAL), aliases=(alias,))
     assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert details_of(refused.value)["field"] == "patients[0].entries[0].status"
+
+
+@pytest.mark.parametrize("table", ["entries", "report_codes", "report_times"])
+async def test_the_service_can_neither_change_nor_delete_what_it_has_stored(database: Database, table: str) -> None:
+    for statement in ("DELETE FROM {}", "UPDATE {} SET version = 1", "TRUNCATE {}"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await database.execute(statement.format(table), name="refused")
+
+
+async def test_what_is_refused_leaves_nothing_behind(labs: Labs, database: Database) -> None:
+    ref = new_ref()
+    await labs.record(ref, report("a"))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await labs.load(ref, report("b"), report("a", status=pb.RESULT_STATUS_PRELIMINARY))
+    for table, rows in (("entries", 1), ("report_codes", 2), ("report_times", 1)):
+        count = "SELECT count(*) FROM {} WHERE patient_ref = $1".format(table)  # noqa: UP032, S608  # the tables above
+        assert await database.fetchval(count, ref, name="count") == rows
