@@ -15,17 +15,12 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CriticalInfoSection,
     GetCriticalInfoStatusResponse,
 )
-from services.critical_info import model
-from shared.convert import complete_header, effective, moment, timestamp, window
-from shared.entry import EntryPage, NewEntry, StoredEntry
+from services.critical_info import categories, model
+from services.critical_info.absences import ABSENCE, holding
+from shared.convert import complete_header, effective, moment, timestamp
+from shared.entry import NewEntry, StoredEntry
 
-ABSENCE = 100
-"""Kind of a statement of absence; entries have their category as kind."""
-
-MOST_ABSENCES = 20
-"""Statements of absence that a reader is shown, newest first."""
-
-CATEGORIES = tuple(model.DETAILS)
+CATEGORIES = tuple(categories.CATEGORIES)
 
 Content = CriticalInfo | AbsenceStatement
 
@@ -33,8 +28,13 @@ Content = CriticalInfo | AbsenceStatement
 def new_entry(
     content: Content, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
 ) -> NewEntry:
-    """The version to be stored of a checked message; `sent` is the digest of what the caller sent."""
-    recorded = moment(content.header.provenance.recorded_at)
+    """The version to be stored of a checked message; `sent` is the digest of what the caller sent.
+
+    An entry that says nothing of when it was keeps its place in lists, whoever changes it.
+    """
+    header = content.header
+    first = header.first_recorded if header.HasField("first_recorded") else header.provenance
+    recorded = moment(first.recorded_at)
     entry = content if isinstance(content, CriticalInfo) else None
     return NewEntry(
         patient_ref=patient_ref,
@@ -78,18 +78,25 @@ def version(stored: StoredEntry, deleted: bool, now: datetime) -> CriticalInfo:
     return entry(stored._replace(deleted=deleted or stored.deleted), now)
 
 
-def section(found: EntryPage, most: int, since: datetime | None, now: datetime) -> CriticalInfoSection:
-    """The summary's section: active entries first, newest first among equals, then what was said about absence."""
-    absences = [stored for stored in found.entries if stored.kind == ABSENCE]
-    newest = [stored for stored in found.entries if stored.kind != ABSENCE][:most]
-    total = found.total - len(absences)
-    entries = [entry(stored, now) for stored in newest]
+def section(found: list[StoredEntry], most: int, since: datetime | None, now: datetime) -> CriticalInfoSection:
+    """The summary's section: active entries first, newest first among equals, then the statements that hold.
+
+    `found` is all that the patient has, newest first, the statements too.
+    """
+    present = [stored for stored in found if stored.kind != ABSENCE]
+    entries = [entry(stored, now) for stored in present if since is None or stored.effective_at >= since]
     entries.sort(key=lambda each: each.status != STATUS_ACTIVE)  # stable: the newest stay first among equals
+    shown = entries[:most]
     return CriticalInfoSection(
-        entries=entries,
-        absences=[absence(stored) for stored in absences[:MOST_ABSENCES]],
-        window=window(EntryPage(newest, "", total, total > len(newest)), since),
-        active=sum(each.status == STATUS_ACTIVE for each in entries),
+        entries=shown,
+        absences=[absence(stored) for stored in holding(found)],
+        window=ListWindow(
+            returned=len(shown),
+            total=len(present),
+            older_exist=len(present) > len(shown),
+            since=timestamp(since) if since else None,
+        ),
+        active=sum(each.status == STATUS_ACTIVE for each in shown),
     )
 
 
@@ -101,9 +108,10 @@ def presence(latest: list[StoredEntry], now: datetime) -> CriticalInfoSection:
 
 
 def status(latest: list[StoredEntry], now: datetime) -> GetCriticalInfoStatusResponse:
-    """Whether there is critical information. Refuted entries are none; expired ones are not active.
+    """Whether there is critical information, for somebody who asks before opening the record.
 
-    Source: KI-FHIR, status-critical-info.
+    There is, when an entry is neither deleted nor refuted: it may have expired. It is active when one has not expired.
+    Deleting and refuting are changes too. Source: KI-FHIR, status-critical-info.
     """
     statuses = [entry(each, now).status for each in latest]
     changes: dict[int, datetime] = {}

@@ -1,6 +1,8 @@
 """The rules of critical information, after Norsk helsenett's API documentation (KI-FHIR, 2026).
 
-Pure functions: no I/O, no clock.
+Pure functions: no I/O, no clock. What each category takes stands in `categories`, who may write in `authority`, what a
+change does in `changes`. Lengths (comment and specification 500 characters, the reason for no resuscitation 80) stand
+in the contract and are checked before a service sees the message.
 """
 
 from collections.abc import Iterable
@@ -8,17 +10,7 @@ from datetime import date, datetime
 
 from kjernejournal.common.v1.common_pb2 import Coding, PartialDate
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
-    CATEGORY_CRITICAL_CONDITION,
-    CATEGORY_DRUG_REACTION,
-    CATEGORY_IMPLANT,
-    CATEGORY_INFECTION,
-    CATEGORY_INTUBATION_PROBLEM,
     CATEGORY_LIFE_PROLONGING_TREATMENT,
-    CATEGORY_ONGOING_TREATMENT,
-    CATEGORY_OTHER_ALLERGY,
-    CATEGORY_OTHER_ANAESTHESIA_PROBLEM,
-    CATEGORY_PROCEDURE_CHANGE,
-    CATEGORY_TREATMENT_DECISION,
     CATEGORY_UNSPECIFIED,
     STATUS_ACTIVE,
     STATUS_EXPIRED,
@@ -27,72 +19,68 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CriticalInfo,
     Status,
 )
-from shared.errors import Invalid, Reason
+from services.critical_info.categories import CATEGORIES, NEVER_BOTH_ACTIVE
+from shared.convert import moment
+from shared.errors import Invalid
+from shared.icd10 import is_cause_or_contact
+from shared.norwegian_time import norwegian_date
 
-ICD10 = "urn:oid:2.16.578.1.12.4.1.1.7110"
-
-CODE_SYSTEMS = frozenset(
-    {
-        ICD10,
-        "urn:oid:2.16.578.1.12.4.1.1.7170",  # ICPC-2
-        "http://www.whocc.no/atc",
-        "http://snomed.info/sct",
-        "http://ehelse.no/FESTSubstance",
-        "http://ehelse.no/FESTMedication",
-        "http://dmp.no/fhir/NamingSystem/festLegemiddelMerkevare",
-        "http://dmp.no/fhir/NamingSystem/festLegemiddelDose",
-        "http://dmp.no/fhir/NamingSystem/festLegemiddelPakning",
-    }
+FIELDS = frozenset(
+    {"status", "code", "specification", "event_time", "source_of_information", "valid_until", "comment", "details"}
 )
-"""Code systems that health personnel write."""
-
-DETAILS = {
-    CATEGORY_DRUG_REACTION: "reaction",
-    CATEGORY_OTHER_ALLERGY: "reaction",
-    CATEGORY_INTUBATION_PROBLEM: "anaesthesia",
-    CATEGORY_OTHER_ANAESTHESIA_PROBLEM: "anaesthesia",
-    CATEGORY_CRITICAL_CONDITION: "condition",
-    CATEGORY_ONGOING_TREATMENT: "treatment",
-    CATEGORY_IMPLANT: "implant",
-    CATEGORY_LIFE_PROLONGING_TREATMENT: None,
-    CATEGORY_PROCEDURE_CHANGE: "procedure_change",
-    CATEGORY_INFECTION: "condition",
-    CATEGORY_TREATMENT_DECISION: "treatment_decision",
-}
-"""The details that each category takes. Source: the FHIR profile of each category."""
+"""What an author states of an entry, beside its category. `details` is whichever the category has."""
 
 
-def check(entry: CriticalInfo) -> None:
-    """Raises Invalid for an entry that its category does not allow."""
-    if entry.category not in DETAILS:
-        raise Invalid("category", "is required")
-    details = entry.WhichOneof("details")
-    if details is not None and details != DETAILS[entry.category]:
-        raise Invalid(details, "does not belong to this category")
-    if entry.status not in (STATUS_ACTIVE, STATUS_REFUTED):
+def check(entry: CriticalInfo, fields: Iterable[str] = FIELDS) -> None:
+    """Raises Invalid for an entry that its category does not allow, whoever sends it. `fields`: those that are new."""
+    written = frozenset(fields)
+    check_category(entry)
+    if "details" in written:
+        _check_details(entry)
+    if "status" in written and entry.status not in (STATUS_ACTIVE, STATUS_REFUTED):
         raise Invalid("status", "must be STATUS_ACTIVE or STATUS_REFUTED")
+    if written & {"code", "specification"}:
+        _check_subject(entry)
+    if "valid_until" in written:
+        _check_valid_until(entry)
+
+
+def check_category(entry: CriticalInfo) -> None:
+    """Raises Invalid for an entry without a category."""
+    if entry.category not in CATEGORIES:
+        raise Invalid("category", "is required")
+
+
+def _check_details(entry: CriticalInfo) -> None:
+    details = entry.WhichOneof("details")
+    if details is not None and details != CATEGORIES[entry.category].details:
+        raise Invalid(details, "does not belong to this category")
+
+
+def _check_subject(entry: CriticalInfo) -> None:
+    """What an entry is about. Source: KI-FHIR: free text (spesifisering) where no code fits."""
     if not entry.code.codings and not entry.code.text and not entry.specification:
         raise Invalid("code", "needs a coding, or a specification in words")
+    if entry.specification and not CATEGORIES[entry.category].free_text:
+        raise Invalid("specification", "free text is not allowed for infections")
     for position, coding in enumerate(entry.code.codings):
         check_coding(coding, f"code.codings[{position}]")
-    if entry.category == CATEGORY_INFECTION and entry.specification:
-        raise Invalid("specification", "free text is not allowed for infections")  # Helsedirektoratet, February 2025
+
+
+def check_coding(coding: Coding, path: str) -> None:
+    """Raises Invalid for a coding without system or code, or of the ICD-10 chapters XX and XXI (V0n-Y98, Z00-Z99).
+
+    Source: KI-FHIR, codes (16.03.2026): codes of those two chapters are refused.
+    """
+    if not coding.system or not coding.code:
+        raise Invalid(path, "needs system and code")
+    if is_cause_or_contact(coding.system, coding.code):
+        raise Invalid(f"{path}.code", "ICD-10 chapters XX and XXI are not critical information")
+
+
+def _check_valid_until(entry: CriticalInfo) -> None:
     if entry.category == CATEGORY_LIFE_PROLONGING_TREATMENT and not entry.HasField("valid_until"):
         raise Invalid("valid_until", "is required for limitation of life-prolonging treatment")
-
-
-def check_code_systems(entry: CriticalInfo) -> None:
-    """Raises Invalid (UNKNOWN_CODE_SYSTEM) for a code of a system that health personnel do not write here.
-
-    A feed's entries keep the codes of their source. Source: KI-FHIR, codes, and the FEST names of HL7Norway/LMDI.
-    """
-    for position, coding in enumerate(entry.code.codings):
-        if coding.system not in CODE_SYSTEMS:
-            raise Invalid(
-                f"code.codings[{position}].system",
-                "is not a code system of critical information",
-                Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM,
-            )
 
 
 def asked_categories(categories: Iterable["Category.ValueType"]) -> list["Category.ValueType"]:
@@ -106,34 +94,31 @@ def asked_categories(categories: Iterable["Category.ValueType"]) -> list["Catego
     return asked
 
 
-def check_coding(coding: Coding, path: str) -> None:
-    """Raises Invalid for a coding without system or code, or of the ICD-10 chapters XX and XXI (V0n-Y98, Z00-Z99).
-
-    Source: KI-FHIR, codes (16.03.2026): codes of those two chapters are refused.
-    """
-    if not coding.system or not coding.code:
-        raise Invalid(path, "needs system and code")
-    if coding.system == ICD10 and coding.code[:1].upper() in ("V", "W", "X", "Y", "Z"):
-        raise Invalid(f"{path}.code", "ICD-10 chapters XX and XXI are not critical information")
-
-
 def status_at(entry: CriticalInfo, now: datetime) -> "Status.ValueType":
     """The status as a reader sees it at `now`: expired is computed, never stored.
 
-    Valid-until today or past is expired. A limitation of life-prolonging treatment (category 8) stays active past its
-    date. A procedure change ends with its period. Source: KI-FHIR, the statuses of each profile.
+    Valid until today or a day that is past: expired; so is a procedure change whose period ends today or has ended.
+    A limitation of life-prolonging treatment (category 8) stays active past its date. A day is one in Norway. Source:
+    KI-FHIR, the statuses of each profile.
     """
-    if entry.status != STATUS_ACTIVE or entry.category == CATEGORY_LIFE_PROLONGING_TREATMENT:
+    if entry.status != STATUS_ACTIVE or not CATEGORIES[entry.category].ends:
         return entry.status
-    if entry.HasField("valid_until") and _last_day(entry.valid_until) <= now.date():
+    today = norwegian_date(now)
+    if entry.HasField("valid_until") and last_day(entry.valid_until) <= today:
         return STATUS_EXPIRED
     period = entry.procedure_change.period
-    if period.HasField("end") and period.end.seconds <= now.timestamp():
+    if period.HasField("end") and norwegian_date(moment(period.end)) <= today:
         return STATUS_EXPIRED
     return STATUS_ACTIVE
 
 
-def _last_day(partial: PartialDate) -> date:
+def both_active(entries: Iterable[CriticalInfo], now: datetime) -> bool:
+    """Whether the entries of a patient hold active ones of both categories of which one at most may be active."""
+    active = {entry.category for entry in entries if status_at(entry, now) == STATUS_ACTIVE}
+    return active >= NEVER_BOTH_ACTIVE
+
+
+def last_day(partial: PartialDate) -> date:
     """The last day that a partial date can mean: nothing expires before it surely has."""
     if partial.day:
         return date(partial.year, partial.month, partial.day)

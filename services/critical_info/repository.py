@@ -1,11 +1,42 @@
 """All SQL of critical information beyond the entry store that every register shares."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
+from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.critical_info.v1.critical_info_pb2 import AbsenceStatement, CriticalInfo
-from services.critical_info.convert import ABSENCE, Content
+from services.critical_info import model
+from services.critical_info.absences import ABSENCE
+from services.critical_info.categories import CATEGORIES, NEVER_BOTH_ACTIVE
+from services.critical_info.convert import Content
+from shared.database import Session
 from shared.entries import COLUMNS, EntryStore, stored_entry
-from shared.entry import StoredEntry
+from shared.entry import NewEntry, StoredEntry
+from shared.errors import Invalid, Reason, StateConflict, entry_not_found
+
+
+class Latest(NamedTuple):
+    """The latest version of an entry, and the digest of what its feed or author sent."""
+
+    entry: StoredEntry
+    digest: bytes
+
+
+class Imported(NamedTuple):
+    """An entry of a feed's message, every reference of its patient, and where it stands in the message."""
+
+    new: NewEntry
+    refs: tuple[str, ...]
+    path: str
+
+
+class CategoryChanged(Exception):
+    """A feed sends another category of an entry that is there."""
+
+    def __init__(self, place: tuple[str, str]) -> None:
+        super().__init__()
+        self.place = place
 
 
 class Repository(EntryStore):
@@ -25,3 +56,139 @@ class Repository(EntryStore):
             name="latest_contents",
         )
         return [stored_entry(row) for row in rows]
+
+    async def lock(self, session: Session, refs: Sequence[str]) -> None:
+        """Makes every other write to these patients' entries wait for the end of this transaction.
+
+        By every reference: one who has not heard of a merge yet knows the patient by one of them. In one order, so
+        that two writers of the same patients never wait for each other.
+        """
+        await session.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(ref, 0))"
+            " FROM (SELECT DISTINCT ref FROM unnest($1::text[]) AS ref ORDER BY ref) AS ordered",
+            list(refs),
+            name="lock_patients",
+        )
+
+    async def of_request(
+        self, session: Session, refs: Sequence[str], request_id: str | None, digest: bytes
+    ) -> StoredEntry | None:
+        """What an earlier try of this request stored. Raises Invalid (REQUEST_ID_REUSED) when it asked something else.
+
+        A version that follows keeps its entry's digest; what its request asked is remembered beside it.
+        """
+        if request_id is None:
+            return None
+        row = await session.fetchrow(
+            f"SELECT {COLUMNS}, coalesce(requests.asked, digest) AS asked FROM entries"
+            " LEFT JOIN requests USING (patient_ref, request_id)"
+            " WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+            refs,
+            request_id,
+            name="entry_of_request",
+        )
+        if row is None:
+            return None
+        if row["asked"] != digest:
+            raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
+        return stored_entry(row)
+
+    async def remember(self, session: Session, patient_ref: str, request_id: str, asked: bytes) -> None:
+        """Keeps what a request asked whose version keeps the digest of its entry."""
+        await session.execute(
+            "INSERT INTO requests (patient_ref, request_id, asked) VALUES ($1, $2, $3)",
+            patient_ref,
+            request_id,
+            asked,
+            name="remember_request",
+        )
+
+    async def latest_in(self, session: Session, refs: Sequence[str], entry_id: str) -> Latest:
+        """The latest version of an entry, a deleted one too. Raises NotFound: no such entry for this patient."""
+        row = await session.fetchrow(
+            f"SELECT {COLUMNS}, digest FROM entries"
+            " WHERE patient_ref = ANY($1::uuid[]) AND id = $2 AND kind <> $3 ORDER BY version DESC LIMIT 1",
+            refs,
+            entry_id,
+            ABSENCE,
+            name="latest_entry",
+        )
+        if row is None:
+            raise entry_not_found()
+        return Latest(stored_entry(row), row["digest"])
+
+    async def history(self, session: Session, refs: Sequence[str], entry_id: str) -> list[CriticalInfo]:
+        """Every version of an entry, newest first."""
+        rows = await session.fetch(
+            "SELECT content FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2 ORDER BY version DESC",
+            refs,
+            entry_id,
+            name="entry_history",
+        )
+        return [CriticalInfo.FromString(row["content"]) for row in rows]
+
+    async def latest_of_kinds(self, session: Session, refs: Sequence[str], kinds: Sequence[int]) -> list[StoredEntry]:
+        """The latest version of every entry of these kinds that is not deleted."""
+        rows = await session.fetch(
+            "SELECT * FROM ("
+            f" SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries"
+            " WHERE patient_ref = ANY($1::uuid[]) AND kind = ANY($2::smallint[]) ORDER BY patient_ref, id, version DESC"
+            ") AS latest WHERE NOT deleted",
+            refs,
+            kinds,
+            name="latest_of_kinds",
+        )
+        return [stored_entry(row) for row in rows]
+
+    async def store(self, batch: Sequence[Imported], now: datetime) -> ImportCounts:
+        """Stores the entries of one message of a feed, all or none.
+
+        What has been deleted stays deleted, whatever the feed sends. Raises Invalid for another category of an entry,
+        StateConflict for an entry that would be active beside one of the other of categories 8 and 11.
+        """
+        known = await self.as_known([each.new for each in batch])
+        paths = {entry[:2]: each.path for entry, each in zip(known, batch, strict=True)}
+        deciding = {each.refs: each.path for each in batch if each.new.kind in NEVER_BOTH_ACTIVE}
+        async with self.database.transaction() as session:
+            await self.lock(session, [ref for refs in deciding for ref in refs])
+            in_conflict = {refs for refs in deciding if await self._both_active(session, refs, now)}
+            try:
+                counts = await self.import_in(session, known)
+            except CategoryChanged as error:
+                raise Invalid(f"{paths[error.place]}.category", "never changes: send a new entry") from None
+            for refs, path in deciding.items():
+                if refs not in in_conflict and await self._both_active(session, refs, now):
+                    raise StateConflict(
+                        Reason.ERROR_REASON_STATE_CONFLICT,
+                        "categories 8 and 11 may not both be active for a patient",
+                        field=path,
+                    )
+            return counts
+
+    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+        """The versions that may follow: none follows a deletion. Raises CategoryChanged."""
+        later = [entry for entry in changed if entry.version > 1]
+        if not later:
+            return changed
+        rows = await session.fetch(
+            "SELECT patient_ref, id, kind, deleted FROM entries"
+            " WHERE (patient_ref, id, version) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]))",
+            [entry.patient_ref for entry in later],
+            [entry.id for entry in later],
+            [entry.version - 1 for entry in later],
+            name="versions_to_follow",
+        )
+        latest = {(str(row["patient_ref"]), str(row["id"])): row for row in rows}
+        following = []
+        for entry in changed:
+            row = latest.get(entry[:2])
+            if row is not None and row["deleted"]:
+                continue
+            if row is not None and row["kind"] != entry.kind and row["kind"] in CATEGORIES and entry.kind in CATEGORIES:
+                raise CategoryChanged(entry[:2])
+            following.append(entry)
+        return following
+
+    async def _both_active(self, session: Session, refs: Sequence[str], now: datetime) -> bool:
+        found = await self.latest_of_kinds(session, refs, tuple(NEVER_BOTH_ACTIVE))
+        return model.both_active((CriticalInfo.FromString(each.content) for each in found), now)

@@ -1,29 +1,30 @@
 """The rpcs of critical information."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from uuid import uuid4
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
+from kjernejournal.common.v1.common_pb2 import ImportCounts, SectionQuery
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceServicer
-from services.critical_info import convert, model
+from services.critical_info import convert, model, personnel
+from services.critical_info.absences import ABSENCE, holding
+from services.critical_info.importing import imported
 from services.critical_info.repository import Repository
-from shared.convert import digest, fed_provenance, optional_moment, provenance, time_of_reading, window
-from shared.entry import NewEntry
+from services.critical_info.writing import Writing
+from shared.convert import digest, optional_moment, time_of_reading, window
+from shared.entry import StoredEntry
 from shared.errors import Invalid
+from shared.every_entry import every_entry
 from shared.handling import Context, caller
-from shared.importing import alias_refs, elsewhere, entry_id, import_stream, patient_ref
+from shared.importing import import_stream
 from shared.paging import page_of, size_of, version_below
 from shared.sections import answer_each
+
+EVERY_KIND = (*convert.CATEGORIES, ABSENCE)
 
 
 class Servicer(CriticalInfoServiceServicer):
     """Critical information of patients."""
-
-    # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
-    UpdateCriticalInfo = CriticalInfoServiceServicer.UpdateCriticalInfo
-    DeleteCriticalInfo = CriticalInfoServiceServicer.DeleteCriticalInfo
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -36,13 +37,12 @@ class Servicer(CriticalInfoServiceServicer):
         refs = caller.patient_refs()
         page = page_of(request.page_size, request.page_token, as_of, since, kinds)
         found = await self._repository.page(refs, page, kinds=kinds, as_of=as_of, since=since)
-        absences = await self._repository.newest(refs, convert.MOST_ABSENCES, kinds=[convert.ABSENCE], as_of=as_of)
         now = time_of_reading(as_of)
         return pb.ListCriticalInfoResponse(
             entries=[convert.entry(stored, now) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
-            absences=[convert.absence(stored) for stored in absences.entries],
+            absences=[convert.absence(stored) for stored in await self._absences(refs, as_of)],
         )
 
     async def GetCriticalInfo(self, request: pb.GetCriticalInfoRequest, context: Context) -> pb.GetCriticalInfoResponse:
@@ -61,13 +61,24 @@ class Servicer(CriticalInfoServiceServicer):
         convert.clear_what_the_system_sets(content)
         if isinstance(content, pb.CriticalInfo):
             content.ClearField("verified")  # provenance too: verifying is an act of its own, by whoever does it
-        content.header.provenance.CopyFrom(provenance(caller.current(), now))
-        refs = caller.patient_refs()
-        new = convert.new_entry(content, refs[0], str(uuid4()), 1, request.request_id, sent)
-        stored = await self._repository.add(new, refs)
-        if stored.kind == convert.ABSENCE:
+        stored = await self._writing(now).create(content, request.request_id, sent)
+        if stored.kind == ABSENCE:
             return pb.CreateCriticalInfoResponse(absence=convert.absence(stored))
         return pb.CreateCriticalInfoResponse(entry=convert.entry(stored, now))
+
+    async def UpdateCriticalInfo(
+        self, request: pb.UpdateCriticalInfoRequest, context: Context
+    ) -> pb.UpdateCriticalInfoResponse:
+        now = datetime.now(UTC)
+        stored = await self._writing(now).update(request)
+        return pb.UpdateCriticalInfoResponse(entry=convert.entry(stored, now))
+
+    async def DeleteCriticalInfo(
+        self, request: pb.DeleteCriticalInfoRequest, context: Context
+    ) -> pb.DeleteCriticalInfoResponse:
+        now = datetime.now(UTC)
+        stored = await self._writing(now).delete(request)
+        return pb.DeleteCriticalInfoResponse(entry=convert.entry(stored, now))
 
     async def ListCriticalInfoVersions(
         self, request: pb.ListCriticalInfoVersionsRequest, context: Context
@@ -94,30 +105,38 @@ class Servicer(CriticalInfoServiceServicer):
         answers = await answer_each(request.queries, pb.SectionAnswer, self._section)
         return pb.BatchGetSectionsResponse(answers=answers)
 
+    async def BulkImport(
+        self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
+    ) -> pb.BulkImportResponse:
+        feed = caller.current()
+
+        async def store(message: pb.BulkImportRequest) -> ImportCounts:
+            now = datetime.now(UTC)
+            return await self._repository.store(list(imported(message, feed, now)), now)
+
+        return pb.BulkImportResponse(counts=await import_stream(request_iterator, store))
+
     async def _section(self, query: SectionQuery) -> pb.CriticalInfoSection:
         refs = list(query.caller.patient_refs)
         if query.max_entries == 0:
             return convert.presence(await self._repository.latest_contents(refs), datetime.now(UTC))
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
-        most = query.max_entries + convert.MOST_ABSENCES
-        found = await self._repository.newest(refs, most, as_of=as_of, since=since)
-        said = [stored for stored in found.entries if stored.kind == convert.ABSENCE]
-        if len(said) > convert.MOST_ABSENCES:  # so many that they may have taken the places of entries
-            only = await self._repository.newest(
-                refs, query.max_entries, kinds=convert.CATEGORIES, as_of=as_of, since=since
-            )
-            shown = [*only.entries, *said[: convert.MOST_ABSENCES]]
-            found = only._replace(entries=shown, total=only.total + convert.MOST_ABSENCES)
+        newest = await self._repository.newest(refs, query.max_entries, as_of=as_of)
+        found = newest.entries
+        if newest.older_exist or any(stored.kind == ABSENCE for stored in found):
+            # What is active is shown before what is newer, and what holds depends on every entry.
+            found = await self._everything(refs, as_of)
         return convert.section(found, query.max_entries, since, time_of_reading(as_of))
 
-    async def BulkImport(
-        self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
-    ) -> pb.BulkImportResponse:
-        feed = caller.current()
-        counts = await import_stream(
-            request_iterator, lambda each: self._repository.import_batch(list(_imported(each, feed)))
-        )
-        return pb.BulkImportResponse(counts=counts)
+    async def _absences(self, refs: Sequence[str], as_of: datetime | None) -> list[StoredEntry]:
+        said = await self._repository.newest(refs, 1, kinds=[ABSENCE], as_of=as_of)
+        return holding(await self._everything(refs, as_of)) if said.entries else []
+
+    async def _everything(self, refs: Sequence[str], as_of: datetime | None) -> list[StoredEntry]:
+        return [stored async for stored in every_entry(self._repository, refs, EVERY_KIND, as_of)]
+
+    def _writing(self, now: datetime) -> Writing:
+        return Writing(self._repository, caller.current(), caller.patient_refs(), now)
 
 
 def _checked_entry(entry: pb.CriticalInfo) -> pb.CriticalInfo:
@@ -125,7 +144,7 @@ def _checked_entry(entry: pb.CriticalInfo) -> pb.CriticalInfo:
         entry.status = pb.STATUS_ACTIVE
     try:
         model.check(entry)
-        model.check_code_systems(entry)
+        personnel.check(entry)
     except Invalid as error:
         raise error.inside("entry") from None
     return entry
@@ -135,30 +154,3 @@ def _checked_absence(absence: pb.AbsenceStatement) -> pb.AbsenceStatement:
     if absence.kind == pb.AbsenceStatement.KIND_UNSPECIFIED:
         raise Invalid("absence.kind", "is required")
     return absence
-
-
-def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[NewEntry]:
-    now = datetime.now(UTC)
-    for number, patient in enumerate(message.patients):
-        path = f"patients[{number}]"
-        ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
-        for position, entry in enumerate(patient.entries):
-            where = f"{path}.entries[{position}]"
-            try:
-                model.check(entry)
-            except Invalid as error:
-                raise error.inside(where) from None
-            places = elsewhere(aliases, entry.header)
-            yield _new(entry, ref, where, feed, now)._replace(elsewhere=places)
-        for position, absence in enumerate(patient.absences):
-            where = f"{path}.absences[{position}]"
-            places = elsewhere(aliases, absence.header)
-            yield _new(_checked_absence(absence), ref, where, feed, now)._replace(elsewhere=places)
-
-
-def _new(content: convert.Content, ref: str, path: str, feed: CallerContext, now: datetime) -> NewEntry:
-    sent, known_as = digest(content), entry_id(ref, content.header, path)
-    source = fed_provenance(content.header.provenance, feed, now)
-    convert.clear_what_the_system_sets(content)
-    content.header.provenance.CopyFrom(source)
-    return convert.new_entry(content, ref, known_as, 1, None, sent)

@@ -349,18 +349,7 @@ async def test_many_statements_of_absence_leave_no_entry_out(service: CriticalIn
     query = SectionQuery(access_id="a", caller=common_pb2.CallerContext(patient_refs=[ref]), max_entries=2)
     [answer] = (await service.BatchGetSections(pb.BatchGetSectionsRequest(queries=[query]))).answers
     section = answer.section
-    assert (len(section.entries), section.active, section.window.total, len(section.absences)) == (1, 1, 1, 20)
-
-
-async def test_what_comes_later_says_so(service: CriticalInfoServiceAsyncStub) -> None:
-    request = pb.DeleteCriticalInfoRequest(
-        patient=PatientIdentifier(patient_ref=str(uuid4())), request_id=str(uuid4()), id=str(uuid4())
-    )
-    request.expected_version = 1
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await service.DeleteCriticalInfo(request, metadata=calling(DOCTOR))
-    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert reason_of(refused.value) == "NOT_SUPPORTED"
+    assert (len(section.entries), section.active, section.window.total, len(section.absences)) == (1, 1, 1, 1)
 
 
 async def test_a_call_that_names_no_caller_is_refused(service: CriticalInfoServiceAsyncStub) -> None:

@@ -54,7 +54,9 @@ class _CategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Category.Val
     CATEGORY_INFECTION: _Category.ValueType  # 10
     """Infection (smitte). Takes no free text."""
     CATEGORY_TREATMENT_DECISION: _Category.ValueType  # 11
-    """No resuscitation and treatment decisions (HLR-minus og behandlingsavklaringer). Replaces category 8."""
+    """No resuscitation and treatment decisions (HLR-minus og behandlingsavklaringer). Replaces category 8: a patient has
+    active entries of one of the two at most.
+    """
 
 class Category(_Category, metaclass=_CategoryEnumTypeWrapper):
     """The eleven categories. Numbers are the register's own category codes."""
@@ -82,7 +84,9 @@ CATEGORY_PROCEDURE_CHANGE: Category.ValueType  # 9
 CATEGORY_INFECTION: Category.ValueType  # 10
 """Infection (smitte). Takes no free text."""
 CATEGORY_TREATMENT_DECISION: Category.ValueType  # 11
-"""No resuscitation and treatment decisions (HLR-minus og behandlingsavklaringer). Replaces category 8."""
+"""No resuscitation and treatment decisions (HLR-minus og behandlingsavklaringer). Replaces category 8: a patient has
+active entries of one of the two at most.
+"""
 Global___Category: _TypeAlias = Category  # noqa: Y015
 
 class _Status:
@@ -254,11 +258,11 @@ class CriticalInfo(_message.Message):
 
     @_builtins.property
     def valid_until(self) -> _common_pb2.PartialDate:
-        """Last day of validity (varsles til). The entry shows as expired from this day on."""
+        """Last day of validity (varsles til). The entry shows as expired from this day on, counted in Norway."""
 
     @_builtins.property
     def verified(self) -> _common_pb2.Provenance:
-        """Who last verified that the entry still holds."""
+        """Who last verified that the entry still holds, other than its author. Unset once something but the comment changes."""
 
     @_builtins.property
     def reaction(self) -> Global___Reaction:
@@ -529,7 +533,10 @@ Global___TreatmentDecision: _TypeAlias = TreatmentDecision  # noqa: Y015
 
 @_typing.final
 class AbsenceStatement(_message.Message):
-    """What a clinician said about the absence of entries, as HL7's list-empty-reason: stated, not inferred."""
+    """What a clinician said about the absence of entries, as HL7's list-empty-reason: stated, not inferred. It holds until
+    a newer one about the same, or an entry about it is recorded or changed. One that was made in error is replaced by
+    KIND_NOT_ASKED.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -604,7 +611,7 @@ class CriticalInfoSection(_message.Message):
 
     @_builtins.property
     def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___AbsenceStatement]:
-        """What clinicians said about absence."""
+        """What clinicians said about absence and still holds, newest first."""
 
     @_builtins.property
     def window(self) -> _common_pb2.ListWindow:
@@ -698,7 +705,7 @@ class ListCriticalInfoResponse(_message.Message):
 
     @_builtins.property
     def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___AbsenceStatement]:
-        """What clinicians said about absence."""
+        """What clinicians said about absence and still holds, newest first."""
 
     def __init__(
         self,
@@ -862,7 +869,7 @@ class UpdateCriticalInfoRequest(_message.Message):
     expected_version: _builtins.int
     """The version that the change is based on."""
     verify: _builtins.bool
-    """The caller has verified that the entry holds."""
+    """The caller has verified that the entry holds. With nothing or a comment beside it: nobody verifies own changes."""
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
@@ -874,7 +881,7 @@ class UpdateCriticalInfoRequest(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """The fields to change: status, code, specification, event_time, source_of_information, valid_until, comment or the
-        details' name. Empty with verify set: nothing but the verification.
+        details' name; one that entry leaves unset is cleared. Empty with verify set: nothing but the verification.
         """
 
     def __init__(
@@ -1084,7 +1091,7 @@ class GetCriticalInfoStatusResponse(_message.Message):
     """There is an entry that has not expired."""
     @_builtins.property
     def last_changed(self) -> _timestamp_pb2.Timestamp:
-        """The last change of any entry. Unset: there is none."""
+        """The last change of any entry; refuting and deleting are changes. Unset: there is none."""
 
     @_builtins.property
     def category_changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryChange]:

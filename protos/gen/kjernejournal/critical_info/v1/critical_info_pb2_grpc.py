@@ -103,8 +103,12 @@ class CriticalInfoServiceServicer:
 
     def CreateCriticalInfo(self, request, context):
         """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-        category, a code is of another system than ATC, FEST, ICD-10, ICPC-2 or SNOMED CT (UNKNOWN_CODE_SYSTEM), or the
-        request_id came with another body. The same request again gives the same answer.
+        category, a code is of a system that the category does not take (UNKNOWN_CODE_SYSTEM), of ICD-10 chapter XX or XXI,
+        or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category;
+        doctors write all and state absence, nurses and vernepleiere treatments (6, of medicines cytostatics) and implants
+        (7), psychologists changes of procedure (9), such as a crisis plan. FAILED_PRECONDITION: an active entry of category
+        8 stands beside one of 11, or "none known" beside an active entry; metadata "id" names it. The same request again
+        gives the same answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,7 +116,9 @@ class CriticalInfoServiceServicer:
 
     def UpdateCriticalInfo(self, request, context):
         """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
-        higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule.
+        higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule, or cannot be changed.
+        FAILED_PRECONDITION: the entry is deleted, would be active beside one of the other of categories 8 and 11, or cannot
+        be verified: by who wrote it, or as it does not hold. PERMISSION_DENIED (ROLE_REFUSED): as in CreateCriticalInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,7 +126,8 @@ class CriticalInfoServiceServicer:
 
     def DeleteCriticalInfo(self, request, context):
         """Marks an entry as entered in error; the latest version only. NOT_FOUND: no such entry. ABORTED: a higher version
-        exists, named in the details. What is no longer true is refuted, not deleted.
+        exists, named in the details. FAILED_PRECONDITION: it is deleted already. PERMISSION_DENIED (ROLE_REFUSED): as in
+        CreateCriticalInfo. What is no longer true is refuted, not deleted. No feed brings a deleted entry back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,7 +142,8 @@ class CriticalInfoServiceServicer:
 
     def GetCriticalInfoStatus(self, request, context):
         """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
-        Not put on record.
+        Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
+        patient has restricted the section is not told here: whoever reads it hears of it then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,8 +157,10 @@ class CriticalInfoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports entries of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        """Imports entries of many patients. Each message is stored whole or not at all; a bad field, or another category of
+        an entry that is there, ends the stream with INVALID_ARGUMENT, naming it, and keeps the messages before.
+        FAILED_PRECONDITION: categories 8 and 11 would both be active for a patient. Sending the same again changes nothing;
+        what has been deleted stays deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

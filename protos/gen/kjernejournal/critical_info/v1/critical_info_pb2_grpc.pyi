@@ -44,28 +44,38 @@ class CriticalInfoServiceStub:
     """Gets one entry. NOT_FOUND: no such entry for this patient."""
     CreateCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.CreateCriticalInfoRequest, _critical_info_pb2.CreateCriticalInfoResponse]
     """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-    category, a code is of another system than ATC, FEST, ICD-10, ICPC-2 or SNOMED CT (UNKNOWN_CODE_SYSTEM), or the
-    request_id came with another body. The same request again gives the same answer.
+    category, a code is of a system that the category does not take (UNKNOWN_CODE_SYSTEM), of ICD-10 chapter XX or XXI,
+    or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category;
+    doctors write all and state absence, nurses and vernepleiere treatments (6, of medicines cytostatics) and implants
+    (7), psychologists changes of procedure (9), such as a crisis plan. FAILED_PRECONDITION: an active entry of category
+    8 stands beside one of 11, or "none known" beside an active entry; metadata "id" names it. The same request again
+    gives the same answer.
     """
     UpdateCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.UpdateCriticalInfoRequest, _critical_info_pb2.UpdateCriticalInfoResponse]
     """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
-    higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule.
+    higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule, or cannot be changed.
+    FAILED_PRECONDITION: the entry is deleted, would be active beside one of the other of categories 8 and 11, or cannot
+    be verified: by who wrote it, or as it does not hold. PERMISSION_DENIED (ROLE_REFUSED): as in CreateCriticalInfo.
     """
     DeleteCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.DeleteCriticalInfoRequest, _critical_info_pb2.DeleteCriticalInfoResponse]
     """Marks an entry as entered in error; the latest version only. NOT_FOUND: no such entry. ABORTED: a higher version
-    exists, named in the details. What is no longer true is refuted, not deleted.
+    exists, named in the details. FAILED_PRECONDITION: it is deleted already. PERMISSION_DENIED (ROLE_REFUSED): as in
+    CreateCriticalInfo. What is no longer true is refuted, not deleted. No feed brings a deleted entry back.
     """
     ListCriticalInfoVersions: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.ListCriticalInfoVersionsRequest, _critical_info_pb2.ListCriticalInfoVersionsResponse]
     """Lists the versions of one entry, newest first. NOT_FOUND: no such entry for this patient."""
     GetCriticalInfoStatus: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoStatusRequest, _critical_info_pb2.GetCriticalInfoStatusResponse]
     """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
-    Not put on record.
+    Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
+    patient has restricted the section is not told here: whoever reads it hears of it then.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.BatchGetSectionsRequest, _critical_info_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
     BulkImport: _grpc.StreamUnaryMultiCallable[_critical_info_pb2.BulkImportRequest, _critical_info_pb2.BulkImportResponse]
-    """Imports entries of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    """Imports entries of many patients. Each message is stored whole or not at all; a bad field, or another category of
+    an entry that is there, ends the stream with INVALID_ARGUMENT, naming it, and keeps the messages before.
+    FAILED_PRECONDITION: categories 8 and 11 would both be active for a patient. Sending the same again changes nothing;
+    what has been deleted stays deleted.
     """
 
 @_typing.type_check_only
@@ -81,28 +91,38 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
     """Gets one entry. NOT_FOUND: no such entry for this patient."""
     CreateCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.CreateCriticalInfoRequest, _critical_info_pb2.CreateCriticalInfoResponse]  # type: ignore[assignment]
     """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-    category, a code is of another system than ATC, FEST, ICD-10, ICPC-2 or SNOMED CT (UNKNOWN_CODE_SYSTEM), or the
-    request_id came with another body. The same request again gives the same answer.
+    category, a code is of a system that the category does not take (UNKNOWN_CODE_SYSTEM), of ICD-10 chapter XX or XXI,
+    or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category;
+    doctors write all and state absence, nurses and vernepleiere treatments (6, of medicines cytostatics) and implants
+    (7), psychologists changes of procedure (9), such as a crisis plan. FAILED_PRECONDITION: an active entry of category
+    8 stands beside one of 11, or "none known" beside an active entry; metadata "id" names it. The same request again
+    gives the same answer.
     """
     UpdateCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.UpdateCriticalInfoRequest, _critical_info_pb2.UpdateCriticalInfoResponse]  # type: ignore[assignment]
     """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
-    higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule.
+    higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule, or cannot be changed.
+    FAILED_PRECONDITION: the entry is deleted, would be active beside one of the other of categories 8 and 11, or cannot
+    be verified: by who wrote it, or as it does not hold. PERMISSION_DENIED (ROLE_REFUSED): as in CreateCriticalInfo.
     """
     DeleteCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.DeleteCriticalInfoRequest, _critical_info_pb2.DeleteCriticalInfoResponse]  # type: ignore[assignment]
     """Marks an entry as entered in error; the latest version only. NOT_FOUND: no such entry. ABORTED: a higher version
-    exists, named in the details. What is no longer true is refuted, not deleted.
+    exists, named in the details. FAILED_PRECONDITION: it is deleted already. PERMISSION_DENIED (ROLE_REFUSED): as in
+    CreateCriticalInfo. What is no longer true is refuted, not deleted. No feed brings a deleted entry back.
     """
     ListCriticalInfoVersions: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.ListCriticalInfoVersionsRequest, _critical_info_pb2.ListCriticalInfoVersionsResponse]  # type: ignore[assignment]
     """Lists the versions of one entry, newest first. NOT_FOUND: no such entry for this patient."""
     GetCriticalInfoStatus: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoStatusRequest, _critical_info_pb2.GetCriticalInfoStatusResponse]  # type: ignore[assignment]
     """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
-    Not put on record.
+    Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
+    patient has restricted the section is not told here: whoever reads it hears of it then.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.BatchGetSectionsRequest, _critical_info_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
     BulkImport: _aio.StreamUnaryMultiCallable[_critical_info_pb2.BulkImportRequest, _critical_info_pb2.BulkImportResponse]  # type: ignore[assignment]
-    """Imports entries of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    """Imports entries of many patients. Each message is stored whole or not at all; a bad field, or another category of
+    an entry that is there, ends the stream with INVALID_ARGUMENT, naming it, and keeps the messages before.
+    FAILED_PRECONDITION: categories 8 and 11 would both be active for a patient. Sending the same again changes nothing;
+    what has been deleted stays deleted.
     """
 
 class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -133,8 +153,12 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.CreateCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.CreateCriticalInfoResponse]]:
         """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-        category, a code is of another system than ATC, FEST, ICD-10, ICPC-2 or SNOMED CT (UNKNOWN_CODE_SYSTEM), or the
-        request_id came with another body. The same request again gives the same answer.
+        category, a code is of a system that the category does not take (UNKNOWN_CODE_SYSTEM), of ICD-10 chapter XX or XXI,
+        or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category;
+        doctors write all and state absence, nurses and vernepleiere treatments (6, of medicines cytostatics) and implants
+        (7), psychologists changes of procedure (9), such as a crisis plan. FAILED_PRECONDITION: an active entry of category
+        8 stands beside one of 11, or "none known" beside an active entry; metadata "id" names it. The same request again
+        gives the same answer.
         """
 
     @_abc_1.abstractmethod
@@ -144,7 +168,9 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.UpdateCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.UpdateCriticalInfoResponse]]:
         """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
-        higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule.
+        higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule, or cannot be changed.
+        FAILED_PRECONDITION: the entry is deleted, would be active beside one of the other of categories 8 and 11, or cannot
+        be verified: by who wrote it, or as it does not hold. PERMISSION_DENIED (ROLE_REFUSED): as in CreateCriticalInfo.
         """
 
     @_abc_1.abstractmethod
@@ -154,7 +180,8 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.DeleteCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.DeleteCriticalInfoResponse]]:
         """Marks an entry as entered in error; the latest version only. NOT_FOUND: no such entry. ABORTED: a higher version
-        exists, named in the details. What is no longer true is refuted, not deleted.
+        exists, named in the details. FAILED_PRECONDITION: it is deleted already. PERMISSION_DENIED (ROLE_REFUSED): as in
+        CreateCriticalInfo. What is no longer true is refuted, not deleted. No feed brings a deleted entry back.
         """
 
     @_abc_1.abstractmethod
@@ -172,7 +199,8 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.GetCriticalInfoStatusResponse, _abc.Awaitable[_critical_info_pb2.GetCriticalInfoStatusResponse]]:
         """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
-        Not put on record.
+        Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
+        patient has restricted the section is not told here: whoever reads it hears of it then.
         """
 
     @_abc_1.abstractmethod
@@ -189,8 +217,10 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_critical_info_pb2.BulkImportRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.BulkImportResponse, _abc.Awaitable[_critical_info_pb2.BulkImportResponse]]:
-        """Imports entries of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        """Imports entries of many patients. Each message is stored whole or not at all; a bad field, or another category of
+        an entry that is there, ends the stream with INVALID_ARGUMENT, naming it, and keeps the messages before.
+        FAILED_PRECONDITION: categories 8 and 11 would both be active for a patient. Sending the same again changes nothing;
+        what has been deleted stays deleted.
         """
 
 def add_CriticalInfoServiceServicer_to_server(servicer: CriticalInfoServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
