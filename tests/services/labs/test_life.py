@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CITIZEN, CALLER_KIND_CLINICIAN, CallerContext, Practitioner
 from kjernejournal.labs.v1 import labs_pb2 as pb
@@ -177,6 +178,15 @@ async def test_a_delay_ends_by_itself_at_its_time(labs: Labs) -> None:
     assert await labs.versions(ref, soon.header.id, CITIZEN) == [soon]
     assert (await labs.section(ref, by=CITIZEN)).window.total == 2
     assert (await labs.listed(ref)).window.total == 4
+
+
+@pytest.mark.parametrize("seconds, nanos, seen", [(-62_135_596_800, 0, 1), (253_402_300_799, 999_999_999, 0)])
+async def test_a_delay_may_end_at_either_end_of_the_calendar(labs: Labs, seconds: int, nanos: int, seen: int) -> None:
+    ref, ends = new_ref(), Timestamp(seconds=seconds, nanos=nanos)
+    await labs.record(ref, report("a", "NORU", citizen_view_from=ends))
+    assert (await labs.listed(ref, by=CITIZEN)).window.total == seen
+    assert not (await labs.listed(ref, as_of=ends, since=ends, before=ends)).entries
+    assert (await labs.listed(ref)).entries[0].citizen_view_from == ends
 
 
 async def test_a_doctor_ends_the_delay_of_one_version(labs: Labs) -> None:
