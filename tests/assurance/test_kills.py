@@ -19,12 +19,10 @@ import pytest
 
 from gateway.cli.process import ProcessId
 from gateway.cli.programs import GATEWAY, SERVICES
-from tests.assurance import stored
-from tests.assurance.ledger import lost_or_doubled, unrecorded
+from tests.assurance.comparing import agrees, whole
 from tests.assurance.load import Load
-from tests.assurance.whole import ask, missing
 from tests.support.client import Client
-from tests.support.patients import Patient, new_patient
+from tests.support.patients import new_patient
 from tests.support.system import System, eventually, running_system
 
 ROUNDS = int(os.environ.get("KJ_KILLS", "1"))
@@ -60,25 +58,7 @@ async def loaded(system: System, client: Client) -> AsyncIterator[Load]:
     finally:
         await load.stop()
     await eventually(lambda: whole(client, read), 30.0)
-    await load.send_again()
-    ledger = load.ledger
-    print(f"{len(ledger.writes)} writes, {len(ledger.replies)} replies with content, {dict(ledger.codes)}")
-    registers = {service: await stored.entries(system, service) for service in SERVICES if service != "audit"}
-    ours = {write.request_id for write in ledger.writes}
-    of_this_load = {  # the system may have had another load
-        service: {each: found for each, found in entries.items() if each in ours}
-        for service, entries in registers.items()
-    }
-    assert lost_or_doubled(ledger.writes, of_this_load) == []
-    assert unrecorded(ledger, await stored.records(system)) == []
-    assert ledger.wrong == []
-    assert all(write.answers for write in ledger.writes), "every write came through in the end"
-
-
-async def whole(client: Client, patient: Patient) -> bool:
-    """Whether a summary is."""
-    got = await ask(client, patient, 5.0)
-    return got.reply is not None and not missing(got.reply)
+    await agrees(system, load)
 
 
 @pytest.mark.timeout(180 + 120 * ROUNDS)
