@@ -33,8 +33,10 @@ from kjernejournal.summary.v1.summary_pb2 import (
 )
 
 PATH = "/kjernejournal.summary.v1.SummaryService/GetPatientSummary"
-NO_RECORD = grpc.StatusCode.NOT_FOUND
+REFUSED = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED)
 """Some of the population have reserved against the record, or blocked the caller: answers too, counted apart."""
+SHED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+"""What a machine that is busy with other things answers now and then."""
 
 
 FIRST_FIVE = (SECTION_CRITICAL_INFO, SECTION_MEDICATIONS, SECTION_VISITS, SECTION_DOCUMENTS, SECTION_PATIENT)
@@ -48,6 +50,7 @@ class Answers:
     times: list[float] = field(default_factory=list)
     size: int = 0
     refused: int = 0
+    shed: int = 0
     incomplete: int = 0
 
     def line(self) -> str:
@@ -56,7 +59,7 @@ class Answers:
         p50, p99 = (times[int(len(times) * share)] * 1000 for share in (0.5, 0.99))
         return (
             f"p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   {self.size / len(times) / 1024:6.1f} KB"
-            f"   {len(times)} answers, {self.incomplete} not complete, {self.refused} refused"
+            f"   {len(times)} answers, {self.incomplete} not complete, {self.refused} refused, {self.shed} shed"
         )
 
 
@@ -84,9 +87,10 @@ async def measure(system: LocalSystem, ids: list[str], callers: int, seconds: fl
                 try:
                     reply = await call(request, metadata=metadata, timeout=5)
                 except grpc.aio.AioRpcError as error:
-                    if error.code() not in (NO_RECORD, grpc.StatusCode.PERMISSION_DENIED):
+                    if error.code() not in REFUSED + SHED:
                         raise
-                    answers[kind].refused += record
+                    answers[kind].refused += record and error.code() in REFUSED
+                    answers[kind].shed += record and error.code() in SHED
                     continue
                 if record:
                     answers[kind].times.append(time.monotonic() - started)
