@@ -48,8 +48,6 @@ IGNORED = {
     "facts.facts.evidence.entry_id": "the gateway's own, put in from the patient's sections",
 }
 COMES_LATER = {
-    "UpdateCriticalInfo",
-    "DeleteCriticalInfo",
     "UpdateMedicationList",
     "ProposeMedicationChange",
     "ReconcileMedications",
