@@ -13,8 +13,9 @@ from services.labs import model
 from shared import absence, restriction
 from shared.convert import moment
 from shared.database import Session
-from shared.entries import COLUMNS, Beside, EntryStore, stored_entry
+from shared.entries import COLUMNS, EntryStore, stored_entry
 from shared.entry import NewEntry, StoredEntry
+from shared.entry_feeds import Beside
 from shared.errors import StateConflict
 from shared.paging import Page, Position
 from shared.restriction import Mark
