@@ -22,6 +22,7 @@ async def run_until_signal(directory: DataDirectory, *, port: int, say: Callable
 
     Raises CommandError when the directory has a supervisor already or something does not start.
     """
+    say = _safely(say)
     stopped = _stop_signals()
     with supervisor_lock(directory):
         supervisor = Supervisor(directory, port=port, say=say)
@@ -31,6 +32,16 @@ async def run_until_signal(directory: DataDirectory, *, port: int, say: Callable
             say("stopping")
         finally:
             await supervisor.stop()
+
+
+def _safely(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Says it where it can be said: a full disk under the log must not end the supervision of what still runs."""
+
+    def said(line: str) -> None:
+        with contextlib.suppress(OSError):
+            say(line)
+
+    return said
 
 
 def _stop_signals() -> asyncio.Event:

@@ -12,6 +12,7 @@ import random
 import secrets
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +26,9 @@ import pytest
 
 from gateway.cli.databases import Names
 from gateway.cli.postgres_install import Account
-from gateway.cli.programs import GATEWAY, SERVICES
+from gateway.cli.process import ProcessId
+from gateway.cli.programs import GATEWAY, ROOT, SERVICES
+from gateway.cli.state import running_state
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, ListCriticalInfoRequest
 from tests.assurance import stored
 from tests.assurance.comparing import agrees, whole
@@ -138,6 +141,7 @@ async def test_postgresql_killed_on_a_full_disk_is_back_when_there_is_room(
         await asyncio.sleep(FULL_SECONDS)
         assert await nothing_is_told(client, load.read)
     await eventually(lambda: whole(client, load.read), STARTS_AGAIN)
+    await system.serves("visits", "postgres")
     await load.stop()
     await agrees(system, load)
 
@@ -179,6 +183,39 @@ async def test_a_register_that_is_full_refuses_its_writes_and_is_read_as_before(
         assert (await client.call("ListCriticalInfo", listing)).window.total == held + 1
         await moved_back(system, "critical_info")
     await eventually(lambda: whole(client, patient), 30.0)
+
+
+@pytest.mark.timeout(120)
+async def test_a_supervisor_that_cannot_write_its_log_goes_on() -> None:
+    with tempfile.TemporaryDirectory(prefix="kj-full-", dir="/tmp") as folder, Path("/dev/full").open("wb") as full:
+        Path(folder).chmod(0o711)
+        system = System(Path(folder, "data"))
+        system.directory.create()
+        with subprocess.Popen(
+            [sys.executable, "-m", "gateway.cli.run", str(system.directory.root), "0"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                await eventually(lambda: serves(system), 60.0)
+                before = system.process("visits")
+                before.send(signal.SIGKILL)
+                assert before.gone_within(5.0)
+                await eventually(lambda: runs_again(system, before), 30.0)
+            finally:
+                process.terminate()
+                process.wait(30)
+
+
+async def serves(system: System) -> bool:
+    state = running_state(system.directory)
+    return state is not None and state.phase == "serving"
+
+
+async def runs_again(system: System, before: ProcessId) -> bool:
+    [now] = [each for each in system.local.state.processes if each.name == "visits"]
+    return now.state == "serving" and now.process != before
 
 
 def creation(patient: Patient) -> CreateCriticalInfoRequest:
