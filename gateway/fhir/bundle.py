@@ -20,6 +20,7 @@ from gateway.fhir.reading import Reader, reread
 from gateway.fhir.reasons import Refused
 from gateway.fhir.spool import Spool
 from gateway.fhir.times import When, when
+from gateway.fhir.unpacking import PIECE
 
 TYPES = frozenset({"transaction", "collection", "document"})
 """Bundles that hold a record. A batch promises nothing about what belongs together, a searchset is one page of an
@@ -221,8 +222,8 @@ class Bundle:
         return found[0] if len(found) == 1 else None
 
     def _parsed(self, position: int) -> Resource:
-        text = self._spool.read(self._starts[position], self._lengths[position])
-        return _resource(Node(reread(text), f"entry[{position}]", self.cuts), position)
+        value = reread(self._spool.read(self._starts[position], self._lengths[position]).decode())
+        return _resource(Node(value, f"entry[{position}]", self.cuts), position)
 
     def _check_kind(self, fields: dict[str, Any], *, partly: bool = False) -> None:
         """As soon as the fields have passed: a file of another kind is not read to its end."""
@@ -238,9 +239,11 @@ class Bundle:
         if not isinstance(value, dict):
             raise Refused(f"entry[{position}]", "must be an object")
         resource = _resource(Node(value, f"entry[{position}]", self.cuts), position)
-        data = text.encode()
-        self._starts.append(self._spool.append(data))
-        self._lengths.append(len(data))
+        start = self._spool.end
+        for at in range(0, len(text), PIECE):  # a long one whole would stand in memory once more
+            self._spool.append(text[at : at + PIECE].encode())
+        self._starts.append(start)
+        self._lengths.append(self._spool.end - start)
         self._types.append(self._type_names.setdefault(resource.type, len(self._type_names)))
         if len(self._type_names) > MOST_TYPES:
             raise Refused(resource.node.at("resourceType"), f"is one of more than {MOST_TYPES} types")

@@ -1,5 +1,6 @@
 """What the mapping of one resource can ask: its references, the time, and the header of what it becomes."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +17,10 @@ from kjernejournal.common.v1.common_pb2 import (
     Provenance,
 )
 from shared.convert import timestamp
+
+PLACES = ("Organization", "Location", "HealthcareService")
+"""Types that are read as an organisation or a part of it."""
+_KIND = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,63})(?:/[A-Za-z0-9.-]{1,64}(?:/_history/[^/]*)?|\?.*)?$")
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Context:
             person = found.node.child("practitioner")
             behind = self.bundle.resolve(person, found)
             return datatypes.practitioner(person or reference, behind.node if behind else None)
-        if found is not None and found.type in ("Organization", "Patient", "Device"):
+        if kind_of(reference, found) in (*PLACES, "Patient", "Device"):
             return None
         return datatypes.practitioner(reference, found.node if found else None)
 
@@ -78,7 +83,7 @@ class Context:
             role = found.node.child("organization")
             behind = self.bundle.resolve(role, found)
             return datatypes.organisation(role, behind.node if behind else None)
-        if found is not None and found.type not in ("Organization", "Location"):
+        if kind_of(reference, found) not in (*PLACES, ""):
             return None
         return datatypes.organisation(reference, found.node if found else None)
 
@@ -129,3 +134,14 @@ class Context:
         """The resource's identifiers."""
         nodes = [each for each in self.node.children("identifier") if each.text("value")][:20]
         return [Coding(system=each.text("system"), code=each.text("value", 100)) for each in nodes]
+
+
+def kind_of(reference: Node | None, found: Resource | None) -> str:
+    """The type of what a reference points at, as far as it is told without having it; "": it is not."""
+    if found is not None:
+        return found.type
+    if reference is None:
+        return ""
+    stated = reference.text("type") or reference.text("reference")
+    told = _KIND.search(stated)
+    return told[1] if told else ""

@@ -60,7 +60,7 @@ class Register:
     """National ids of others."""
     _given: set[str] = field(default_factory=set, repr=False, compare=False)
     _counted: int = field(default=0, repr=False, compare=False)
-    """National ids of the known, of so many: looked through for each patient, they would take the square of the time."""
+    """National ids of the known, of so many: looked through for each patient, they would take too long."""
 
     def assign(self, source: Source, now: datetime) -> Known:
         """The patient's national id. Where another has the number that would be theirs, it is the next free one."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from gateway.fhir import expertise, security
 from gateway.fhir.answers import MOST_RESULTS, Answers
 from gateway.fhir.bundle import Resource, called
-from gateway.fhir.context import Context
+from gateway.fhir.context import Context, kind_of
 from gateway.fhir.datatypes import concept, concepts, notes
 from gateway.fhir.node import Node
 from gateway.fhir.reasons import NotPlaced
@@ -205,7 +205,10 @@ def _finish(context: Context, made: LabReport, parts: _Parts) -> None:
 
 
 def _laboratory(context: Context, performers: list[Node]) -> Organisation | None:
-    return next(filter(None, map(context.organisation, performers)), None)
+    """One that is an organisation, before a name that may be anybody's."""
+    known = [each for each in performers if kind_of(each, context.find(each))]
+    others = [each for each in performers if each not in known]
+    return next(filter(None, map(context.organisation, [*known, *others])), None)
 
 
 def _conclusions(node: Node) -> list[Node]:

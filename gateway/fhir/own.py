@@ -163,7 +163,8 @@ def _languages(node: Node) -> Iterator[tuple[str, bool]]:
     told = preferred or [tag for tag, _ in tags]
     if any(tag.lower().split("-")[0] in _NORWEGIAN for tag in told) and not asked:
         return
-    once = {tag.lower(): tag for tag in told if asked or tag.lower().split("-")[0] not in _NORWEGIAN}
+    others = [tag for tag in told if tag.lower().split("-")[0] not in _NORWEGIAN]
+    once = {tag.lower(): tag for tag in others or (told if asked else [])}
     for tag in once.values():
         yield tag, asked
 

@@ -37,6 +37,8 @@ FIELDS = frozenset({"resourceType", "type", "identifier", "timestamp", "meta"})
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_WRONG_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\[^\x00-\x7f]")
 _NAME = re.compile(r"[A-Za-z_]{1,64}")
 
 
@@ -114,9 +116,9 @@ class Reader:
         return str(name)
 
 
-def reread(text: bytes) -> Any:
-    """The value of an entry that was read before, from its UTF-8."""
-    return _AGAIN.decode(text.decode())
+def reread(text: str) -> Any:
+    """The value of an entry that was read before."""
+    return _AGAIN.decode(text)
 
 
 class _Window:
@@ -132,6 +134,10 @@ class _Window:
         self._rest: deque[str] = deque()
         """What was taken for a long value and is not part of it."""
         self._exhausted = False
+        self._backslashes = ""
+        """At the end of a piece: whether they are even in number, the next one tells."""
+        self._written = True
+        """Whether the text is as the file has it, character by character."""
 
     @property
     def _ended(self) -> bool:
@@ -186,13 +192,14 @@ class _Window:
         at = self._at if at is None else at
         if self._ended and at >= len(self._text):
             return Refused(path, "it is cut off, or it is not JSON")
-        return Refused(path, f"it is not JSON at character {self._before + at + 1}")
+        where = f" at character {self._before + at + 1}" if self._written else ""
+        return Refused(path, f"it is not JSON{where}")
 
     def _checked(self, value: Any, end: int, path: str) -> Entry:
         text = self._text[self._at : end]
         self._at = end
-        if len(self._text) - end > 2 * unpacking.PIECE:
-            self._put_back()
+        if len(self._text) > 3 * unpacking.PIECE:
+            self._narrow()
         _check_depth(value, DEEPEST, path)
         if _SUSPECT.search(text):
             _check_texts(value, path)
@@ -235,16 +242,38 @@ class _Window:
         piece = next(self._pieces, None)
         self._exhausted = piece is None
         try:
-            return self._decoder.decode(piece or b"", final=piece is None)
+            text = self._decoder.decode(piece or b"", final=piece is None)
         except UnicodeDecodeError:
             raise Refused("", f"it is not UTF-8 after character {self._before + len(self._text)}") from None
+        return self._in_ascii(text, final=piece is None)
 
-    def _put_back(self) -> None:
-        text = self._text
-        size = unpacking.PIECE
+    def _in_ascii(self, text: str, *, final: bool) -> str:
+        """The same JSON with other characters as escapes: one of them alone would make a string of millions take two or
+        four times the memory. What an escape may not stand behind is a backslash: an even number of them may."""
+        text = self._backslashes + text
+        self._backslashes = ""
+        if not final and text.endswith("\\"):
+            kept = text.rstrip("\\")
+            text, self._backslashes = kept, text[len(kept) :]
+        if text.isascii():
+            return text
+        self._written = False
+        if _WRONG_ESCAPE.search(text):
+            raise Refused("", "it is not JSON: a backslash before a character that needs none")
+        return _NOT_ASCII.sub(_escape, text)
+
+    def _narrow(self) -> None:
+        """After a long value: lets go of it, and puts back what was taken with it."""
+        text, size = self._text, unpacking.PIECE
         rest = [text[at : at + size] for at in range(self._at + size, len(text), size)]
         self._rest.extendleft(reversed(rest))
-        self._text = text[: self._at + size]
+        self._text = text[self._at : self._at + size]
+        self._before += self._at
+        self._at = 0
+
+
+def _escape(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
 
 
 def _values(text: str, at: int = 0) -> int:

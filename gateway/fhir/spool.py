@@ -15,17 +15,17 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed by close()
-        self._end = 0
+        self.end = 0
 
     def append(self, data: bytes) -> int:
         """Keeps the bytes; where they begin. Raises Failed when there is no room for them."""
-        at = self._end
+        at = self.end
         try:
             self._file.seek(at)
             self._file.write(data)
         except OSError as error:
             raise Failed(f"no room for temporary data in {tempfile.gettempdir()}: {error.strerror}") from None
-        self._end += len(data)
+        self.end += len(data)
         return at
 
     def read(self, at: int, length: int) -> bytes:

@@ -45,7 +45,12 @@ def test_where_the_pieces_of_a_file_end_makes_no_difference(monkeypatch: pytest.
     monkeypatch.setattr(unpacking, "PIECE", size)
     value = {
         "resourceType": "Bundle",
-        "entry": [{"a": 'æøå \\ " \u2028 😀', "b": [1.25, -3e-2, None, True]}, {}, {"c": "x" * 300}, {"d": {"e": []}}],
+        "entry": [
+            {"a": 'æøå \\ \\\\ø\\å " \u2028 😀', "b": [1.25, -3e-2, None, True]},
+            {},
+            {"c": "x" * 300},
+            {"d": {"e": []}},
+        ],
         "total": 12345,
         "type": "collection",
     }
@@ -58,7 +63,7 @@ def test_where_the_pieces_of_a_file_end_makes_no_difference(monkeypatch: pytest.
 def test_the_text_of_an_entry_is_kept_as_it_stands() -> None:
     [found] = Reader(io.BytesIO(b' { "entry" : [ {"a" :  1.0} ] } ')).entries()
     assert found.text == '{"a" :  1.0}'
-    assert str(reading.reread(found.text.encode())["a"]) == "1.0"
+    assert str(reading.reread(found.text)["a"]) == "1.0"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,8 @@ def test_the_text_of_an_entry_is_kept_as_it_stands() -> None:
         (b"{", "it is cut off"),
         (b'{"entry": [{"a": 1}', "it is cut off"),
         (b'{"entry": [{"a": "' + b"x" * 1000, "entry[0]: it is cut off"),
+        ('{"entry": [{"a": "\\ø"}]}'.encode(), "it is not JSON: a backslash before a character"),
+        ('{"ø": ø}'.encode(), "it is not JSON"),
         (b'{"entry": [{"a": 1} {"b": 2}]}', "it is not JSON at character 21"),
         (b'{"entry": [{"a": 1},]}', "entry[1]: it is not JSON at character 21"),
         (b'{"entry": [{"a": tru}, {"b": "long enough"}]}', "entry[0]: it is not JSON at character 18"),
