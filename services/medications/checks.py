@@ -84,7 +84,7 @@ def statement(message: pb.MedicationStatement) -> None:
     _source_record(message.source_record)
 
 
-def medication_list(message: pb.MedicationList) -> None:
+def medication_list(message: pb.MedicationList, now: datetime) -> None:
     """Ids are there once, a prescription is on one active entry at most, and a discontinued entry says when.
 
     Source: ERES, M25.1: no two equal ids in a message; a prescription id may be on only one active entry, though a
@@ -101,6 +101,7 @@ def medication_list(message: pb.MedicationList) -> None:
         if entry.status == pb.ENTRY_STATUS_DISCONTINUED:
             if not entry.discontinuation.HasField("discontinued_at"):
                 raise Invalid(f"{path}.discontinuation.discontinued_at", "is required for a discontinued entry")
+            _not_ahead(entry.discontinuation, "discontinued_at", now, f"{path}.discontinuation.")
             continue
         if entry.HasField("discontinuation"):
             raise Invalid(f"{path}.discontinuation", "is for discontinued entries alone")
@@ -141,11 +142,15 @@ def _number(value: str, field: str) -> None:
 def _past(message: Message, field: str, now: datetime) -> None:
     if not message.HasField(field):
         raise Invalid(field, "is required")
+    _not_ahead(message, field, now)
+
+
+def _not_ahead(message: Message, field: str, now: datetime, path: str = "") -> None:
     time = moment(getattr(message, field))
     if time < EARLIEST:
-        raise Invalid(field, "is before 1900")
+        raise Invalid(path + field, "is before 1900")
     if time > now + AHEAD:
-        raise Invalid(field, "is in the future")
+        raise Invalid(path + field, "is in the future")
 
 
 def _order(message: Message, first: str, last: str) -> None:

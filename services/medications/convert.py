@@ -9,13 +9,14 @@ from google.protobuf.message import Message
 
 from kjernejournal.common.v1.common_pb2 import EntryHeader, Period, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import kinds, model
+from services.medications import kinds, list_rules, model
+from services.medications.repository import Latest
 from shared.convert import complete_header, effective, moment, timestamp
 from shared.entry import NewEntry, StoredEntry, imported_id
 
 Fed = pb.Prescription | pb.Dispensing | pb.MedicationStatement
 AnyFed = TypeVar("AnyFed", bound=Fed)
-Content = Fed | pb.MedicationList
+Content = Fed | pb.MedicationList | pb.Proposal
 
 ENTERED_IN_ERROR = "entered-in-error"
 """FHIR's status of what should never have been recorded: readers are not shown it."""
@@ -31,7 +32,7 @@ def new_entry(
         id=entry_id,
         version=version,
         kind=_kind(content),
-        deleted=not isinstance(content, pb.MedicationList) and content.source_record.status == ENTERED_IN_ERROR,
+        deleted=isinstance(content, Fed) and content.source_record.status == ENTERED_IN_ERROR,
         effective_at=_effective(content, recorded),
         request_id=request_id,
         digest=sent,
@@ -71,6 +72,15 @@ def follows(before: EntryHeader, source: Provenance) -> EntryHeader:
     kept.CopyFrom(source)
     kept.source_system, kept.source_id = before.provenance.source_system, before.provenance.source_id
     return EntryHeader(provenance=kept, first_recorded=first_recorded(before))
+
+
+def following_prescription(latest: Latest, after: pb.Prescription, source: Provenance) -> NewEntry:
+    """The version that the system makes of a prescription. It keeps the digest of what the feed sent: the same sent
+    again changes nothing, and leaves what was made of it."""
+    after.header.CopyFrom(follows(after.header, source))
+    entry = latest.entry
+    new = new_entry(after, entry.patient_ref, entry.id, entry.version + 1, None, latest.digest)
+    return new._replace(effective_at=entry.effective_at)
 
 
 def first_recorded(header: EntryHeader) -> Provenance:
@@ -150,9 +160,20 @@ def statement(stored: StoredEntry, now: datetime) -> pb.MedicationStatement:
     return message
 
 
-def medication_list(stored: StoredEntry) -> pb.MedicationList:
-    """The list."""
+def medication_list(stored: StoredEntry, now: datetime) -> pb.MedicationList:
+    """The list as a reader sees it at `now`: entries that were discontinued long ago have left it."""
     message = pb.MedicationList.FromString(stored.content)
+    complete_header(message.header, stored)
+    shown = [entry for entry in message.entries if list_rules.is_shown(entry, now)]
+    if len(shown) < len(message.entries):
+        del message.entries[:]
+        message.entries.extend(shown)
+    return message
+
+
+def proposal(stored: StoredEntry) -> pb.Proposal:
+    """The proposal."""
+    message = pb.Proposal.FromString(stored.content)
     complete_header(message.header, stored)
     return message
 
@@ -183,6 +204,8 @@ def _kind(content: Content) -> int:
         return kind + kinds.LOCKED * content.locked
     if isinstance(content, pb.Dispensing):
         return kinds.DISPENSING + kinds.LOCKED * content.locked
+    if isinstance(content, pb.Proposal):
+        return kinds.BY_STATE[content.state]
     return kinds.STATEMENT if isinstance(content, pb.MedicationStatement) else kinds.MEDICATION_LIST
 
 
@@ -190,6 +213,8 @@ def _effective(content: Content, recorded: datetime) -> datetime:
     """What orders an entry: when it happened, else when its use began or was stated, else when it was recorded."""
     if isinstance(content, pb.MedicationList):
         return moment(content.confirmed.recorded_at)
+    if isinstance(content, pb.Proposal):
+        return moment(first_recorded(content.header).recorded_at)
     if isinstance(content, pb.Prescription):
         return _time_of(content, ("prescribed_at",), content.use_period, recorded)
     if isinstance(content, pb.Dispensing):

@@ -59,7 +59,7 @@ def _sent(message: Fed, ref: str) -> bytes:
 
 def _list(message: pb.MedicationList, refs: Sequence[str], path: str, caller: CallerContext, now: datetime) -> NewEntry:
     try:
-        checks.medication_list(message)
+        checks.medication_list(message, now)
     except Invalid as error:
         raise error.inside(path) from None
     entry_id(refs[0], message.header, path)  # as above: a patient has one list, whatever its source calls it

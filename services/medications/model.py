@@ -140,13 +140,18 @@ def followed_by(before: pb.Prescription, sent: pb.Prescription) -> pb.Prescripti
     return after
 
 
+def may_be_recalled(prescription: pb.Prescription) -> bool:
+    """Whether a recall has an effect: it is of the register, not finished, and not recalled already."""
+    return prescription.state in (DISPENSABLE, BEING_DISPENSED) and not prescription.HasField("recall")
+
+
 def recalled(before: pb.Prescription, recall: pb.Recall) -> pb.Prescription:
     """The version after a recall (M5): T at once, or, while a pharmacy has it, U with the recall beside.
 
     One that is past its validity may be recalled: the reason is news. Raises StateConflict for one that is finished,
     recalled already, or not of the prescription register. Source: ERES, Volven 7408.
     """
-    if before.state not in (DISPENSABLE, BEING_DISPENSED) or before.HasField("recall"):
+    if not may_be_recalled(before):
         raise StateConflict(
             Reason.ERROR_REASON_STATE_CONFLICT, "the prescription is finished, recalled, or of another source"
         )

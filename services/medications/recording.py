@@ -140,13 +140,8 @@ class Recording:
     async def _follow(
         self, session: Session, latest: Latest, after: pb.Prescription, request_id: str | None
     ) -> StoredEntry:
-        """Stores a version that the system makes. It keeps the digest of what the feed sent: the same sent again
-        changes nothing, and leaves what was made of it."""
-        after.header.CopyFrom(convert.follows(after.header, provenance(self._caller, self._now)))
-        ref, entry_id, version = self._place(latest, ())
-        new = convert.new_entry(after, ref, entry_id, version, request_id, latest.digest)
-        new = new._replace(effective_at=latest.entry.effective_at)
-        return await self._repository.add_in(session, new, self._refs)
+        new = convert.following_prescription(latest, after, provenance(self._caller, self._now))
+        return await self._repository.add_in(session, new._replace(request_id=request_id), self._refs)
 
     def _source(self, stated: Provenance) -> Provenance:
         return fed_provenance(stated, self._caller, self._now)

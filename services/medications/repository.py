@@ -47,6 +47,19 @@ class Repository(EntryStore):
         wanted = [stored_entry(row) for row in rows if row["wanted"]]
         return Whole(wanted, {row["kind"]: row["total"] for row in rows})
 
+    async def lock(self, session: Session, refs: Sequence[str]) -> None:
+        """Makes every other write to these patients' entries wait for the end of this transaction.
+
+        By every reference: one who has not heard of a merge yet knows the patient by one of them. In one order, so
+        that two writers of the same patients never wait for each other.
+        """
+        await session.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(ref, 0))"
+            " FROM (SELECT DISTINCT ref FROM unnest($1::text[]) AS ref ORDER BY ref) AS ordered",
+            list(refs),
+            name="lock_patients",
+        )
+
     async def latest_of(self, session: Session, refs: Sequence[str], ids: Sequence[str]) -> Latest | None:
         """The latest version of the entry that has one of `ids`; the first of them that is there counts."""
         row = await session.fetchrow(
@@ -97,8 +110,9 @@ _MESSAGES = {
     kinds.DISPENSING: pb.Dispensing,
     kinds.STATEMENT: pb.MedicationStatement,
     kinds.MEDICATION_LIST: pb.MedicationList,
+    **dict.fromkeys(kinds.PROPOSALS, pb.Proposal),
 }
-"""Kinds that a feed sends, locked or not."""
+"""By kind, locked or not."""
 
 _ALWAYS = (kinds.PRESCRIPTION_OPEN, kinds.LOCKED + kinds.PRESCRIPTION_OPEN)
 """Shown whatever the history window: a medicine in force is not history."""
@@ -106,7 +120,7 @@ _ALWAYS = (kinds.PRESCRIPTION_OPEN, kinds.LOCKED + kinds.PRESCRIPTION_OPEN)
 _LISTS = (kinds.MEDICATION_LIST,)
 """The newest one alone is shown: a merge of two patients leaves two lists."""
 
-_COUNTED = (kinds.PROPOSAL_OPEN, kinds.PROPOSAL_ANSWERED)
+_COUNTED = kinds.PROPOSALS
 """Counted, not shown."""
 
 _WHOLE = f"""

@@ -25,7 +25,7 @@ def section(
     prescriptions.sort(key=lambda each: not each.active)  # stable: the newest stay first among equals
     dispensings = [convert.dispensing(stored) for stored in _of(entries, given)][:most]
     statements = [convert.statement(stored, now) for stored in _of(entries, kinds.STATEMENTS)]
-    lists = [convert.medication_list(stored) for stored in _of(entries, (kinds.MEDICATION_LIST,))]
+    lists = [convert.medication_list(stored, now) for stored in _of(entries, (kinds.MEDICATION_LIST,))]
     medicines = lists[0] if lists else None
     result = pb.MedicationsSection(
         prescriptions=prescriptions[:most],

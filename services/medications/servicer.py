@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from kjernejournal.common.v1.common_pb2 import Provenance, SectionQuery
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsServiceServicer
-from services.medications import checks, convert, importing, kinds, model
+from services.medications import checks, convert, importing, kinds, lookups, model
+from services.medications.list_repository import ListRepository
 from services.medications.recording import Recording
 from services.medications.repository import Repository
 from services.medications.section import section
+from services.medications.sending import Sending
 from shared.convert import optional_moment, time_of_reading, window
 from shared.entry import EntryPage
 from shared.errors import Invalid, NotSupported, Reason
@@ -25,7 +27,6 @@ class Servicer(MedicationsServiceServicer):
     """Medicines of patients."""
 
     # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
-    UpdateMedicationList = MedicationsServiceServicer.UpdateMedicationList
     ProposeMedicationChange = MedicationsServiceServicer.ProposeMedicationChange
     ListProposals = MedicationsServiceServicer.ListProposals
     ReconcileMedications = MedicationsServiceServicer.ReconcileMedications
@@ -33,6 +34,7 @@ class Servicer(MedicationsServiceServicer):
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._lists = ListRepository(repository)
 
     async def ListPrescriptions(
         self, request: pb.ListPrescriptionsRequest, context: Context
@@ -103,9 +105,29 @@ class Servicer(MedicationsServiceServicer):
         refs, now = caller.patient_refs(), time_of_reading(as_of)
         newest = await self._repository.newest(refs, 1, kinds=[kinds.MEDICATION_LIST], as_of=as_of)
         proposals = await self._repository.newest(refs, 0, kinds=[kinds.PROPOSAL_OPEN], as_of=as_of)
-        medicines = convert.medication_list(newest.entries[0]) if newest.entries else None
+        medicines = convert.medication_list(newest.entries[0], now) if newest.entries else None
         info = convert.list_info(medicines, proposals.total, now)
-        return pb.GetMedicationListResponse(info=info, list=medicines)
+        lookup = ""
+        if as_of is None:
+            list_id = medicines.header.id if medicines is not None else convert.list_id(refs[0])
+            lookup = lookups.issue(await self._lists.lookup_key(), list_id, info.version, now)
+        return pb.GetMedicationListResponse(info=info, list=medicines, lookup=lookup)
+
+    async def UpdateMedicationList(
+        self, request: pb.UpdateMedicationListRequest, context: Context
+    ) -> pb.UpdateMedicationListResponse:
+        now = datetime.now(UTC)
+        sending = Sending(self._lists, caller.current(), caller.patient_refs(), now)
+        made = await sending.send(request)
+        proposals = await self._repository.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
+        seen = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if model.sees_locked(caller.current()) else ())
+        medicines = convert.medication_list(made[0], now)
+        return pb.UpdateMedicationListResponse(
+            list=medicines,
+            info=convert.list_info(medicines, proposals.total, now),
+            recalled=[convert.prescription(each, now) for each in made if each.kind in seen],
+            answered=[convert.proposal(each) for each in made if each.kind in kinds.PROPOSALS],
+        )
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context

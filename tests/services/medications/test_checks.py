@@ -110,7 +110,7 @@ def discontinued(**fields: Any) -> pb.ListEntry:
 def test_a_discontinued_entry_may_share_the_prescription_of_an_active_one() -> None:
     shared = str(uuid4())
     entries = [entry(prescription_id=shared), discontinued(prescription_id=shared), entry(), entry()]
-    checks.medication_list(pb.MedicationList(entries=entries))
+    checks.medication_list(pb.MedicationList(entries=entries), NOW)
 
 
 @pytest.mark.parametrize(
@@ -131,5 +131,5 @@ def test_a_list_that_breaks_a_rule_names_the_entry(field: str, second: pb.ListEn
         prescription_source_id="R1",
     )
     with pytest.raises(Invalid) as refused:
-        checks.medication_list(pb.MedicationList(entries=[first, second]))
+        checks.medication_list(pb.MedicationList(entries=[first, second]), NOW)
     assert refused.value.field == field

@@ -1565,6 +1565,7 @@ class MedicationList(_message.Message):
     SERVICE_FIELD_NUMBER: _builtins.int
     MULTIDOSE_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
+    IN_ERROR_FIELD_NUMBER: _builtins.int
     comment: _builtins.str
     """Comment on the list."""
     @_builtins.property
@@ -1587,6 +1588,10 @@ class MedicationList(_message.Message):
     def multidose(self) -> Global___Multidose:
         """Multidose, where the patient has it."""
 
+    @_builtins.property
+    def in_error(self) -> _containers.RepeatedCompositeFieldContainer[Global___EntryInError]:
+        """Entries that this version takes off the list, since they should never have been on it."""
+
     def __init__(
         self,
         *,
@@ -1596,14 +1601,41 @@ class MedicationList(_message.Message):
         service: _common_pb2.Coding | None = ...,
         multidose: Global___Multidose | None = ...,
         comment: _builtins.str = ...,
+        in_error: _abc.Iterable[Global___EntryInError] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "header", b"header", "multidose", b"multidose", "service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "confirmed", b"confirmed", "entries", b"entries", "header", b"header", "multidose", b"multidose", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "confirmed", b"confirmed", "entries", b"entries", "header", b"header", "in_error", b"in_error", "multidose", b"multidose", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MedicationList: _TypeAlias = MedicationList  # noqa: Y015
+
+@_typing.final
+class EntryInError(_message.Message):
+    """An entry that was registered in error: the next version is without it, and its prescriptions stay as they are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRY_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    entry_id: _builtins.str
+    """The entry's id."""
+    reason: _builtins.str
+    """Why."""
+    def __init__(
+        self,
+        *,
+        entry_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_id", b"entry_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EntryInError: _TypeAlias = EntryInError  # noqa: Y015
 
 @_typing.final
 class Multidose(_message.Message):

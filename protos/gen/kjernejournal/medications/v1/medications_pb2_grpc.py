@@ -172,8 +172,11 @@ class MedicationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMedicationList(self, request, context):
-        """Sends the medication list (M25.1), whole. INVALID_ARGUMENT: an entry breaks a rule. ABORTED: a newer list exists,
-        its version is in the details. FAILED_PRECONDITION: the lookup it is based on is older than four hours.
+        """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
+        prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
+        INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
+        or entry for this patient. ABORTED: a newer list exists. FAILED_PRECONDITION: the lookup it is based on is older
+        than four hours, or a proposal is answered already. Both name the current version in the details.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -69,8 +69,11 @@ class MedicationsServiceStub:
     "prescriptions only"; it is never an empty list. INVALID_ARGUMENT: a bad field.
     """
     UpdateMedicationList: _grpc.UnaryUnaryMultiCallable[_medications_pb2.UpdateMedicationListRequest, _medications_pb2.UpdateMedicationListResponse]
-    """Sends the medication list (M25.1), whole. INVALID_ARGUMENT: an entry breaks a rule. ABORTED: a newer list exists,
-    its version is in the details. FAILED_PRECONDITION: the lookup it is based on is older than four hours.
+    """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
+    prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
+    INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
+    or entry for this patient. ABORTED: a newer list exists. FAILED_PRECONDITION: the lookup it is based on is older
+    than four hours, or a proposal is answered already. Both name the current version in the details.
     """
     ProposeMedicationChange: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]
     """Proposes changes of the medication list to the doctor: nurses, vernepleiere, pharmacists. INVALID_ARGUMENT: a
@@ -132,8 +135,11 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     "prescriptions only"; it is never an empty list. INVALID_ARGUMENT: a bad field.
     """
     UpdateMedicationList: _aio.UnaryUnaryMultiCallable[_medications_pb2.UpdateMedicationListRequest, _medications_pb2.UpdateMedicationListResponse]  # type: ignore[assignment]
-    """Sends the medication list (M25.1), whole. INVALID_ARGUMENT: an entry breaks a rule. ABORTED: a newer list exists,
-    its version is in the details. FAILED_PRECONDITION: the lookup it is based on is older than four hours.
+    """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
+    prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
+    INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
+    or entry for this patient. ABORTED: a newer list exists. FAILED_PRECONDITION: the lookup it is based on is older
+    than four hours, or a proposal is answered already. Both name the current version in the details.
     """
     ProposeMedicationChange: _aio.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]  # type: ignore[assignment]
     """Proposes changes of the medication list to the doctor: nurses, vernepleiere, pharmacists. INVALID_ARGUMENT: a
@@ -240,8 +246,11 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.UpdateMedicationListRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.UpdateMedicationListResponse, _abc.Awaitable[_medications_pb2.UpdateMedicationListResponse]]:
-        """Sends the medication list (M25.1), whole. INVALID_ARGUMENT: an entry breaks a rule. ABORTED: a newer list exists,
-        its version is in the details. FAILED_PRECONDITION: the lookup it is based on is older than four hours.
+        """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
+        prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
+        INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
+        or entry for this patient. ABORTED: a newer list exists. FAILED_PRECONDITION: the lookup it is based on is older
+        than four hours, or a proposal is answered already. Both name the current version in the details.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,101 @@
+"""SQL of what is written to the medication list, in the same tables and transactions as the entries."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import kinds
+from services.medications.repository import Latest, Repository
+from shared.database import Session
+from shared.entries import stored_entry
+from shared.entry import NewEntry, StoredEntry
+from shared.errors import Invalid, Reason
+
+
+class Writing(NamedTuple):
+    """A request that writes: its id, and the digest of what it asks."""
+
+    request_id: str
+    asked: bytes
+
+
+class ListRepository:
+    """The medication list, the proposals to it, and the requests that wrote them."""
+
+    def __init__(self, entries: Repository) -> None:
+        self.entries = entries
+        self._key = b""
+
+    async def lookup_key(self) -> bytes:
+        """The key of lookups: read once, the same in every process of this database."""
+        if not self._key:
+            self._key = await self.entries.database.fetchval("SELECT key FROM lookup_key", name="lookup_key")
+        return self._key
+
+    async def made_by(self, session: Session, refs: Sequence[str], writing: Writing) -> list[StoredEntry] | None:
+        """The versions that an earlier try of this request made. None: it is new. Raises Invalid (reused)."""
+        row = await session.fetchrow(
+            "SELECT asked, ids, versions FROM requests WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+            refs,
+            writing.request_id,
+            name="request",
+        )
+        if row is None:
+            # A feed's request: what it asked was something else.
+            await self.entries.of_request(session, refs, writing.request_id, writing.asked)
+            return None
+        if row["asked"] != writing.asked:
+            raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
+        rows = await session.fetch(
+            "SELECT patient_ref, id, version, kind, deleted, effective_at, stored_at, content"
+            " FROM unnest($2::uuid[], $3::int[]) WITH ORDINALITY AS made (id, version, place)"
+            " JOIN entries USING (id, version) WHERE patient_ref = ANY($1::uuid[]) ORDER BY place",
+            refs,
+            row["ids"],
+            row["versions"],
+            name="made_by_request",
+        )
+        return [stored_entry(row) for row in rows]
+
+    async def add(
+        self, session: Session, refs: Sequence[str], new: Sequence[NewEntry], writing: Writing
+    ) -> list[StoredEntry]:
+        """Stores versions and what asked for them. Raises VersionBehind."""
+        stored = [await self.entries.add_in(session, each, refs) for each in new]
+        await session.execute(
+            "INSERT INTO requests (patient_ref, request_id, asked, ids, versions) VALUES ($1, $2, $3, $4, $5)",
+            refs[0],
+            writing.request_id,
+            writing.asked,
+            [each.id for each in stored],
+            [each.version for each in stored],
+            name="remember_request",
+        )
+        return stored
+
+    async def current(self, session: Session, refs: Sequence[str], of_kinds: Sequence[int]) -> list[Latest]:
+        """The latest versions that are of these kinds, newest first."""
+        rows = await session.fetch(
+            "SELECT patient_ref, id, version, kind, deleted, effective_at, stored_at, content, digest"
+            " FROM (SELECT DISTINCT ON (patient_ref, id) * FROM entries"
+            " WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC) AS latest"
+            " WHERE kind = ANY($2::smallint[]) AND NOT deleted ORDER BY effective_at DESC, id DESC",
+            refs,
+            of_kinds,
+            name="current_of_kinds",
+        )
+        return [Latest(stored_entry(row), row["digest"]) for row in rows]
+
+    async def medication_list(self, session: Session, refs: Sequence[str]) -> Latest | None:
+        """The list that readers see: the newest, where a merge has left two."""
+        return next(iter(await self.current(session, refs, [kinds.MEDICATION_LIST])), None)
+
+    async def versions(self, session: Session, of: StoredEntry) -> list[pb.MedicationList]:
+        """Every version of a list, newest first."""
+        rows = await session.fetch(
+            "SELECT content FROM entries WHERE patient_ref = $1 AND id = $2 ORDER BY version DESC",
+            of.patient_ref,
+            of.id,
+            name="list_versions",
+        )
+        return [pb.MedicationList.FromString(row["content"]) for row in rows]

@@ -1,0 +1,240 @@
+"""Sending the medication list, each test named after its rule."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from kjernejournal.common.v1.common_pb2 import EntryHeader
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import model
+from tests.services.medications.feed import Feed, new_ref, prescription
+from tests.services.medications.lists import NURSE, OTHER_DOCTOR, changed, ended, entry, send, sending
+from tests.support.service import DOCTOR, calling, details_of, reason_of
+
+ABORTED = grpc.StatusCode.ABORTED
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def refusal(call: Any) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    return refused.value
+
+
+async def test_a_doctor_sends_the_list_and_everybody_reads_who_confirmed_it(medicines: Feed) -> None:
+    ref = new_ref()
+    before = await medicines.list_of(ref)
+    assert before.info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
+    assert not before.HasField("list")
+    sent = await send(medicines, ref, entry(), entry())
+    after = await medicines.list_of(ref)
+    assert (after.info.state, after.info.version) == (pb.MEDICATION_LIST_STATE_LIST, 1)
+    assert (after.info.confirmed.recorder.hpr_number, after.info.confirmed.organisation.name) == (
+        DOCTOR.practitioner.hpr_number,
+        "Arendal legesenter",
+    )
+    assert after.info.age.ToTimedelta() < timedelta(minutes=5)
+    assert after.info.active_entries == 2
+    assert after.list == sent.list
+
+
+async def test_only_doctors_send_the_list(medicines: Feed) -> None:
+    refused = await refusal(send(medicines, new_ref(), entry(), caller=NURSE))
+    assert refused.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert reason_of(refused) == "ROLE_REFUSED"
+
+
+async def test_a_list_that_is_behind_is_refused_with_the_current_version(medicines: Feed) -> None:
+    ref = new_ref()
+    read = await medicines.list_of(ref)
+    await send(medicines, ref, entry())
+    request = sending(ref, read, entry())
+    refused = await refusal(medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)))
+    assert (refused.code(), details_of(refused)["current_version"]) == (ABORTED, "1")
+
+
+async def test_of_two_doctors_at_once_one_is_told_that_a_newer_list_exists(medicines: Feed) -> None:
+    ref = new_ref()
+    read = await medicines.list_of(ref)
+    both = [
+        medicines.stub.UpdateMedicationList(sending(ref, read, entry()), metadata=calling(caller, ref))
+        for caller in (DOCTOR, OTHER_DOCTOR)
+    ]
+    results = await asyncio.gather(*both, return_exceptions=True)
+    [lost] = [each for each in results if isinstance(each, grpc.aio.AioRpcError)]
+    assert (lost.code(), details_of(lost)["current_version"]) == (ABORTED, "1")
+    assert (await medicines.list_of(ref)).info.version == 1
+
+
+async def test_a_request_sent_again_has_no_further_effect(medicines: Feed) -> None:
+    ref = new_ref()
+    await medicines.prescribe(ref, prescription("r1"))
+    first = entry(prescription_source_id="r1")
+    await send(medicines, ref, first)
+    request = sending(ref, await medicines.list_of(ref), ended(first))
+    answers = [await medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)) for _ in range(2)]
+    assert answers[0].list == answers[1].list
+    assert answers[0].recalled == answers[1].recalled
+    assert len(answers[0].recalled) == 1
+    assert (await medicines.list_of(ref)).info.version == 2
+    request.list.comment = "another"
+    refused = await refusal(medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)))
+    assert reason_of(refused) == "REQUEST_ID_REUSED"
+
+
+async def test_a_feeds_request_id_is_not_a_doctors(medicines: Feed) -> None:
+    ref, request_id = new_ref(), "0b0c2c6a-1b7c-4a3c-9d4c-0a4c7f2c9a22"
+    await medicines.prescribe(ref, prescription("r1"), request_id)
+    refused = await refusal(send(medicines, ref, entry(), request_id=request_id))
+    assert reason_of(refused) == "REQUEST_ID_REUSED"
+
+
+async def test_another_patients_lookup_is_refused(medicines: Feed) -> None:
+    ref, other = new_ref(), new_ref()
+    lookup = (await medicines.list_of(other)).lookup
+    for each in (lookup, "", "AAAA", lookup[:-4] + "AAAA", "é" * 60):
+        refused = await refusal(send(medicines, ref, entry(), lookup=each))
+        assert (refused.code(), details_of(refused)["field"]) == (INVALID, "lookup")
+
+
+async def test_a_reading_of_the_past_gives_no_lookup(medicines: Feed) -> None:
+    ref = new_ref()
+    sent = await send(medicines, ref, entry())
+    assert not (await medicines.list_of(ref, as_of=sent.list.header.stored_at)).lookup
+
+
+async def test_an_entry_may_not_silently_disappear(medicines: Feed) -> None:
+    ref, stays, goes = new_ref(), entry(), entry()
+    await send(medicines, ref, stays, goes)
+    refused = await refusal(send(medicines, ref, stays))
+    assert (refused.code(), details_of(refused)["field"]) == (INVALID, "list.entries")
+    await send(medicines, ref, stays, ended(goes))
+    refused = await refusal(send(medicines, ref, stays))
+    assert details_of(refused)["field"] == "list.entries", "a discontinued entry is still sent"
+
+
+async def test_an_entry_registered_in_error_is_named_and_leaves(medicines: Feed) -> None:
+    ref, stays, wrong = new_ref(), entry(), entry()
+    await send(medicines, ref, stays, wrong)
+    errors = [pb.EntryInError(entry_id=wrong.id.upper(), reason="Feil pasient")]
+    after = await send(medicines, ref, stays, in_error=errors)
+    assert [each.id for each in after.list.entries] == [stays.id]
+    again = await send(medicines, ref, *after.list.entries, in_error=after.list.in_error)
+    assert not again.list.in_error, "sent back, it says nothing more"
+    unknown = await refusal(send(medicines, ref, stays, in_error=[pb.EntryInError(entry_id=entry().id)]))
+    assert unknown.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_last_changed_moves_with_a_real_change_and_registered_never(medicines: Feed) -> None:
+    ref, one, two = new_ref(), entry(), entry()
+    first = await send(medicines, ref, one, two)
+    other = entry(dosages=[pb.Dosage(text="2 tabletter")])
+    second = await send(
+        medicines,
+        ref,
+        changed(two, change_reason="the words alone"),
+        changed(one, dosages=other.dosages, change_reason="Smerter"),
+        caller=OTHER_DOCTOR,
+    )
+    before = {each.id: each for each in first.list.entries}
+    after = {each.id: each for each in second.list.entries}
+    assert after[one.id].last_changed.recorder.hpr_number == OTHER_DOCTOR.practitioner.hpr_number
+    assert after[one.id].change_reason == "Smerter"
+    assert after[two.id] == before[two.id]
+    assert after[one.id].registered == before[one.id].registered == before[one.id].last_changed
+
+
+async def test_what_is_read_can_be_sent_back_and_nothing_has_changed(medicines: Feed) -> None:
+    ref, paper = new_ref(), entry(supply=pb.SUPPLY_PAPER_PRESCRIPTION)
+    first = await send(medicines, ref, paper, ended(entry()))
+    second = await send(medicines, ref, *first.list.entries, caller=OTHER_DOCTOR)
+    assert list(second.list.entries) == list(first.list.entries)
+    assert second.info.confirmed.recorder.hpr_number == OTHER_DOCTOR.practitioner.hpr_number
+    assert second.list.header.first_recorded == first.list.header.provenance
+
+
+async def test_a_paper_prescription_gets_an_id_that_stays(medicines: Feed) -> None:
+    ref, paper = new_ref(), entry(supply=pb.SUPPLY_PAPER_PRESCRIPTION)
+    first = await send(medicines, ref, paper)
+    second = await send(medicines, ref, paper)
+    ids = {answer.list.entries[0].prescription_source_id for answer in (first, second)}
+    assert len(ids) == 1
+    assert ids.pop().startswith("urn:uuid:")
+
+
+async def test_discontinuing_recalls_the_prescription(medicines: Feed) -> None:
+    ref = new_ref()
+    held = await medicines.prescribe(ref, prescription("r1"))
+    one = entry(prescription_id=held.header.id)
+    await send(medicines, ref, one)
+    after = await send(medicines, ref, ended(one))
+    [recalled] = after.recalled
+    assert (recalled.state, recalled.recall.reason) == (model.RECALLED, pb.RECALL_REASON_DISCONTINUED)
+    assert recalled.recall.recalled_by == DOCTOR.practitioner
+    assert recalled.recall.note == "Muskelsmerter"
+    [listed] = (await medicines.prescriptions(ref)).prescriptions
+    assert listed == recalled
+    again = await medicines.prescribe(ref, prescription("r1"))
+    assert again.state == model.RECALLED, "the same of the feed again changes nothing"
+
+
+async def test_discontinuing_while_a_pharmacy_has_it_recalls_when_it_is_freed(medicines: Feed) -> None:
+    ref = new_ref()
+    await medicines.prescribe(ref, prescription("r1", state=model.BEING_DISPENSED))
+    one = entry(prescription_source_id="r1")
+    await send(medicines, ref, one)
+    [recalled] = (await send(medicines, ref, ended(one))).recalled
+    assert (recalled.state, recalled.recall.reason) == (model.BEING_DISPENSED, pb.RECALL_REASON_DISCONTINUED)
+
+
+async def test_a_prescription_that_an_active_entry_shares_is_not_recalled(medicines: Feed) -> None:
+    ref = new_ref()
+    held = await medicines.prescribe(ref, prescription("r1"))
+    one = entry(prescription_source_id="r1")
+    await send(medicines, ref, one)
+    assert not (await send(medicines, ref, ended(one), entry(prescription_id=held.header.id))).recalled
+
+
+async def test_two_active_entries_are_not_on_one_prescription_however_they_name_it(medicines: Feed) -> None:
+    ref = new_ref()
+    held = await medicines.prescribe(ref, prescription("r1"))
+    both = entry(prescription_source_id="r1"), entry(prescription_id=held.header.id)
+    refused = await refusal(send(medicines, ref, *both))
+    assert details_of(refused)["field"] == "list.entries[1].prescription_id"
+
+
+async def test_another_patients_prescription_is_not_found(medicines: Feed) -> None:
+    ref, other = new_ref(), new_ref()
+    theirs = await medicines.prescribe(other, prescription("r1"))
+    refused = await refusal(send(medicines, ref, entry(prescription_id=theirs.header.id)))
+    assert (refused.code(), reason_of(refused)) == (grpc.StatusCode.NOT_FOUND, "ENTRY_NOT_FOUND")
+    assert (await medicines.list_of(ref)).info.version == 0
+
+
+async def test_a_bad_entry_leaves_nothing_behind(medicines: Feed) -> None:
+    ref = new_ref()
+    await medicines.prescribe(ref, prescription("r1"))
+    one = entry(prescription_source_id="r1")
+    await send(medicines, ref, one)
+    refused = await refusal(send(medicines, ref, ended(one), entry(medication=pb.Medication())))
+    assert details_of(refused)["field"] == "list.entries[1].medication.code"
+    assert (await medicines.prescriptions(ref)).prescriptions[0].state == model.DISPENSABLE
+    assert (await medicines.list_of(ref)).info.version == 1
+
+
+async def test_what_the_system_sets_is_not_taken(medicines: Feed) -> None:
+    ref = new_ref()
+    claimed = EntryHeader(id="x", version=9)
+    claimed.provenance.recorder.name = "Somebody"
+    one = entry()
+    one.registered.recorder.name = one.last_changed.recorder.name = "Somebody"
+    sent = await send(medicines, ref, one, header=claimed, confirmed=claimed.provenance)
+    assert sent.list.header.version == 1
+    names = {
+        each.recorder.name
+        for each in (sent.list.confirmed, sent.list.entries[0].registered, sent.list.entries[0].last_changed)
+    }
+    assert names == {DOCTOR.practitioner.name}
