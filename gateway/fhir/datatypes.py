@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from gateway.fhir.node import Node
 from gateway.fhir.reasons import NotPlaced
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Organisation, Practitioner, Quantity
+from shared.icd10 import is_cause_or_contact
 from shared.national_id import valid_hpr_number, valid_organisation_number
 
 HPR = "urn:oid:2.16.578.1.12.4.1.4.4"
 ORGANISATION_NUMBER = "urn:oid:2.16.578.1.12.4.1.4.101"
 RESH = "urn:oid:2.16.578.1.12.4.1.4.102"
-ICD10 = "urn:oid:2.16.578.1.12.4.1.1.7110"
 
 
 def coding(node: Node) -> Coding:
@@ -54,7 +54,7 @@ def critical(made: CodeableConcept) -> CodeableConcept:
 
     Source: the register's API documentation, codes: V0n-Y98 and Z00-Z99 are refused.
     """
-    if any(each.system == ICD10 and each.code[:1].upper() in tuple("VWXYZ") for each in made.codings):
+    if any(is_cause_or_contact(each.system, each.code) for each in made.codings):
         raise NotPlaced("is of ICD-10 chapter XX or XXI, which is no critical information")
     return complete(made)
 

@@ -55,6 +55,19 @@ _OWN = {"7280": LAB, "8340": LAB, "7010": PAT, "7270": IMAGES}
 _REPORT_TYPES = {"LAB": LAB, "PAT": PAT, "BLD": IMAGES}
 """Main expertise in Volven 8202."""
 
+_LISTS = {
+    "8202": frozenset(
+        {
+            *("BLD", "CLIN", "CT", "CYTO", "FARM", "HIST", "IMTR", "LAB", "MA", "MBIO", "MGEN", "MORS", "MPAT", "MR"),
+            *("NUK", "OBD", "PAT", "RAD", "RTG", "SCI", "UL", "AN"),
+        }
+    ),
+    "8239": frozenset(["EQ", "GE", "GT", "LE", "LT", "MG", "ML", "NE"]),
+    "8244": frozenset("123"),
+    "8245": frozenset(str(number) for number in range(1, 16)),
+}
+"""Lists of Volven that the register of laboratory answers knows whole: report type, operator, deviation, status."""
+
 
 def of_categories(concepts: Iterable[CodeableConcept]) -> "Expertise.ValueType":
     """The expertise that categories name; unspecified: none of them does."""
@@ -82,6 +95,12 @@ def of_code(concept: CodeableConcept | None) -> "Expertise.ValueType":
         if (number := volven(each.system)) in _OWN:
             return _OWN[number]
     return EXPERTISE_UNSPECIFIED
+
+
+def is_wrong(system: str, code: str) -> bool:
+    """Whether a code is none of its list, of those that are known whole."""
+    known = _LISTS.get(volven(system))
+    return known is not None and code not in known
 
 
 def volven(system: str) -> str:

@@ -23,7 +23,8 @@ from kjernejournal.labs.v1.labs_pb2 import (
 )
 
 DEEPEST = 8
-"""Levels of parts that the register takes."""
+"""Levels of parts that the register takes, the topmost included."""
+TOO_DEEP = f"has results in more than {DEEPEST} levels"
 MOST_SPECIMENS = 100
 
 WITHDRAWN = "is entered in error"
@@ -104,9 +105,9 @@ class _Parts:
 
     def take(self, observations: Iterable[Resource], part_of: str, level: int = 0) -> None:
         """Adds these results, and what they have as parts: members and components."""
-        if level > DEEPEST:
-            raise NotPlaced(f"has results in more than {DEEPEST} levels")
         for observation in observations:
+            if level == DEEPEST:
+                raise NotPlaced(TOO_DEEP)
             name = (observation.position, "" if observation.position >= 0 else observation.id)
             node = observation.node
             if name in self._visited or node.text("status") == "entered-in-error":
@@ -124,9 +125,12 @@ class _Parts:
             made.source_id = called(observation)[:300]
             made.specimen = self._specimens(node.value.get("specimen"), node, observation)
             time = happened(node)
+            check_plausible([time] if time else [], self._context.now)
             if time is not None and time != self._time:
                 made.effective.CopyFrom(time.event())
             self._add(made, node)
+            if level + 1 == DEEPEST and node.children("component"):
+                raise NotPlaced(TOO_DEEP)
             for component in node.children("component"):
                 part = result(component)
                 part.key, part.part_of = self._key(""), made.key
@@ -137,6 +141,8 @@ class _Parts:
         if not made.code.codings and not made.code.text:
             made.code.text = "not stated"
             node.cuts["results without a code"] += 1
+        concepts_ = [made.code, made.method, made.body_site, made.concept, made.absent_reason, *made.interpretations]
+        _check_lists([*concepts_, *(each.type for each in made.reference_ranges)])
         if len(self.results) == MOST_RESULTS:
             raise NotPlaced(f"has more than {MOST_RESULTS} results")
         self.results.append(made)
@@ -161,7 +167,7 @@ class _Parts:
             made.type.text = reference.text("display", 2000)
         else:
             self._context.labels.extend(security.labels(found.node))
-            name, made = (found.position, found.id), _specimen(found.node)
+            name, made = (found.position, found.id), _specimen(found.node, self._context)
         if name not in self._positions:
             if len(self.specimens) == MOST_SPECIMENS:
                 return 0
@@ -170,12 +176,17 @@ class _Parts:
         return self._positions[name]
 
 
-def _specimen(node: Node) -> Specimen:
+def _specimen(node: Node, context: Context) -> Specimen:
     collection = node.child("collection")
     span = collection.child("collectedPeriod") if collection else None
     collected: When | None = None
     if collection is not None:
         collected = when(collection, "collectedDateTime") or (when(span, "start") if span else None)
+    try:
+        check_plausible([collected] if collected else [], context.now)
+    except NotPlaced:
+        node.cuts["times of specimens before 1900 or in the future"] += 1
+        collected = None
     return Specimen(
         type=concept(node.child("type")),
         body_site=concept(collection.child("bodySite")) if collection else None,
@@ -187,6 +198,8 @@ def _specimen(node: Node) -> Specimen:
 def _finish(context: Context, made: LabReport, parts: _Parts) -> None:
     node = context.node
     time, published = happened(node), issued(node)
+    specimens = [each for one in parts.specimens for each in (one.type, one.body_site)]
+    _check_lists([made.code, *made.categories, *made.conclusion_codes, *specimens])
     made.status = STATUSES.get(node.text("status"), RESULT_STATUS_UNKNOWN)
     made.results.extend(parts.results)
     made.specimens.extend(parts.specimens)
@@ -202,6 +215,12 @@ def _finish(context: Context, made: LabReport, parts: _Parts) -> None:
         if not getattr(made, name).ListFields():
             made.ClearField(name)
             getattr(made.header.provenance, "recorder" if name == "interpreter" else "organisation").Clear()
+
+
+def _check_lists(concepts_: Iterable[CodeableConcept]) -> None:
+    """Raises NotPlaced for a code that its list does not have, where the register knows the list whole."""
+    if any(expertise.is_wrong(each.system, each.code) for one in concepts_ for each in one.codings):
+        raise NotPlaced("has a code that its list of Volven does not have")
 
 
 def _laboratory(context: Context, performers: list[Node]) -> Organisation | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.fhir.reasons import Refused
 
-_FARTHEST = 60
+_FARTHEST = 30
 """Nothing that is measured has more digits before or after its point, and 1e999999999 fills a computer."""
 
 

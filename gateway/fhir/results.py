@@ -1,6 +1,8 @@
 """An Observation's value, interpretation and limits -> a Result of the register of laboratory answers."""
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -76,6 +78,8 @@ _ABNORMAL = frozenset({"A", "AA"})
 """Outside the limits where there is something to be outside of: of a coded value it says that the finding is one."""
 _VALUES = ("Quantity", "CodeableConcept", "String", "Boolean", "Integer", "Range", "Ratio", "SampledData")
 _TIMES = ("Time", "DateTime", "Period")
+_UCUM = frozenset({"http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"})
+_UCUM_CODE = re.compile(r"[!-~]+")
 MOST_TEXT = 20_000
 
 
@@ -129,24 +133,28 @@ def _value(node: Node, made: Result) -> None:
 def _plain(node: Node, name: str, made: Result) -> None:
     field = f"value{name}"
     if name == "String":
-        if text := node.text(field, MOST_TEXT):
+        if (text := node.text(field, MOST_TEXT)).strip():
             made.text = text
     elif name == "Boolean":
         made.boolean = bool(node.flag(field))
     elif name == "Integer":
-        made.quantity.value = node.decimal(field)
+        made.quantity.value = str(node.integer(field))
     elif name == "SampledData":
         _sampled(node.child(field), made)
     else:
         target, read = _STRUCTURES[name]
-        if (found := read(node.child(field))) is not None:
+        found, words = read(node.child(field))
+        if found is not None:
             getattr(made, target).CopyFrom(found)
+        elif words:
+            made.text = words
 
 
 def _time(node: Node, name: str, made: Result) -> None:
     field = f"value{name}"
     if name == "Time":  # a time of day is no point in time
-        made.text = node.text(field, MOST_TEXT)
+        if (text := node.text(field, MOST_TEXT)).strip():
+            made.text = text
     elif name == "DateTime":
         if (stated := when(node, field)) is not None:
             made.time.CopyFrom(stated.event())
@@ -158,32 +166,45 @@ def measured(node: Node | None) -> Quantity | None:
     """A Quantity with its comparator in its own field; None: no value is stated."""
     if node is None or not node.decimal("value"):
         return None
+    unit, system, code = node.text("unit", 100), node.text("system"), node.text("code")
+    if not system or (system in _UCUM and not _UCUM_CODE.fullmatch(code)):  # then it is no code of a system, but words
+        unit, code = unit or node.cut(code, 100, "code"), ""
     return Quantity(
         value=node.decimal("value"),
-        unit=node.text("unit", 100),
-        system=node.text("system"),
-        code=node.text("code"),
+        unit=unit,
+        system=system,
+        code=code,
         comparator=_COMPARATORS.get(node.text("comparator"), QUANTITY_COMPARATOR_UNSPECIFIED),
     )
 
 
-def _range(node: Node | None) -> ValueRange | None:
-    if node is None:
-        return None
-    made = ValueRange(low=measured(node.child("low")), high=measured(node.child("high")))
-    return made if made.ListFields() else None
+def _range(node: Node | None) -> tuple[ValueRange | None, str]:
+    """A range; in words instead, where an end is not a plain number or the low one is above the high one."""
+    low, high = (measured(node.child(name)) if node else None for name in ("low", "high"))
+    made = ValueRange(low=low, high=high)
+    same = low and high and (low.unit, low.system, low.code) == (high.unit, high.system, high.code)
+    crossed = low and high and same and Decimal(low.value) > Decimal(high.value)
+    if (low and low.comparator) or (high and high.comparator) or crossed:
+        return None, " to ".join(map(_in_words, filter(None, (low, high))))
+    return (made, "") if made.ListFields() else (None, "")
 
 
-def _ratio(node: Node | None) -> Ratio | None:
-    if node is None:
-        return None
-    made = Ratio(numerator=measured(node.child("numerator")), denominator=measured(node.child("denominator")))
-    return made if made.ListFields() else None
+def _ratio(node: Node | None) -> tuple[Ratio | None, str]:
+    """A ratio with both its parts; in words instead, where one is missing or the lower is not a plain number."""
+    over, under = (measured(node.child(name)) if node else None for name in ("numerator", "denominator"))
+    if over and under and not under.comparator:
+        return Ratio(numerator=over, denominator=under), ""
+    return None, " : ".join(map(_in_words, filter(None, (over, under))))
 
 
-_STRUCTURES: dict[str, tuple[str, Callable[[Node | None], Message | None]]] = {
-    "Quantity": ("quantity", measured),
-    "CodeableConcept": ("concept", concept),
+def _in_words(made: Quantity) -> str:
+    sign = next((each for each, known in _COMPARATORS.items() if known == made.comparator), "")
+    return f"{sign}{made.value} {made.unit or made.code}".strip()
+
+
+_STRUCTURES: dict[str, tuple[str, Callable[[Node | None], tuple[Message | None, str]]]] = {
+    "Quantity": ("quantity", lambda node: (measured(node), "")),
+    "CodeableConcept": ("concept", lambda node: (concept(node), "")),
     "Range": ("range", _range),
     "Ratio": ("ratio", _ratio),
 }
@@ -191,7 +212,7 @@ _STRUCTURES: dict[str, tuple[str, Callable[[Node | None], Message | None]]] = {
 
 def _sampled(node: Node | None, made: Result) -> None:
     """A series of samples as it is written, which a reader can read and no register draws."""
-    if node is None or not node.text("data"):
+    if node is None or not node.text("data").strip():
         return
     made.text = node.text("data", MOST_TEXT)
     origin = measured(node.child("origin")) or Quantity()
@@ -250,17 +271,19 @@ def _meaning(each: Coding, is_measured: bool) -> "Deviation.ValueType":
 
 def _limits(node: Node) -> ReferenceRange:
     kinds = [concept(node.child("type")), *concepts(node.children("appliesTo"))]
+    span, words = _range(node)
+    told = (node.text("text") or words, _ages(node.child("age")))
     return ReferenceRange(
-        range=_range(node),
-        text=node.cut("; ".join(filter(None, (node.text("text"), _ages(node.child("age"))))), 2000, "text"),
+        range=span,
+        text=node.cut("; ".join(filter(None, told)), 2000, "text"),
         type=next((each for each in kinds if each is not None), None),
     )
 
 
 def _ages(node: Node | None) -> str:
     """Whom the limits are for, where they are for some ages alone: without it they would be read as everybody's."""
-    span = _range(node)
+    span, words = _range(node)
     if span is None:
-        return ""
+        return f"age {words}" if words else ""
     low, high = (f"{each.value} {each.unit or each.code}".strip() for each in (span.low, span.high))
     return f"age {low or '0'} to {high}" if high else f"age {low} and more"

@@ -22,6 +22,7 @@ from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
+from tests.fhir import accepted
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 SNOMED = "http://snomed.info/sct"
@@ -249,14 +250,17 @@ def mapped(value: Json, register: Register | None = None, now: datetime = NOW) -
 
 
 def gathered(file: BinaryIO, register: Register | None = None, now: datetime = NOW) -> Wholes:
-    """A file through reading and mapping, and what it became."""
+    """A file through reading and mapping, and what it became, which the registers take."""
     with map_bundle(file, register or Register(), now) as made:
         parts: list[dict[str, Any]] = [{name: kind() for name, kind in ENTRIES.items()} for _ in made.records]
         numbers = {number: position for position, number in enumerate(made.national_ids)}
         for name in made.outbox.registers:
             for stream in made.streams(name):
                 for part in stream:
+                    accepted.check(part, now)
                     parts[numbers[part.patient.national_id]][name].MergeFrom(part)
+        for imported in made.outbox.patients():
+            accepted.check(imported, now)
         records = zip(made.records, made.outbox.patients(), parts, strict=True)
         wholes = [Whole(record.known, patient, **part) for record, patient, part in records]
         return Wholes(wholes, made.tally, made.beside, made.cuts)

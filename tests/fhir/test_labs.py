@@ -389,3 +389,59 @@ def test_contained_results_and_specimens() -> None:
     )  # fmt: skip
     assert made.results[0].text == "y"
     assert len(made.results) == 1
+
+
+UCUM = "http://unitsofmeasure.org"
+
+
+@pytest.mark.parametrize(
+    "written, read",
+    [
+        ({"value": 1, "code": "mg"}, Quantity(value="1", unit="mg")),
+        ({"value": 1, "system": UCUM, "code": "10^9 /l"}, Quantity(value="1", unit="10^9 /l", system=UCUM)),
+        ({"value": 1, "unit": "µg", "system": UCUM, "code": "µg"}, Quantity(value="1", unit="µg", system=UCUM)),
+        ({"value": 1, "unit": "g/L", "system": UCUM}, Quantity(value="1", unit="g/L", system=UCUM)),
+    ],
+)
+def test_a_units_code_that_is_none_is_its_name(written: dict[str, Any], read: Quantity) -> None:
+    assert result(valueQuantity=written).quantity == read
+
+
+@pytest.mark.parametrize(
+    "fields, text",
+    [
+        ({"valueRange": {"low": {"value": 9}, "high": {"value": 1}}}, "9 to 1"),
+        ({"valueRange": {"low": {"value": 9, "comparator": ">", "unit": "mg"}}}, ">9 mg"),
+        ({"valueRatio": {"numerator": {"value": 1}}}, "1"),
+        ({"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 2, "comparator": "<"}}}, "1 : <2"),
+    ],
+)
+def test_a_value_that_is_not_what_it_says_is_told_in_words(fields: dict[str, Any], text: str) -> None:
+    assert result(**fields).text == text
+
+
+def test_limits_with_a_comparator_are_told_in_words() -> None:
+    [limits] = result(referenceRange=[{"low": {"value": 5, "comparator": ">="}}]).reference_ranges
+    assert (limits.text, limits.HasField("range")) == (">=5", False)
+
+
+@pytest.mark.parametrize("fields", [{"valueString": " "}, {"valueQuantity": {"unit": "mg"}}, {"valueRange": {}}])
+def test_a_value_that_says_nothing_is_none(fields: dict[str, Any]) -> None:
+    assert result(**fields).WhichOneof("value") is None
+
+
+def test_codes_of_short_lists_are_theirs() -> None:
+    told = reasons(report(category=[coded("XYZ", "", VOLVEN + "8202")], conclusion="x"))
+    assert told == {"has a code that its list of Volven does not have": 1}
+
+
+def test_a_result_of_the_future_keeps_its_report_outside() -> None:
+    told = reasons(observation(effectiveDateTime="2031"), report(result=held("obs")))
+    assert "is dated before 1900 or in the future" in told
+
+
+def test_a_specimen_of_the_future_has_no_time() -> None:
+    taken = resource("Specimen", "s", type=coded("1", "Blod"), collection={"collectedDateTime": "2031"})
+    made = mapped(bundle(patient(), report(conclusion="x", specimen=[{"reference": "Specimen/s"}]), taken))
+    assert not made.records[0].labs.entries[0].specimens[0].HasField("collected")
+    assert made.cuts == {"times of specimens before 1900 or in the future": 1}

@@ -1,4 +1,5 @@
 import copy
+import os
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -78,6 +79,8 @@ def test_what_is_not_explained_is_an_error_of_ours() -> None:
 JUNK: list[Any] = [
     None, "", 0, -1, 10**12, 10**30, True, [], {}, [None], [{}], ["x"], {"x": 1}, "x" * 5000, [[]], "#",
     "2020-13-45", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31", "Patient/", "urn:uuid:",
+    {"coding": [{"system": "urn:oid:2.16.578.1.12.4.1.1.8202", "code": "x"}]}, {"value": 1, "comparator": "<"}, " ",
+    [{"reference": "Observation/obs"}], {"reference": "DiagnosticReport/rep"}, {"value": "x"}, 1.5, "1899", "2999",
     {"coding": [{}]}, {"coding": "x"}, {"reference": "#"}, {"start": "2020", "end": "2019"}, "entered-in-error",
 ]  # fmt: skip
 
@@ -88,7 +91,7 @@ def spots(value: Any) -> list[tuple[Any, Any]]:
     return [(value, key) for key in keys] + [spot for key in keys for spot in spots(value[key])]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=int(os.environ.get("KJ_DAMAGES", "300")), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(JUNK)), min_size=1, max_size=4))
 def test_a_damaged_bundle_is_refused_or_explained_whole(damage: list[tuple[int, Any]]) -> None:
     value = whole()
