@@ -117,7 +117,7 @@ def test_medicines_keep_their_rules(told: list[Record]) -> None:
             medications.prescription(prescription, NOW)
         for dispensing in found.dispensings:
             medications.dispensing(dispensing, NOW)
-        medications.medication_list(found.medication_list)
+        medications.medication_list(found.medication_list, NOW)
 
 
 def test_no_clinical_message_names_a_person_but_as_its_patient(told: list[Record]) -> None:
