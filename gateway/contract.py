@@ -19,7 +19,7 @@ from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.labs.v1 import labs_pb2
-from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.medications.v1 import knowledge_pb2, medications_pb2
 from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
@@ -30,6 +30,7 @@ PROTOS = (
     summary_pb2,
     critical_info_pb2,
     medications_pb2,
+    knowledge_pb2,
     visits_pb2,
     documents_pb2,
     labs_pb2,

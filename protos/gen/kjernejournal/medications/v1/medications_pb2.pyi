@@ -526,7 +526,13 @@ class _NotCheckedReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NotC
     NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN: _NotCheckedReason.ValueType  # 4
     """The substance is not known: no ATC code and no coding that the knowledge holds."""
     NOT_CHECKED_REASON_NO_KNOWLEDGE: _NotCheckedReason.ValueType  # 5
-    """The knowledge has nothing on this substance."""
+    """The knowledge has nothing on this substance or condition."""
+    NOT_CHECKED_REASON_SECTION_INCOMPLETE: _NotCheckedReason.ValueType  # 6
+    """Of the section that it needs a part is there: its lists were cut, or older entries count too."""
+    NOT_CHECKED_REASON_SECTION_NOT_ASKED: _NotCheckedReason.ValueType  # 7
+    """The section that it needs was not asked for."""
+    NOT_CHECKED_REASON_KNOWLEDGE_UNAVAILABLE: _NotCheckedReason.ValueType  # 8
+    """There is no knowledge at all: none was loaded, or it could not be read."""
 
 class NotCheckedReason(_NotCheckedReason, metaclass=_NotCheckedReasonEnumTypeWrapper):
     """Why a check could not be made."""
@@ -542,7 +548,13 @@ NOT_CHECKED_REASON_SECTION_NOT_AUTHORIZED: NotCheckedReason.ValueType  # 3
 NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN: NotCheckedReason.ValueType  # 4
 """The substance is not known: no ATC code and no coding that the knowledge holds."""
 NOT_CHECKED_REASON_NO_KNOWLEDGE: NotCheckedReason.ValueType  # 5
-"""The knowledge has nothing on this substance."""
+"""The knowledge has nothing on this substance or condition."""
+NOT_CHECKED_REASON_SECTION_INCOMPLETE: NotCheckedReason.ValueType  # 6
+"""Of the section that it needs a part is there: its lists were cut, or older entries count too."""
+NOT_CHECKED_REASON_SECTION_NOT_ASKED: NotCheckedReason.ValueType  # 7
+"""The section that it needs was not asked for."""
+NOT_CHECKED_REASON_KNOWLEDGE_UNAVAILABLE: NotCheckedReason.ValueType  # 8
+"""There is no knowledge at all: none was loaded, or it could not be read."""
 Global___NotCheckedReason: _TypeAlias = NotCheckedReason  # noqa: Y015
 
 class _FactsState:
@@ -3120,7 +3132,7 @@ class CheckMedicationRequest(_message.Message):
 
     @_builtins.property
     def facts(self) -> Global___PatientFacts:
-        """What critical information says. Set by the front door; what a caller sends here is replaced."""
+        """Not taken from callers: the gateway reads critical information itself. A request with it is refused."""
 
     def __init__(
         self,
@@ -3209,8 +3221,11 @@ class CheckMedicationResponse(_message.Message):
     NOT_CHECKED_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
     CHECKED_FIELD_NUMBER: _builtins.int
+    FINDINGS_LEFT_OUT_FIELD_NUMBER: _builtins.int
     knowledge_version: _builtins.str
     """The version of the knowledge used."""
+    findings_left_out: _builtins.int
+    """Less serious findings that were left out, as there were too many."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
         """What was found, the most serious first."""
@@ -3230,10 +3245,11 @@ class CheckMedicationResponse(_message.Message):
         not_checked: _abc.Iterable[Global___NotChecked] | None = ...,
         knowledge_version: _builtins.str = ...,
         checked: _abc.Iterable[Global___CheckKind.ValueType] | None = ...,
+        findings_left_out: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "findings_left_out", b"findings_left_out", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3344,10 +3360,10 @@ class NotChecked(_message.Message):
     reason: Global___NotCheckedReason.ValueType
     """Why not."""
     section: _common_pb2.Section.ValueType
-    """The section that was missing."""
+    """The section that was missing, or that what could not be checked is in. Unset: a candidate of the request."""
     @_builtins.property
     def medication(self) -> _common_pb2.CodeableConcept:
-        """The medicine that could not be checked. Unset: none could."""
+        """The medicine that could not be checked; with section CRITICAL_INFO the allergen or condition. Unset: none could."""
 
     def __init__(
         self,

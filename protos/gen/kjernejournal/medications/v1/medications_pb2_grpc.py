@@ -207,8 +207,9 @@ class MedicationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckMedication(self, request, context):
-        """Checks a medicine against what is known of the patient: allergies, interactions, duplicates, conditions. What
-        could not be checked is named. INVALID_ARGUMENT: a bad field.
+        """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
+        not be checked is named. Served by the gateway, which reads critical information and medicines as a summary of the
+        two: each is decided on its own. INVALID_ARGUMENT: a bad field. UNAVAILABLE: identity or access log are down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -87,8 +87,9 @@ class MedicationsServiceStub:
     it. INVALID_ARGUMENT: a bad field.
     """
     CheckMedication: _grpc.UnaryUnaryMultiCallable[_medications_pb2.CheckMedicationRequest, _medications_pb2.CheckMedicationResponse]
-    """Checks a medicine against what is known of the patient: allergies, interactions, duplicates, conditions. What
-    could not be checked is named. INVALID_ARGUMENT: a bad field.
+    """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
+    not be checked is named. Served by the gateway, which reads critical information and medicines as a summary of the
+    two: each is decided on its own. INVALID_ARGUMENT: a bad field. UNAVAILABLE: identity or access log are down.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_medications_pb2.BatchGetSectionsRequest, _medications_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
@@ -153,8 +154,9 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     it. INVALID_ARGUMENT: a bad field.
     """
     CheckMedication: _aio.UnaryUnaryMultiCallable[_medications_pb2.CheckMedicationRequest, _medications_pb2.CheckMedicationResponse]  # type: ignore[assignment]
-    """Checks a medicine against what is known of the patient: allergies, interactions, duplicates, conditions. What
-    could not be checked is named. INVALID_ARGUMENT: a bad field.
+    """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
+    not be checked is named. Served by the gateway, which reads critical information and medicines as a summary of the
+    two: each is decided on its own. INVALID_ARGUMENT: a bad field. UNAVAILABLE: identity or access log are down.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_medications_pb2.BatchGetSectionsRequest, _medications_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
@@ -288,8 +290,9 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.CheckMedicationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.CheckMedicationResponse, _abc.Awaitable[_medications_pb2.CheckMedicationResponse]]:
-        """Checks a medicine against what is known of the patient: allergies, interactions, duplicates, conditions. What
-        could not be checked is named. INVALID_ARGUMENT: a bad field.
+        """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
+        not be checked is named. Served by the gateway, which reads critical information and medicines as a summary of the
+        two: each is decided on its own. INVALID_ARGUMENT: a bad field. UNAVAILABLE: identity or access log are down.
         """
 
     @_abc_1.abstractmethod

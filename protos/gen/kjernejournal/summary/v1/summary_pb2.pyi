@@ -178,8 +178,11 @@ class Alerts(_message.Message):
     NOT_CHECKED_FIELD_NUMBER: _builtins.int
     CHECKED_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
+    FINDINGS_LEFT_OUT_FIELD_NUMBER: _builtins.int
     knowledge_version: _builtins.str
-    """The version of the knowledge used."""
+    """The version of the knowledge used. Empty: there was none."""
+    findings_left_out: _builtins.int
+    """Less serious findings that were left out, as there were too many."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[_medications_pb2.Finding]:
         """What was found, the most serious first."""
@@ -199,10 +202,11 @@ class Alerts(_message.Message):
         not_checked: _abc.Iterable[_medications_pb2.NotChecked] | None = ...,
         checked: _abc.Iterable[_medications_pb2.CheckKind.ValueType] | None = ...,
         knowledge_version: _builtins.str = ...,
+        findings_left_out: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "findings_left_out", b"findings_left_out", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -377,7 +381,9 @@ class GetPatientSummaryResponse(_message.Message):
 
     @_builtins.property
     def alerts(self) -> Global___Alerts:
-        """Allergies against medicines, duplicates, interactions, conditions. Unset: no check was made."""
+        """Allergies against medicines, duplicates, interactions, conditions. Unset: no check was made, as medicines were not
+        asked for.
+        """
 
     def __init__(
         self,
