@@ -94,22 +94,28 @@ def medication_list(message: pb.MedicationList, now: datetime) -> None:
     on_active: set[str] = set()
     for number, entry in enumerate(message.entries):
         path = f"entries[{number}]"
-        medication(entry.medication, f"{path}.medication")
+        list_entry(entry, path, now)
         if entry.id.lower() in seen:
             raise Invalid(f"{path}.id", "is there more than once")
         seen.add(entry.id.lower())
         if entry.status == pb.ENTRY_STATUS_DISCONTINUED:
-            if not entry.discontinuation.HasField("discontinued_at"):
-                raise Invalid(f"{path}.discontinuation.discontinued_at", "is required for a discontinued entry")
-            _not_ahead(entry.discontinuation, "discontinued_at", now, f"{path}.discontinuation.")
             continue
-        if entry.HasField("discontinuation"):
-            raise Invalid(f"{path}.discontinuation", "is for discontinued entries alone")
         for name in ("prescription_id", "prescription_source_id"):
             value = getattr(entry, name).lower()
             if value and f"{name} {value}" in on_active:
                 raise Invalid(f"{path}.{name}", "is on another active entry already")
             on_active.add(f"{name} {value}")
+
+
+def list_entry(entry: pb.ListEntry, path: str, now: datetime) -> None:
+    """An entry has a medicine; a discontinued one, and no other, says when it was."""
+    medication(entry.medication, f"{path}.medication")
+    if entry.status == pb.ENTRY_STATUS_DISCONTINUED:
+        if not entry.discontinuation.HasField("discontinued_at"):
+            raise Invalid(f"{path}.discontinuation.discontinued_at", "is required for a discontinued entry")
+        _not_ahead(entry.discontinuation, "discontinued_at", now, f"{path}.discontinuation.")
+    elif entry.HasField("discontinuation"):
+        raise Invalid(f"{path}.discontinuation", "is for discontinued entries alone")
 
 
 def medication(message: pb.Medication, path: str) -> None:

@@ -11,7 +11,7 @@ from kjernejournal.common.v1.common_pb2 import EntryHeader, Period, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds, list_rules, model
 from services.medications.repository import Latest
-from shared.convert import complete_header, effective, moment, timestamp
+from shared.convert import complete_header, digest, effective, moment, timestamp
 from shared.entry import NewEntry, StoredEntry, imported_id
 
 Fed = pb.Prescription | pb.Dispensing | pb.MedicationStatement
@@ -81,6 +81,12 @@ def following_prescription(latest: Latest, after: pb.Prescription, source: Prove
     entry = latest.entry
     new = new_entry(after, entry.patient_ref, entry.id, entry.version + 1, None, latest.digest)
     return new._replace(effective_at=entry.effective_at)
+
+
+def following_proposal(latest: StoredEntry, after: pb.Proposal, source: Provenance) -> NewEntry:
+    """The version that an answer, or its withdrawal, makes of a proposal."""
+    after.header.CopyFrom(follows(after.header, source))
+    return new_entry(after, latest.patient_ref, latest.id, latest.version + 1, None, digest(after))
 
 
 def first_recorded(header: EntryHeader) -> Provenance:
@@ -162,12 +168,18 @@ def statement(stored: StoredEntry, now: datetime) -> pb.MedicationStatement:
 
 def medication_list(stored: StoredEntry, now: datetime) -> pb.MedicationList:
     """The list as a reader sees it at `now`: entries that were discontinued long ago have left it."""
-    message = pb.MedicationList.FromString(stored.content)
-    complete_header(message.header, stored)
+    message = whole_list(stored)
     shown = [entry for entry in message.entries if list_rules.is_shown(entry, now)]
     if len(shown) < len(message.entries):
         del message.entries[:]
         message.entries.extend(shown)
+    return message
+
+
+def whole_list(stored: StoredEntry) -> pb.MedicationList:
+    """The list as it is stored, with entries that readers no longer see."""
+    message = pb.MedicationList.FromString(stored.content)
+    complete_header(message.header, stored)
     return message
 
 

@@ -1,15 +1,20 @@
 """SQL of what is written to the medication list, in the same tables and transactions as the entries."""
 
+import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import kinds
+from services.medications import convert, kinds
 from services.medications.repository import Latest, Repository
-from shared.database import Session
+from shared.convert import digest
+from shared.database import Queries, Session
 from shared.entries import stored_entry
 from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason
+
+Request = pb.UpdateMedicationListRequest | pb.ProposeMedicationChangeRequest
 
 
 class Writing(NamedTuple):
@@ -17,6 +22,25 @@ class Writing(NamedTuple):
 
     request_id: str
     asked: bytes
+
+    @classmethod
+    def of(cls, request: Request) -> "Writing":
+        """The same request again is the same, whatever the patient is called by then."""
+        asked = request.FromString(request.SerializeToString())
+        asked.ClearField("patient")
+        name = request.DESCRIPTOR.full_name.encode()
+        return cls(request.request_id, hashlib.sha256(name + b"\0" + digest(asked)).digest())
+
+
+class Base(NamedTuple):
+    """The list that readers see, which a write is based on. Version 0: there is none."""
+
+    stored: Latest | None
+    medicines: pb.MedicationList
+    """As stored: entries that readers no longer see are there too."""
+    version: int
+    ids: list[str]
+    """The ids under which a lookup may have been issued for it."""
 
 
 class ListRepository:
@@ -86,16 +110,28 @@ class ListRepository:
         )
         return [Latest(stored_entry(row), row["digest"]) for row in rows]
 
-    async def medication_list(self, session: Session, refs: Sequence[str]) -> Latest | None:
-        """The list that readers see: the newest, where a merge has left two."""
-        return next(iter(await self.current(session, refs, [kinds.MEDICATION_LIST])), None)
+    async def base(self, session: Session, refs: Sequence[str]) -> Base:
+        """The list as it stands: the newest, where a merge has left two."""
+        stored = next(iter(await self.current(session, refs, [kinds.MEDICATION_LIST])), None)
+        if stored is None:
+            return Base(None, pb.MedicationList(), 0, [convert.list_id(ref) for ref in refs])
+        medicines = pb.MedicationList.FromString(stored.entry.content)
+        return Base(stored, medicines, stored.entry.version, [stored.entry.id])
 
-    async def versions(self, session: Session, of: StoredEntry) -> list[pb.MedicationList]:
-        """Every version of a list, newest first."""
-        rows = await session.fetch(
-            "SELECT content FROM entries WHERE patient_ref = $1 AND id = $2 ORDER BY version DESC",
+    async def versions(
+        self, queries: Queries, of: StoredEntry, since: datetime | None = None, as_of: datetime | None = None
+    ) -> list[StoredEntry]:
+        """The versions of a list, newest first: those after `since` and the one that was current then."""
+        rows = await queries.fetch(
+            "SELECT patient_ref, id, version, kind, deleted, effective_at, stored_at, content FROM entries"
+            " WHERE patient_ref = $1 AND id = $2 AND ($4::timestamptz IS NULL OR stored_at <= $4)"
+            " AND version >= coalesce((SELECT max(version) FROM entries"
+            " WHERE patient_ref = $1 AND id = $2 AND stored_at <= $3), 1)"
+            " ORDER BY version DESC",
             of.patient_ref,
             of.id,
+            since,
+            as_of,
             name="list_versions",
         )
-        return [pb.MedicationList.FromString(row["content"]) for row in rows]
+        return [stored_entry(row) for row in rows]

@@ -111,7 +111,7 @@ def _next_entries(
     for number, entry in enumerate(entries):
         was = old.get(entry.id)
         if was is None or _goods(was) != _goods(entry):
-            _check_goods(entry, f"entries[{number}]")
+            check_goods(entry, f"entries[{number}]")
     there = {entry.id for entry in entries} | {error.entry_id.lower() for error in sent.in_error}
     if any(entry_id not in there and is_shown(entry, now) for entry_id, entry in old.items()):
         raise Invalid("entries", "the whole list goes back: send what is on it, discontinued, or name it in in_error")
@@ -224,7 +224,7 @@ def _goods(entry: pb.ListEntry) -> tuple[object, ...]:
     return (model.atc_of(entry.medication), entry.item_group.code, entry.reimbursement.paragraph, entry.supply)
 
 
-def _check_goods(entry: pb.ListEntry, path: str) -> None:
+def check_goods(entry: pb.ListEntry, path: str) -> None:
     """Raises Invalid for what is not on a list: vaccines, nutrition, consumables. Source: ERES, M25.1.
 
     Of entries that are new or have become something else: what another source has put on a list can be sent back.

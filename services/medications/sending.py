@@ -1,38 +1,24 @@
-"""What clinicians write: a new medication list, and proposals to it, each in one transaction, all or nothing.
+"""Sending the medication list: one transaction, all or nothing, with the recalls and answers that go with it.
 
 Nobody else writes to the patient's medicines meanwhile: of two doctors who send at once, one is told that a newer list
 exists.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks, convert, kinds, list_rules, lookups, model
-from services.medications.list_repository import ListRepository, Writing
+from services.medications import checks, convert, kinds, list_rules, lookups, model, proposals
+from services.medications.list_repository import Base, ListRepository, Writing
 from services.medications.repository import Latest
-from shared.convert import digest, provenance
+from shared.convert import provenance
 from shared.database import Session
 from shared.entries import settled
 from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, VersionBehind, entry_not_found
 
 ANY_PRESCRIPTION = kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS
-Asked = pb.UpdateMedicationListRequest | pb.ProposeMedicationChangeRequest
-
-
-class Base(NamedTuple):
-    """What a sending is based on: the list that readers see, and its place. Version 0: there is none."""
-
-    stored: Latest | None
-    medicines: pb.MedicationList
-    """As stored: entries that readers no longer see are there too."""
-    version: int
-    ids: list[str]
-    """The ids under which a lookup may have been issued for it."""
 
 
 class Sending:
@@ -55,13 +41,13 @@ class Sending:
         return await settled(lambda: self._send(request, key))
 
     async def _send(self, request: pb.UpdateMedicationListRequest, key: bytes) -> list[StoredEntry]:
-        writing = Writing(request.request_id, _asked(request))
+        writing = Writing.of(request)
         async with self._lists.entries.database.transaction() as session:
             await self._lists.entries.lock(session, self._refs)
             made = await self._lists.made_by(session, self._refs, writing)
             if made is not None:
                 return made
-            base = await self._base(session)
+            base = await self._lists.base(session, self._refs)
             lookup = lookups.opened(key, request.lookup, base.ids)
             if request.expected_version != base.version:
                 raise VersionBehind(base.version)
@@ -77,40 +63,43 @@ class Sending:
             registered = await self._registered(session, base, request.list)
             after = list_rules.next_list(base.medicines, request.list, self._author, self._now, registered)
             known = [convert.prescription(each.entry, self._now) for each in prescriptions]
-            self._check_named(base.medicines, after, prescriptions)
+            check_named(self._caller, after.entries, base.medicines, prescriptions)
             list_rules.check_prescriptions(after.entries, known)
         except Invalid as error:
             raise error.inside("list") from None
-        return [self._list(base, after, request), *self._recalled(base.medicines, after, prescriptions)]
-
-    async def _base(self, session: Session) -> Base:
-        stored = await self._lists.medication_list(session, self._refs)
-        if stored is None:
-            return Base(None, pb.MedicationList(), 0, [convert.list_id(ref) for ref in self._refs])
-        medicines = pb.MedicationList.FromString(stored.entry.content)
-        return Base(stored, medicines, stored.entry.version, [stored.entry.id])
+        answered = await self._answered(session, request, after, base.version + 1)
+        return [self._list(base, after, request), *self._recalled(base.medicines, after, prescriptions), *answered]
 
     async def _registered(self, session: Session, base: Base, sent: pb.MedicationList) -> dict[str, Provenance]:
         """Who put those on the list that come back to it. Source: ERES: an entry's id is one for ever."""
         if base.stored is None or list_rules.entry_ids(sent) <= list_rules.entry_ids(base.medicines):
             return {}
         found: dict[str, Provenance] = {}
-        for medicines in await self._lists.versions(session, base.stored.entry):
+        for version in await self._lists.versions(session, base.stored.entry):
+            medicines = pb.MedicationList.FromString(version.content)
             found |= {entry.id.lower(): entry.registered for entry in medicines.entries if entry.HasField("registered")}
         return found
 
-    def _check_named(
-        self, before: pb.MedicationList, after: pb.MedicationList, prescriptions: Sequence[Latest]
-    ) -> None:
-        """Raises NotFound for a prescription that is not this patient's, or that the sender may not see.
-
-        One that the list named before may be named again.
-        """
-        sees_locked = model.sees_locked(self._caller)
-        may = {each.entry.id for each in prescriptions if sees_locked or each.entry.kind in kinds.PRESCRIPTIONS}
-        may |= {entry.prescription_id.lower() for entry in before.entries}
-        if not all(entry.prescription_id in may for entry in after.entries if entry.prescription_id):
-            raise entry_not_found()
+    async def _answered(
+        self, session: Session, request: pb.UpdateMedicationListRequest, after: pb.MedicationList, version: int
+    ) -> list[NewEntry]:
+        """The proposals that this sending answers. Raises NotFound, StateConflict, Invalid."""
+        if not request.answers:
+            return []
+        found = {each.entry.id: each for each in await self._lists.current(session, self._refs, kinds.PROPOSALS)}
+        new = []
+        for number, answer in enumerate(request.answers):
+            latest = found.get(answer.proposal_id.lower())
+            if latest is None:
+                raise entry_not_found()
+            try:
+                proposal = proposals.answered(convert.proposal(latest.entry), answer, after, version, self._author)
+            except Invalid as error:
+                raise error.inside(f"answers[{number}]") from None
+            new.append(convert.following_proposal(latest.entry, proposal, self._author))
+        if len({each.id for each in new}) < len(new):
+            raise Invalid("answers", "answer a proposal more than once")
+        return new
 
     def _list(self, base: Base, after: pb.MedicationList, request: pb.UpdateMedicationListRequest) -> NewEntry:
         """The list's next version. It keeps the digest of what a feed sent: the same sent again changes nothing, and
@@ -118,7 +107,7 @@ class Sending:
         if base.stored is None:
             after.header.provenance.CopyFrom(self._author)
             ref = self._refs[0]
-            return convert.new_entry(after, ref, convert.list_id(ref), 1, request.request_id, _asked(request))
+            return convert.new_entry(after, ref, convert.list_id(ref), 1, *Writing.of(request))
         after.header.CopyFrom(convert.follows(base.medicines.header, self._author))
         place = (base.stored.entry.patient_ref, base.stored.entry.id, base.version + 1)
         return convert.new_entry(after, *place, request.request_id, base.stored.digest)
@@ -139,8 +128,18 @@ class Sending:
         return new
 
 
-def _asked(request: Asked) -> bytes:
-    """Digest of a request: the same again has the same one, whatever the patient is called by then."""
-    asked = request.FromString(request.SerializeToString())
-    asked.ClearField("patient")
-    return hashlib.sha256(request.DESCRIPTOR.full_name.encode() + b"\0" + digest(asked)).digest()
+def check_named(
+    caller: CallerContext,
+    entries: Iterable[pb.ListEntry],
+    before: pb.MedicationList,
+    prescriptions: Iterable[Latest],
+) -> None:
+    """Raises NotFound for a prescription that is not this patient's, or that the caller may not see.
+
+    One that the list named before may be named again.
+    """
+    sees_locked = model.sees_locked(caller)
+    may = {each.entry.id for each in prescriptions if sees_locked or each.entry.kind in kinds.PRESCRIPTIONS}
+    may |= {entry.prescription_id.lower() for entry in before.entries}
+    if not all(entry.prescription_id in may for entry in entries if entry.prescription_id):
+        raise entry_not_found()

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 from kjernejournal.common.v1.common_pb2 import Provenance, SectionQuery
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsServiceServicer
-from services.medications import checks, convert, importing, kinds, lookups, model
+from services.medications import checks, convert, importing, kinds, model
 from services.medications.list_repository import ListRepository
+from services.medications.proposing import Proposing
+from services.medications.reading import Reading
 from services.medications.recording import Recording
 from services.medications.repository import Repository
 from services.medications.section import section
 from services.medications.sending import Sending
 from shared.convert import optional_moment, time_of_reading, window
 from shared.entry import EntryPage
-from shared.errors import Invalid, NotSupported, Reason
+from shared.errors import Invalid
 from shared.handling import Context, caller
 from shared.importing import import_stream
 from shared.paging import page_of
@@ -27,8 +29,6 @@ class Servicer(MedicationsServiceServicer):
     """Medicines of patients."""
 
     # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
-    ProposeMedicationChange = MedicationsServiceServicer.ProposeMedicationChange
-    ListProposals = MedicationsServiceServicer.ListProposals
     ReconcileMedications = MedicationsServiceServicer.ReconcileMedications
     CheckMedication = MedicationsServiceServicer.CheckMedication
 
@@ -99,35 +99,35 @@ class Servicer(MedicationsServiceServicer):
     async def GetMedicationList(
         self, request: pb.GetMedicationListRequest, context: Context
     ) -> pb.GetMedicationListResponse:
-        if request.HasField("changes_since"):
-            raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "changes_since: the changes of a list come later")
-        as_of = optional_moment(request, "as_of")
-        refs, now = caller.patient_refs(), time_of_reading(as_of)
-        newest = await self._repository.newest(refs, 1, kinds=[kinds.MEDICATION_LIST], as_of=as_of)
-        proposals = await self._repository.newest(refs, 0, kinds=[kinds.PROPOSAL_OPEN], as_of=as_of)
-        medicines = convert.medication_list(newest.entries[0], now) if newest.entries else None
-        info = convert.list_info(medicines, proposals.total, now)
-        lookup = ""
-        if as_of is None:
-            list_id = medicines.header.id if medicines is not None else convert.list_id(refs[0])
-            lookup = lookups.issue(await self._lists.lookup_key(), list_id, info.version, now)
-        return pb.GetMedicationListResponse(info=info, list=medicines, lookup=lookup)
+        return await Reading(self._lists, caller.current(), caller.patient_refs()).medication_list(request)
 
     async def UpdateMedicationList(
         self, request: pb.UpdateMedicationListRequest, context: Context
     ) -> pb.UpdateMedicationListResponse:
         now = datetime.now(UTC)
-        sending = Sending(self._lists, caller.current(), caller.patient_refs(), now)
-        made = await sending.send(request)
-        proposals = await self._repository.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
+        made = await Sending(self._lists, caller.current(), caller.patient_refs(), now).send(request)
+        still_open = await self._repository.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
         seen = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if model.sees_locked(caller.current()) else ())
         medicines = convert.medication_list(made[0], now)
         return pb.UpdateMedicationListResponse(
             list=medicines,
-            info=convert.list_info(medicines, proposals.total, now),
+            info=convert.list_info(medicines, still_open.total, now),
             recalled=[convert.prescription(each, now) for each in made if each.kind in seen],
             answered=[convert.proposal(each) for each in made if each.kind in kinds.PROPOSALS],
         )
+
+    async def ProposeMedicationChange(
+        self, request: pb.ProposeMedicationChangeRequest, context: Context
+    ) -> pb.ProposeMedicationChangeResponse:
+        now = datetime.now(UTC)
+        made = await Proposing(self._lists, caller.current(), caller.patient_refs(), now).propose(request)
+        return pb.ProposeMedicationChangeResponse(
+            proposals=[convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_OPEN],
+            withdrawn=[convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_WITHDRAWN],
+        )
+
+    async def ListProposals(self, request: pb.ListProposalsRequest, context: Context) -> pb.ListProposalsResponse:
+        return await Reading(self._lists, caller.current(), caller.patient_refs()).proposals(request)
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context

@@ -78,3 +78,23 @@ async def send(
     """Sends the list, based on a reading of now."""
     request = sending(ref, await medicines.list_of(ref), *entries, **fields)
     return await medicines.stub.UpdateMedicationList(request, metadata=calling(caller, ref))
+
+
+async def propose(
+    medicines: Feed, ref: str, *proposals: pb.Proposal, caller: CallerContext = NURSE, **fields: Any
+) -> pb.ProposeMedicationChangeResponse:
+    """Proposes changes of the list."""
+    values: dict[str, Any] = {"request_id": str(uuid4()), **fields}
+    request = pb.ProposeMedicationChangeRequest(patient=patient(ref), proposals=proposals, **values)
+    return await medicines.stub.ProposeMedicationChange(request, metadata=calling(caller, ref))
+
+
+async def proposals(medicines: Feed, *refs: str, caller: CallerContext = DOCTOR, **fields: Any) -> Any:
+    """The proposals that a reader is shown."""
+    request = pb.ListProposalsRequest(patient=patient(refs[0]), **fields)
+    return await medicines.stub.ListProposals(request, metadata=calling(caller, *refs))
+
+
+def answer(to: pb.Proposal, *, accepted: bool, text: str = "") -> pb.ProposalAnswer:
+    """A doctor's answer."""
+    return pb.ProposalAnswer(proposal_id=to.header.id, accepted=accepted, text=text)

@@ -283,9 +283,8 @@ async def test_what_comes_later_says_so(medicines: Feed) -> None:
     ref = new_ref()
     metadata = calling(DOCTOR, ref)
     check = medicines.stub.CheckMedication(pb.CheckMedicationRequest(patient=patient(ref)), metadata=metadata)
-    proposals = medicines.stub.ListProposals(pb.ListProposalsRequest(patient=patient(ref)), metadata=metadata)
-    changes = medicines.list_of(ref, changes_since=timestamp(NOW))
-    for call in (check, proposals, changes):
+    compare = pb.ReconcileMedicationsRequest(patient=patient(ref))
+    for call in (check, medicines.stub.ReconcileMedications(compare, metadata=metadata)):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED

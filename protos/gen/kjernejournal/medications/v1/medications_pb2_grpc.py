@@ -175,16 +175,18 @@ class MedicationsServiceServicer:
         """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
         prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
         INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
-        or entry for this patient. ABORTED: a newer list exists. FAILED_PRECONDITION: the lookup it is based on is older
-        than four hours, or a proposal is answered already. Both name the current version in the details.
+        or entry for this patient. ABORTED: a newer list exists; the details name its version. FAILED_PRECONDITION: the
+        lookup it is based on is older than four hours (the details name the current version), or a proposal is answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ProposeMedicationChange(self, request, context):
-        """Proposes changes of the medication list to the doctor: nurses, vernepleiere, pharmacists. INVALID_ARGUMENT: a
-        field breaks a rule. NOT_FOUND: no such entry in the patient's list.
+        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed: nurses,
+        vernepleiere, pharmacists, doctors. PERMISSION_DENIED: another role, or somebody else's proposal. INVALID_ARGUMENT:
+        a field breaks a rule. NOT_FOUND: no such entry in the patient's list, no such proposal. FAILED_PRECONDITION: the
+        list is so already, or the proposal is answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

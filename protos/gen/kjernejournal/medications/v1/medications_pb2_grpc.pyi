@@ -72,12 +72,14 @@ class MedicationsServiceStub:
     """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
     prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
     INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
-    or entry for this patient. ABORTED: a newer list exists. FAILED_PRECONDITION: the lookup it is based on is older
-    than four hours, or a proposal is answered already. Both name the current version in the details.
+    or entry for this patient. ABORTED: a newer list exists; the details name its version. FAILED_PRECONDITION: the
+    lookup it is based on is older than four hours (the details name the current version), or a proposal is answered.
     """
     ProposeMedicationChange: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]
-    """Proposes changes of the medication list to the doctor: nurses, vernepleiere, pharmacists. INVALID_ARGUMENT: a
-    field breaks a rule. NOT_FOUND: no such entry in the patient's list.
+    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed: nurses,
+    vernepleiere, pharmacists, doctors. PERMISSION_DENIED: another role, or somebody else's proposal. INVALID_ARGUMENT:
+    a field breaks a rule. NOT_FOUND: no such entry in the patient's list, no such proposal. FAILED_PRECONDITION: the
+    list is so already, or the proposal is answered.
     """
     ListProposals: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ListProposalsRequest, _medications_pb2.ListProposalsResponse]
     """Lists proposals, newest first, with what became of them. INVALID_ARGUMENT: a bad field or page token."""
@@ -139,12 +141,14 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
     prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
     INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
-    or entry for this patient. ABORTED: a newer list exists. FAILED_PRECONDITION: the lookup it is based on is older
-    than four hours, or a proposal is answered already. Both name the current version in the details.
+    or entry for this patient. ABORTED: a newer list exists; the details name its version. FAILED_PRECONDITION: the
+    lookup it is based on is older than four hours (the details name the current version), or a proposal is answered.
     """
     ProposeMedicationChange: _aio.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]  # type: ignore[assignment]
-    """Proposes changes of the medication list to the doctor: nurses, vernepleiere, pharmacists. INVALID_ARGUMENT: a
-    field breaks a rule. NOT_FOUND: no such entry in the patient's list.
+    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed: nurses,
+    vernepleiere, pharmacists, doctors. PERMISSION_DENIED: another role, or somebody else's proposal. INVALID_ARGUMENT:
+    a field breaks a rule. NOT_FOUND: no such entry in the patient's list, no such proposal. FAILED_PRECONDITION: the
+    list is so already, or the proposal is answered.
     """
     ListProposals: _aio.UnaryUnaryMultiCallable[_medications_pb2.ListProposalsRequest, _medications_pb2.ListProposalsResponse]  # type: ignore[assignment]
     """Lists proposals, newest first, with what became of them. INVALID_ARGUMENT: a bad field or page token."""
@@ -251,8 +255,8 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
         prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
         INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
-        or entry for this patient. ABORTED: a newer list exists. FAILED_PRECONDITION: the lookup it is based on is older
-        than four hours, or a proposal is answered already. Both name the current version in the details.
+        or entry for this patient. ABORTED: a newer list exists; the details name its version. FAILED_PRECONDITION: the
+        lookup it is based on is older than four hours (the details name the current version), or a proposal is answered.
         """
 
     @_abc_1.abstractmethod
@@ -261,8 +265,10 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.ProposeMedicationChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.ProposeMedicationChangeResponse, _abc.Awaitable[_medications_pb2.ProposeMedicationChangeResponse]]:
-        """Proposes changes of the medication list to the doctor: nurses, vernepleiere, pharmacists. INVALID_ARGUMENT: a
-        field breaks a rule. NOT_FOUND: no such entry in the patient's list.
+        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed: nurses,
+        vernepleiere, pharmacists, doctors. PERMISSION_DENIED: another role, or somebody else's proposal. INVALID_ARGUMENT:
+        a field breaks a rule. NOT_FOUND: no such entry in the patient's list, no such proposal. FAILED_PRECONDITION: the
+        list is so already, or the proposal is answered.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,70 @@
+"""Proposing changes of the medication list, and taking them back: one transaction, all or nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from kjernejournal.common.v1.common_pb2 import CallerContext
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import checks, convert, kinds, list_rules, proposals
+from services.medications.list_repository import ListRepository, Writing
+from services.medications.sending import ANY_PRESCRIPTION, check_named
+from shared.convert import digest, provenance
+from shared.database import Session
+from shared.entry import NewEntry, StoredEntry
+from shared.errors import Invalid, entry_not_found
+
+
+class Proposing:
+    """The proposals of one call: who makes them, for which patient, when. A retry gives what the first try stored."""
+
+    def __init__(self, lists: ListRepository, caller: CallerContext, refs: Sequence[str], now: datetime) -> None:
+        self._lists = lists
+        self._caller = caller
+        self._refs = refs
+        self._now = now
+        self._author = provenance(caller, now)
+
+    async def propose(self, request: pb.ProposeMedicationChangeRequest) -> list[StoredEntry]:
+        """Stores new proposals, then those that are withdrawn. Raises Denied, Invalid, NotFound, StateConflict."""
+        proposals.check_proposer(self._caller)
+        if not request.proposals and not request.withdrawn_ids:
+            raise Invalid("proposals", "is required, unless proposals are withdrawn")
+        writing = Writing.of(request)
+        async with self._lists.entries.database.transaction() as session:
+            await self._lists.entries.lock(session, self._refs)
+            made = await self._lists.made_by(session, self._refs, writing)
+            if made is not None:
+                return made
+            new = [*await self._new(session, request), *await self._withdrawn(session, request)]
+            new[0] = new[0]._replace(request_id=request.request_id)  # so that a feed's request cannot have it too
+            return await self._lists.add(session, self._refs, new, writing)
+
+    async def _new(self, session: Session, request: pb.ProposeMedicationChangeRequest) -> list[NewEntry]:
+        base = await self._lists.base(session, self._refs)
+        on_list = {entry.id.lower(): entry for entry in base.medicines.entries if list_rules.is_shown(entry, self._now)}
+        found = []
+        for number, sent in enumerate(request.proposals):
+            try:
+                proposal = proposals.new(sent, on_list, base.version, self._author)
+                if proposal.HasField("entry"):
+                    checks.list_entry(proposal.entry, "entry", self._now)
+                    list_rules.check_goods(proposal.entry, "entry")
+            except Invalid as error:
+                raise error.inside(f"proposals[{number}]") from None
+            found.append(proposal)
+        prescriptions = await self._lists.current(session, self._refs, ANY_PRESCRIPTION)
+        check_named(self._caller, [proposal.entry for proposal in found], base.medicines, prescriptions)
+        return [convert.new_entry(each, self._refs[0], str(uuid4()), 1, None, digest(each)) for each in found]
+
+    async def _withdrawn(self, session: Session, request: pb.ProposeMedicationChangeRequest) -> list[NewEntry]:
+        if not request.withdrawn_ids:
+            return []
+        known = {each.entry.id: each.entry for each in await self._lists.current(session, self._refs, kinds.PROPOSALS)}
+        new = []
+        for entry_id in dict.fromkeys(map(str.lower, request.withdrawn_ids)):
+            if entry_id not in known:
+                raise entry_not_found()
+            after = proposals.withdrawn(convert.proposal(known[entry_id]), self._author)
+            new.append(convert.following_proposal(known[entry_id], after, self._author))
+        return new

@@ -1,0 +1,66 @@
+"""What is read of the medication list, of what changed in it, and of the proposals to it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from kjernejournal.common.v1.common_pb2 import CallerContext
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import convert, kinds, list_changes, lookups
+from services.medications.list_repository import ListRepository
+from shared.convert import optional_moment, time_of_reading, window
+from shared.entry import StoredEntry
+from shared.errors import Invalid
+from shared.paging import page_of
+
+
+class Reading:
+    """The readings of one call: who reads, of which patient."""
+
+    def __init__(self, lists: ListRepository, caller: CallerContext, refs: Sequence[str]) -> None:
+        self._lists = lists
+        self._caller = caller
+        self._refs = refs
+
+    async def medication_list(self, request: pb.GetMedicationListRequest) -> pb.GetMedicationListResponse:
+        """The list, who confirmed it, and what changed in it. Without one: prescriptions only, never an empty list."""
+        as_of, since = optional_moment(request, "as_of"), optional_moment(request, "changes_since")
+        now = time_of_reading(as_of)
+        found = await self._lists.entries.newest(self._refs, 1, kinds=[kinds.MEDICATION_LIST], as_of=as_of)
+        proposals = await self._lists.entries.newest(self._refs, 0, kinds=[kinds.PROPOSAL_OPEN], as_of=as_of)
+        stored = found.entries[0] if found.entries else None
+        medicines = convert.medication_list(stored, now) if stored is not None else None
+        info = convert.list_info(medicines, proposals.total, now)
+        return pb.GetMedicationListResponse(
+            info=info,
+            list=medicines,
+            lookup="" if as_of is not None else await self.lookup(stored, now),
+            changes=[] if stored is None or since is None else await self._changes(stored, since, as_of),
+        )
+
+    async def lookup(self, stored: StoredEntry | None, now: datetime) -> str:
+        """What shows that this list, or that there is none, was read at `now`."""
+        key = await self._lists.lookup_key()
+        if stored is None:
+            return lookups.issue(key, convert.list_id(self._refs[0]), 0, now)
+        return lookups.issue(key, stored.id, stored.version, now)
+
+    async def proposals(self, request: pb.ListProposalsRequest) -> pb.ListProposalsResponse:
+        """Proposals, newest first, each with what became of it. Raises Invalid for a bad filter or page token."""
+        as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
+        if not all(state in kinds.BY_STATE for state in request.states):
+            raise Invalid("states", "must be states of a proposal")
+        wanted = sorted({kinds.BY_STATE[state] for state in request.states}) or list(kinds.PROPOSALS)
+        page = page_of(request.page_size, request.page_token, as_of, since, wanted)
+        found = await self._lists.entries.page(self._refs, page, kinds=wanted, as_of=as_of, since=since)
+        return pb.ListProposalsResponse(
+            proposals=[convert.proposal(stored) for stored in found.entries],
+            next_page_token=found.next_page_token,
+            window=window(found, since),
+        )
+
+    async def _changes(self, stored: StoredEntry, since: datetime, as_of: datetime | None) -> list[pb.ListChange]:
+        versions = await self._lists.versions(self._lists.entries.database, stored, since, as_of)
+        lists = [convert.whole_list(each) for each in versions]
+        if versions and versions[-1].stored_at > since:
+            lists.append(pb.MedicationList())  # there was none yet
+        return list_changes.changes(lists)
