@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from gateway.fhir.bundle import Bundle, Resource
 from gateway.fhir.node import Node
@@ -105,10 +106,16 @@ def candidates(source: Source) -> Iterator[str]:
     while True:
         first = 500 if born.year < 2000 else 0  # the population has 0 to 499 and 500 to 999, as fødselsnummer do
         for step in range(500):
-            number = make_synthetic(born, first + (seed + step) % 500, d_number=True)
+            number = _synthetic(born, first + (seed + step) % 500)
             if number is not None:
                 yield number
         born += timedelta(days=1)  # hundreds of patients of one day: nobody reads the birth date from the number
+
+
+@lru_cache(maxsize=10_000)
+def _synthetic(born: date, serial: int) -> str | None:
+    """Remembered: where many are born on one day, each tries what the others have."""
+    return make_synthetic(born, serial, d_number=True)
 
 
 def _identifier(patient: Resource, bundle: Bundle) -> tuple[str, list[str]]:
