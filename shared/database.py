@@ -5,6 +5,7 @@ back as it is, after a transaction that always ends, and one that is in doubt is
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from opentelemetry.trace import SpanKind
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared import deadline, telemetry
 from shared.errors import TimedOut, Unavailable
+
+log = logging.getLogger(__name__)
 
 ROLLBACK_SECONDS = 2.0
 """A connection that does not roll back in this time is thrown away, and PostgreSQL rolls back."""
@@ -110,10 +113,18 @@ class Database:
 
     @classmethod
     async def connect(cls, dsn: str, *, size: int = 4) -> "Database":
-        """Opens the database, and one connection, so that a wrong address or password shows at start."""
+        """Opens the database, and one connection, so that a wrong role or password shows at start.
+
+        A server that is away is waited for by whoever asks: the process is not ready until it answers. To end instead
+        would only have it started again, later and later, while PostgreSQL is back already.
+        """
         database = cls(dsn, size)
-        async with database._session():
-            return database
+        try:
+            async with database._session():
+                pass
+        except (Unavailable, TimedOut):
+            log.warning("the database cannot be reached yet")
+        return database
 
     async def close(self) -> None:
         """Closes every connection that is not in use."""

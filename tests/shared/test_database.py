@@ -123,6 +123,13 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
     assert not await nowhere.answers()
 
 
+async def test_a_server_that_is_away_at_the_start_is_waited_for_and_a_wrong_password_is_not(made: Made) -> None:
+    nowhere = await Database.connect("postgresql://nobody@127.0.0.1:1/nowhere")
+    assert not await nowhere.answers()
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await Database.connect(made.dsn.replace(f"{made.names.runtime}:", f"{made.names.runtime}:wrong"))
+
+
 async def test_after_its_connections_were_ended_the_database_answers_again(database: Database, made: Made) -> None:
     assert await database.answers()
     killer = await asyncpg.connect(made.superuser_dsn)
