@@ -55,6 +55,7 @@ LISTS = {
 def system() -> Iterator[System]:
     with running_system() as started:
         yield started
+        assert started.faults() == [], "no process has met a bug of its own"
 
 
 @pytest.fixture(scope="module")

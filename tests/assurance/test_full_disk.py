@@ -93,6 +93,7 @@ def system(root: Path) -> Iterator[System]:
     started.start()
     try:
         yield started
+        assert started.faults() == [], "no process has met a bug of its own"
     finally:
         started.stop()
 
