@@ -1,8 +1,10 @@
 """Which statements of absence still hold. Pure functions."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from kjernejournal.critical_info.v1.critical_info_pb2 import AbsenceStatement, CriticalInfo
+from kjernejournal.critical_info.v1.critical_info_pb2 import STATUS_ACTIVE, AbsenceStatement, CriticalInfo
+from services.critical_info.model import status_at
 from shared.absence import is_newer
 from shared.convert import moment
 from shared.entry import StoredEntry
@@ -11,27 +13,37 @@ ABSENCE = 100
 """Kind of a statement of absence; entries have their category as kind."""
 
 
-def holding(found: Iterable[StoredEntry]) -> list[StoredEntry]:
+def holding(found: Iterable[StoredEntry], now: datetime) -> list[StoredEntry]:
     """Of all that a patient has, the statements that hold, newest first.
 
     A statement holds until a newer one says something about the same (a category, or all), or an entry about it is
     recorded or changed. Refuting what came after does not bring it back: it was another's knowledge, of another time.
-    What is entered in error never was, and withdraws nothing: deleted entries are not among `found`.
+    What is entered in error never was, and withdraws nothing: deleted entries are not among `found`. "None known" is
+    not told beside what is active, whatever a feed has sent of both.
     """
     entries: list[StoredEntry] = []
     statements: list[StoredEntry] = []
     for each in found:
         (statements if each.kind == ABSENCE else entries).append(each)
     statements.sort(key=lambda each: (each.effective_at, each.stored_at), reverse=True)
-    newest: dict[int, StoredEntry] = {}
-    for said in statements:
-        newest.setdefault(AbsenceStatement.FromString(said.content).category, said)
-    return [said for category, said in newest.items() if not _withdrawn(said, category, entries)]
+    newest: dict[int, tuple[StoredEntry, AbsenceStatement]] = {}
+    for each in statements:
+        said = AbsenceStatement.FromString(each.content)
+        newest.setdefault(said.category, (each, said))
+    known = [(each, CriticalInfo.FromString(each.content)) for each in entries]
+    return [each for each, said in newest.values() if not _ended(each, said, known, now)]
 
 
-def _withdrawn(said: StoredEntry, category: int, entries: Sequence[StoredEntry]) -> bool:
+def _ended(
+    stored: StoredEntry,
+    said: AbsenceStatement,
+    known: Sequence[tuple[StoredEntry, CriticalInfo]],
+    now: datetime,
+) -> bool:
+    denies = said.kind == AbsenceStatement.KIND_NIL_KNOWN
     return any(
-        is_newer(entry, moment(CriticalInfo.FromString(entry.content).header.provenance.recorded_at), said)
-        for entry in entries
-        if category in (0, entry.kind)
+        is_newer(each, moment(entry.header.provenance.recorded_at), stored)
+        or (denies and status_at(entry, now) == STATUS_ACTIVE)
+        for each, entry in known
+        if said.category in (0, entry.category)
     )

@@ -89,7 +89,7 @@ def section(found: list[StoredEntry], most: int, since: datetime | None, now: da
     shown = entries[:most]
     return CriticalInfoSection(
         entries=shown,
-        absences=[absence(stored) for stored in holding(found)],
+        absences=[absence(stored) for stored in holding(found, now)],
         window=ListWindow(
             returned=len(shown),
             total=len(present),

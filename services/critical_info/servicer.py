@@ -42,7 +42,7 @@ class Servicer(CriticalInfoServiceServicer):
             entries=[convert.entry(stored, now) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
-            absences=[convert.absence(stored) for stored in await self._absences(refs, as_of)],
+            absences=[convert.absence(stored) for stored in await self._absences(refs, as_of, now)],
         )
 
     async def GetCriticalInfo(self, request: pb.GetCriticalInfoRequest, context: Context) -> pb.GetCriticalInfoResponse:
@@ -128,9 +128,9 @@ class Servicer(CriticalInfoServiceServicer):
             found = await self._everything(refs, as_of)
         return convert.section(found, query.max_entries, since, time_of_reading(as_of))
 
-    async def _absences(self, refs: Sequence[str], as_of: datetime | None) -> list[StoredEntry]:
+    async def _absences(self, refs: Sequence[str], as_of: datetime | None, now: datetime) -> list[StoredEntry]:
         said = await self._repository.newest(refs, 1, kinds=[ABSENCE], as_of=as_of)
-        return holding(await self._everything(refs, as_of)) if said.entries else []
+        return holding(await self._everything(refs, as_of), now) if said.entries else []
 
     async def _everything(self, refs: Sequence[str], as_of: datetime | None) -> list[StoredEntry]:
         return [stored async for stored in every_entry(self._repository, refs, EVERY_KIND, as_of)]

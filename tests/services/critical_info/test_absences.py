@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, timedelta
 
 from kjernejournal.common.v1.common_pb2 import EventTime, PartialDate
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
-from tests.services.critical_info.calls import NIL, NOT_ASKED, Register, fed, made, new_ref, of_patient
+from shared.convert import timestamp
+from tests.services.critical_info.calls import (
+    NIL,
+    NOT_ASKED,
+    RECORDED,
+    Register,
+    fed,
+    made,
+    new_ref,
+    of_patient,
+    patient,
+)
 from tests.services.critical_info.refusals import CONFLICT, refusal
 
 REACTION, IMPLANT = pb.CATEGORY_DRUG_REACTION, pb.CATEGORY_IMPLANT
@@ -82,6 +93,22 @@ async def test_a_feeds_entry_that_comes_later_withdraws_it_too(register: Registe
     await register.state(ref, NIL)
     await register.load(of_patient(ref, fed(made(REACTION), "a-1")))
     assert await stated(register, ref) == []
+
+
+async def test_none_known_is_not_told_beside_what_is_active_whatever_a_feed_sends(register: Register) -> None:
+    ref = new_ref()
+    said = pb.AbsenceStatement(kind=NIL)
+    said.header.provenance.source_id = "n-1"
+    said.header.provenance.recorded_at.CopyFrom(timestamp(RECORDED + timedelta(days=365)))
+    both = of_patient(ref, fed(made(REACTION), "a-1"))
+    both.absences.append(said)
+    await register.load(both)
+    assert await stated(register, ref) == []
+    refuted = both.entries[0]
+    refuted.status = pb.STATUS_REFUTED
+    other = new_ref()
+    await register.load(pb.PatientEntries(patient=patient(other), entries=[refuted], absences=[said]))
+    assert await stated(register, other) == [(NIL, 0)]
 
 
 async def test_as_of_shows_what_was_stated_then(register: Register) -> None:
