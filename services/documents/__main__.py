@@ -9,6 +9,7 @@ from services.documents.settings import DocumentSettings
 from services.documents.uploads import Uploads
 from shared.database import Database
 from shared.handling import register
+from shared.outbox import serve_outbox
 from shared.sealing import KeyWrap
 from shared.server import allowed_peers, new_server, observed, serve
 
@@ -25,6 +26,7 @@ async def main() -> None:
         service = DESCRIPTOR.services_by_name["DocumentsService"]
         servicer = Servicer(repository, uploads, settings.document_max_bytes)
         register(server, servicer, service, allowed_peers(settings))
+        serve_outbox(server, database, allowed_peers(settings))
         await serve(server, settings, [service.full_name], ready=database.answers)
         await uploads.settle()
         await database.close()

@@ -7,6 +7,7 @@ from services.labs.repository import Repository
 from services.labs.servicer import Servicer
 from shared.database import Database
 from shared.handling import register
+from shared.outbox import serve_outbox
 from shared.server import allowed_peers, new_server, observed, serve
 from shared.settings import ServiceSettings
 
@@ -19,6 +20,7 @@ async def main() -> None:
         server = new_server(settings)
         service = DESCRIPTOR.services_by_name["LabsService"]
         register(server, Servicer(Repository(database)), service, allowed_peers(settings))
+        serve_outbox(server, database, allowed_peers(settings))
         await serve(server, settings, [service.full_name], ready=database.answers)
         await database.close()
 

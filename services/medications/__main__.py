@@ -2,11 +2,15 @@
 
 import asyncio
 
+from kjernejournal.medications.v1 import knowledge_pb2
 from kjernejournal.medications.v1.medications_pb2 import DESCRIPTOR
+from services.medications.knowledge_repository import KnowledgeRepository
+from services.medications.knowledge_servicer import KnowledgeServicer
 from services.medications.repository import Repository
 from services.medications.servicer import Servicer
 from shared.database import Database
 from shared.handling import register
+from shared.outbox import serve_outbox
 from shared.server import allowed_peers, new_server, observed, serve
 from shared.settings import ServiceSettings
 
@@ -19,7 +23,10 @@ async def main() -> None:
         server = new_server(settings)
         service = DESCRIPTOR.services_by_name["MedicationsService"]
         register(server, Servicer(Repository(database)), service, allowed_peers(settings))
-        await serve(server, settings, [service.full_name], ready=database.answers)
+        knowledge = knowledge_pb2.DESCRIPTOR.services_by_name["DrugKnowledgeService"]
+        register(server, KnowledgeServicer(KnowledgeRepository(database)), knowledge, allowed_peers(settings))
+        serve_outbox(server, database, allowed_peers(settings))
+        await serve(server, settings, [service.full_name, knowledge.full_name], ready=database.answers)
         await database.close()
 
 

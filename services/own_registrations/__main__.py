@@ -8,6 +8,7 @@ from services.own_registrations.servicer import Servicer
 from services.own_registrations.settings import OwnRegistrationSettings
 from shared.database import Database
 from shared.handling import register
+from shared.outbox import serve_outbox
 from shared.sealing import KeyWrap
 from shared.server import allowed_peers, new_server, observed, serve
 
@@ -21,6 +22,7 @@ async def main() -> None:
         server = new_server(settings)
         service = DESCRIPTOR.services_by_name["OwnRegistrationsService"]
         register(server, Servicer(Repository(database, keys)), service, allowed_peers(settings))
+        serve_outbox(server, database, allowed_peers(settings))
         await serve(server, settings, [service.full_name], ready=database.answers)
         await database.close()
 

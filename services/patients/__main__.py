@@ -10,6 +10,7 @@ from services.patients.repository import Repository
 from services.patients.servicer import PatientsServicer
 from shared.database import Database
 from shared.handling import register
+from shared.outbox import serve_outbox
 from shared.server import allowed_peers, new_server, observed, serve
 from shared.settings import ServiceSettings
 
@@ -29,6 +30,7 @@ async def main() -> None:
         }
         for service, servicer in served.items():
             register(server, servicer, service, allowed_peers(settings))
+        serve_outbox(server, database, allowed_peers(settings))
         await serve(server, settings, [service.full_name for service in served], ready=database.answers)
         await database.close()
 

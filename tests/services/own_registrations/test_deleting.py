@@ -225,6 +225,8 @@ async def test_the_runtime_role_deletes_entries_and_nothing_else(register: Regis
     assert {tuple(row) for row in granted} == {
         ("entries", "DELETE"),
         *((table, privilege) for table in ("entries", *kept) for privilege in ("SELECT", "INSERT")),
+        ("outbox", "SELECT"),
+        ("outbox_start", "SELECT"),
     }
     assert {tuple(row) for row in columns} == {("patient_keys", "wrapped"), ("imported_names", "id")}
 

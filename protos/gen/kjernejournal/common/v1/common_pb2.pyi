@@ -377,6 +377,7 @@ class Access(_message.Message):
     AUDIT_FIELD_NUMBER: _builtins.int
     MULTI_PATIENT_FIELD_NUMBER: _builtins.int
     LONGEST_STREAM_FIELD_NUMBER: _builtins.int
+    CHANGES_ONLY_FIELD_NUMBER: _builtins.int
     action: Global___Action.ValueType
     """What the rpc does to the record."""
     section: Global___Section.ValueType
@@ -385,6 +386,8 @@ class Access(_message.Message):
     """How much of a call is put on record."""
     multi_patient: _builtins.bool
     """Whether one request may name several patients."""
+    changes_only: _builtins.bool
+    """The rpc tells that something changed, and no content: systems may follow patients who have restricted nothing."""
     @_builtins.property
     def callers(self) -> _containers.RepeatedScalarFieldContainer[Global___CallerKind.ValueType]:
         """The kinds of caller that may ask at all; the policy decides the rest."""
@@ -402,10 +405,11 @@ class Access(_message.Message):
         audit: Global___AuditLevel.ValueType = ...,
         multi_patient: _builtins.bool = ...,
         longest_stream: _duration_pb2.Duration | None = ...,
+        changes_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["longest_stream", b"longest_stream"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audit", b"audit", "callers", b"callers", "longest_stream", b"longest_stream", "multi_patient", b"multi_patient", "section", b"section"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audit", b"audit", "callers", b"callers", "changes_only", b"changes_only", "longest_stream", b"longest_stream", "multi_patient", b"multi_patient", "section", b"section"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -94,6 +94,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The stream was idle or open for too long. DEADLINE_EXCEEDED."""
     ERROR_REASON_PEER_REFUSED: _ErrorReason.ValueType  # 35
     """The call is not from a permitted peer. PERMISSION_DENIED."""
+    ERROR_REASON_INVALID_RESUME_TOKEN: _ErrorReason.ValueType  # 36
+    """A resume token that is none of ours. INVALID_ARGUMENT."""
+    ERROR_REASON_CHANGES_GONE: _ErrorReason.ValueType  # 37
+    """What changed after a resume token is not kept any more. FAILED_PRECONDITION."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorInfo.reason of every refused call, without the prefix; ErrorInfo.domain is "kjernejournal"."""
@@ -170,4 +174,8 @@ ERROR_REASON_STREAM_TIMEOUT: ErrorReason.ValueType  # 34
 """The stream was idle or open for too long. DEADLINE_EXCEEDED."""
 ERROR_REASON_PEER_REFUSED: ErrorReason.ValueType  # 35
 """The call is not from a permitted peer. PERMISSION_DENIED."""
+ERROR_REASON_INVALID_RESUME_TOKEN: ErrorReason.ValueType  # 36
+"""A resume token that is none of ours. INVALID_ARGUMENT."""
+ERROR_REASON_CHANGES_GONE: ErrorReason.ValueType  # 37
+"""What changed after a resume token is not kept any more. FAILED_PRECONDITION."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
