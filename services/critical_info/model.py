@@ -39,7 +39,7 @@ def check(entry: CriticalInfo, fields: Iterable[str] = FIELDS) -> None:
         _check_details(entry)
     if "status" in written and entry.status not in (STATUS_ACTIVE, STATUS_REFUTED):
         raise Invalid("status", "must be STATUS_ACTIVE or STATUS_REFUTED")
-    if written & {"code", "specification"}:
+    if written & {"code", "specification", "details"}:
         _check_subject(entry)
     if "valid_until" in written:
         _check_valid_until(entry)
@@ -58,8 +58,10 @@ def _check_details(entry: CriticalInfo) -> None:
 
 
 def _check_subject(entry: CriticalInfo) -> None:
-    """What an entry is about. Source: KI-FHIR: free text (spesifisering) where no code fits."""
-    if not entry.code.codings and not entry.code.text and not entry.specification:
+    """What an entry is about. Source: KI-FHIR: free text (spesifisering) where no code fits. A decision says it too."""
+    decision = entry.treatment_decision
+    in_words = entry.code.text or entry.specification or decision.clinical_reason or decision.treatment_goal
+    if not entry.code.codings and not in_words:
         raise Invalid("code", "needs a coding, or a specification in words")
     if entry.specification and not CATEGORIES[entry.category].free_text:
         raise Invalid("specification", "free text is not allowed for infections")

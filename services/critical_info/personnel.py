@@ -27,9 +27,9 @@ def check(entry: CriticalInfo, fields: Iterable[str] = FIELDS) -> None:
 
     UNKNOWN_CODE_SYSTEM: a code of a system that the field does not take. The entry has passed `model.check`.
     """
-    for field in fields:
-        rule = _RULES.get(field)
-        if rule is not None:
+    written = frozenset(fields)
+    for field, rule in _RULES.items():
+        if field in written:
             rule(entry)
 
 

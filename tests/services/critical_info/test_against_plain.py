@@ -1,6 +1,6 @@
 """The register against the plain one: any operations, in turn and at once, with retries and a feed.
 
-KJ_EXAMPLES=1000 makes more than 10 000 steps.
+KJ_EXAMPLES=1000 makes about 12 000 operations, in 8 500 steps.
 """
 
 from __future__ import annotations

@@ -101,6 +101,14 @@ def test_an_entry_says_what_it_is_about() -> None:
     assert refused(made(pb.CATEGORY_IMPLANT, code=CodeableConcept(codings=[Coding(system=SNOMED)]))).field
 
 
+def test_a_decision_on_treatment_says_itself_what_it_is_about() -> None:
+    for decision in (pb.TreatmentDecision(clinical_reason="Utbredt kreft"), pb.TreatmentDecision(treatment_goal="Ro")):
+        check(made(pb.CATEGORY_TREATMENT_DECISION, words="", treatment_decision=decision))
+    empty = made(pb.CATEGORY_TREATMENT_DECISION, words="", treatment_decision=pb.TreatmentDecision())
+    assert refused(empty).field == "code"
+    assert refused(empty, frozenset({"details"})).field == "code"
+
+
 def test_infections_take_no_free_text() -> None:
     assert refused(made(pb.CATEGORY_INFECTION, specification="smitte")).field == "specification"
     infection = made(pb.CATEGORY_INFECTION)
