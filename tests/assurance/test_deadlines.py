@@ -11,7 +11,6 @@ way to the access log.
 import asyncio
 import os
 import random
-import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,6 +26,7 @@ from gateway.cli.programs import SERVICES
 from gateway.cli.trace_files import SpanRecord, spans_of
 from tests.assurance.comparing import whole
 from tests.assurance.lateness import ALIVE, LATE, Query, alive, late
+from tests.assurance.seeds import SEED
 from tests.assurance.whole import told
 from tests.support.client import Client, method
 from tests.support.filling import least
@@ -34,7 +34,6 @@ from tests.support.patients import Patient, new_patient
 from tests.support.system import System, eventually, running_system
 
 ROUNDS = int(os.environ.get("KJ_DEADLINES", "12"))
-SEED = int(os.environ.get("KJ_SEED") or secrets.randbits(32))
 MARGIN = float(os.environ.get("KJ_MARGIN", "0.3"))
 SHORTEST, LONGEST = 0.001, 5.0
 LOCKED = {service: "refs" if service == "patients" else "entries" for service in SERVICES if service != "audit"}

@@ -7,7 +7,6 @@
 import asyncio
 import os
 import random
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -22,6 +21,7 @@ from gateway.sources import SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse
 from tests.assurance.breaking import BY_NAME, LOG_WAYS, WAYS, Way
+from tests.assurance.seeds import SEED
 from tests.assurance.whole import LATE, SLOW, Asked, ask, faults, missing, told
 from tests.assurance.wires import Wired, wired
 from tests.support.client import LATER, Client, method, methods
@@ -31,7 +31,6 @@ from tests.support.summaries import stream_asked
 from tests.support.system import System, running_system
 
 CASES = int(os.environ.get("KJ_FAULTS") or len(WAYS) + 3)
-SEED = int(os.environ.get("KJ_SEED") or secrets.randbits(32))
 REGISTERS = [source.service for source in SOURCES if source.service in SERVICES]
 SECONDS = 1.5
 TRIES = 3

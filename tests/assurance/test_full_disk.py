@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import random
-import secrets
 import signal
 import subprocess
 import sys
@@ -33,12 +32,12 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoR
 from tests.assurance import stored
 from tests.assurance.comparing import agrees, whole
 from tests.assurance.load import Load
+from tests.assurance.seeds import SEED
 from tests.assurance.whole import ask
 from tests.support.client import Client, Refusal
 from tests.support.patients import Patient, new_patient, reaction
 from tests.support.system import System, eventually
 
-SEED = int(os.environ.get("KJ_SEED") or secrets.randbits(32))
 FULL_SECONDS = float(os.environ.get("KJ_FULL_SECONDS", "2"))
 DISK = "400m"
 SMALL_DISK = "32m"

@@ -7,7 +7,6 @@ its record, no list is shorter than it is.
 import asyncio
 import os
 import random
-import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,12 +20,12 @@ from gateway.cli.process import ProcessId
 from gateway.cli.programs import GATEWAY, SERVICES
 from tests.assurance.comparing import agrees, whole
 from tests.assurance.load import Load
+from tests.assurance.seeds import SEED
 from tests.support.client import Client
 from tests.support.patients import new_patient
 from tests.support.system import System, eventually, running_system
 
 ROUNDS = int(os.environ.get("KJ_KILLS", "1"))
-SEED = int(os.environ.get("KJ_SEED") or secrets.randbits(32))
 PROCESSES = (*SERVICES, GATEWAY, "postgres")
 RECOVERS = 5.0
 """Seconds after PostgreSQL is back by which everything works, without a restart of any service."""
