@@ -10,7 +10,10 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from tests.fhir.bundles import OUTSIDE, whole, written
 from tests.support.client import Client
@@ -23,6 +26,9 @@ LISTS: dict[str, tuple[str, Any, str]] = {
     "statements": ("ListMedicationStatements", medications_pb2.ListMedicationStatementsRequest, "statements"),
     "visits": ("ListVisits", visits_pb2.ListVisitsRequest, "entries"),
     "documents": ("ListDocuments", documents_pb2.ListDocumentsRequest, "entries"),
+    "lab reports": ("ListLabReports", labs_pb2.ListLabReportsRequest, "entries"),
+    "vaccinations": ("ListVaccinations", vaccinations_pb2.ListVaccinationsRequest, "entries"),
+    "own_registrations": ("ListOwnRegistrations", own_registrations_pb2.ListOwnRegistrationsRequest, "entries"),
 }
 """The list that each placed resource is in: rpc, request, and the reply's field."""
 
@@ -53,10 +59,16 @@ async def check_lists(client: Client, report: dict[str, Any]) -> None:
     placed = Counter[str]()
     for row in report["resources"].values():
         placed.update(row["placed"])
+    alone = placed["lab results: reports of their own"]
+    placed["lab reports"] += alone
+    # With the contacts that are a part of the Patient, which no row of the report counts.
+    placed["own_registrations"] = sum(report["stored"].get("own_registrations", {}).values())
     for name in LISTS:
         entries = await listed(client, national_id, name)
         assert len(entries) == placed[name], (report["file"], name)
         assert len({each.header.provenance.source_id for each in entries}) == len(entries)
+        if name == "lab reports":
+            assert sum(len(each.results) for each in entries) == placed["lab results"] + alone
 
 
 async def test_each_resource_is_one_entry_and_a_second_import_changes_nothing(
@@ -65,11 +77,11 @@ async def test_each_resource_is_one_entry_and_a_second_import_changes_nothing(
     path = written(tmp_path, "whole.json.bz2", whole())
     first = imported(system, path)["files"][0]
     assert first["status"] == "imported"
-    assert sum(each["created"] for each in first["stored"].values()) == 9
+    assert sum(each["created"] for each in first["stored"].values()) == 12
     await check_lists(client, first)
     again = imported(system, path)["files"][0]
     assert {(each["created"], each["updated"]) for each in again["stored"].values()} == {(0, 0)}
-    assert sum(each["unchanged"] for each in again["stored"].values()) == 9
+    assert sum(each["unchanged"] for each in again["stored"].values()) == 12
     await check_lists(client, again)
     assert first["patients"][0] in json.loads(system.kj("patients", "--json"))
 
