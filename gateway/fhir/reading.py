@@ -1,8 +1,8 @@
 """A bundle's JSON, entry by entry, within limits: what comes from outside may be damaged, huge or made to hurt.
 
-The parser of Python's own library takes one value at a time from a window that moves over the text. It is as fast as
-taking the file whole, and what it holds is one entry. A streaming parser (ijson) was tried against it: it makes an
-event of every value, which costs several times as much, and lets a key stand twice.
+The parser of Python's own library takes one value at a time from a window that moves over the text: what is held is one
+entry. A streaming parser (ijson) was tried beside it: it is as fast (0.05 s for 6 MB, this one 0.07 s), but takes the
+last of two equal keys in silence, tells no entry's place in the text, and bounds neither depth nor number of values.
 """
 
 import codecs
