@@ -1,0 +1,103 @@
+"""Critical information shared upward: what a nursing home writes, changes and takes back, as a hospital reads it."""
+
+from typing import Any
+from uuid import uuid4
+
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from gateway.access.facts import ServiceKind
+from gateway.cli.people import PLACES
+from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest
+from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
+from tests.services.patients.people import new_id
+from tests.support.client import Client, refusal
+from tests.support.patients import Patient, reaction
+from tests.support.summaries import summary
+
+HOME: dict[str, Any] = {"kind": "doctor", "service": "nursing-home", "hpr": "900000031", "basis": "SAMTYKKE"}
+HOSPITAL: dict[str, Any] = {"kind": "doctor", "service": "hospital", "hpr": "900000021", "basis": "UNNTAK"}
+NURSE: dict[str, Any] = {"kind": "nurse", "basis": "SAMTYKKE"}
+
+
+async def create(client: Client, patient: Patient, entry: pb.CriticalInfo, **who: Any) -> pb.CriticalInfo:
+    request = pb.CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=entry)
+    created: pb.CriticalInfo = (await client.call("CreateCriticalInfo", request, **who)).entry
+    return created
+
+
+def update(patient: Patient, of: pb.CriticalInfo, *, verify: bool = False, **values: Any) -> Any:
+    return pb.UpdateCriticalInfoRequest(
+        patient=patient.identifier,
+        request_id=str(uuid4()),
+        id=of.header.id,
+        expected_version=of.header.version,
+        entry=pb.CriticalInfo(**values),
+        update_mask=FieldMask(paths=tuple(values)),
+        verify=verify,
+    )
+
+
+async def shown(client: Client, patient: Patient, entry: pb.CriticalInfo) -> pb.CriticalInfo | None:
+    """The entry in the hospital's next summary."""
+    section = (await summary(client, patient, **HOSPITAL)).section("critical_info").critical_info
+    return next((each for each in section.entries if each.header.id == entry.header.id), None)
+
+
+async def test_what_a_nursing_home_registers_is_in_the_hospitals_next_summary_with_author_and_unit(
+    client: Client, patient: Patient
+) -> None:
+    created = await create(client, patient, reaction("Anafylaksi"), **HOME)
+    seen = await shown(client, patient, created)
+    assert seen == created
+    assert seen.header.provenance.recorder.hpr_number == HOME["hpr"]
+    assert seen.header.provenance.organisation.number == PLACES[ServiceKind.NURSING_HOME].organisation
+
+
+async def test_what_the_hospital_changes_and_the_home_verifies_and_deletes_is_seen_and_on_record(
+    client: Client, patient: Patient
+) -> None:
+    created = await create(client, patient, reaction("Anafylaksi"), **HOME)
+    refuted = (
+        await client.call("UpdateCriticalInfo", update(patient, created, status=pb.STATUS_REFUTED), **HOSPITAL)
+    ).entry
+    assert await shown(client, patient, created) == refuted
+    assert refuted.header.first_recorded == created.header.provenance
+    behind = await refusal(client.call("UpdateCriticalInfo", update(patient, created, comment="x"), **HOME))
+    assert behind.short == ("ABORTED", "VERSION_BEHIND")
+    assert behind.details["current_version"] == "2"
+    again = update(patient, refuted, status=pb.STATUS_ACTIVE)
+    active = (await client.call("UpdateCriticalInfo", again, **HOSPITAL)).entry
+    answer = await client.answer("UpdateCriticalInfo", update(patient, active, verify=True), **HOME)
+    verified = await shown(client, patient, created)
+    assert verified is not None
+    assert verified.verified.recorder.hpr_number == HOME["hpr"]
+    delete = pb.DeleteCriticalInfoRequest(
+        patient=patient.identifier, request_id=str(uuid4()), id=created.header.id, expected_version=4
+    )
+    deleted = (await client.call("DeleteCriticalInfo", delete, **HOME)).entry
+    assert not deleted.HasField("code")
+    assert await shown(client, patient, created) is None
+    log = await client.call("ListAccesses", ListAccessesRequest(patient=patient.identifier), **patient.asks())
+    [verifying] = [each for each in log.accesses if each.trace_id == answer.trace_id]
+    assert [(each.id, each.version) for section in verifying.sections for each in section.entries] == [
+        (created.header.id, 4)
+    ]
+
+
+async def test_a_nurse_writes_treatments_and_no_allergies(client: Client, patient: Patient) -> None:
+    treatment = pb.CriticalInfo(category=pb.CATEGORY_ONGOING_TREATMENT, specification="Hemodialyse")
+    await create(client, patient, treatment, **NURSE)
+    told = await refusal(create(client, patient, reaction("Anafylaksi"), **NURSE))
+    assert told.short == ("PERMISSION_DENIED", "ROLE_REFUSED")
+
+
+async def test_the_status_is_the_same_for_machines_and_personnel_and_says_no_record_of_nobody(
+    client: Client, patient: Patient
+) -> None:
+    request = pb.GetCriticalInfoStatusRequest(patient=patient.identifier)
+    status = await client.call("GetCriticalInfoStatus", request, kind="system")
+    assert status.has_active_critical_information
+    assert status == await client.call("GetCriticalInfoStatus", request, **HOSPITAL)
+    request.patient.national_id = new_id()
+    told = await refusal(client.call("GetCriticalInfoStatus", request, **HOSPITAL))
+    assert told.short == ("NOT_FOUND", "PATIENT_NOT_FOUND")
