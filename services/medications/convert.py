@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from kjernejournal.common.v1.common_pb2 import EntryHeader, Period, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds, list_rules, model
-from services.medications.repository import Latest
+from services.medications.validity import valid_until
 from shared.convert import complete_header, digest, effective, moment, timestamp
 from shared.entry import NewEntry, StoredEntry, imported_id
 
@@ -48,7 +48,7 @@ def to_store(message: AnyFed, source: Provenance, first: Provenance | None = Non
         stored.ClearField("active")
         stored.ClearField("dispensings_left")
         if not stored.HasField("source_record") and not stored.HasField("valid_until"):
-            stored.valid_until.CopyFrom(timestamp(model.valid_until(stored)))
+            stored.valid_until.CopyFrom(timestamp(valid_until(stored)))
     elif isinstance(stored, pb.Dispensing):
         stored.prescription_id = stored.prescription_id.lower()  # `is_hidden` looks for it among ids of entries
     else:
@@ -74,13 +74,12 @@ def follows(before: EntryHeader, source: Provenance) -> EntryHeader:
     return EntryHeader(provenance=kept, first_recorded=first_recorded(before))
 
 
-def following_prescription(latest: Latest, after: pb.Prescription, source: Provenance) -> NewEntry:
-    """The version that the system makes of a prescription. It keeps the digest of what the feed sent: the same sent
-    again changes nothing, and leaves what was made of it."""
+def following_prescription(before: StoredEntry, sent: bytes, after: pb.Prescription, source: Provenance) -> NewEntry:
+    """The version that the system makes of a prescription. `sent`, the digest of what the feed sent, is kept: the same
+    sent again changes nothing, and leaves what was made of it."""
     after.header.CopyFrom(follows(after.header, source))
-    entry = latest.entry
-    new = new_entry(after, entry.patient_ref, entry.id, entry.version + 1, None, latest.digest)
-    return new._replace(effective_at=entry.effective_at)
+    new = new_entry(after, before.patient_ref, before.id, before.version + 1, None, sent)
+    return new._replace(effective_at=before.effective_at)
 
 
 def following_proposal(latest: StoredEntry, after: pb.Proposal, source: Provenance) -> NewEntry:

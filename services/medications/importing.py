@@ -6,16 +6,24 @@ from datetime import datetime
 
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks, convert
+from services.medications import checks, convert, kinds, model
 from services.medications.convert import Fed
 from shared.convert import digest, fed_provenance
-from shared.entry import NewEntry
-from shared.errors import Invalid
+from shared.entry import NewEntry, StoredEntry
+from shared.errors import Invalid, StateConflict
 from shared.importing import alias_refs, entry_id, patient_ref
 
 
-def entries(message: pb.BulkImportRequest, caller: CallerContext, now: datetime) -> Iterator[NewEntry]:
-    """The entries of a message. Raises Invalid with the field's path in it."""
+class CannotFollowError(Exception):
+    """What a feed sends does not follow what is recorded. Its place is (patient_ref, id)."""
+
+    def __init__(self, place: tuple[str, str], field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.place, self.field, self.problem = place, field, problem
+
+
+def entries(message: pb.BulkImportRequest, caller: CallerContext, now: datetime) -> Iterator[tuple[str, NewEntry]]:
+    """The entries of a message, each with its path. Raises Invalid with the field's path in it."""
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
@@ -27,9 +35,34 @@ def entries(message: pb.BulkImportRequest, caller: CallerContext, now: datetime)
         }
         for name, messages in fed.items():
             for position, each in enumerate(messages):
-                yield _entry(each, [ref, *aliases], f"{path}.{name}[{position}]", caller, now)
+                of = f"{path}.{name}[{position}]"
+                yield of, _entry(each, [ref, *aliases], of, caller, now)
         if patient.HasField("medication_list"):
-            yield _list(patient.medication_list, [ref, *aliases], f"{path}.medication_list", caller, now)
+            of = f"{path}.medication_list"
+            yield of, _list(patient.medication_list, [ref, *aliases], of, caller, now)
+
+
+def refusal(named: Iterable[tuple[str, NewEntry]], error: CannotFollowError) -> Invalid:
+    """The refusal of a message for an entry that cannot follow, with the entry's path."""
+    of = next(path for path, entry in named if error.place in (entry[:2], *entry.elsewhere))
+    return Invalid(f"{of}.{error.field}", error.problem)
+
+
+def following(before: StoredEntry, new: NewEntry) -> NewEntry | None:
+    """What follows a stored version when a feed sends `new`; None: nothing, what is recorded is the later one.
+
+    A list that was confirmed before the one that is recorded is news of the past. A prescription goes on as when it is
+    recorded alone: what was counted stays, a recall waits for the pharmacy. R and T are final: CannotFollowError.
+    """
+    if new.kind == kinds.MEDICATION_LIST:
+        return None if new.effective_at < before.effective_at else new
+    sent = pb.Prescription.FromString(new.content)
+    try:
+        after = model.followed_by(pb.Prescription.FromString(before.content), sent)
+    except StateConflict:
+        problem = "the recorded state of the prescription does not lead to this one"
+        raise CannotFollowError(new[:2], "state", problem) from None
+    return convert.new_entry(after, new.patient_ref, new.id, new.version, new.request_id, new.digest)
 
 
 def _entry(message: Fed, refs: Sequence[str], path: str, caller: CallerContext, now: datetime) -> NewEntry:

@@ -30,10 +30,10 @@ MEDICINES = "L"
 """The goods group of medicines, and of supplements that are bought without prescription (ERES). Nutrition and
 consumables have another one."""
 
-NOT_MEDICINES = {"J07": "vaccines", "V06": "nutrition"}
+NOT_MEDICINES = {"J07": "a vaccine", "V06": "nutrition"}
 """ATC groups that are not on a list (ERES: vaccines, nutrition). That V06 is the nutrition meant is inferred."""
 
-OTHER_PARAGRAPHS = {"5": "consumables", "6": "nutrition"}
+OTHER_PARAGRAPHS = {"5": "a consumable", "6": "nutrition"}
 """Paragraphs of the regulation on blue prescriptions that are not for medicines (ERES, M1)."""
 
 
@@ -230,13 +230,13 @@ def check_goods(entry: pb.ListEntry, path: str) -> None:
     Of entries that are new or have become something else: what another source has put on a list can be sent back.
     """
     atc = model.atc_of(entry.medication)
-    for group, what in NOT_MEDICINES.items():
+    for group, kind in NOT_MEDICINES.items():
         if atc.startswith(group):
-            raise Invalid(f"{path}.medication", f"{what} are not on the medication list")
+            raise Invalid(f"{path}.medication", f"{kind} is not for the medication list")
     if entry.item_group.system == ITEM_GROUPS and entry.item_group.code != MEDICINES:
         raise Invalid(f"{path}.item_group", "nutrition and consumables are not on the medication list")
-    if entry.reimbursement.paragraph in OTHER_PARAGRAPHS:
-        what = OTHER_PARAGRAPHS[entry.reimbursement.paragraph]
-        raise Invalid(f"{path}.reimbursement.paragraph", f"{what} are not on the medication list")
+    what = OTHER_PARAGRAPHS.get(entry.reimbursement.paragraph.lstrip("§ ")[:1])
+    if what is not None:
+        raise Invalid(f"{path}.reimbursement.paragraph", f"{what} is not for the medication list")
     if entry.supply == pb.SUPPLY_WITHOUT_PRESCRIPTION and (entry.prescription_id or entry.prescription_source_id):
         raise Invalid(f"{path}.supply", "is without prescription, and one is named")

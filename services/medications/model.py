@@ -1,10 +1,10 @@
-"""The rules of prescriptions: how long they hold, in which state they are, how often they may be dispensed.
+"""The rules of prescriptions: in which state they are, whether they are in force, how often they may be dispensed.
 
 Pure functions: no I/O, no clock. Sources: the e-prescription standard's Volven 7408 and 7500 and the message guides
-M1, M5 and M10 (ERES); Helsedirektoratet's guide to prescribing, section 4-4 (HDIR); SFM's profiles.
+M1, M5 and M10 (ERES); SFM's profiles.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -45,12 +45,8 @@ CLOSED_STATUSES = frozenset({"completed", "stopped", "cancelled", "entered-in-er
 ORDERS = frozenset({"", "order", "original-order", "reflex-order", "filler-order", "instance-order"})
 """FHIR intents that ask for something to be done; proposals, plans and options do not. Source: FHIR R4."""
 
-_VALIDITY_BY_ATC = (
-    ("QJ", timedelta(days=5)),  # antimicrobials for animals
-    ("J01", timedelta(days=10)),  # antibiotics for people; J01 is our reading of "antibiotika"
-)
-_THREE_YEARS = ("G03A", "G02BA03", "G02BB01")
-"""Hormonal contraceptives: for systemic use, in the womb, in the vagina."""
+_ONE_DISPENSING = frozenset({"A", "B"})
+"""Prescription groups (Volven 7421) of which a prescription is dispensed once."""
 
 _LOCKED_OPENED_BY = frozenset(
     {ACCESS_BASIS_SAMTYKKE, ACCESS_BASIS_AKUTT, ACCESS_BASIS_FORHOYET_SAMTYKKE, ACCESS_BASIS_FORHOYET_AKUTT}
@@ -62,22 +58,6 @@ def atc_of(medication: pb.Medication) -> str:
     if medication.atc.code:
         return medication.atc.code
     return next((coding.code for coding in medication.code.codings if coding.system == ATC), "")
-
-
-def valid_until(prescription: pb.Prescription) -> datetime:
-    """When the validity of a prescription ends whose register states no end.
-
-    One year; hormonal contraceptives three years; antibiotics for people ten days, not on blue prescription;
-    antimicrobials for animals five days. Source: HDIR 4-4 (09.12.2022).
-    """
-    start = moment(prescription.prescribed_at)
-    atc = atc_of(prescription.medication)
-    if atc.startswith(_THREE_YEARS):
-        return _years_after(start, 3)
-    for group, validity in _VALIDITY_BY_ATC:
-        if atc.startswith(group) and not (group == "J01" and prescription.reimbursement.paragraph):
-            return start + validity
-    return _years_after(start, 1)
 
 
 def state_at(prescription: pb.Prescription, now: datetime) -> "pb.PrescriptionState.ValueType":
@@ -108,16 +88,23 @@ def is_active(prescription: pb.Prescription, now: datetime) -> bool:
     return state_at(prescription, now) in (DISPENSABLE, BEING_DISPENSED) and not prescription.HasField("recall")
 
 
-def dispensings_left(prescription: pb.Prescription, now: datetime) -> int | None:
-    """Dispensings left of reit + 1; none when nothing can be collected; None: not of the prescription register.
+def dispensings(prescription: pb.Prescription) -> int:
+    """How often it may be dispensed in all: reit n is n times after the first; groups A and B once.
 
-    Source: reit n is n dispensings after the first. Prescription groups A and B as a rule have no reit.
+    Source: apotek1.no. It knows a few exceptions for A and B, which are not told from errors here: the smaller number
+    is shown.
     """
+    once = prescription.medication.prescription_group.code in _ONE_DISPENSING
+    return 1 if once else prescription.reit + 1
+
+
+def dispensings_left(prescription: pb.Prescription, now: datetime) -> int | None:
+    """Dispensings left; none when nothing can be collected; None: not of the prescription register."""
     if prescription.HasField("source_record"):
         return None
     if not is_active(prescription, now):
         return 0
-    return max(0, prescription.reit + 1 - prescription.dispensed)
+    return max(0, dispensings(prescription) - prescription.dispensed)
 
 
 def followed_by(before: pb.Prescription, sent: pb.Prescription) -> pb.Prescription:
@@ -202,10 +189,3 @@ def sees_locked(caller: CallerContext) -> bool:
 def _ends(prescription: pb.Prescription) -> list[Timestamp]:
     ends = [prescription.valid_until] if prescription.HasField("valid_until") else []
     return [*ends, prescription.use_period.end] if prescription.use_period.HasField("end") else ends
-
-
-def _years_after(start: datetime, years: int) -> datetime:
-    try:
-        return start.replace(year=start.year + years)
-    except ValueError:  # 29 February
-        return start.replace(year=start.year + years, month=3, day=1)

@@ -8,7 +8,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, list_rules, proposals
 from services.medications.list_repository import ListRepository, Writing
-from services.medications.sending import ANY_PRESCRIPTION, check_named
+from services.medications.sending import check_named
 from shared.convert import digest, provenance
 from shared.database import Session
 from shared.entry import NewEntry, StoredEntry
@@ -53,7 +53,7 @@ class Proposing:
             except Invalid as error:
                 raise error.inside(f"proposals[{number}]") from None
             found.append(proposal)
-        prescriptions = await self._lists.current(session, self._refs, ANY_PRESCRIPTION)
+        prescriptions = await self._lists.current(session, self._refs, kinds.ANY_PRESCRIPTION)
         check_named(self._caller, [proposal.entry for proposal in found], base.medicines, prescriptions)
         return [convert.new_entry(each, self._refs[0], str(uuid4()), 1, None, digest(each)) for each in found]
 

@@ -14,8 +14,6 @@ from shared.entries import settled
 from shared.entry import StoredEntry
 from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
 
-ANY_PRESCRIPTION = frozenset(kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS)
-
 
 class Dispensed(NamedTuple):
     """A recorded dispensing, and its prescription after it, where that is in the record."""
@@ -44,6 +42,7 @@ class Recording:
         mark, stated = digest(sent), sent.header.provenance
         ids = convert.known_as(self._refs, pb.Prescription, stated, stated.source_id)
         async with self._repository.database.transaction() as session:
+            await self._repository.lock(session, self._refs)
             earlier = await self._repository.of_request(session, self._refs, request_id, mark)
             if earlier is not None:
                 return earlier
@@ -68,6 +67,7 @@ class Recording:
                 raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
             return earlier
         async with self._repository.database.transaction() as session:
+            await self._repository.lock(session, self._refs)
             latest = await self._prescription(session, [request.id])
             if latest is None:
                 raise entry_not_found()
@@ -89,6 +89,7 @@ class Recording:
         mark, stated = digest(sent), sent.header.provenance
         ids = convert.known_as(self._refs, pb.Dispensing, stated, stated.source_id)
         async with self._repository.database.transaction() as session:
+            await self._repository.lock(session, self._refs)
             # Read first. The same dispensing sent at once either has been committed by now, and is seen below, or takes
             # the prescription's next version, and one of the two begins anew: it is never counted twice.
             of = await self._prescription_of(session, sent)
@@ -135,12 +136,12 @@ class Recording:
 
     async def _prescription(self, session: Session, ids: Sequence[str]) -> Latest | None:
         found = await self._repository.latest_of(session, self._refs, ids)
-        return found if found and found.entry.kind in ANY_PRESCRIPTION and not found.entry.deleted else None
+        return found if found and found.entry.kind in kinds.ANY_PRESCRIPTION and not found.entry.deleted else None
 
     async def _follow(
         self, session: Session, latest: Latest, after: pb.Prescription, request_id: str | None
     ) -> StoredEntry:
-        new = convert.following_prescription(latest, after, provenance(self._caller, self._now))
+        new = convert.following_prescription(latest.entry, latest.digest, after, provenance(self._caller, self._now))
         return await self._repository.add_in(session, new._replace(request_id=request_id), self._refs)
 
     def _source(self, stated: Provenance) -> Provenance:

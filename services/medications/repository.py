@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import kinds
+from services.medications import importing, kinds
 from shared.database import Session
 from shared.entries import COLUMNS, EntryStore, stored_entry
 from shared.entry import NewEntry, StoredEntry
@@ -38,6 +39,32 @@ class Repository(EntryStore):
         known = await super().as_known(batch)
         moved = {sent.id: there.id for sent, there in zip(batch, known, strict=True) if sent.id != there.id}
         return [_linked(entry, moved) for entry in known] if moved else known
+
+    async def import_message(self, message: pb.BulkImportRequest, caller: CallerContext, now: datetime) -> ImportCounts:
+        """Stores one message of a feed, all of it or none. Raises Invalid, naming what cannot follow."""
+        named = list(importing.entries(message, caller, now))
+        try:
+            return await self.import_batch([entry for _, entry in named])
+        except importing.CannotFollowError as error:
+            raise importing.refusal(named, error) from None
+
+    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+        """The versions that may follow what is recorded, as they then are. Raises CannotFollowError."""
+        places = {entry[:3]: (*entry[:2], entry.version - 1) for entry in changed if _has_rules(entry)}
+        if not places:
+            return changed
+        await self.lock(session, [ref for ref, _, _ in places])
+        rows = await session.fetch(
+            f"SELECT {COLUMNS} FROM entries"
+            " WHERE (patient_ref, id, version) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]))",
+            *(list(column) for column in zip(*places.values(), strict=True)),
+            name="versions_to_follow",
+        )
+        before = {stored[:3]: stored for stored in map(stored_entry, rows)}
+        after = [
+            importing.following(before[places[entry[:3]]], entry) if entry[:3] in places else entry for entry in changed
+        ]
+        return [entry for entry in after if entry is not None]
 
     async def whole(self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None) -> Whole:
         """Every open prescription, the lists, and the newest `most` of each other kind `since` then, newest first."""
@@ -94,6 +121,11 @@ class Repository(EntryStore):
             name="ids_of_kinds",
         )
         return {str(row["id"]): row["kind"] for row in rows}
+
+
+def _has_rules(entry: NewEntry) -> bool:
+    """Whether the register has a say in how an entry follows another."""
+    return entry.version > 1 and entry.kind in (*kinds.ANY_PRESCRIPTION, kinds.MEDICATION_LIST)
 
 
 def _linked(entry: NewEntry, moved: Mapping[str, str]) -> NewEntry:

@@ -18,8 +18,6 @@ from shared.entries import settled
 from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, VersionBehind, entry_not_found
 
-ANY_PRESCRIPTION = kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS
-
 
 class Sending:
     """The writes of one call: who makes them, for which patient, when. A retry gives what the first try stored."""
@@ -57,7 +55,7 @@ class Sending:
 
     async def _next(self, session: Session, base: Base, request: pb.UpdateMedicationListRequest) -> list[NewEntry]:
         """Every version that a sending makes: the list, then the prescriptions that it recalls."""
-        prescriptions = await self._lists.current(session, self._refs, ANY_PRESCRIPTION)
+        prescriptions = await self._lists.current(session, self._refs, kinds.ANY_PRESCRIPTION)
         try:
             checks.medication_list(request.list, self._now)
             registered = await self._registered(session, base, request.list)
@@ -124,7 +122,11 @@ class Sending:
         for message, entry in list_rules.recalled_with(ended, after.entries, stored):
             recall = list_rules.recall_of(entry, self._author)
             latest = by_id[message.header.id]
-            new.append(convert.following_prescription(latest, model.recalled(message, recall), self._author))
+            new.append(
+                convert.following_prescription(
+                    latest.entry, latest.digest, model.recalled(message, recall), self._author
+                )
+            )
         return new
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from kjernejournal.common.v1.common_pb2 import Provenance, SectionQuery
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsServiceServicer
-from services.medications import checks, convert, importing, kinds, model
+from services.medications import checks, convert, kinds, model
 from services.medications.list_repository import ListRepository
 from services.medications.proposing import Proposing
 from services.medications.reading import Reading
@@ -141,7 +141,7 @@ class Servicer(MedicationsServiceServicer):
         feed = caller.current()
         counts = await import_stream(
             request_iterator,
-            lambda each: self._repository.import_batch(list(importing.entries(each, feed, datetime.now(UTC)))),
+            lambda each: self._repository.import_message(each, feed, datetime.now(UTC)),
         )
         return pb.BulkImportResponse(counts=counts)
 

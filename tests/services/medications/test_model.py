@@ -35,39 +35,6 @@ def order(status: str, **fields: Any) -> pb.Prescription:
     return prescription(source_record=source, **values)
 
 
-@pytest.mark.parametrize(
-    "atc, blue, until",
-    [
-        ("C10AA05", "", datetime(2027, 1, 15, 12, tzinfo=UTC)),
-        ("G03AA12", "", datetime(2029, 1, 15, 12, tzinfo=UTC)),
-        ("G02BA03", "", datetime(2029, 1, 15, 12, tzinfo=UTC)),
-        ("G03CA03", "", datetime(2027, 1, 15, 12, tzinfo=UTC)),
-        ("J01CE02", "", NOW + timedelta(days=10)),
-        ("J01CE02", "2", datetime(2027, 1, 15, 12, tzinfo=UTC)),
-        ("QJ01CE02", "", NOW + timedelta(days=5)),
-        ("", "", datetime(2027, 1, 15, 12, tzinfo=UTC)),
-    ],
-    ids=[
-        "one year",
-        "contraceptives three years",
-        "hormonal intrauterine three years",
-        "other hormones one year",
-        "antibiotics ten days",
-        "antibiotics on blue prescription one year",
-        "for animals five days",
-        "unknown ATC one year",
-    ],
-)
-def test_validity_follows_the_kind_of_medicine(atc: str, blue: str, until: datetime) -> None:
-    sent = prescription(atc, reimbursement=pb.Reimbursement(paragraph=blue))
-    assert model.valid_until(sent) == until
-
-
-def test_a_prescription_of_29_february_holds_for_a_year() -> None:
-    leap = prescription(prescribed_at=timestamp(datetime(2024, 2, 29, tzinfo=UTC)))
-    assert model.valid_until(leap) == datetime(2025, 3, 1, tzinfo=UTC)
-
-
 def test_an_atc_code_among_the_codings_is_known() -> None:
     coded = pb.Medication(code=CodeableConcept(codings=[Coding(code="1"), Coding(system=model.ATC, code="N02BE01")]))
     assert model.atc_of(coded) == "N02BE01"
@@ -91,6 +58,15 @@ def test_a_recalled_one_at_the_pharmacy_does_not_expire() -> None:
 
 def test_reit_n_gives_n_dispensings_after_the_first() -> None:
     assert [model.dispensings_left(prescription(reit=3, dispensed=n), NOW) for n in range(6)] == [4, 3, 2, 1, 0, 0]
+
+
+@pytest.mark.parametrize("group, left", [("A", 1), ("B", 1), ("C", 4), ("CF", 4), ("", 4)])
+def test_groups_a_and_b_are_dispensed_once(group: str, left: int) -> None:
+    held = prescription(reit=3)
+    held.medication.prescription_group.code = group
+    assert model.dispensings_left(held, NOW) == left
+    held.dispensed = left
+    assert model.dispensings_left(held, NOW) == 0
 
 
 def test_nothing_is_left_of_what_cannot_be_collected() -> None:
