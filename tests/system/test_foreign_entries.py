@@ -19,6 +19,7 @@ from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from tests.services.documents.calls import document
 from tests.services.medications.feed import medicine
+from tests.services.medications.lists import entry
 from tests.services.own_registrations.calls import contact
 from tests.support.client import Client, methods, refusal
 from tests.support.filling import least
@@ -48,8 +49,6 @@ IGNORED = {
     "facts.facts.evidence.entry_id": "the gateway's own, put in from the patient's sections",
 }
 COMES_LATER = {
-    "UpdateMedicationList",
-    "ProposeMedicationChange",
     "ReconcileMedications",
     "CheckMedication",
     "ReviewAccess",
@@ -68,6 +67,8 @@ class Ids:
     document: str
     lab_report: str
     own_registration: str
+    list_entry: str
+    proposal: str
     proxy: str
 
 
@@ -89,6 +90,19 @@ async def two(system: System, client: Client) -> tuple[Patient, Patient, Ids]:
     registered = await client.call(
         "ListOwnRegistrations", own_registrations_pb2.ListOwnRegistrationsRequest(patient=of)
     )
+    on_list = entry()
+    sent = medications_pb2.UpdateMedicationListRequest(
+        patient=of,
+        request_id=new_id(),
+        lookup=(await medication_list(client, theirs)).lookup,
+        list=medications_pb2.MedicationList(entries=[on_list]),
+    )
+    await client.call("UpdateMedicationList", sent)
+    proposal = medications_pb2.Proposal(
+        action=medications_pb2.PROPOSAL_ACTION_DISCONTINUE, entry_id=on_list.id, reason="Svimmel"
+    )
+    change = medications_pb2.ProposeMedicationChangeRequest(patient=of, request_id=new_id(), proposals=[proposal])
+    proposed = await client.call("ProposeMedicationChange", change)
     ids = Ids(
         critical_info=critical.entries[0].header.id,
         prescription=prescribed.prescriptions[0].header.id,
@@ -96,6 +110,8 @@ async def two(system: System, client: Client) -> tuple[Patient, Patient, Ids]:
         document=documents.entries[0].header.id,
         lab_report=answered.entries[0].header.id,
         own_registration=registered.entries[0].header.id,
+        list_entry=on_list.id,
+        proposal=proposed.proposals[0].header.id,
         proxy=settings.proxies[0].id,
     )
     return mine, theirs, ids
@@ -105,7 +121,23 @@ def new_id() -> str:
     return str(uuid4())
 
 
-def requests(ids: Ids) -> dict[str, list[Any]]:
+async def medication_list(client: Client, patient: Patient) -> medications_pb2.GetMedicationListResponse:
+    request = medications_pb2.GetMedicationListRequest(patient=patient.identifier)
+    reply: medications_pb2.GetMedicationListResponse = await client.call("GetMedicationList", request)
+    return reply
+
+
+def sending(lookup: str, medicines: medications_pb2.MedicationList, **fields: Any) -> list[Any]:
+    """A medication list that is sent."""
+    return [medications_pb2.UpdateMedicationListRequest(request_id=new_id(), lookup=lookup, list=medicines, **fields)]
+
+
+def proposing(*proposals: medications_pb2.Proposal, **fields: Any) -> list[Any]:
+    """Changes of it that are proposed, or taken back."""
+    return [medications_pb2.ProposeMedicationChangeRequest(request_id=new_id(), proposals=proposals, **fields)]
+
+
+def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
     """By rpc and field: messages that name somebody else's entry. The patient is put in by the test."""
     dispensed = medications_pb2.Dispensing(medication=medicine(), prescription_id=ids.prescription)
     dispensed.dispensed_at.GetCurrentTime()
@@ -113,6 +145,12 @@ def requests(ids: Ids) -> dict[str, list[Any]]:
     relation = documents_pb2.DocumentRelation(kind=documents_pb2.RELATION_KIND_APPENDS, document_id=ids.document)
     related = document()
     related.relations.append(relation)
+    listed = medications_pb2.MedicationList(entries=[entry()])
+    named = medications_pb2.MedicationList(entries=[entry(prescription_id=ids.prescription)])
+    wrong = medications_pb2.MedicationList(
+        entries=[entry()], in_error=[medications_pb2.EntryInError(entry_id=ids.list_entry, reason="feil")]
+    )
+    discontinue = medications_pb2.PROPOSAL_ACTION_DISCONTINUE
     recall = medications_pb2.Recall(reason=medications_pb2.RECALL_REASON_DISCONTINUED)
     return {
         "GetCriticalInfo id": [critical_info_pb2.GetCriticalInfoRequest(id=ids.critical_info)],
@@ -131,6 +169,18 @@ def requests(ids: Ids) -> dict[str, list[Any]]:
         "RecordDispensing dispensing.prescription_id": [
             medications_pb2.RecordDispensingRequest(request_id=new_id(), dispensing=dispensed)
         ],
+        "UpdateMedicationList list.entries.prescription_id": sending(lookup, named),
+        "UpdateMedicationList list.in_error.entry_id": sending(lookup, wrong),
+        "UpdateMedicationList answers.proposal_id": sending(
+            lookup, listed, answers=[medications_pb2.ProposalAnswer(proposal_id=ids.proposal, accepted=True)]
+        ),
+        "ProposeMedicationChange proposals.entry_id": proposing(
+            medications_pb2.Proposal(action=discontinue, entry_id=ids.list_entry, reason="Svimmel")
+        ),
+        "ProposeMedicationChange proposals.entry.prescription_id": proposing(
+            medications_pb2.Proposal(action=medications_pb2.PROPOSAL_ACTION_ADD, entry=named.entries[0], reason="Ny")
+        ),
+        "ProposeMedicationChange withdrawn_ids": proposing(withdrawn_ids=[ids.proposal]),
         "ReportVisitError id": [visits_pb2.ReportVisitErrorRequest(request_id=new_id(), id=ids.visit, comment="feil")],
         "DownloadDocument id": [documents_pb2.DownloadDocumentRequest(id=ids.document)],
         "UploadDocument document.relations.document_id": [
@@ -167,7 +217,7 @@ async def test_another_patients_entry_id_is_not_found_in_every_rpc_that_takes_on
     client: Client, two: tuple[Patient, Patient, Ids]
 ) -> None:
     mine, theirs, ids = two
-    cases = requests(ids)
+    cases = requests(ids, (await medication_list(client, mine)).lookup)
     # In a feed's import a reference may come before what it names: it is kept, and looked up for no one.
     fields = {
         f"{name.partition('/')[2]} {field}"
