@@ -342,9 +342,11 @@ class _ReconciliationSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     RECONCILIATION_SOURCE_UNSPECIFIED: _ReconciliationSource.ValueType  # 0
     """Never sent."""
     RECONCILIATION_SOURCE_PRESCRIBED: _ReconciliationSource.ValueType  # 1
-    """Prescriptions that are in force."""
+    """Prescriptions that are in force, and orders of other sources that are held back or whose status is not known."""
     RECONCILIATION_SOURCE_DISPENSED: _ReconciliationSource.ValueType  # 2
-    """What was dispensed."""
+    """The last dispensing of each treatment, prescription or medicine, while its supply lasts; where no source says how
+    long it lasts, for as long as a prescription of that day would hold, a year at most.
+    """
     RECONCILIATION_SOURCE_MEDICATION_LIST: _ReconciliationSource.ValueType  # 3
     """The medication list."""
     RECONCILIATION_SOURCE_STATEMENT: _ReconciliationSource.ValueType  # 4
@@ -358,9 +360,11 @@ class ReconciliationSource(_ReconciliationSource, metaclass=_ReconciliationSourc
 RECONCILIATION_SOURCE_UNSPECIFIED: ReconciliationSource.ValueType  # 0
 """Never sent."""
 RECONCILIATION_SOURCE_PRESCRIBED: ReconciliationSource.ValueType  # 1
-"""Prescriptions that are in force."""
+"""Prescriptions that are in force, and orders of other sources that are held back or whose status is not known."""
 RECONCILIATION_SOURCE_DISPENSED: ReconciliationSource.ValueType  # 2
-"""What was dispensed."""
+"""The last dispensing of each treatment, prescription or medicine, while its supply lasts; where no source says how
+long it lasts, for as long as a prescription of that day would hold, a year at most.
+"""
 RECONCILIATION_SOURCE_MEDICATION_LIST: ReconciliationSource.ValueType  # 3
 """The medication list."""
 RECONCILIATION_SOURCE_STATEMENT: ReconciliationSource.ValueType  # 4
@@ -378,31 +382,37 @@ class _DifferenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Difference
     DIFFERENCE_UNSPECIFIED: _Difference.ValueType  # 0
     """Never sent."""
     DIFFERENCE_SAME: _Difference.ValueType  # 1
-    """The same in substance, strength, form and dose."""
+    """The same in substance, strength, form and dose, as far as each side states them. Generic equivalents are the same."""
     DIFFERENCE_CHANGED: _Difference.ValueType  # 2
     """There on both sides, not the same."""
     DIFFERENCE_MISSING: _Difference.ValueType  # 3
-    """On the medication list, not on the other side."""
+    """On the medication list, not on the other side. That it is missing ends no treatment: the draft keeps it."""
     DIFFERENCE_ADDED: _Difference.ValueType  # 4
-    """Not on the medication list, on the other side."""
+    """Not on the medication list, on another side."""
     DIFFERENCE_DOUBTFUL: _Difference.ValueType  # 5
-    """Cannot be decided: what is needed is not known, or several fit."""
+    """Cannot be decided: the substance is not known, the dose cannot be compared, several fit, or one side says that it
+    is in use and another that it was discontinued. The draft leaves it as it stood.
+    """
 
 class Difference(_Difference, metaclass=_DifferenceEnumTypeWrapper):
-    """How the sides of one medicine compare."""
+    """How the sides of one medicine compare. The other side is the list that is brought along; where none is, all others.
+    Without a medication list, what is prescribed, in use or dispensed stands in its place.
+    """
 
 DIFFERENCE_UNSPECIFIED: Difference.ValueType  # 0
 """Never sent."""
 DIFFERENCE_SAME: Difference.ValueType  # 1
-"""The same in substance, strength, form and dose."""
+"""The same in substance, strength, form and dose, as far as each side states them. Generic equivalents are the same."""
 DIFFERENCE_CHANGED: Difference.ValueType  # 2
 """There on both sides, not the same."""
 DIFFERENCE_MISSING: Difference.ValueType  # 3
-"""On the medication list, not on the other side."""
+"""On the medication list, not on the other side. That it is missing ends no treatment: the draft keeps it."""
 DIFFERENCE_ADDED: Difference.ValueType  # 4
-"""Not on the medication list, on the other side."""
+"""Not on the medication list, on another side."""
 DIFFERENCE_DOUBTFUL: Difference.ValueType  # 5
-"""Cannot be decided: what is needed is not known, or several fit."""
+"""Cannot be decided: the substance is not known, the dose cannot be compared, several fit, or one side says that it
+is in use and another that it was discontinued. The draft leaves it as it stood.
+"""
 Global___Difference: _TypeAlias = Difference  # noqa: Y015
 
 class _ComparedField:
@@ -2930,7 +2940,7 @@ class ReconcileMedicationsRequest(_message.Message):
 
     @_builtins.property
     def incoming(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListEntry]:
-        """The list brought along. Ids may be new ones."""
+        """The list brought along. Ids may be new ones; those of the medication list tie entries together."""
 
     @_builtins.property
     def changes_since(self) -> _timestamp_pb2.Timestamp:
@@ -2973,7 +2983,9 @@ class ReconcileMedicationsResponse(_message.Message):
 
     @_builtins.property
     def draft(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListEntry]:
-        """A draft of the list, as the items suggest; doubtful ones are in it as they stood."""
+        """A draft of the list, as the items suggest; doubtful ones are in it as they stood, those that are missing too.
+        UpdateMedicationList takes it as it is, with the list's multidose beside it where there is one.
+        """
 
     @_builtins.property
     def info(self) -> Global___MedicationListInfo:
@@ -3024,7 +3036,7 @@ class ReconciledItem(_message.Message):
     """The entry of the draft that it led to. Empty: none."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[Global___ComparedField.ValueType]:
-        """What differs."""
+        """What differs on any of the sides; of a doubtful one, what cannot be compared too."""
 
     @_builtins.property
     def sides(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReconciledSide]:
@@ -3059,12 +3071,16 @@ class ReconciledSide(_message.Message):
     MEDICATION_FIELD_NUMBER: _builtins.int
     DOSAGES_FIELD_NUMBER: _builtins.int
     PROVENANCE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    DIFFERS_FIELD_NUMBER: _builtins.int
     source: Global___ReconciliationSource.ValueType
     """The side."""
     entry_id: _builtins.str
     """Id of the prescription, dispensing, statement or list entry."""
     version: _builtins.int
-    """Its version. 0: of the incoming list."""
+    """Its version; of a list entry, the list's. 0: of the incoming list."""
+    status: Global___EntryStatus.ValueType
+    """In use, paused or discontinued, as this side says. Unset: it does not say."""
     @_builtins.property
     def medication(self) -> Global___Medication:
         """The medicine."""
@@ -3077,6 +3093,10 @@ class ReconciledSide(_message.Message):
     def provenance(self) -> _common_pb2.Provenance:
         """When it was recorded, and by whom."""
 
+    @_builtins.property
+    def differs(self) -> _containers.RepeatedScalarFieldContainer[Global___ComparedField.ValueType]:
+        """What differs from the side that it is compared with: the medication list, where it is there."""
+
     def __init__(
         self,
         *,
@@ -3086,10 +3106,12 @@ class ReconciledSide(_message.Message):
         medication: Global___Medication | None = ...,
         dosages: _abc.Iterable[Global___Dosage] | None = ...,
         provenance: _common_pb2.Provenance | None = ...,
+        status: Global___EntryStatus.ValueType = ...,
+        differs: _abc.Iterable[Global___ComparedField.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["medication", b"medication", "provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dosages", b"dosages", "entry_id", b"entry_id", "medication", b"medication", "provenance", b"provenance", "source", b"source", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differs", b"differs", "dosages", b"dosages", "entry_id", b"entry_id", "medication", b"medication", "provenance", b"provenance", "source", b"source", "status", b"status", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3104,22 +3126,26 @@ class NotCompared(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     source: Global___ReconciliationSource.ValueType
     """The side."""
     withheld: _builtins.int
-    """Entries that were withheld there."""
+    """Entries that were withheld there: locked by the patient."""
     reason: _builtins.str
     """Why, in words."""
+    left_out: _builtins.int
+    """Entries that are there and were not compared: no longer in force, no longer in use, or not the last of their kind."""
     def __init__(
         self,
         *,
         source: Global___ReconciliationSource.ValueType = ...,
         withheld: _builtins.int = ...,
         reason: _builtins.str = ...,
+        left_out: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "source", b"source", "withheld", b"withheld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out", "reason", b"reason", "source", b"source", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -200,9 +200,10 @@ class MedicationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReconcileMedications(self, request, context):
-        """Compares what is prescribed, dispensed, in use and on a list that is brought along (samstemming), entry by entry,
-        and gives a draft of the list. Changes nothing: a doctor sends the draft with UpdateMedicationList, others propose
-        it. INVALID_ARGUMENT: a bad field.
+        """Compares what is prescribed, dispensed, in use, on the medication list and on a list that is brought along
+        (samstemming), entry by entry, and gives a draft of the list. Each entry of each side is in one item. Changes
+        nothing: a doctor sends the draft with UpdateMedicationList, others propose it. INVALID_ARGUMENT: a bad field, or
+        what is brought along breaks a rule of the medication list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

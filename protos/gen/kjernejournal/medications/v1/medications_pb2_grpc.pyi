@@ -84,9 +84,10 @@ class MedicationsServiceStub:
     ListProposals: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ListProposalsRequest, _medications_pb2.ListProposalsResponse]
     """Lists proposals, newest first, with what became of them. INVALID_ARGUMENT: a bad field or page token."""
     ReconcileMedications: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ReconcileMedicationsRequest, _medications_pb2.ReconcileMedicationsResponse]
-    """Compares what is prescribed, dispensed, in use and on a list that is brought along (samstemming), entry by entry,
-    and gives a draft of the list. Changes nothing: a doctor sends the draft with UpdateMedicationList, others propose
-    it. INVALID_ARGUMENT: a bad field.
+    """Compares what is prescribed, dispensed, in use, on the medication list and on a list that is brought along
+    (samstemming), entry by entry, and gives a draft of the list. Each entry of each side is in one item. Changes
+    nothing: a doctor sends the draft with UpdateMedicationList, others propose it. INVALID_ARGUMENT: a bad field, or
+    what is brought along breaks a rule of the medication list.
     """
     CheckMedication: _grpc.UnaryUnaryMultiCallable[_medications_pb2.CheckMedicationRequest, _medications_pb2.CheckMedicationResponse]
     """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
@@ -153,9 +154,10 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     ListProposals: _aio.UnaryUnaryMultiCallable[_medications_pb2.ListProposalsRequest, _medications_pb2.ListProposalsResponse]  # type: ignore[assignment]
     """Lists proposals, newest first, with what became of them. INVALID_ARGUMENT: a bad field or page token."""
     ReconcileMedications: _aio.UnaryUnaryMultiCallable[_medications_pb2.ReconcileMedicationsRequest, _medications_pb2.ReconcileMedicationsResponse]  # type: ignore[assignment]
-    """Compares what is prescribed, dispensed, in use and on a list that is brought along (samstemming), entry by entry,
-    and gives a draft of the list. Changes nothing: a doctor sends the draft with UpdateMedicationList, others propose
-    it. INVALID_ARGUMENT: a bad field.
+    """Compares what is prescribed, dispensed, in use, on the medication list and on a list that is brought along
+    (samstemming), entry by entry, and gives a draft of the list. Each entry of each side is in one item. Changes
+    nothing: a doctor sends the draft with UpdateMedicationList, others propose it. INVALID_ARGUMENT: a bad field, or
+    what is brought along breaks a rule of the medication list.
     """
     CheckMedication: _aio.UnaryUnaryMultiCallable[_medications_pb2.CheckMedicationRequest, _medications_pb2.CheckMedicationResponse]  # type: ignore[assignment]
     """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
@@ -285,9 +287,10 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.ReconcileMedicationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.ReconcileMedicationsResponse, _abc.Awaitable[_medications_pb2.ReconcileMedicationsResponse]]:
-        """Compares what is prescribed, dispensed, in use and on a list that is brought along (samstemming), entry by entry,
-        and gives a draft of the list. Changes nothing: a doctor sends the draft with UpdateMedicationList, others propose
-        it. INVALID_ARGUMENT: a bad field.
+        """Compares what is prescribed, dispensed, in use, on the medication list and on a list that is brought along
+        (samstemming), entry by entry, and gives a draft of the list. Each entry of each side is in one item. Changes
+        nothing: a doctor sends the draft with UpdateMedicationList, others propose it. INVALID_ARGUMENT: a bad field, or
+        what is brought along breaks a rule of the medication list.
         """
 
     @_abc_1.abstractmethod
