@@ -1,7 +1,8 @@
 """The code systems of critical information, as their sources name them.
 
 Sources: HL7Norway's base profiles (NoBasisAllergyIntolerance: Volven 7497 and 7498, ATC, FEST), HL7Norway/LMDI for the
-newer names of FEST, KI-FHIR for the register's own list of sources and for Volven 7655.
+newer names of FEST, KI-FHIR for the register's own list of sources and for Volven 7655. Codes are checked by their
+system alone: the lists of 7497, 7498 and 7655 are not open, and the register's own check of each code is not made here.
 """
 
 VOLVEN = "urn:oid:2.16.578.1.12.4.1.1."
