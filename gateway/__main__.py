@@ -7,10 +7,13 @@ from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from gateway.admission import Admission
 from gateway.backends import open_backends
+from gateway.changes.service import Changes
+from gateway.checking import Checking
 from gateway.fanout import Fanout
 from gateway.forwarding import Forwarding
 from gateway.front_door import FrontDoor
 from gateway.indicator import Indicator, Quota
+from gateway.knowing import Knowing
 from gateway.reading import Reader
 from gateway.recorder import Recorder
 from gateway.settings import GatewaySettings
@@ -35,16 +38,26 @@ async def main() -> None:
         steps = Steps(verifier, Identity(backends["patients"]), recorder)
         reader = Reader(backends)
         indicator = Indicator(steps, reader, Quota(settings.indicator_quota), production=settings.production)
-        summary = Summary(steps, recorder, Fanout(reader), indicator, production=settings.production)
+        fanout, knowing = Fanout(reader), Knowing(backends["medications"])
+        summary = Summary(steps, recorder, fanout, indicator, knowing, production=settings.production)
         forwarding = Forwarding(steps, recorder, backends, production=settings.production)
+        checking = Checking(steps, recorder, fanout, knowing, forwarding, production=settings.production)
+        changes = Changes(steps, recorder, backends, production=settings.production)
+        own: dict[str, Summary | Changes] = {contract.SUMMARY: summary, contract.CHANGES: changes}
         server = new_server(settings)
         front_door = FrontDoor(
             contract.methods(),
-            lambda method: (summary if method.service == contract.SUMMARY else forwarding).handlers(method),
+            lambda method: (
+                own[method.service].handlers(method)
+                if method.service in own
+                else checking.handlers(method) or forwarding.handlers(method)
+            ),
             Admission(verifier, max_calls=settings.max_calls, max_streams=settings.max_streams),
         )
         server.add_generic_rpc_handlers((front_door,))
-        await serve(server, settings, contract.service_names(), ready=_always, front_door=True)
+        knowing.begin()
+        await serve(server, settings, contract.service_names(), ready=_always, front_door=True, draining=changes.close)
+        await knowing.end()
         await forwarding.finish(settings.drain_seconds)
         await recorder.finish(settings.drain_seconds)
         for backend in backends.values():

@@ -1,6 +1,7 @@
 """Asks every source at once. Each answer is data or a stated absence; our own bugs raise."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,6 +121,17 @@ class Fanout:
         if answer is None or answer.WhichOneof("result") is None:
             return _failed(source, common_pb2.UNAVAILABLE_REASON_ERROR)
         return answer
+
+
+def hold_back(passage: Passage, sections: Iterable[Section]) -> bool:
+    """Takes the content out of sections that the latest decision does not permit; whether there was any."""
+    held = False
+    for section in sections:
+        verdict = passage.decision.sections[section.section].decision
+        if verdict != common_pb2.SECTION_DECISION_PERMIT:
+            held |= section.WhichOneof("content") is not None
+            withhold(section, verdict)
+    return held
 
 
 def withhold(section: Section, verdict: "common_pb2.SectionDecision.ValueType") -> None:

@@ -9,11 +9,13 @@ from typing import Any, cast
 from gateway.access.facts import SectionValue
 from gateway.access.tokens import Metadata
 from gateway.contract import Method, disclosed, withheld
-from gateway.fanout import Fanout, Question, unavailable, withhold
+from gateway.fanout import Fanout, Question, hold_back, unavailable
 from gateway.front_door import Context, Handlers, tell_receipt
 from gateway.indicator import Indicator
+from gateway.knowing import Knowing
 from gateway.passage import Passage
 from gateway.recorder import Recorder
+from gateway.safety.check import alerts, seen
 from gateway.sources import BY_SECTION, SECTIONS
 from gateway.steps import Steps
 from gateway.whom import national_id_of
@@ -21,6 +23,7 @@ from kjernejournal.audit.v1.audit_pb2 import SectionRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import (
+    Alerts,
     GetPatientSummaryRequest,
     GetPatientSummaryResponse,
     Section,
@@ -29,7 +32,8 @@ from kjernejournal.summary.v1.summary_pb2 import (
     SummaryEnd,
     SummaryStart,
 )
-from shared.convert import optional_moment, timestamp
+from shared import telemetry
+from shared.convert import optional_moment, time_of_reading, timestamp
 from shared.errors import Invalid, NotSupported, Reason
 from shared.handling.decoding import decode
 from shared.paging import size_of
@@ -50,12 +54,20 @@ class Summary:
     """Puts summaries together."""
 
     def __init__(
-        self, steps: Steps, recorder: Recorder, fanout: Fanout, indicator: Indicator, *, production: bool
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        fanout: Fanout,
+        indicator: Indicator,
+        knowing: Knowing,
+        *,
+        production: bool,
     ) -> None:
         self._steps = steps
         self._recorder = recorder
         self._fanout = fanout
         self._indicator = indicator
+        self._knowing = knowing
         self._production = production
 
     def handlers(self, method: Method) -> Handlers:
@@ -76,10 +88,13 @@ class Summary:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], passage, question)) for each in wanted]
         sections = [task.result() for task in tasks]
-        fit(sections)
+        checked = await self._alerts(sections, question)
+        fit(sections, checked.ByteSize() if checked else 0)
         record = passage.disclosure(_recorded(passage, each, question) for each in sections)
         tell_receipt(context, (await self._recorder.record([record]))[0])
-        passage = await self._checked(passage, wanted, sections)
+        again = await self._steps.fresh(passage, wanted)
+        if hold_back(again, sections):  # what rests on what is held back now must not leave either
+            checked = await self._alerts(sections, question)
         whole = completeness(sections)
         await context.send_initial_metadata(((COMPLETENESS_HEADER, _short_name(whole)),))
         return GetPatientSummaryResponse(
@@ -87,6 +102,7 @@ class Summary:
             completeness=whole,
             sections=sections,
             assembled_at=timestamp(datetime.now(UTC)),
+            alerts=checked,
         ).SerializeToString()
 
     async def stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
@@ -104,13 +120,16 @@ class Summary:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in sorted(done, key=lambda task: tasks[task]):
                     section = task.result()
-                    _hold_back(passage, [section])  # fetched on an older decision, perhaps
+                    hold_back(passage, [section])  # fetched on an older decision, perhaps
                     await self._recorder.record([passage.disclosure([_recorded(passage, section, question)])])
-                    passage = await self._checked(passage, wanted, [section])
+                    passage = await self._steps.fresh(passage, wanted)
+                    hold_back(passage, [section])
                     sent.append(section)
                     yield _part(section=section)
-            end = SummaryEnd(completeness=completeness(sent), assembled_at=timestamp(datetime.now(UTC)))
-            yield _part(end=end)
+            whole = completeness(sent)  # of what was sent, whatever is held back by now
+            hold_back(await self._steps.fresh(passage, wanted), sent)
+            checked = await self._alerts(sent, question)
+            yield _part(end=SummaryEnd(completeness=whole, assembled_at=timestamp(datetime.now(UTC)), alerts=checked))
         finally:
             for task in tasks:
                 task.cancel()
@@ -134,31 +153,22 @@ class Summary:
         passage = await self._steps.enter(method, metadata, caller, patient, sections=wanted)
         return passage, wanted, question
 
-    async def _checked(
-        self, passage: Passage, wanted: tuple[SectionValue, ...], sections: Iterable[Section]
-    ) -> Passage:
-        """Step 6: on facts that are fresh, nothing leaves that is not permitted any more."""
-        again = await self._steps.fresh(passage, wanted)
-        _hold_back(again, sections)
-        return again
+    async def _alerts(self, sections: Iterable[Section], question: Question) -> Alerts | None:
+        """The safety checks over sections as they are about to be released."""
+        with telemetry.span("check medicines"):
+            return alerts(await self._knowing.get(), seen(sections), time_of_reading(question.as_of))
 
 
-def _hold_back(passage: Passage, sections: Iterable[Section]) -> None:
-    """Takes the content out of sections that the latest decision does not permit."""
-    for section in sections:
-        verdict = passage.decision.sections[section.section].decision
-        if verdict != common_pb2.SECTION_DECISION_PERMIT:
-            withhold(section, verdict)
-
-
-def fit(sections: Iterable[Section]) -> None:
+def fit(sections: Iterable[Section], besides: int = 0) -> None:
     """Leaves out the largest sections of a summary that an ordinary client could not take, and says so in them.
+
+    `besides` are the bytes of what else is in the reply.
 
     Never critical information or medicines. StreamPatientSummary and the sections' own List rpcs have room for each.
     """
     sizes = {section.section: section.ByteSize() for section in sections}
     for section in sorted(sections, key=Section.ByteSize, reverse=True):
-        if sum(sizes.values()) <= LARGEST_SUMMARY:
+        if sum(sizes.values()) + besides <= LARGEST_SUMMARY:
             return
         if not BY_SECTION[section.section].critical:
             unavailable(section, common_pb2.UNAVAILABLE_REASON_TOO_LARGE)

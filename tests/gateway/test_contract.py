@@ -19,6 +19,7 @@ from kjernejournal.summary.v1 import summary_pb2
 
 EVERY = pytest.mark.parametrize("method", list(methods().values()), ids=lambda method: str(method.path))
 NO_PATIENT = {
+    "DrugKnowledgeService/ImportDrugKnowledge",
     "PatientsService/RegisterPatient",
     "PatientsService/BulkImport",
     "AuditService/ListReviews",

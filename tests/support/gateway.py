@@ -13,12 +13,15 @@ from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from gateway.admission import Admission
 from gateway.backends import Backend
+from gateway.changes.service import Changes
+from gateway.checking import Checking
 from gateway.cli.issuer import AUDIENCE, ensure_issuer
 from gateway.cli.programs import ISSUER
 from gateway.fanout import Fanout
 from gateway.forwarding import Forwarding
 from gateway.front_door import FrontDoor
 from gateway.indicator import Indicator, Quota
+from gateway.knowing import Knowing
 from gateway.reading import Reader
 from gateway.recorder import Recorder
 from gateway.sources import SOURCES
@@ -43,6 +46,7 @@ class Front:
     """By name of the service: every register of the summary. `people` answers ResolvePatients beside "patients"."""
     recorder: Recorder
     fanout: Fanout
+    knowing: Knowing
 
 
 @asynccontextmanager
@@ -69,16 +73,26 @@ async def running_gateway(
         recorder, reader = Recorder(backends["audit"]), Reader(backends)
         steps, fanout = Steps(verifier, Identity(backends["patients"]), recorder), Fanout(reader)
         indicator = Indicator(steps, reader, Quota(quota), production=False)
-        summary = Summary(steps, recorder, fanout, indicator, production=False)
+        knowing = Knowing(backends["medications"])
+        await knowing.refresh()  # the medications service has not been told to know anything yet
+        summary = Summary(steps, recorder, fanout, indicator, knowing, production=False)
         forwarding = Forwarding(steps, recorder, backends, production=False, **limits)
+        checking = Checking(steps, recorder, fanout, knowing, forwarding, production=False)
+        changes = Changes(steps, recorder, backends, production=False)
+        stack.callback(changes.close)
+        own: dict[str, Summary | Changes] = {contract.SUMMARY: summary, contract.CHANGES: changes}
         door = FrontDoor(
             contract.methods(),
-            lambda method: (summary if method.service == contract.SUMMARY else forwarding).handlers(method),
+            lambda method: (
+                own[method.service].handlers(method)
+                if method.service in own
+                else checking.handlers(method) or forwarding.handlers(method)
+            ),
             Admission(verifier),
         )
         address = await stack.enter_async_context(listening(door))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
-        yield Front(Client(channel, issuer), people, log, registers, recorder, fanout)
+        yield Front(Client(channel, issuer), people, log, registers, recorder, fanout, knowing)
 
 
 async def _backend(stack: AsyncExitStack, name: str, address: str) -> Backend:

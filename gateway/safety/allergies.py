@@ -1,0 +1,126 @@
+"""Allergies and intolerances against medicines: the substance itself, and substances that cross with it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gateway.safety.findings import CheckValue, Found, gravest
+from gateway.safety.knowledge import WHOLE_CODE, Codes, Knowledge, Reach, Rule
+from gateway.safety.medicines import Medicine
+from gateway.safety.substances import Entry, words
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import CodeableConcept
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.medications.v1 import medications_pb2 as pb
+
+CATEGORIES = frozenset({ki.CATEGORY_DRUG_REACTION, ki.CATEGORY_OTHER_ALLERGY})
+_NO_MEDICINE = frozenset({ki.ALLERGEN_KIND_FOOD, ki.ALLERGEN_KIND_ENVIRONMENT})
+"""Allergens that are not medicines: not known to the knowledge is then no news."""
+
+OF_THE_RECORD = "the patient's critical information"
+"""Source of what needs no knowledge of medicines: the record names the substance itself."""
+ADVICE = "Do not give it before the reaction has been looked into; choose another substance."
+
+
+@dataclass(slots=True)
+class Allergy:
+    """All entries about the same allergen."""
+
+    codes: Codes
+    reach: Reach
+    excipient: bool
+    """The reaction was to something else in the medicine than its substance."""
+    entries: list[Entry] = field(default_factory=list)
+    mild: bool = True
+    """Every entry calls it less serious."""
+    certain: bool = False
+
+    @property
+    def name(self) -> str:
+        """In a few words."""
+        return words(self.entries[0].concept)
+
+
+@dataclass(slots=True)
+class Allergies:
+    """The patient's allergies, as far as they can be checked, and those that cannot."""
+
+    known: list[Allergy]
+    unknown: list[Entry]
+
+
+def allergies(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Allergies:
+    """The active ones."""
+    known: dict[tuple[Codes, bool], Allergy] = {}
+    unknown: list[Entry] = []
+    for info in section.entries:
+        if info.category not in CATEGORIES or info.status != ki.STATUS_ACTIVE:
+            continue
+        entry = entry_of(info)
+        codes = knowledge.codes(info.code.codings, info.code.text, info.specification)
+        excipient = info.reaction.inactive_ingredient
+        if (excipient or not codes) and info.reaction.allergen_kind not in _NO_MEDICINE:
+            unknown.append(entry)
+        if not codes:
+            continue
+        found = known.get((codes, excipient))
+        if found is None:
+            found = known[codes, excipient] = Allergy(codes, knowledge.reach(codes), excipient)
+        found.entries.append(entry)
+        found.mild &= info.reaction.criticality == ki.CRITICALITY_LOW
+        found.certain |= info.reaction.certainty == ki.CERTAINTY_CONFIRMED
+    return Allergies(list(known.values()), unknown)
+
+
+def conflicts(known: Iterable[Allergy], medicines: Iterable[Medicine], knowledge: Knowledge) -> Iterator[Found]:
+    """One finding for each allergy and medicine that do not go together."""
+    known = list(known)
+    for medicine in medicines:
+        for allergy in known:
+            if found := _conflict(allergy, medicine, knowledge):
+                yield found
+
+
+def entry_of(info: ki.CriticalInfo) -> Entry:
+    """The entry of critical information as a finding names it."""
+    concept = info.code
+    if not concept.codings and not concept.text:
+        concept = CodeableConcept(text=info.specification)
+    header = info.header
+    return Entry(common_pb2.SECTION_CRITICAL_INFO, header.id, header.version, concept, header.provenance)
+
+
+def _conflict(allergy: Allergy, medicine: Medicine, knowledge: Knowledge) -> Found | None:
+    severity = pb.SEVERITY_AVOID if allergy.mild else pb.SEVERITY_CONTRAINDICATED
+    same = any(len(code) >= WHOLE_CODE and code in medicine.codes for code in allergy.codes)
+    if allergy.excipient:
+        if not same:
+            return None
+        text = (
+            f"{medicine.name}: the patient has reacted to an excipient of a medicine with this substance "
+            f"({allergy.name}). Another brand may be without it."
+        )
+        rule = Rule(pb.SEVERITY_CAUTION, text, "Compare the excipients of the brands.", OF_THE_RECORD)
+        return _found(pb.CHECK_KIND_ALLERGY, rule, text, allergy, medicine)
+    if same:
+        rule = Rule(severity, "", ADVICE, OF_THE_RECORD)
+        text = f"{medicine.name}: {_certainty(allergy)} to {allergy.name}."
+        return _found(pb.CHECK_KIND_ALLERGY, rule, text, allergy, medicine)
+    groups = tuple(code for code in allergy.codes if len(code) < WHOLE_CODE)
+    if groups and any(code.startswith(groups) for code in medicine.codes):
+        rule = Rule(severity, "", ADVICE, OF_THE_RECORD)
+        text = f"{medicine.name}: {_certainty(allergy)} to {allergy.name}, of which it is one."
+        return _found(pb.CHECK_KIND_ALLERGY_CLASS, rule, text, allergy, medicine)
+    crossing = allergy.reach.allergies & medicine.reach.crossed
+    if not crossing:
+        return None
+    rule = gravest(crossing, knowledge.cross_reactions)
+    text = f"{medicine.name}: {_certainty(allergy)} to {allergy.name}. {rule.text}"
+    return _found(pb.CHECK_KIND_ALLERGY_CLASS, rule, text, allergy, medicine)
+
+
+def _certainty(allergy: Allergy) -> str:
+    return "confirmed allergy or intolerance" if allergy.certain else "allergy or intolerance"
+
+
+def _found(kind: CheckValue, rule: Rule, text: str, allergy: Allergy, medicine: Medicine) -> Found:
+    return Found(kind, rule, text, [*allergy.entries, *medicine.entries])

@@ -1,0 +1,192 @@
+"""Puts the checks together: what was found, what could not be checked and why, what was checked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from gateway.safety import allergies, conditions, duplicates, interactions
+from gateway.safety.findings import CheckValue, Found
+from gateway.safety.knowledge import Knowledge
+from gateway.safety.medicines import Medicine, Taken, candidates, taken
+from gateway.safety.substances import Entry
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from kjernejournal.medications.v1.medications_pb2 import NotChecked
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.summary.v1.summary_pb2 import Alerts, Section
+
+WhyNot: TypeAlias = "pb.NotCheckedReason.ValueType"
+
+MOST_FINDINGS = 100
+MOST_UNKNOWN = 100
+"""Medicines, allergens and conditions that are named one by one; where there are more, none of them is taken for
+checked."""
+
+_ALLERGY = (pb.CHECK_KIND_ALLERGY, pb.CHECK_KIND_ALLERGY_CLASS)
+_OF_CRITICAL_INFO: tuple[CheckValue, ...] = (*_ALLERGY, pb.CHECK_KIND_CONDITION)
+_OF_MEDICINES: tuple[CheckValue, ...] = (pb.CHECK_KIND_INTERACTION, pb.CHECK_KIND_DUPLICATE)
+KINDS: tuple[CheckValue, ...] = (*_ALLERGY, *_OF_MEDICINES, pb.CHECK_KIND_CONDITION)
+
+_CRITICAL_INFO, _MEDICATIONS = common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_MEDICATIONS
+_WHY_NOT: dict[int, WhyNot] = {
+    summary_pb2.SECTION_STATE_WITHHELD: pb.NOT_CHECKED_REASON_SECTION_WITHHELD,
+    summary_pb2.SECTION_STATE_NOT_AUTHORIZED: pb.NOT_CHECKED_REASON_SECTION_NOT_AUTHORIZED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The two sections that checks are made over, as the caller gets them; instead of one, why it is not there."""
+
+    critical_info: "ki.CriticalInfoSection | WhyNot"
+    medications: "pb.MedicationsSection | WhyNot"
+
+
+@dataclass(slots=True)
+class Checked:
+    """What came of the checks."""
+
+    version: str = ""
+    found: list[Found] = field(default_factory=list)
+    not_checked: list[NotChecked] = field(default_factory=list)
+    missing: set[CheckValue] = field(default_factory=set)
+    """Checks that were not made at all."""
+
+    def not_made(self, kinds: Iterable[CheckValue], reason: WhyNot, section: "common_pb2.Section.ValueType") -> None:
+        """The checks could not be made, over nothing at all."""
+        for kind in kinds:
+            self.missing.add(kind)
+            self.not_checked.append(NotChecked(kind=kind, reason=reason, section=section))
+
+    def in_part(self, kinds: Iterable[CheckValue], reason: WhyNot, section: "common_pb2.Section.ValueType") -> None:
+        """The checks were made over a part."""
+        self.not_checked.extend(NotChecked(kind=kind, reason=reason, section=section) for kind in kinds)
+
+    def not_for(self, kinds: Iterable[CheckValue], reason: WhyNot, entries: Sequence[Entry]) -> None:
+        """The checks could not be made for these entries."""
+        for kind in kinds:
+            if kind in self.missing:
+                continue
+            if len(entries) > MOST_UNKNOWN:
+                self.not_checked.append(NotChecked(kind=kind, reason=reason, section=entries[0].section))
+            self.not_checked.extend(
+                NotChecked(kind=kind, reason=reason, medication=entry.concept, section=entry.section)
+                for entry in entries[:MOST_UNKNOWN]
+            )
+
+    def findings(self) -> list[pb.Finding]:
+        """The most serious first."""
+        return [
+            found.message(self.version) for found in sorted(self.found, key=lambda each: each.order)[:MOST_FINDINGS]
+        ]
+
+    @property
+    def left_out(self) -> int:
+        """Findings beyond the most that are told."""
+        return max(0, len(self.found) - MOST_FINDINGS)
+
+    @property
+    def checked(self) -> list[CheckValue]:
+        """The checks that were made, wholly or for what is known."""
+        return [kind for kind in KINDS if kind not in self.missing]
+
+
+def seen(sections: Iterable[Section]) -> Seen:
+    """What a summary's sections give to the checks: what is in them, and nothing that was held back."""
+    found: dict[int, Section] = {section.section: section for section in sections}
+    critical, medicines = found.get(_CRITICAL_INFO), found.get(_MEDICATIONS)
+    return Seen(
+        critical.critical_info if critical and critical.HasField("critical_info") else _why_not(critical),
+        medicines.medications if medicines and medicines.HasField("medications") else _why_not(medicines),
+    )
+
+
+def alerts(knowledge: Knowledge | None, over: Seen, now: datetime) -> Alerts | None:
+    """The checks of a summary; None where medicines were not asked for."""
+    if over.medications == pb.NOT_CHECKED_REASON_SECTION_NOT_ASKED:
+        return None
+    checked = check(knowledge, over, now)
+    return Alerts(
+        findings=checked.findings(),
+        not_checked=checked.not_checked,
+        checked=checked.checked,
+        knowledge_version=checked.version,
+        findings_left_out=checked.left_out,
+    )
+
+
+def check(knowledge: Knowledge | None, over: Seen, now: datetime, asked: Sequence[pb.Medication] = ()) -> Checked:
+    """Checks the medicines that the patient has among themselves; with `asked`, these against all there is."""
+    if knowledge is None:
+        checked = Checked()
+        checked.not_made(KINDS, pb.NOT_CHECKED_REASON_KNOWLEDGE_UNAVAILABLE, common_pb2.SECTION_UNSPECIFIED)
+        return checked
+    checked = Checked(knowledge.version)
+    has = _medicines(checked, knowledge, over.medications, now, asked=bool(asked))
+    wanted = candidates(asked, knowledge) if asked else has
+    together = [*wanted.medicines, *has.medicines] if asked else has.medicines
+    if asked and not wanted.medicines:  # what the patient has is not asked about
+        together = []
+    if isinstance(over.critical_info, ki.CriticalInfoSection):
+        _against_critical_info(checked, knowledge, over.critical_info, wanted.medicines)
+    else:
+        checked.not_made(_OF_CRITICAL_INFO, over.critical_info, _CRITICAL_INFO)
+    checked.found += interactions.conflicts(together, knowledge)
+    checked.found += duplicates.conflicts(together, knowledge)
+    _unknown(checked, wanted, has if asked else None, together)
+    return checked
+
+
+def _medicines(
+    checked: Checked, knowledge: Knowledge, section: "pb.MedicationsSection | WhyNot", now: datetime, *, asked: bool
+) -> Taken:
+    """What the patient takes, and what that says of the checks that need it: of all, where nothing else is asked."""
+    kinds = _OF_MEDICINES if asked else KINDS
+    if not isinstance(section, pb.MedicationsSection):
+        checked.not_made(kinds, section, _MEDICATIONS)
+        return Taken([], [])
+    has = taken(section, knowledge, now)
+    if has.withheld:
+        checked.in_part(kinds, pb.NOT_CHECKED_REASON_SECTION_WITHHELD, _MEDICATIONS)
+    if has.incomplete:
+        checked.in_part(kinds, pb.NOT_CHECKED_REASON_SECTION_INCOMPLETE, _MEDICATIONS)
+    return has
+
+
+def _against_critical_info(
+    checked: Checked, knowledge: Knowledge, section: ki.CriticalInfoSection, medicines: Sequence[Medicine]
+) -> None:
+    if section.window.older_exist and all(each.status == ki.STATUS_ACTIVE for each in section.entries):
+        checked.in_part(_OF_CRITICAL_INFO, pb.NOT_CHECKED_REASON_SECTION_INCOMPLETE, _CRITICAL_INFO)
+    allergic = allergies.allergies(section, knowledge)
+    ill = conditions.conditions(section, knowledge)
+    checked.found += allergies.conflicts(allergic.known, medicines, knowledge)
+    checked.found += conditions.conflicts(ill.known, medicines, knowledge)
+    checked.not_for(_ALLERGY, pb.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN, allergic.unknown)
+    uncrossed = [each.entries[0] for each in allergic.known if not each.reach.allergies and not each.excipient]
+    checked.not_for((pb.CHECK_KIND_ALLERGY_CLASS,), pb.NOT_CHECKED_REASON_NO_KNOWLEDGE, uncrossed)
+    checked.not_for((pb.CHECK_KIND_CONDITION,), pb.NOT_CHECKED_REASON_NO_KNOWLEDGE, ill.unknown)
+
+
+def _unknown(checked: Checked, wanted: Taken, has: Taken | None, together: Sequence[Medicine]) -> None:
+    """Medicines whose substance is not known, and those of which nothing is known that interacts."""
+    vague = [each.entries[0] for each in wanted.medicines if each.reach.vague]
+    checked.not_for(KINDS, pb.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN, [*wanted.unknown, *vague])
+    if has is not None:  # what the patient has matters for what is asked about
+        vague = [each.entries[0] for each in has.medicines if each.reach.vague]
+        checked.not_for(_OF_MEDICINES, pb.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN, [*has.unknown, *vague])
+    if len(together) > 1:
+        silent = [
+            each.entries[0]
+            for each in wanted.medicines
+            if not (each.reach.first or each.reach.second or each.reach.vague)
+        ]
+        checked.not_for((pb.CHECK_KIND_INTERACTION,), pb.NOT_CHECKED_REASON_NO_KNOWLEDGE, silent)
+
+
+def _why_not(section: Section | None) -> WhyNot:
+    if section is None:
+        return pb.NOT_CHECKED_REASON_SECTION_NOT_ASKED
+    return _WHY_NOT.get(section.state, pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE)

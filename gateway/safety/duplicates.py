@@ -1,0 +1,99 @@
+"""The same treatment twice: the same substance in two medicines or two orders, or two medicines of one group."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from gateway.safety.findings import Found, gravest
+from gateway.safety.interactions import asked
+from gateway.safety.knowledge import WHOLE_CODE, Knowledge, Rule
+from gateway.safety.medicines import Medicine, Treatment
+from kjernejournal.medications.v1 import medications_pb2 as pb
+
+BY_ATC = "ATC (WHO): the same substance has the same code"
+_TWICE = Rule(
+    pb.SEVERITY_CAUTION, "the same substance twice.", "Find out whether both are meant, and add up the doses.", BY_ATC
+)
+_TWO_STRENGTHS = _TWICE._replace(
+    severity=pb.SEVERITY_INFORMATION, text="the same substance in different strengths or forms, which may be meant."
+)
+_ALREADY = _TWICE._replace(severity=pb.SEVERITY_INFORMATION, text="the patient has this substance already.")
+_SHARED = _TWICE._replace(text="they hold the same substance.")
+
+
+def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[Found]:
+    """One finding for each pair of medicines, and one for each medicine that stands in two treatments at once.
+
+    What was only dispensed counts against candidates alone: after a change, the old medicine is still dispensed.
+    """
+    used = [each for each in medicines if each.in_use]
+    pairs: dict[tuple[int, int], set[int]] = defaultdict(set)
+    groups: dict[int, list[int]] = defaultdict(list)
+    for position, medicine in enumerate(used):
+        for number in medicine.reach.groups:
+            groups[number].append(position)
+    for number, members in groups.items():
+        for index, one in enumerate(members):
+            for two in members[index + 1 :]:
+                if asked(used, one, two):
+                    pairs[one, two].add(number)
+    shared = set(_sharing(used))
+    for one, two in sorted(shared | set(pairs)):
+        a, b = used[one], used[two]
+        rule = _SHARED if (one, two) in shared else gravest(pairs[one, two], knowledge.groups)
+        yield Found(pb.CHECK_KIND_DUPLICATE, rule, f"{a.name} and {b.name}: {rule.text}", [*a.entries, *b.entries])
+    yield from _again(medicines)
+
+
+def _sharing(used: Sequence[Medicine]) -> Iterator[tuple[int, int]]:
+    """Pairs of different medicines with a substance in common."""
+    having: dict[str, list[int]] = defaultdict(list)
+    for position, medicine in enumerate(used):
+        for code in medicine.codes:
+            if len(code) >= WHOLE_CODE:
+                having[code].append(position)
+    for members in having.values():
+        for index, one in enumerate(members):
+            for two in members[index + 1 :]:
+                if asked(used, one, two):
+                    yield one, two
+
+
+def _again(medicines: Sequence[Medicine]) -> Iterator[Found]:
+    """The same medicine again: two treatments of the patient's, or a candidate that the patient has."""
+    if medicines and medicines[0].candidate:
+        seen: dict[tuple[str, ...], Medicine] = {}
+        for medicine in sorted(medicines, key=lambda each: each.candidate):
+            before = seen.setdefault(medicine.codes, medicine)
+            if medicine.candidate and before is not medicine and _is_whole(medicine):
+                rule = _TWICE if before.candidate else _ALREADY
+                text = f"{medicine.name}: {rule.text}"
+                yield Found(pb.CHECK_KIND_DUPLICATE, rule, text, [*medicine.entries, *before.entries])
+        return
+    for medicine in medicines:
+        if len(medicine.treatments) < 2 or not _is_whole(medicine):
+            continue
+        for listed in (False, True):  # an order and the list entry about it are one treatment
+            apart = _apart([each for each in medicine.treatments if each.listed is listed])
+            if len(apart) > 1:
+                rule = _TWICE if len({each.strength for each in apart}) < len(apart) else _TWO_STRENGTHS
+                text = f"{medicine.name}: {rule.text}"
+                yield Found(pb.CHECK_KIND_DUPLICATE, rule, text, medicine.entries)
+                break
+
+
+def _apart(treatments: Sequence[Treatment]) -> list[Treatment]:
+    """One of each treatment: orders that renew or belong to one another are the same one."""
+    found: list[tuple[set[str], Treatment]] = []
+    for treatment in treatments:
+        links = set(treatment.links)
+        joined = [each for each in found if not each[0].isdisjoint(links)]
+        for each in joined:
+            links |= each[0]
+            found.remove(each)
+        found.append((links, joined[0][1] if joined else treatment))
+    return [treatment for _, treatment in found]
+
+
+def _is_whole(medicine: Medicine) -> bool:
+    """Known by its substance. Of a group alone, two may well be different ones."""
+    return any(len(code) >= WHOLE_CODE for code in medicine.codes)

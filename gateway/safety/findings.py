@@ -1,0 +1,50 @@
+"""A finding as the rules make it, before it becomes a message; and which one to keep where several rules apply."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gateway.safety.knowledge import Rule
+from gateway.safety.substances import Entry
+from kjernejournal.medications.v1 import medications_pb2 as pb
+
+CheckValue: TypeAlias = "pb.CheckKind.ValueType"
+
+MOST_EVIDENCE = 50
+"""Entries that a finding names, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One conflict."""
+
+    kind: CheckValue
+    rule: Rule
+    text: str
+    entries: Sequence[Entry]
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """The most serious first."""
+        return (-self.rule.severity, self.kind, self.text)
+
+    def message(self, version: str) -> pb.Finding:
+        """The finding of the contract."""
+        return pb.Finding(
+            kind=self.kind,
+            severity=self.rule.severity,
+            text=self.text,
+            advice=self.rule.advice,
+            evidence=[entry.evidence() for entry in self.entries[:MOST_EVIDENCE]],
+            knowledge_source=self.rule.source,
+            knowledge_version=version,
+        )
+
+
+def gravest(numbers: Iterable[int], rules: Sequence[Rule]) -> Rule:
+    """The most serious of some rules; of equals the one that stands first in the table."""
+    return rules[min(numbers, key=_by_severity(rules))]
+
+
+def _by_severity(rules: Sequence[Rule]) -> Callable[[int], tuple[int, int]]:
+    return lambda number: (-rules[number].severity, number)

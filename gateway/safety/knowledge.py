@@ -1,0 +1,181 @@
+"""The knowledge in force, in memory, so that a medicine's rules are found by its ATC codes at once."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from kjernejournal.common.v1.common_pb2 import Coding
+from kjernejournal.medications.v1 import knowledge_pb2 as pb
+from kjernejournal.medications.v1 import medications_pb2
+from shared.icd10 import is_icd10
+
+SeverityValue: TypeAlias = "medications_pb2.Severity.ValueType"
+Codes: TypeAlias = tuple[str, ...]
+"""ATC codes of one medicine: its own and those of its substances, sorted."""
+
+ATC = frozenset(
+    {
+        "http://www.whocc.no/atc",
+        "urn:oid:2.16.840.1.113883.6.73",  # HL7's name of it, in European summaries
+        "urn:oid:2.16.578.1.12.4.1.1.7180",  # Volven's
+    }
+)
+"""The names of ATC."""
+
+_ATC_CODE = re.compile(r"[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?")
+WHOLE_CODE = 7
+"""Characters of an ATC code that names a substance; shorter ones name groups."""
+_MOST_REMEMBERED = 20_000
+"""Medicines whose rules are remembered. There are some 6 000 ATC codes; sources may send what they like."""
+
+
+class Rule(NamedTuple):
+    """What a row says, once it applies."""
+
+    severity: SeverityValue
+    text: str
+    advice: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The rules that a medicine comes under, by number, and on which side of them."""
+
+    first: frozenset[int]
+    second: frozenset[int]
+    groups: frozenset[int]
+    conditions: frozenset[int]
+    allergies: frozenset[int]
+    """Cross-reactions that an allergy to it starts."""
+    crossed: frozenset[int]
+    """Cross-reactions that reach it."""
+    vague: bool
+    """Known by its group alone, while there are rules about members of the group."""
+
+
+class Knowledge:
+    """A version of the table."""
+
+    def __init__(self, table: pb.DrugKnowledge) -> None:
+        self.version = table.version
+        self.interactions = [_rule(row) for row in table.interactions]
+        self.cross_reactions = [_rule(row) for row in table.cross_reactions]
+        self.groups = [_rule(row) for row in table.duplicates]
+        self.conflicts = [_rule(row) for row in table.conditions]
+        self._first = _by_code(row.first_atc for row in table.interactions)
+        self._second = _by_code(row.second_atc for row in table.interactions)
+        self._allergies = _by_code(row.allergy_atc for row in table.cross_reactions)
+        self._crossed = _by_code(row.medicine_atc for row in table.cross_reactions)
+        self._groups = _by_code(row.atc for row in table.duplicates)
+        self._conditions = _by_code(row.atc for row in table.conditions)
+        indexes = (self._first, self._second, self._crossed, self._groups, self._conditions)
+        self._above = {code[:length] for index in indexes for code in index for length in range(1, len(code))}
+        self._icd10: dict[str, set[int]] = defaultdict(set)
+        self._other_conditions: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for number, row in enumerate(table.conditions):
+            for coding in row.conditions:
+                if is_icd10(coding.system):
+                    self._icd10[_plain(coding.code)].add(number)
+                else:
+                    self._other_conditions[coding.system, coding.code].add(number)
+        self._substances: dict[tuple[str, str], Codes] = {}
+        self._names: dict[str, Codes] = {}
+        self._parts: dict[str, Codes] = {}
+        for code in table.substances:
+            if not code.coding.system:
+                self._names[_name(code.coding.code)] = tuple(code.atc)
+            elif code.coding.system in ATC:
+                self._parts[code.coding.code] = tuple(code.atc)
+            else:
+                self._substances[code.coding.system, code.coding.code] = tuple(code.atc)
+        self._reaches: dict[Codes, Reach] = {}
+
+    def codes(self, codings: Iterable[Coding], *names: str) -> Codes:
+        """The ATC codes of what is coded or named so; none when it is not known."""
+        found: set[str] = set()
+        for coding in codings:
+            if coding.system in ATC:
+                code = coding.code.strip().upper()
+                if _ATC_CODE.fullmatch(code):  # anything else is no code, and not a known substance without rules
+                    found.add(code)
+            else:
+                found.update(self._substances.get((coding.system, coding.code), ()))
+        if not found:
+            for name in names:
+                found.update(self._names.get(_name(name), ()))
+        return self.with_parts(found)
+
+    def with_parts(self, codes: Iterable[str]) -> Codes:
+        """The codes, and those of the substances that they hold or are other codes of."""
+        whole = set(codes)
+        for code in tuple(whole):
+            whole.update(self._parts.get(code, ()))
+        return tuple(sorted(whole))
+
+    def reach(self, codes: Codes) -> Reach:
+        """The rules that a medicine, or an allergy, with these codes comes under."""
+        found = self._reaches.get(codes)
+        if found is None:
+            if len(self._reaches) >= _MOST_REMEMBERED:
+                self._reaches.clear()
+            found = self._reaches[codes] = self._reach(codes)
+        return found
+
+    def conflicts_of(self, codings: Iterable[Coding]) -> frozenset[int]:
+        """The rules about a condition with these codes."""
+        found: set[int] = set()
+        for coding in codings:
+            if is_icd10(coding.system):
+                code = _plain(coding.code)
+                for length in range(3, len(code) + 1):
+                    found |= self._icd10.get(code[:length], set())
+            else:
+                found |= self._other_conditions.get((coding.system, coding.code), set())
+        return frozenset(found)
+
+    def _reach(self, codes: Codes) -> Reach:
+        return Reach(
+            first=_under(self._first, codes),
+            second=_under(self._second, codes),
+            groups=_under(self._groups, codes),
+            conditions=_under(self._conditions, codes),
+            allergies=_under(self._allergies, codes),
+            crossed=_under(self._crossed, codes),
+            vague=not any(len(code) >= WHOLE_CODE for code in codes) and not self._above.isdisjoint(codes),
+        )
+
+
+def _rule(
+    row: "pb.Interaction | pb.CrossReaction | pb.TherapeuticGroup | pb.ConditionConflict",
+) -> Rule:
+    return Rule(row.severity, row.text, row.advice, row.source)
+
+
+def _by_code(rows: Iterable[Iterable[str]]) -> dict[str, set[int]]:
+    index: dict[str, set[int]] = defaultdict(set)
+    for number, codes in enumerate(rows):
+        for code in codes:
+            index[code].add(number)
+    return dict(index)
+
+
+def _under(index: dict[str, set[int]], codes: Codes) -> frozenset[int]:
+    """The rows whose code is one of `codes`, or a group above one."""
+    found: set[int] = set()
+    for code in codes:
+        for length in range(1, len(code) + 1):
+            rows = index.get(code[:length])
+            if rows:
+                found |= rows
+    return frozenset(found)
+
+
+def _plain(icd10: str) -> str:
+    return icd10.strip().upper().replace(".", "")
+
+
+def _name(name: str) -> str:
+    return " ".join(name.casefold().split())
