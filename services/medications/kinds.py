@@ -26,6 +26,12 @@ DISPENSINGS = (DISPENSING,)
 LOCKED_DISPENSINGS = (LOCKED + DISPENSING,)
 ALL_LOCKED = LOCKED_PRESCRIPTIONS + LOCKED_DISPENSINGS
 STATEMENTS = (STATEMENT,)
+ALWAYS = (PRESCRIPTION_OPEN, LOCKED + PRESCRIPTION_OPEN)
+"""Shown in the section whatever the history window: a medicine in force is not history."""
+
+LISTS = (MEDICATION_LIST,)
+"""The newest one alone is shown in the section: a merge of two patients leaves two lists."""
+
 PROPOSALS = (PROPOSAL_OPEN, PROPOSAL_ACCEPTED, PROPOSAL_DECLINED, PROPOSAL_WITHDRAWN)
 BY_STATE = {
     pb.PROPOSAL_STATE_OPEN: PROPOSAL_OPEN,

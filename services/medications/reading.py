@@ -7,6 +7,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, list_changes, lookups
 from services.medications.list_repository import ListRepository
+from services.medications.reserved import from_guardian, paged
 from shared.convert import optional_moment, time_of_reading, window
 from shared.entry import StoredEntry
 from shared.errors import Invalid
@@ -25,11 +26,9 @@ class Reading:
         """The list, who confirmed it, and what changed in it. Without one: prescriptions only, never an empty list."""
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "changes_since")
         now = time_of_reading(as_of)
-        found = await self._lists.entries.newest(self._refs, 1, kinds=[kinds.MEDICATION_LIST], as_of=as_of)
-        proposals = await self._lists.entries.newest(self._refs, 0, kinds=[kinds.PROPOSAL_OPEN], as_of=as_of)
-        stored = found.entries[0] if found.entries else None
+        stored, still_open = await self._list_and_open(as_of)
         medicines = convert.medication_list(stored, now) if stored is not None else None
-        info = convert.list_info(medicines, proposals.total, now)
+        info = convert.list_info(medicines, still_open, now)
         return pb.GetMedicationListResponse(
             info=info,
             list=medicines,
@@ -51,16 +50,34 @@ class Reading:
             raise Invalid("states", "must be states of a proposal")
         wanted = sorted({kinds.BY_STATE[state] for state in request.states}) or list(kinds.PROPOSALS)
         page = page_of(request.page_size, request.page_token, as_of, since, wanted)
-        found = await self._lists.entries.page(self._refs, page, kinds=wanted, as_of=as_of, since=since)
+        if from_guardian(self._caller):
+            found = paged(await self._lists.entries.visible(self._refs, wanted, as_of), page, since)
+        else:
+            found = await self._lists.entries.page(self._refs, page, kinds=wanted, as_of=as_of, since=since)
         return pb.ListProposalsResponse(
             proposals=[convert.proposal(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
         )
 
+    async def _list_and_open(self, as_of: datetime | None) -> tuple[StoredEntry | None, int]:
+        """The list that the reader may see, and how many proposals to it wait."""
+        wanted = (kinds.MEDICATION_LIST, kinds.PROPOSAL_OPEN)
+        if from_guardian(self._caller):
+            seen = await self._lists.entries.visible(self._refs, wanted, as_of)
+            lists = [stored for stored in seen if stored.kind == kinds.MEDICATION_LIST]
+            return next(iter(lists), None), len(seen) - len(lists)
+        found = await self._lists.entries.newest(self._refs, 1, kinds=wanted[:1], as_of=as_of)
+        proposals = await self._lists.entries.newest(self._refs, 0, kinds=wanted[1:], as_of=as_of)
+        return next(iter(found.entries), None), proposals.total
+
     async def _changes(self, stored: StoredEntry, since: datetime, as_of: datetime | None) -> list[pb.ListChange]:
         versions = await self._lists.versions(self._lists.entries.database, stored, since, as_of)
         lists = [convert.whole_list(each) for each in versions]
         if versions and versions[-1].stored_at > since:
             lists.append(pb.MedicationList())  # there was none yet
-        return list_changes.changes(lists)
+        changes = list_changes.changes(lists)
+        if not from_guardian(self._caller):
+            return changes
+        reserved = await self._lists.entries.reserved(self._refs)
+        return [change for change in changes if not reserved.hides_change(change)]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import importing, kinds
+from services.medications.reserved import ALL, MARKED, Reserved, reserved
 from shared.database import Session
 from shared.entries import COLUMNS, EntryStore, stored_entry
 from shared.entry import NewEntry, StoredEntry
@@ -69,7 +70,7 @@ class Repository(EntryStore):
     async def whole(self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None) -> Whole:
         """Every open prescription, the lists, and the newest `most` of each other kind `since` then, newest first."""
         rows = await self.database.fetch(
-            _WHOLE, refs, as_of, since, most, _ALWAYS, _LISTS, _COUNTED, name="read_medications"
+            _WHOLE, refs, as_of, since, most, kinds.ALWAYS, kinds.LISTS, kinds.PROPOSALS, name="read_medications"
         )
         wanted = [stored_entry(row) for row in rows if row["wanted"]]
         return Whole(wanted, {row["kind"]: row["total"] for row in rows})
@@ -86,6 +87,17 @@ class Repository(EntryStore):
             list(refs),
             name="lock_patients",
         )
+
+    async def reserved(self, refs: Sequence[str]) -> Reserved:
+        """What the patient's guardian is not to see."""
+        return reserved((await self.newest(refs, ALL, kinds=MARKED)).entries)
+
+    async def visible(
+        self, refs: Sequence[str], of_kinds: Sequence[int] | None, as_of: datetime | None
+    ) -> list[StoredEntry]:
+        """Every entry that the patient's guardian may see, newest first."""
+        hidden = await self.reserved(refs)
+        return hidden.without((await self.newest(refs, ALL, kinds=of_kinds, as_of=as_of)).entries)
 
     async def latest_of(self, session: Session, refs: Sequence[str], ids: Sequence[str]) -> Latest | None:
         """The latest version of the entry that has one of `ids`; the first of them that is there counts."""
@@ -145,15 +157,6 @@ _MESSAGES = {
     **dict.fromkeys(kinds.PROPOSALS, pb.Proposal),
 }
 """By kind, locked or not."""
-
-_ALWAYS = (kinds.PRESCRIPTION_OPEN, kinds.LOCKED + kinds.PRESCRIPTION_OPEN)
-"""Shown whatever the history window: a medicine in force is not history."""
-
-_LISTS = (kinds.MEDICATION_LIST,)
-"""The newest one alone is shown: a merge of two patients leaves two lists."""
-
-_COUNTED = kinds.PROPOSALS
-"""Counted, not shown."""
 
 _WHOLE = f"""
 WITH latest AS (

@@ -11,7 +11,8 @@ from services.medications.list_repository import ListRepository
 from services.medications.proposing import Proposing
 from services.medications.reading import Reading
 from services.medications.recording import Recording
-from services.medications.repository import Repository
+from services.medications.repository import Repository, Whole
+from services.medications.reserved import ALL, counted, from_guardian, of_section, paged
 from services.medications.section import section
 from services.medications.sending import Sending
 from shared.convert import optional_moment, time_of_reading, window
@@ -153,6 +154,8 @@ class Servicer(MedicationsServiceServicer):
         refs, sees_locked = caller.patient_refs(), model.sees_locked(caller.current())
         shown = [*open_kinds, *(locked if sees_locked else ())]
         page = page_of(request.page_size, request.page_token, as_of, since, shown)
+        if from_guardian(caller.current()):
+            return paged(await self._repository.visible(refs, shown, as_of), page, since), 0
         found = await self._repository.page(refs, page, kinds=shown, as_of=as_of, since=since)
         if sees_locked or not locked:
             return found, 0
@@ -166,11 +169,24 @@ class Servicer(MedicationsServiceServicer):
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         refs, sees_locked = list(query.caller.patient_refs), model.sees_locked(query.caller)
         most = max(0, query.max_entries)
+        if from_guardian(query.caller):
+            return await self._section_for_guardian(refs, most, as_of, since)
         whole = await self._repository.whole(refs, most, as_of, since)
         hidden: dict[str, int] = {}
         if not sees_locked and (as_of is not None or any(whole.totals.get(kind) for kind in kinds.ALL_LOCKED)):
             hidden = await self._repository.kinds_of(refs, kinds.ALL_LOCKED)
         return section(whole, most, since, time_of_reading(as_of), locked=sees_locked, hidden=hidden)
+
+    async def _section_for_guardian(
+        self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None
+    ) -> pb.MedicationsSection:
+        every = (await self._repository.newest(refs, ALL, as_of=as_of)).entries
+        reserved = await self._repository.reserved(refs)
+        seen = reserved.without(every)
+        whole = Whole(of_section(seen, most, since), counted(seen))
+        # A guardian stands for the patient, to whom nothing is locked. What is reserved denies that there is nothing.
+        hidden = reserved.prescriptions | reserved.list_entries
+        return section(whole, most, since, time_of_reading(as_of), locked=True, hidden=hidden)
 
     def _recording(self, now: datetime) -> Recording:
         return Recording(self._repository, caller.current(), caller.patient_refs(), now)

@@ -1230,7 +1230,7 @@ class Prescription(_message.Message):
     locked: _builtins.bool
     """Locked by the patient (låst resept): shown with consent or in an emergency alone."""
     guardian_reservation: _builtins.bool
-    """The patient's guardian is not to see it (vergeinnsynsreservasjon)."""
+    """The patient's guardian is not to see it (vergeinnsynsreservasjon): left out for a guardian, and not counted."""
     in_doctors_name: _builtins.bool
     """Made out in the doctor's own name, for use in practice."""
     paper: _builtins.bool
@@ -1766,7 +1766,7 @@ class ListEntry(_message.Message):
     multidose: _builtins.bool
     """Packed in multidose."""
     guardian_reservation: _builtins.bool
-    """The patient's guardian is not to see it (vergeinnsynsreservasjon)."""
+    """The patient's guardian is not to see it (vergeinnsynsreservasjon): left out for a guardian, and not counted."""
     at_discharge: _builtins.bool
     """Begun or changed in hospital, at discharge."""
     substitution: Global___Substitution.ValueType
