@@ -14,6 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway.access.facts import AccessRule
 from kjernejournal.audit.v1 import audit_pb2
+from kjernejournal.changes.v1 import changes_pb2
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2
@@ -28,6 +29,7 @@ from kjernejournal.visits.v1 import visits_pb2
 
 PROTOS = (
     summary_pb2,
+    changes_pb2,
     critical_info_pb2,
     medications_pb2,
     knowledge_pb2,
@@ -39,10 +41,12 @@ PROTOS = (
     patients_pb2,
     audit_pb2,
 )
-"""Every part of the contract. Package kjernejournal.<service>.v1 is served by the process <service>; summary by the
-gateway itself."""
+"""Every part of the contract that the front door serves. Package kjernejournal.<service>.v1 is served by the process
+<service>; what is in GATEWAY by the gateway itself."""
 
 SUMMARY = "summary"
+CHANGES = "changes"
+GATEWAY = frozenset({SUMMARY, CHANGES})
 
 Step = tuple[str, bool]
 """A field on the way to a message, and whether it is repeated."""

@@ -81,6 +81,10 @@ class Passage:
         record.request_id = request_id
         return record
 
+    def follow(self, sections: Iterable[SectionValue]) -> AuditRecord:
+        """The record of a patient whose changes in these sections are followed from here on."""
+        return self._record(audit_pb2.RECORD_KIND_PERMIT, [self.section(each) for each in sections])
+
     def outcome(
         self, request_id: str, refusal: KjernejournalError | None, section: SectionRecord, ref: str | None = None
     ) -> AuditRecord:

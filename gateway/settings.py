@@ -28,7 +28,7 @@ class GatewaySettings(ProcessSettings):
     @classmethod
     def _every_service(cls, services: dict[str, str]) -> dict[str, str]:
         # Found out at start, not by the first caller who needs the one that was forgotten.
-        forgotten = {method.service for method in contract.methods().values()} - {contract.SUMMARY, *services}
+        forgotten = {method.service for method in contract.methods().values()} - {*contract.GATEWAY, *services}
         if forgotten:
             raise ValueError(f"has no address for {', '.join(sorted(forgotten))}")
         return services

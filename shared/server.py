@@ -79,10 +79,12 @@ async def serve(
     *,
     ready: Callable[[], Awaitable[bool]],
     front_door: bool = False,
+    draining: Callable[[], None] = lambda: None,
 ) -> None:
     """Listens, reports health by `ready`, and returns when SIGTERM or SIGINT has been drained.
 
-    `front_door`: callers show tokens instead of certificates, and plaintext is possible on loopback. Raises ListenError
+    `front_door`: callers show tokens instead of certificates, and plaintext is possible on loopback. `draining`: called
+    when the drain begins, to end what would not end by itself. Raises ListenError
     when the address is taken, or is TCP without certificates.
     """
     names = list(service_names)
@@ -108,6 +110,7 @@ async def serve(
     with contextlib.suppress(asyncio.CancelledError):
         await watching
     await health_servicer.enter_graceful_shutdown()
+    draining()
     await server.stop(settings.drain_seconds)
     if health_server is not None:
         await health_server.stop(0)

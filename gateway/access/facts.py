@@ -136,6 +136,8 @@ class AccessRule:
     multi_patient: bool = False
     longest_stream: float | None = None
     """Seconds; None on unary rpcs."""
+    changes_only: bool = False
+    """The rpc tells that something changed, and no content (WatchChanges)."""
 
     @classmethod
     def from_method(cls, method: MethodDescriptor) -> Self:
@@ -155,6 +157,7 @@ class AccessRule:
             audit=option.audit,
             multi_patient=option.multi_patient,
             longest_stream=longest,
+            changes_only=option.changes_only,
         )
 
     @property

@@ -8,7 +8,8 @@ The order is part of the contract, since the first reason that applies is the on
 4. security level 4;
 5. role;
 6. basis, by the table in `rules`; restricted sections need an elevated basis, and an elevated basis something to open;
-7. for citizens: age, guardians, proxies; then a reservation against the portal.
+7. for citizens: age, guardians, proxies; then a reservation against the portal;
+8. for systems that follow patients: nobody who has blocked somebody or restricted something is followed.
 
 Without an emergency or consent basis a named block must look like having no relation to the patient. So a blocked
 caller is then told what anybody with the same token and no relation would be told.
@@ -89,14 +90,14 @@ def decide(
     asked = sections if access.section == common_pb2.SECTION_SUMMARY else (access.section,)
     if refusal := _kind(caller, access):
         return _deny(asked, refusal)
-    if facts is None:
-        return _not_found(asked, "no-record")
-    if facts.reservation and (caller.kind, access.section) not in _OUTLIVES_RESERVATION:
-        return _not_found(asked, "reservation")
+    if facts is None or (facts.reservation and (caller.kind, access.section) not in _OUTLIVES_RESERVATION):
+        return _not_found(asked, "reservation" if facts else "no-record")
     if caller.kind == _CLINICIAN:
         return _decide_clinician(caller, basis, facts, access, asked)
     if caller.kind == _CITIZEN:
         return _decide_citizen(caller, basis, facts, access, asked, now)
+    if access.changes_only and (refusal := _not_followed(facts)):
+        return _deny(asked, refusal)
     return _decide_without_basis(caller, basis, access, asked)
 
 
@@ -260,7 +261,7 @@ def _decide_without_basis(
             return _deny(asked, _Refusal(reasons.ERROR_REASON_ROLE_REFUSED, "auditors-read-the-log-alone"))
         rule = "auditor"
     elif caller.kind == _SYSTEM:
-        if access.action == common_pb2.ACTION_READ and not access.status_only:
+        if access.action == common_pb2.ACTION_READ and not (access.status_only or access.changes_only):
             return _deny(asked, _Refusal(reasons.ERROR_REASON_ROLE_REFUSED, "systems-never-read"))
         rule = "system"
     else:
@@ -268,6 +269,15 @@ def _decide_without_basis(
     if basis != NO_BASIS:
         return _deny(asked, _Refusal(reasons.ERROR_REASON_BASIS_REFUSED, "a-basis-is-for-personnel"))
     return _permit(asked, rule)
+
+
+def _not_followed(facts: PatientFacts) -> _Refusal | None:
+    """Why no system hears what changes in this record. Who reads what it follows is not known, so any block counts."""
+    if facts.blocked_hpr_numbers:
+        return _Refusal(reasons.ERROR_REASON_NO_ACCESS, "somebody-is-blocked")
+    if facts.restricted_sections or facts.single_entries_restricted:
+        return _Refusal(reasons.ERROR_REASON_SECTION_RESTRICTED, "something-is-restricted")
+    return None
 
 
 def _whole(

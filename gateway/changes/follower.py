@@ -1,0 +1,195 @@
+"""One follower's stream: changes as they come, each on record and on facts of its moment, with a token after each."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+
+from gateway.access.facts import SectionValue
+from gateway.changes.patients import Followed
+from gateway.changes.places import Place, token_of
+from gateway.changes.register import Register, Track
+from gateway.passage import Passage
+from gateway.recorder import Recorder
+from gateway.steps import LOOK_AGAIN, Steps
+from kjernejournal.audit.v1.audit_pb2 import AuditRecord
+from kjernejournal.changes.v1.changes_pb2 import Change, WatchChangesResponse
+from kjernejournal.common.v1.outbox_pb2 import RegisterChange
+from shared import deadline
+from shared.errors import Unavailable
+
+SIGN_OF_LIFE = 5.0
+"""Seconds in which nothing was sent, after which a newer token is."""
+MOST_AT_ONCE = 200
+"""Changes that are put on record together: a few thousand a second, each released on facts of 250 ms at most."""
+RETRY = 1.0
+"""Seconds after which a register that could not be read is asked again."""
+ENDING = 0.2
+"""Seconds before its deadline at which a stream ends by itself."""
+LONGEST = 3600.0
+
+Waiting = tuple[Track, RegisterChange]
+
+
+class Follower:
+    """Puts one stream together."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        whole: Passage,
+        followed: Followed,
+        registers: Mapping[SectionValue, Register],
+        *,
+        look_again: float = LOOK_AGAIN,
+    ) -> None:
+        self._steps = steps
+        self._recorder = recorder
+        self._whole = whole
+        self._followed = followed
+        self._look_interval = look_again
+        self._awake = asyncio.Event()
+        self._closing = False
+        self._tracks = {section: Track(each, self._awake.set) for section, each in registers.items()}
+
+    def close(self) -> None:
+        """Ends the stream at its next moment."""
+        self._closing = True
+        self._awake.set()
+
+    async def begin(self, places: Mapping[SectionValue, Place]) -> None:
+        """Looks at the patients, and finds where to begin. Raises Unavailable when a register cannot say where."""
+        await self._followed.look_at_all()
+        refs = set(self._followed.refs)
+        unknown = [section for section in self._tracks if section not in places]
+        now = await asyncio.gather(*(self._tracks[section].register.now() for section in unknown))
+        places = {**places, **dict(zip(unknown, now, strict=True))}
+        for section, track in self._tracks.items():
+            track.begin(places[section])
+            track.follow(refs)
+
+    async def messages(self) -> AsyncGenerator[WatchChangesResponse, None]:
+        """The stream, from its first sign of life to its end."""
+        try:
+            yield self._sign()
+            sent = looked = time.monotonic()
+            while not self._closing and deadline.remaining(LONGEST) > ENDING:
+                self._awake.clear()
+                await self._catch_up()
+                batch = self._next()
+                async for message in self._released(batch):
+                    yield message
+                    sent = time.monotonic()
+                for track in self._tracks.values():
+                    track.settle()
+                now = time.monotonic()
+                if now - looked >= self._look_interval:
+                    await self._look_again()
+                    looked = time.monotonic()
+                if now - sent >= SIGN_OF_LIFE:
+                    yield self._sign()
+                    sent = time.monotonic()
+                if not batch:
+                    await self._wait(min(looked + self._look_interval, sent + SIGN_OF_LIFE))
+        finally:
+            for track in self._tracks.values():
+                track.register.leave(track)
+
+    async def _wait(self, until: float) -> None:
+        """Until something comes, or is due."""
+        due = [until, time.monotonic() + deadline.remaining(LONGEST) - ENDING]
+        due += [track.retry_at for track in self._tracks.values() if not track.level]
+        try:
+            async with asyncio.timeout(max(0.0, min(due) - time.monotonic())):
+                await self._awake.wait()
+        except TimeoutError:
+            pass
+
+    async def _catch_up(self) -> None:
+        """One read of each register that this stream is behind in, unless there is enough to tell already."""
+        now = time.monotonic()
+        behind = [
+            track for track in self._tracks.values() if not track.level and not track.waiting and track.retry_at <= now
+        ]
+        if behind:
+            await asyncio.gather(*map(self._read, behind))
+
+    async def _read(self, track: Track) -> None:
+        try:
+            await track.read()
+        except Unavailable:
+            track.retry_at = time.monotonic() + RETRY
+
+    def _next(self) -> list[Waiting]:
+        """The next changes to tell, each register's in order."""
+        batch: list[Waiting] = []
+        for track in self._tracks.values():
+            while track.waiting and len(batch) < MOST_AT_ONCE:
+                batch.append((track, track.waiting.popleft()))
+        return batch
+
+    async def _released(self, batch: Sequence[Waiting]) -> AsyncGenerator[WatchChangesResponse, None]:
+        """Tells what may be told of a batch; the rest is passed by."""
+        about = dict.fromkeys(patient for _, change in batch for patient in self._followed.of(change.patient_ref))
+        if not about:
+            for track, change in batch:
+                track.place = Place.of(change.position)
+            return
+        passages: Sequence[Passage] = await self._look_at(list(about))
+        disclosures = [self._disclosure(each, batch) for each in passages if each.decision.permitted]
+        if disclosures:
+            await self._recorder.record(disclosures)
+        for track, change in batch:
+            patients = self._followed.of(change.patient_ref)
+            passages = await self._steps.fresh_each(passages)
+            told = {each.patient for each in passages if each.decision.permitted}.intersection(patients)
+            if len(patients) == 1 or not told:  # of several messages about one change, none is the last
+                track.place = Place.of(change.position)
+            for patient in told:
+                yield self._message(self._followed.keys[patient or ""], track, change)
+            track.place = Place.of(change.position)
+
+    async def _look_at(self, patients: Sequence[str]) -> list[Passage]:
+        passages = await self._followed.look_at(patients)
+        self._follow()
+        return passages
+
+    async def _look_again(self) -> None:
+        """Every few seconds: the token, and the next patients in turn. Raises the refusal."""
+        await self._steps.still(self._whole)
+        await self._followed.look_again()
+        self._follow()
+
+    def _follow(self) -> None:
+        """Follows the references that the patients have now: before what a merge did is told, not after."""
+        refs = set(self._followed.refs)
+        for track in self._tracks.values():
+            if track.refs != refs:
+                track.follow(refs)
+
+    def _disclosure(self, passage: Passage, batch: Sequence[Waiting]) -> AuditRecord:
+        """The record of what one patient's changes in a batch tell."""
+        sections: dict[SectionValue, list[tuple[str, int]]] = {}
+        for track, change in batch:
+            if passage.patient in self._followed.of(change.patient_ref):
+                entries = sections.setdefault(track.register.section, [])
+                if change.entry_id:
+                    entries.append((change.entry_id, change.version))
+        return passage.disclosure(passage.section(section, entries) for section, entries in sections.items())
+
+    def _message(self, key: str, track: Track, change: RegisterChange) -> WatchChangesResponse:
+        told = Change(
+            key=key,
+            section=track.register.section,
+            entry_id=change.entry_id,
+            version=change.version,
+            kind=change.kind,
+            stored_at=change.stored_at,
+        )
+        return WatchChangesResponse(change=told, resume_token=self._token())
+
+    def _sign(self) -> WatchChangesResponse:
+        return WatchChangesResponse(resume_token=self._token())
+
+    def _token(self) -> str:
+        return token_of({section: track.place for section, track in self._tracks.items()})
