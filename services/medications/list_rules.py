@@ -115,7 +115,9 @@ def _next_entries(
     there = {entry.id for entry in entries} | {error.entry_id.lower() for error in sent.in_error}
     if any(entry_id not in there and is_shown(entry, now) for entry_id, entry in old.items()):
         raise Invalid("entries", "the whole list goes back: send what is on it, discontinued, or name it in in_error")
-    return [entry for entry in entries if is_shown(entry, now) or entry.id not in old]
+    # What leaves the list by the date that is sent with it now is in the version that tells so.
+    news = {entry.id for entry in entries if entry.id not in old or is_shown(old[entry.id], now)}
+    return [entry for entry in entries if is_shown(entry, now) or entry.id in news]
 
 
 def discontinued_now(before: Iterable[pb.ListEntry], after: Iterable[pb.ListEntry]) -> list[pb.ListEntry]:
