@@ -50,7 +50,6 @@ IGNORED = {
 }
 COMES_LATER = {
     "ReconcileMedications",
-    "CheckMedication",
     "ReviewAccess",
     "ReconstructDisclosure",
 }
