@@ -18,8 +18,11 @@ run: $(STAMP) ## a real summary care record on this machine, until Ctrl-C
 test: static ## every check and every test
 	$(PYTHON) -m pytest
 
-assurance: $(STAMP) ## the promises at length: KJ_FUZZ requests an rpc (10 000), KJ_SEED repeats a run
-	KJ_FUZZ=$${KJ_FUZZ:-10000} KJ_SEED=$${KJ_SEED:-random} $(PYTHON) -m pytest -s tests/assurance
+assurance: $(STAMP) ## the promises at length, some hours: each KJ_... below can be set, KJ_SEED repeats a run
+	KJ_SEED=$${KJ_SEED:-random} KJ_FUZZ=$${KJ_FUZZ:-10000} KJ_FAULTS=$${KJ_FAULTS:-1000} KJ_KILLS=$${KJ_KILLS:-200} \
+	KJ_DEADLINES=$${KJ_DEADLINES:-1000} KJ_MARGIN=$${KJ_MARGIN:-0} KJ_COMBINATIONS=$${KJ_COMBINATIONS:-100000} \
+	KJ_EXAMPLES=$${KJ_EXAMPLES:-1000} KJ_LONG=1 $(PYTHON) -m pytest -s tests/assurance \
+		tests/gateway/test_unknown_is_not_none.py tests/fhir/test_memory.py tests/services/*/test_against_plain.py
 
 lint: static ## the checks alone: style, types, contract, generated code, import directions
 	$(PYTHON) -m pytest -q tests/house

@@ -26,11 +26,11 @@ from gateway.cli.programs import SERVICES
 from gateway.cli.trace_files import SpanRecord, spans_of
 from tests.assurance.comparing import whole
 from tests.assurance.lateness import ALIVE, LATE, Query, alive, late
-from tests.assurance.seeds import SEED
 from tests.assurance.whole import told
 from tests.support.client import Client, method
 from tests.support.filling import least
 from tests.support.patients import Patient, new_patient
+from tests.support.seeds import SEED
 from tests.support.system import System, eventually, running_system
 
 ROUNDS = int(os.environ.get("KJ_DEADLINES", "12"))

@@ -21,12 +21,12 @@ from gateway.sources import SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse
 from tests.assurance.breaking import BY_NAME, LOG_WAYS, WAYS, Way
-from tests.assurance.seeds import SEED
 from tests.assurance.whole import LATE, SLOW, Asked, ask, faults, missing, told
 from tests.assurance.wires import Wired, wired
 from tests.support.client import LATER, Client, method, methods
 from tests.support.filling import least
 from tests.support.patients import Patient, new_patients
+from tests.support.seeds import SEED
 from tests.support.summaries import stream_asked
 from tests.support.system import System, running_system
 

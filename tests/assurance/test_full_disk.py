@@ -32,10 +32,10 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoR
 from tests.assurance import stored
 from tests.assurance.comparing import agrees, whole
 from tests.assurance.load import Load
-from tests.assurance.seeds import SEED
 from tests.assurance.whole import ask
 from tests.support.client import Client, Refusal
 from tests.support.patients import Patient, new_patient, reaction
+from tests.support.seeds import SEED
 from tests.support.system import System, eventually
 
 FULL_SECONDS = float(os.environ.get("KJ_FULL_SECONDS", "2"))

@@ -7,7 +7,6 @@ takes a new one.
 """
 
 import os
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -24,11 +23,10 @@ from tests.assurance.driving import Make, Report, Send, drive, sender
 from tests.assurance.targets import A_METHOD, Targets, examples, references
 from tests.support.client import Client
 from tests.support.patients import new_patients
+from tests.support.seeds import SEED
 from tests.support.system import System, running_system
 
 AN_RPC = int(os.environ.get("KJ_FUZZ", "1000"))
-USUAL_SEED = 20_261_122
-SEED = secrets.randbits(32) if os.environ.get("KJ_SEED") == "random" else int(os.environ.get("KJ_SEED") or USUAL_SEED)
 ONLY = os.environ.get("KJ_FUZZ_RPC", "")
 AT_ONCE = 32
 SECONDS = 10.0

@@ -20,9 +20,9 @@ from gateway.cli.process import ProcessId
 from gateway.cli.programs import GATEWAY, SERVICES
 from tests.assurance.comparing import agrees, whole
 from tests.assurance.load import Load
-from tests.assurance.seeds import SEED
 from tests.support.client import Client
 from tests.support.patients import new_patient
+from tests.support.seeds import SEED
 from tests.support.system import System, eventually, running_system
 
 ROUNDS = int(os.environ.get("KJ_KILLS", "1"))

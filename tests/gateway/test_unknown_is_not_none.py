@@ -7,7 +7,6 @@ seed is printed with a failure: KJ_SEED=... tries the same ones again.
 import asyncio
 import os
 import random
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +28,10 @@ from tests.support.client import Refusal
 from tests.support.gateway import Front
 from tests.support.registers import BY_SERVICE, CONTENT, FAULTS, stating
 from tests.support.scripted import Unary
+from tests.support.seeds import SEED
 from tests.support.summaries import SECTIONS, state
 
 MIXTURES = int(os.environ.get("KJ_COMBINATIONS", "240"))
-SEED = int(os.environ.get("KJ_SEED", str(time.time_ns() % 1_000_000)))
 AT_A_TIME = 24
 TRIES = 5
 RESTRICTED = "restricted"
