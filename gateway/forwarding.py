@@ -9,6 +9,7 @@ from typing import cast
 import grpc
 from google.protobuf.message import DecodeError, Message
 
+from gateway.access.policy import NAMED_BLOCK
 from gateway.access.tokens import Metadata
 from gateway.backends import Backend
 from gateway.contract import Method, withheld
@@ -70,6 +71,12 @@ class Forwarding:
         caller = await self._steps.who(metadata)
         request = parse(method, data)
         patient = patient_of(method, request, production=self._production)
+        if method.rule.status_only and patient:
+            [passage] = await self._steps.enter_each(method, metadata, caller, [patient])
+            if passage.decision.rule == NAMED_BLOCK:
+                # Anybody may ask whether there is something, so that a refusal would show the block. Who is blocked
+                # hears what GetIndicator says: a record exists, and nothing of what is in it.
+                return method.response().SerializeToString()
         passage = await self._steps.enter(method, metadata, caller, patient)
         if method.rule.action == common_pb2.ACTION_READ:
             return await self._read(passage, request, context)

@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from gateway.access.facts import Caller, Outcome
+from gateway.access.policy import NAMED_BLOCK
 from gateway.access.tokens import Metadata
 from gateway.contract import Method
 from gateway.fanout import seconds_for
@@ -30,8 +31,6 @@ _TOLD = frozenset(
     {own_registrations_pb2.REGISTRATION_KIND_ILLNESS, own_registrations_pb2.REGISTRATION_KIND_COMMUNICATION_NEED}
 )
 """Kinds of own registrations that the icon shows. Contacts and the donor card are not among them."""
-NAMED_BLOCK = "named-block"
-"""The policy's rule for a caller whom the patient has blocked: told that a record exists, and no more."""
 
 
 class Quota:
@@ -103,7 +102,7 @@ class Indicator:
         """What the latest decision lets the caller know of what was found."""
         if passage.decision.outcome is Outcome.NOT_FOUND:
             return summary_pb2.INDICATOR_STATUS_NO_RECORD
-        if passage.decision.rule == NAMED_BLOCK:
+        if passage.decision.rule == NAMED_BLOCK:  # told that a record exists, and no more
             return summary_pb2.INDICATOR_STATUS_RECORD
         await self._steps.refuse_if_denied(passage)
         if passage.patient not in present:

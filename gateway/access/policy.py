@@ -39,6 +39,8 @@ from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.errors import ReasonValue
 
 NO_BASIS = common_pb2.ACCESS_BASIS_UNSPECIFIED
+NAMED_BLOCK = "named-block"
+"""The rule of a caller whom the patient has blocked."""
 SECURITY_LEVEL = 4
 OF_AGE = 16
 """Years: from here on citizens see their own record, and nobody else does without a proxy."""
@@ -149,7 +151,7 @@ def _decide_clinician(
         told = reasons.ERROR_REASON_NO_ACCESS
         if basis in _QUIET_BASES:
             told = token.reason if token else _unrelated(caller, basis, access, asked)
-        return _deny(asked, _Refusal(told, "named-block"))
+        return _deny(asked, _Refusal(told, NAMED_BLOCK))
     if token:
         return _deny(asked, token)
     if access.status_only:

@@ -11,13 +11,14 @@ import pytest
 from gateway.cli.people import PEOPLE
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Practitioner
+from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, GetCriticalInfoStatusResponse
 from kjernejournal.documents.v1.documents_pb2 import DownloadDocumentRequest, UploadDocumentRequest
 from kjernejournal.patients.v1.patients_pb2 import BlockPersonnelRequest, UnblockPersonnelRequest
 from kjernejournal.summary.v1.summary_pb2 import INDICATOR_STATUS_RECORD, GetIndicatorRequest
 from tests.services.documents.calls import document
 from tests.support.client import LATER, Client, methods, read, refusal
 from tests.support.filling import least
-from tests.support.patients import Patient
+from tests.support.patients import Patient, reaction
 from tests.support.summaries import WHOLE, asked, summary
 
 DOCTOR = PEOPLE["doctor"]
@@ -29,6 +30,8 @@ READS = [
 ]
 INDICATOR = "SummaryService/GetIndicator"
 """Tells that there is a record, which everybody may know, and nothing of what is in it."""
+STATUS = "CriticalInfoService/GetCriticalInfoStatus"
+"""Tells whether there is critical information: to whom the patient has blocked, nothing."""
 
 
 def block(patient: Patient) -> BlockPersonnelRequest:
@@ -37,6 +40,8 @@ def block(patient: Patient) -> BlockPersonnelRequest:
 
 
 async def test_a_blocked_doctor_gets_nothing_by_any_rpc_on_any_basis(client: Client, patient: Patient) -> None:
+    entry = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=reaction("ny"))
+    await client.call("CreateCriticalInfo", entry)
     await client.call("BlockPersonnel", block(patient), **patient.asks())
     assert len(READS) > 15
     for name, basis in itertools.product(READS, BASES):
@@ -45,6 +50,9 @@ async def test_a_blocked_doctor_gets_nothing_by_any_rpc_on_any_basis(client: Cli
         if name == INDICATOR:
             reply = await client.call("GetIndicator", request, basis=basis)
             assert reply.status == INDICATOR_STATUS_RECORD, "critical information stays out of it"
+            continue
+        if name == STATUS:
+            assert await client.call("GetCriticalInfoStatus", request, basis=basis) == GetCriticalInfoStatusResponse()
             continue
         told = await refusal(client.any(method, request, basis=basis))
         expected = "UNIMPLEMENTED" if name in LATER else "PERMISSION_DENIED"

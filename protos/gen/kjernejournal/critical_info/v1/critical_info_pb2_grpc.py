@@ -143,7 +143,8 @@ class CriticalInfoServiceServicer:
     def GetCriticalInfoStatus(self, request, context):
         """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
         Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
-        patient has restricted the section is not told here: whoever reads it hears of it then.
+        patient has restricted the section is not told here: whoever reads it hears of it then. Somebody whom the patient has
+        blocked gets an empty answer: a refusal would show the block.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

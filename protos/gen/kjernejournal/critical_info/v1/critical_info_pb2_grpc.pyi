@@ -67,7 +67,8 @@ class CriticalInfoServiceStub:
     GetCriticalInfoStatus: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoStatusRequest, _critical_info_pb2.GetCriticalInfoStatusResponse]
     """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
     Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
-    patient has restricted the section is not told here: whoever reads it hears of it then.
+    patient has restricted the section is not told here: whoever reads it hears of it then. Somebody whom the patient has
+    blocked gets an empty answer: a refusal would show the block.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.BatchGetSectionsRequest, _critical_info_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
@@ -114,7 +115,8 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
     GetCriticalInfoStatus: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoStatusRequest, _critical_info_pb2.GetCriticalInfoStatusResponse]  # type: ignore[assignment]
     """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
     Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
-    patient has restricted the section is not told here: whoever reads it hears of it then.
+    patient has restricted the section is not told here: whoever reads it hears of it then. Somebody whom the patient has
+    blocked gets an empty answer: a refusal would show the block.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.BatchGetSectionsRequest, _critical_info_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
@@ -200,7 +202,8 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_critical_info_pb2.GetCriticalInfoStatusResponse, _abc.Awaitable[_critical_info_pb2.GetCriticalInfoStatusResponse]]:
         """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
         Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
-        patient has restricted the section is not told here: whoever reads it hears of it then.
+        patient has restricted the section is not told here: whoever reads it hears of it then. Somebody whom the patient has
+        blocked gets an empty answer: a refusal would show the block.
         """
 
     @_abc_1.abstractmethod
