@@ -46,10 +46,9 @@ class Sending:
             if made is not None:
                 return made
             base = await self._lists.base(session, self._refs)
-            lookup = lookups.opened(key, request.lookup, base.ids)
             if request.expected_version != base.version:
                 raise VersionBehind(base.version)
-            lookups.check(lookup, base.version, self._now)
+            lookups.check(lookups.opened(key, request.lookup, base.ids), base.version, self._now)
             new = await self._next(session, base, request)
             return await self._lists.add(session, self._refs, new, writing)
 

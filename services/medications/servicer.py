@@ -10,6 +10,7 @@ from services.medications import checks, convert, kinds, model
 from services.medications.list_repository import ListRepository
 from services.medications.proposing import Proposing
 from services.medications.reading import Reading
+from services.medications.reconciliation import Reconciliation
 from services.medications.recording import Recording
 from services.medications.repository import Repository, Whole
 from services.medications.reserved import ALL, counted, from_guardian, of_section, paged
@@ -30,7 +31,6 @@ class Servicer(MedicationsServiceServicer):
     """Medicines of patients."""
 
     # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
-    ReconcileMedications = MedicationsServiceServicer.ReconcileMedications
     CheckMedication = MedicationsServiceServicer.CheckMedication
 
     def __init__(self, repository: Repository) -> None:
@@ -129,6 +129,11 @@ class Servicer(MedicationsServiceServicer):
 
     async def ListProposals(self, request: pb.ListProposalsRequest, context: Context) -> pb.ListProposalsResponse:
         return await Reading(self._lists, caller.current(), caller.patient_refs()).proposals(request)
+
+    async def ReconcileMedications(
+        self, request: pb.ReconcileMedicationsRequest, context: Context
+    ) -> pb.ReconcileMedicationsResponse:
+        return await Reconciliation(self._lists, caller.current(), caller.patient_refs()).reconcile(request)
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context

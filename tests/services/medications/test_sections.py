@@ -282,13 +282,10 @@ async def test_what_ended_before_it_does_not_deny_a_statement_that_none_is_used(
 async def test_what_comes_later_says_so(medicines: Feed) -> None:
     ref = new_ref()
     metadata = calling(DOCTOR, ref)
-    check = medicines.stub.CheckMedication(pb.CheckMedicationRequest(patient=patient(ref)), metadata=metadata)
-    compare = pb.ReconcileMedicationsRequest(patient=patient(ref))
-    for call in (check, medicines.stub.ReconcileMedications(compare, metadata=metadata)):
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await call
-        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert reason_of(refused.value) == "NOT_SUPPORTED"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await medicines.stub.CheckMedication(pb.CheckMedicationRequest(patient=patient(ref)), metadata=metadata)
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert reason_of(refused.value) == "NOT_SUPPORTED"
 
 
 async def test_what_was_imported_before_a_merge_is_known_after_it(medicines: Feed) -> None:
