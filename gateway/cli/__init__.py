@@ -31,6 +31,8 @@ COMMANDS = {
     "patients": Command("gateway.cli.patients:patients", "List the patients at hand."),
     "token": Command("gateway.cli.token:token", "Print a token of the local issuer."),
     "summary": Command("gateway.cli.summary:summary", "Show a patient's summary care record."),
+    "check": Command("gateway.cli.check:check", "Check medicines against a patient's record."),
+    "knowledge": Command("gateway.cli.knowledge:knowledge", "Show or load what medicines are checked against."),
     "trace": Command("gateway.cli.trace:trace", "Draw one request's way through the system."),
     "accesses": Command("gateway.cli.accesses:accesses", "List who has opened a record, as the patient sees it."),
     "serve": Command("gateway.cli.serve:serve", "Run one service, or the gateway, in this environment."),

@@ -1,4 +1,4 @@
-"""What a new system does once it serves: loads a population, and shows one summary."""
+"""What a new system does once it serves: loads drug knowledge and a population, and shows one summary."""
 
 import asyncio
 import json
@@ -45,6 +45,14 @@ async def load_once(directory: DataDirectory, patients: int, say: Callable[[str]
     loaded = {"patients": patients, "registers": list(REGISTERS), "at": datetime.now(UTC).isoformat()}
     write_private(directory.loaded_file, json.dumps(loaded) + "\n")
     return True
+
+
+async def know_once(directory: DataDirectory, say: Callable[[str], None]) -> bool:
+    """Loads the drug knowledge that comes along unless some is in force; whether there is some now."""
+    if await _result(await _kj(directory, "knowledge", "load", "--if-none")) == 0:
+        return True
+    say("No drug knowledge was loaded. The system serves, without safety checks; try again with: kj knowledge load")
+    return False
 
 
 def _loaded(directory: DataDirectory) -> tuple[int, list[str]] | None:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli import alert_lines
 from gateway.cli.section_rows import ROWS, words
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow
@@ -39,10 +40,21 @@ def render(summary: GetPatientSummaryResponse, console: Console | None = None) -
     console = console or Console()
     text, style = _COMPLETENESS.get(summary.completeness, ("COMPLETENESS UNKNOWN", "bold white on red"))
     console.print(Text(f" {text} ", style=style))
+    _render_alerts(summary, console)
     for section in summary.sections:
         console.print()
         console.print(Text(_title(section), style="bold"))
         _render_section(section, console)
+
+
+def _render_alerts(summary: GetPatientSummaryResponse, console: Console) -> None:
+    console.print()
+    console.print(Text("Alerts", style="bold"))
+    if not summary.HasField("alerts"):
+        console.print(Text("  NO CHECK WAS MADE", style="bold red"))
+        return
+    found = summary.alerts
+    alert_lines.show(found.findings, found.not_checked, found.knowledge_version, found.findings_left_out, console)
 
 
 def _render_section(section: Section, console: Console) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli.data_directory import DEFAULT, DataDirectory, DataDirOption
 from gateway.cli.errors import CommandError
-from gateway.cli.first_run import load_once, show_one_summary
+from gateway.cli.first_run import know_once, load_once, show_one_summary
 from gateway.cli.run import run_until_signal
 from gateway.cli.state import running_state, supervisor_lock
 
@@ -28,7 +28,8 @@ def up(
     if detach:
         _start_in_background(directory, port)
         _say("kj status shows it, kj down stops it")
-        if not asyncio.run(load_once(directory, patients, _say)):
+        known = asyncio.run(know_once(directory, _say))
+        if not asyncio.run(load_once(directory, patients, _say)) or not known:
             raise typer.Exit(1)
     else:
         asyncio.run(_in_foreground(directory, port, patients))
@@ -39,6 +40,7 @@ async def _in_foreground(directory: DataDirectory, port: int, patients: int) -> 
 
     async def then() -> None:
         _say(f"started in {time.monotonic() - began:.1f} s")
+        await know_once(directory, _say)
         await load_once(directory, patients, _say)
         await show_one_summary(directory)
         _say("Ctrl-C stops everything; kj down from elsewhere does too")

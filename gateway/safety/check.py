@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from gateway.safety import allergies, conditions, duplicates, interactions
 from gateway.safety.findings import CheckValue, Found
-from gateway.safety.knowledge import Knowledge
+from gateway.safety.knowledge import WHOLE_CODE, Knowledge
 from gateway.safety.medicines import Medicine, Taken, candidates, taken
 from gateway.safety.substances import Entry
 from kjernejournal.common.v1 import common_pb2
@@ -165,9 +165,22 @@ def _against_critical_info(
     checked.found += allergies.conflicts(allergic.known, medicines, knowledge)
     checked.found += conditions.conflicts(ill.known, medicines, knowledge)
     checked.not_for(_ALLERGY, pb.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN, allergic.unknown)
+    unclear = [each.entries[0] for each in medicines if _may_be(each, allergic.known)]
+    checked.not_for((pb.CHECK_KIND_ALLERGY,), pb.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN, unclear)
     uncrossed = [each.entries[0] for each in allergic.known if not each.reach.allergies and not each.excipient]
     checked.not_for((pb.CHECK_KIND_ALLERGY_CLASS,), pb.NOT_CHECKED_REASON_NO_KNOWLEDGE, uncrossed)
     checked.not_for((pb.CHECK_KIND_CONDITION,), pb.NOT_CHECKED_REASON_NO_KNOWLEDGE, ill.unknown)
+
+
+def _may_be(medicine: Medicine, known: Sequence[allergies.Allergy]) -> bool:
+    """Whether a medicine of which the group alone is known may be one that the patient does not tolerate."""
+    return not medicine.reach.vague and any(  # vague ones are told of anyhow
+        code.startswith(group)
+        for group in medicine.codes
+        if len(group) < WHOLE_CODE
+        for each in known
+        for code in each.codes
+    )
 
 
 def _unknown(checked: Checked, wanted: Taken, has: Taken | None, together: Sequence[Medicine]) -> None:

@@ -24,7 +24,8 @@ ATC = frozenset(
 )
 """The names of ATC."""
 
-_ATC_CODE = re.compile(r"[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?")
+_ATC_CODE = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?")
+"""From the second level down: "heart and circulation" says nothing of a medicine."""
 WHOLE_CODE = 7
 """Characters of an ATC code that names a substance; shorter ones name groups."""
 _MOST_REMEMBERED = 20_000

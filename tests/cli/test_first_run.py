@@ -7,7 +7,7 @@ import pytest
 
 from gateway.cli import first_run
 from gateway.cli.data_directory import DataDirectory
-from gateway.cli.first_run import FIRST_REGISTERS, REGISTERS, load_once
+from gateway.cli.first_run import FIRST_REGISTERS, REGISTERS, know_once, load_once
 from gateway.cli.load import CLINICAL
 
 
@@ -89,3 +89,18 @@ async def test_a_load_that_fails_is_told_and_tried_again(
         assert not await load_once(directory, 7, failing.said.append)
     assert len(failing.asked) == 2
     assert "try again with: kj load --patients 7" in failing.said[0]
+
+
+async def test_drug_knowledge_is_loaded_where_there_is_none(directory: DataDirectory, loads: Loads) -> None:
+    assert await know_once(directory, loads.said.append)
+    assert loads.asked == [("knowledge", "load", "--if-none")]
+    assert loads.said == []
+
+
+async def test_without_drug_knowledge_the_operator_is_told(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Loads(code=1)
+    monkeypatch.setattr(first_run, "_kj", failing.kj)
+    assert not await know_once(directory, failing.said.append)
+    assert "without safety checks" in failing.said[0]

@@ -1,0 +1,487 @@
+"""Each rule of the safety checks, by name."""
+
+import pytest
+
+from gateway.safety.check import MOST_FINDINGS, MOST_UNKNOWN, Seen, alerts, check
+from gateway.safety.knowledge import Knowledge
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, ListWindow, Quantity
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from kjernejournal.medications.v1.knowledge_pb2 import DrugKnowledge
+from shared.convert import timestamp
+from tests.gateway.safety.patients import (
+    ATC,
+    KNOWLEDGE,
+    NOW,
+    TABLE,
+    Made,
+    found,
+    header,
+    kinds,
+    medication,
+    not_checked,
+)
+
+WARFARIN, IBUPROFEN, NAPROXEN, DICLOFENAC, PARACETAMOL = "B01AA03", "M01AE01", "M01AE02", "M01AB05", "N02BE01"
+PEN_V, AMOXICILLIN, CEFALEXIN = "J01CE02", "J01CA04", "J01DB01"
+SNOMED, RXNORM = "http://snomed.info/sct", "http://www.nlm.nih.gov/research/umls/rxnorm"
+
+
+@pytest.fixture
+def made() -> Made:
+    return Made()
+
+
+class TestWhatAMedicineIs:
+    def test_an_atc_code_says_it_wherever_it_stands(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        among = pb.Medication(
+            code=CodeableConcept(codings=[Coding(system="urn:oid:2.16.840.1.113883.6.73", code="m01ae01")])
+        )
+        made.prescribed("", medication=among)
+        assert kinds(made.checked()) == ["INTERACTION"]
+
+    def test_another_coding_says_it_where_the_knowledge_maps_it(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        code = CodeableConcept(codings=[Coding(system=RXNORM, code="310965")], text="Ibuprofen 200 MG Oral Tablet")
+        made.prescribed("", medication=pb.Medication(code=code))
+        assert kinds(made.checked()) == ["INTERACTION"]
+
+    def test_a_name_says_it_where_the_knowledge_has_the_name(self, made: Made) -> None:
+        made.prescribed(PEN_V)
+        made.allergic(text="  Penicillin ")
+        assert kinds(made.checked()) == ["ALLERGY_CLASS"]
+
+    def test_active_ingredients_say_it_and_excipients_do_not(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        ibuprofen = CodeableConcept(codings=[Coding(system=ATC, code=IBUPROFEN)])
+        made.prescribed("", medication=pb.Medication(ingredients=[pb.Ingredient(substance=ibuprofen, active=False)]))
+        assert kinds(made.checked()) == []
+        made.prescribed("", medication=pb.Medication(ingredients=[pb.Ingredient(substance=ibuprofen)]))
+        assert kinds(made.checked()) == ["INTERACTION"]
+
+    def test_a_combination_is_each_of_its_substances(self, made: Made) -> None:
+        made.prescribed("N02AJ06")
+        made.allergic("R05DA04")
+        assert kinds(made.checked()) == ["ALLERGY"]
+
+    def test_one_substance_with_several_codes_is_one_substance(self, made: Made) -> None:
+        made.prescribed("B01AC06")
+        made.allergic("N02BA01")
+        assert kinds(made.checked()) == ["ALLERGY"]
+
+    @pytest.mark.parametrize("code", ["", "N/A", "X", "QJ01CA04", "M01AE0", "b"])
+    def test_what_is_no_atc_code_is_an_unknown_substance(self, made: Made, code: str) -> None:
+        unknown = pb.Medication(code=CodeableConcept(codings=[Coding(system=ATC, code=code)], text="Noe"))
+        made.prescribed("", medication=unknown)
+        assert {reason for _, reason, about in not_checked(made.checked()) if about == "Noe"} == {"SUBSTANCE_UNKNOWN"}
+
+
+class TestUnknownSubstances:
+    def test_every_check_says_that_it_was_not_made_for_the_medicine(self, made: Made) -> None:
+        made.prescribed(PARACETAMOL)
+        made.prescribed("", medication=pb.Medication(code=CodeableConcept(text="Urtete")))
+        said = not_checked(made.checked())
+        for kind in ("ALLERGY", "ALLERGY_CLASS", "INTERACTION", "DUPLICATE", "CONDITION"):
+            assert (kind, "SUBSTANCE_UNKNOWN", "Urtete") in said
+
+    def test_a_group_is_not_known_well_enough_where_there_are_rules_about_its_members(self, made: Made) -> None:
+        made.prescribed("M01")
+        said = not_checked(made.checked())
+        assert ("INTERACTION", "SUBSTANCE_UNKNOWN", "medicine M01") in said
+
+    def test_a_group_takes_the_rules_about_the_group(self, made: Made) -> None:
+        made.prescribed("M01AE")
+        made.prescribed(WARFARIN)
+        assert kinds(made.checked()) == ["INTERACTION"]
+
+    def test_a_group_that_may_hold_what_the_patient_does_not_tolerate(self, made: Made) -> None:
+        made.prescribed("A07BC")
+        assert not_checked(made.checked()) == set()
+        made.allergic("A07BC05")
+        assert ("ALLERGY", "SUBSTANCE_UNKNOWN", "medicine A07BC") in not_checked(made.checked())
+
+    def test_an_unknown_allergen_is_named_with_its_section(self, made: Made) -> None:
+        made.prescribed(PARACETAMOL)
+        made.allergic(text="Noe mot smerter")
+        checked = made.checked()
+        assert ("ALLERGY", "SUBSTANCE_UNKNOWN", "Noe mot smerter") in not_checked(checked)
+        [one] = [each for each in checked.not_checked if each.kind == pb.CHECK_KIND_ALLERGY]
+        assert one.section == common_pb2.SECTION_CRITICAL_INFO
+
+    def test_food_and_surroundings_are_no_unknown_medicines(self, made: Made) -> None:
+        made.prescribed(PARACETAMOL)
+        for kind in (ki.ALLERGEN_KIND_FOOD, ki.ALLERGEN_KIND_ENVIRONMENT):
+            made.allergic(text="Peanøtt", allergen_kind=kind)
+        assert not_checked(made.checked()) == set()
+
+    def test_a_medicine_without_any_interaction_in_the_knowledge_is_named_beside_others(self, made: Made) -> None:
+        made.prescribed("H03AA01")
+        assert not_checked(made.checked()) == set()
+        made.prescribed("A07BC05")
+        assert ("INTERACTION", "NO_KNOWLEDGE", "medicine H03AA01") in not_checked(made.checked())
+
+    def test_a_critical_condition_without_a_rule_is_named(self, made: Made) -> None:
+        made.ill("E27.1")
+        assert not_checked(made.checked()) == {("CONDITION", "NO_KNOWLEDGE", "condition E27.1")}
+
+    def test_an_allergen_without_a_rule_about_its_class_is_named(self, made: Made) -> None:
+        made.allergic("A07BC05")
+        assert not_checked(made.checked()) == {("ALLERGY_CLASS", "NO_KNOWLEDGE", "allergen A07BC05")}
+
+    def test_more_unknown_ones_than_can_be_named_are_all_of_them(self, made: Made) -> None:
+        for number in range(MOST_UNKNOWN + 5):
+            made.prescribed("", medication=pb.Medication(code=CodeableConcept(text=f"Te {number}")))
+        said = not_checked(made.checked())
+        assert ("INTERACTION", "SUBSTANCE_UNKNOWN", "") in said
+        assert len(said) == 5 * (MOST_UNKNOWN + 1)
+
+
+class TestWhatThePatientTakes:
+    def test_a_prescription_in_force_counts_and_another_does_not(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        made.prescribed(IBUPROFEN, active=False)
+        assert kinds(made.checked()) == []
+
+    def test_a_list_entry_counts_unless_it_is_paused_discontinued_or_over(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        made.listed(IBUPROFEN, pb.ENTRY_STATUS_PAUSED)
+        made.listed(IBUPROFEN, pb.ENTRY_STATUS_DISCONTINUED)
+        made.listed(IBUPROFEN, planned_end=timestamp(NOW))
+        assert kinds(made.checked()) == []
+        made.listed(IBUPROFEN)
+        assert kinds(made.checked()) == ["INTERACTION"]
+
+    def test_a_statement_counts_while_it_is_in_use(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        made.stated(IBUPROFEN, in_use=False)
+        assert kinds(made.checked()) == []
+        made.stated(IBUPROFEN)
+        assert kinds(made.checked()) == ["INTERACTION"]
+
+    @pytest.mark.parametrize(
+        "days, supply, counts",
+        [(100, "", True), (101, "", False), (20, "10", True), (21, "10", False), (300, "360", True), (50, "x", True)],
+    )
+    def test_a_dispensing_counts_for_as_long_as_it_lasts(
+        self, made: Made, days: int, supply: str, counts: bool
+    ) -> None:
+        made.prescribed(WARFARIN)
+        made.dispensed(IBUPROFEN, days, **({"days_supply": Quantity(value=supply)} if supply else {}))
+        assert kinds(made.checked()) == ["INTERACTION"] * counts
+
+    def test_a_dispensing_whose_treatment_was_discontinued_does_not_count(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        stopped = made.prescribed(IBUPROFEN, active=False, recall=pb.Recall(reason=pb.RECALL_REASON_DISCONTINUED))
+        made.dispensed(IBUPROFEN, prescription_id=stopped.header.id)
+        assert kinds(made.checked()) == []
+
+    def test_a_dispensing_that_did_not_come_about_does_not_count(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        made.dispensed(IBUPROFEN, source_record=pb.SourceRecord(status="cancelled"))
+        assert kinds(made.checked()) == []
+
+    def test_prescription_list_entry_and_dispensing_of_a_medicine_are_one_medicine(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        prescription = made.prescribed(IBUPROFEN)
+        entry = made.listed(IBUPROFEN, prescription_id=prescription.header.id)
+        dispensing = made.dispensed(IBUPROFEN)
+        statement = made.stated(IBUPROFEN)
+        [finding] = made.checked().findings()
+        assert finding.kind == pb.CHECK_KIND_INTERACTION
+        assert {each.entry_id for each in finding.evidence} == {
+            made.medicines.prescriptions[0].header.id,
+            prescription.header.id,
+            entry.id,
+            dispensing.header.id,
+            statement.header.id,
+        }
+        assert {each.version for each in finding.evidence if each.entry_id == entry.id} == {3}
+
+
+class TestAllergies:
+    @pytest.mark.parametrize(
+        "criticality, severity",
+        [
+            (ki.CRITICALITY_HIGH, "CONTRAINDICATED"),
+            (ki.CRITICALITY_UNSPECIFIED, "CONTRAINDICATED"),
+            (ki.CRITICALITY_UNABLE_TO_ASSESS, "CONTRAINDICATED"),
+            (ki.CRITICALITY_LOW, "AVOID"),
+        ],
+    )
+    def test_the_substance_itself(self, made: Made, criticality: "ki.Criticality.ValueType", severity: str) -> None:
+        made.prescribed(AMOXICILLIN)
+        made.allergic(AMOXICILLIN, criticality=criticality)
+        assert found(made.checked()) == [
+            ("ALLERGY", severity, f"medicine {AMOXICILLIN}: allergy or intolerance to allergen {AMOXICILLIN}.")
+        ]
+
+    def test_an_allergy_to_a_group_is_one_to_each_of_it(self, made: Made) -> None:
+        made.prescribed(PEN_V)
+        made.allergic("J01C", certainty=ki.CERTAINTY_CONFIRMED)
+        [(kind, severity, text)] = found(made.checked())
+        assert (kind, severity) == ("ALLERGY_CLASS", "CONTRAINDICATED")
+        assert "confirmed" in text
+
+    def test_penicillins_cross_with_one_another_and_with_cephalosporins(self, made: Made) -> None:
+        made.prescribed(PEN_V)
+        made.prescribed(CEFALEXIN)
+        made.prescribed("J01DD04")
+        made.allergic(AMOXICILLIN)
+        assert [each[:2] for each in found(made.checked())] == [
+            ("ALLERGY_CLASS", "CONTRAINDICATED"),
+            ("ALLERGY_CLASS", "AVOID"),
+            ("ALLERGY_CLASS", "CAUTION"),
+        ]
+
+    def test_snomed_penicillin_is_the_class(self, made: Made) -> None:
+        made.prescribed(PEN_V)
+        entry = made.allergic()
+        entry.code.codings.add(system=SNOMED, code="373270004")
+        assert kinds(made.checked()) == ["ALLERGY_CLASS"]
+
+    def test_a_reaction_to_an_excipient_is_none_to_the_substance(self, made: Made) -> None:
+        made.prescribed(PEN_V)
+        made.prescribed(AMOXICILLIN)
+        made.allergic(AMOXICILLIN, inactive_ingredient=True)
+        checked = made.checked()
+        assert [each[:2] for each in found(checked)] == [("ALLERGY", "CAUTION")]
+        assert ("ALLERGY", "SUBSTANCE_UNKNOWN", f"allergen {AMOXICILLIN}") in not_checked(checked)
+
+    @pytest.mark.parametrize("status", [ki.STATUS_REFUTED, ki.STATUS_ENTERED_IN_ERROR, ki.STATUS_EXPIRED])
+    def test_only_active_ones_count(self, made: Made, status: "ki.Status.ValueType") -> None:
+        made.prescribed(AMOXICILLIN)
+        made.allergic(AMOXICILLIN).status = status
+        assert kinds(made.checked()) == []
+
+    def test_two_entries_about_one_substance_are_one_finding_with_both_as_evidence(self, made: Made) -> None:
+        made.prescribed(AMOXICILLIN)
+        first = made.allergic(AMOXICILLIN, criticality=ki.CRITICALITY_LOW)
+        second = made.allergic(AMOXICILLIN, criticality=ki.CRITICALITY_HIGH)
+        [finding] = made.checked().findings()
+        assert finding.severity == pb.SEVERITY_CONTRAINDICATED
+        assert {first.header.id, second.header.id} < {each.entry_id for each in finding.evidence}
+        sections = {each.section for each in finding.evidence}
+        assert sections == {common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_MEDICATIONS}
+
+    def test_nsaids_cross_with_acetylsalicylic_acid_and_glucosamine_is_none(self, made: Made) -> None:
+        made.prescribed(NAPROXEN)
+        made.prescribed("M01AX05")
+        made.allergic("N02BA01")
+        assert [text.split(":")[0] for _, _, text in found(made.checked())] == [f"medicine {NAPROXEN}"]
+
+
+class TestInteractions:
+    @pytest.mark.parametrize("pair", [(WARFARIN, IBUPROFEN), (IBUPROFEN, WARFARIN)])
+    def test_in_either_order(self, made: Made, pair: tuple[str, str]) -> None:
+        for code in pair:
+            made.prescribed(code)
+        [(kind, severity, text)] = found(made.checked())
+        assert (kind, severity) == ("INTERACTION", "AVOID")
+        assert "bleeding" in text
+
+    def test_a_pair_under_several_rules_is_told_once_by_the_most_serious(self, made: Made) -> None:
+        made.prescribed("C09AA05")
+        made.prescribed("C09DX04")
+        assert [each[:2] for each in found(made.checked())] == [("INTERACTION", "CONTRAINDICATED")]
+
+    def test_a_combination_does_not_interact_with_itself(self, made: Made) -> None:
+        knowledge = DrugKnowledge(version="1")
+        knowledge.interactions.add(first_atc=["C09B"], second_atc=["C03"], severity=pb.SEVERITY_AVOID, text="x")
+        knowledge.substances.add(coding=Coding(system=ATC, code="C09BA02"), atc=["C03AA03"])
+        made.prescribed("C09BA02")
+        assert kinds(made.checked(knowledge=Knowledge(knowledge))) == []
+
+    def test_each_finding_names_advice_source_and_version(self, made: Made) -> None:
+        made.prescribed("C10AA01")
+        made.dispensed("J01FA09")
+        [finding] = made.checked().findings()
+        assert finding.advice == "Pause simvastatin during the course."
+        assert finding.knowledge_source == "SPC Zocor 4.3"
+        assert finding.knowledge_version == TABLE.version
+
+    def test_the_most_serious_come_first_and_there_is_a_most(self, made: Made) -> None:
+        for code in (WARFARIN, IBUPROFEN, "G04BE03", "C01DA02", "N05AN01"):
+            made.prescribed(code)
+        severities = [each.severity for each in made.checked().findings()]
+        assert severities == sorted(severities, reverse=True)
+        assert severities[0] == pb.SEVERITY_CONTRAINDICATED
+        for number in range(10, 10 + MOST_FINDINGS):
+            made.prescribed(f"M01AE{number}") if number < 100 else made.prescribed(f"M01AB{number - 100:02}")
+        checked = made.checked()
+        assert len(checked.findings()) == MOST_FINDINGS
+        assert checked.left_out == len(checked.found) - MOST_FINDINGS > 0
+
+
+class TestDuplicates:
+    def test_two_of_a_group_by_its_level(self, made: Made) -> None:
+        made.prescribed(IBUPROFEN)
+        made.listed(DICLOFENAC)
+        assert [each[:2] for each in found(made.checked())] == [("DUPLICATE", "AVOID")]
+
+    def test_what_was_only_dispensed_is_no_second_treatment(self, made: Made) -> None:
+        made.prescribed("C09AA05")
+        made.dispensed("C09AA02", 60)
+        assert kinds(made.checked()) == []
+
+    def test_a_substance_in_a_combination_and_alone(self, made: Made) -> None:
+        made.prescribed("N02AJ06")
+        made.prescribed(PARACETAMOL)
+        assert [each[:2] for each in found(made.checked())] == [("DUPLICATE", "CAUTION")]
+
+    def test_two_prescriptions_of_one_medicine_that_nothing_ties_together(self, made: Made) -> None:
+        made.prescribed(PARACETAMOL)
+        made.prescribed(PARACETAMOL)
+        assert [each[:2] for each in found(made.checked())] == [("DUPLICATE", "CAUTION")]
+
+    def test_two_strengths_may_be_meant(self, made: Made) -> None:
+        made.prescribed("H03AA01", strength="50 mikrog")
+        made.prescribed("H03AA01", strength="75 mikrog")
+        assert [each[:2] for each in found(made.checked())] == [("DUPLICATE", "INFORMATION")]
+
+    def test_a_renewal_and_the_prescription_before_it_are_one_treatment(self, made: Made) -> None:
+        first = made.prescribed(PARACETAMOL)
+        made.prescribed(PARACETAMOL, renews=first.header.provenance.source_id)
+        assert kinds(made.checked()) == []
+
+    def test_prescriptions_of_one_treatment_are_one_treatment(self, made: Made) -> None:
+        for _ in range(3):
+            made.prescribed(PARACETAMOL, treatment_id="t")
+        assert kinds(made.checked()) == []
+
+    def test_a_prescription_and_its_list_entry_are_one_treatment(self, made: Made) -> None:
+        made.prescribed(PARACETAMOL)
+        made.listed(PARACETAMOL)
+        made.stated(PARACETAMOL)
+        made.dispensed(PARACETAMOL)
+        assert kinds(made.checked()) == []
+
+
+class TestConditions:
+    def test_a_condition_and_what_is_below_it(self, made: Made) -> None:
+        made.prescribed("C07AA05")
+        made.ill("J45.9")
+        assert [each[:2] for each in found(made.checked())] == [("CONDITION", "CONTRAINDICATED")]
+
+    def test_a_neighbour_of_a_condition_is_another(self, made: Made) -> None:
+        made.prescribed("N03AF01")
+        made.ill("E80.1")
+        assert kinds(made.checked()) == []
+
+    @pytest.mark.parametrize("system", ["http://hl7.org/fhir/sid/icd-10", "urn:oid:2.16.840.1.113883.6.3"])
+    def test_icd10_under_any_of_its_names(self, made: Made, system: str) -> None:
+        made.prescribed("N03AF01")
+        made.ill("E80.2", system)
+        assert kinds(made.checked()) == ["CONDITION"]
+
+    def test_a_problem_with_anaesthesia_counts_too(self, made: Made) -> None:
+        made.prescribed("M03AB01")
+        made.ill("T88.3").category = ki.CATEGORY_OTHER_ANAESTHESIA_PROBLEM
+        assert kinds(made.checked()) == ["CONDITION"]
+
+    def test_only_active_ones_count(self, made: Made) -> None:
+        made.prescribed("N03AF01")
+        made.ill("E80.2").status = ki.STATUS_REFUTED
+        assert kinds(made.checked()) == []
+
+
+class TestWhatIsAskedAbout:
+    def test_a_candidate_is_checked_against_all_there_is(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        made.allergic("N02BA01")
+        made.ill("D66")
+        assert sorted(kinds(made.checked(medication(IBUPROFEN)))) == ["ALLERGY_CLASS", "CONDITION", "INTERACTION"]
+
+    def test_what_the_patient_has_is_not_asked_about(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        made.prescribed(IBUPROFEN)
+        made.allergic(IBUPROFEN)
+        assert kinds(made.checked(medication(PARACETAMOL))) == []
+        unknown = pb.Medication(code=CodeableConcept(text="Urtete"))
+        assert kinds(made.checked(unknown)) == []
+
+    def test_candidates_are_checked_among_themselves(self, made: Made) -> None:
+        assert kinds(made.checked(medication(WARFARIN), medication(IBUPROFEN))) == ["INTERACTION"]
+
+    def test_what_the_patient_has_already(self, made: Made) -> None:
+        made.dispensed(PARACETAMOL)
+        assert [each[:2] for each in found(made.checked(medication(PARACETAMOL)))] == [("DUPLICATE", "INFORMATION")]
+
+    def test_a_candidate_twice(self, made: Made) -> None:
+        assert kinds(made.checked(medication(PARACETAMOL), medication(PARACETAMOL))) == ["DUPLICATE"]
+
+    def test_a_candidate_has_no_entry(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        [finding] = made.checked(medication(IBUPROFEN)).findings()
+        assert sorted(bool(each.entry_id) for each in finding.evidence) == [False, True]
+
+    def test_an_unknown_medicine_of_the_patient_leaves_the_candidates_interactions_open(self, made: Made) -> None:
+        made.prescribed("", medication=pb.Medication(code=CodeableConcept(text="Urtete")))
+        said = not_checked(made.checked(medication(WARFARIN)))
+        assert {kind for kind, reason, about in said if about == "Urtete"} == {"INTERACTION", "DUPLICATE"}
+
+    def test_without_the_patients_medicines_allergies_are_checked_all_the_same(self, made: Made) -> None:
+        made.allergic(IBUPROFEN)
+        over = Seen(made.critical, pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE)
+        checked = check(KNOWLEDGE, over, NOW, [medication(IBUPROFEN)])
+        assert kinds(checked) == ["ALLERGY"]
+        assert ("INTERACTION", "SECTION_UNAVAILABLE", "") in not_checked(checked)
+        assert ("ALLERGY", "SECTION_UNAVAILABLE", "") not in not_checked(checked)
+
+
+class TestWhatIsMissing:
+    def test_without_knowledge_nothing_was_checked(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        made.prescribed(IBUPROFEN)
+        checked = made.checked(knowledge=None)
+        assert checked.checked == []
+        assert {reason for _, reason, _ in not_checked(checked)} == {"KNOWLEDGE_UNAVAILABLE"}
+        assert len(checked.not_checked) == 5
+
+    def test_without_medicines_nothing_was_checked(self, made: Made) -> None:
+        checked = check(KNOWLEDGE, Seen(made.critical, pb.NOT_CHECKED_REASON_SECTION_WITHHELD), NOW)
+        assert checked.checked == []
+        assert {(reason, about) for _, reason, about in not_checked(checked)} == {("SECTION_WITHHELD", "")}
+        assert len(checked.not_checked) == 5
+
+    def test_without_critical_information_asked_for_its_checks_say_so(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        over = Seen(pb.NOT_CHECKED_REASON_SECTION_NOT_ASKED, made.medicines)
+        assert ("ALLERGY", "SECTION_NOT_ASKED", "") in not_checked(check(KNOWLEDGE, over, NOW))
+
+    def test_there_are_no_alerts_where_medicines_were_not_asked_for(self, made: Made) -> None:
+        assert alerts(KNOWLEDGE, Seen(made.critical, pb.NOT_CHECKED_REASON_SECTION_NOT_ASKED), NOW) is None
+
+    def test_a_restricted_entry_leaves_every_check_open(self, made: Made) -> None:
+        made.medicines.prescriptions_window.withheld = 1
+        checked = made.checked()
+        assert {reason for _, reason, _ in not_checked(checked)} == {"SECTION_WITHHELD"}
+        assert len(checked.not_checked) == len(checked.checked) == 5
+
+    def test_prescriptions_that_were_cut_leave_every_check_open(self, made: Made) -> None:
+        made.prescribed(WARFARIN)
+        made.medicines.active_prescriptions = 2
+        assert ("INTERACTION", "SECTION_INCOMPLETE", "") in not_checked(made.checked())
+
+    def test_statements_that_were_cut_leave_every_check_open(self, made: Made) -> None:
+        made.medicines.statements_window.older_exist = True
+        assert ("ALLERGY", "SECTION_INCOMPLETE", "") in not_checked(made.checked())
+
+    @pytest.mark.parametrize("days, cut", [(50, True), (200, False)])
+    def test_dispensings_that_were_cut_matter_while_they_are_recent(self, made: Made, days: int, cut: bool) -> None:
+        made.dispensed("H03AA01", days)
+        made.medicines.dispensings_window.older_exist = True
+        assert (("ALLERGY", "SECTION_INCOMPLETE", "") in not_checked(made.checked())) is cut
+
+    def test_closed_prescriptions_that_were_cut_do_not_matter(self, made: Made) -> None:
+        made.prescribed("H03AA01")
+        made.medicines.prescriptions_window.CopyFrom(ListWindow(returned=1, total=90, older_exist=True))
+        assert not_checked(made.checked()) == set()
+
+    def test_critical_information_that_was_cut_matters_while_all_that_is_shown_is_active(self, made: Made) -> None:
+        made.allergic("J01C")
+        made.critical.window.older_exist = True
+        assert ("ALLERGY", "SECTION_INCOMPLETE", "") in not_checked(made.checked())
+        made.critical.entries.add(header=header(), category=ki.CATEGORY_IMPLANT, status=ki.STATUS_REFUTED)
+        assert ("ALLERGY", "SECTION_INCOMPLETE", "") not in not_checked(made.checked())
