@@ -49,7 +49,6 @@ IGNORED = {
     "facts.facts.evidence.entry_id": "the gateway's own, put in from the patient's sections",
 }
 COMES_LATER = {
-    "ReconcileMedications",
     "ReviewAccess",
     "ReconstructDisclosure",
 }

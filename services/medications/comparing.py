@@ -1,0 +1,202 @@
+"""Two medicines compared: substance, strength, form and dose. Pure functions.
+
+Generic equivalents are the same: brand and package are not compared. What only one of two says is not a difference;
+what cannot be compared is not known to be one. Sources: the ATC classification (level 5 is one substance, or one
+combination); Helsedirektoratet on reconciliation (samstemming): name, strength, form, dose and use are compared.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from kjernejournal.common.v1.common_pb2 import CodeableConcept
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import doses, forms, model
+from services.medications.amounts import Strength, states_strength, strength_of
+from services.medications.outcomes import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
+
+_FULL_ATC = re.compile(r"Q?[A-Z]\d\d[A-Z][A-Z]\d\d")
+_IDENTIFYING = ("nlm.nih.gov", "snomed", "fest", "2.16.578.1.12.4.1.1", "legemiddelverk", "dmp.no", "2.16.578.1.34")
+"""Systems whose codes name a product or a substance, wherever they are used: RxNorm, SNOMED CT, FEST, Volven."""
+
+_NOT_A_NAME = re.compile(
+    r"[\d,;(/+]|\b(?:tabl?|kaps|mg|ml|oral|" + "|".join(("inj", "mikst", "depot", "entero")) + r")\b"
+)
+
+
+class Basis(IntEnum):
+    """What tells that two entries are about one substance, from weakest to strongest."""
+
+    NONE = 0
+    NAME = 1
+    CODING = 2
+    ATC = 3
+    ID = 4
+
+
+@dataclass(frozen=True)
+class Substance:
+    """What tells one substance from another."""
+
+    atc: str
+    """Empty: not known. Shorter than seven signs: a group."""
+    codings: frozenset[tuple[str, str]]
+    names: frozenset[str]
+    text: str
+
+    @property
+    def full_atc(self) -> str:
+        """The code of one substance, or empty."""
+        return self.atc if _FULL_ATC.fullmatch(self.atc) else ""
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """A medicine and its use, read once, as it is compared."""
+
+    substance: Substance
+    strength: tuple[Strength, ...] | None
+    strength_stated: bool
+    strength_text: str
+    form: str
+    dose: doses.Dose
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How two medicines compare, property by property."""
+
+    substance: Outcome
+    strength: Outcome
+    form: Outcome
+    dose: Outcome
+    basis: Basis
+
+    @property
+    def likeness(self) -> tuple[int, ...]:
+        """Orders what may belong together: higher is more alike."""
+        return (self.basis, self.form, self.strength, self.dose)
+
+    def fields(self, outcome: Outcome) -> "set[pb.ComparedField.ValueType]":
+        """The properties that came out so."""
+        by_field = {
+            pb.COMPARED_FIELD_SUBSTANCE: self.substance,
+            pb.COMPARED_FIELD_STRENGTH: self.strength,
+            pb.COMPARED_FIELD_FORM: self.form,
+            pb.COMPARED_FIELD_DOSE: self.dose,
+        }
+        return {field for field, each in by_field.items() if each is outcome}
+
+
+def comparable(medicine: pb.Medication, dosages: Sequence[pb.Dosage]) -> Comparable:
+    """What a medicine and its use say."""
+    substance = Substance(
+        model.atc_of(medicine).strip().upper(),
+        frozenset(_codings(medicine)),
+        frozenset(_names(medicine)),
+        _plain(medicine.code.text or next((each.display for each in medicine.code.codings), "")),
+    )
+    return Comparable(
+        substance,
+        strength_of(medicine),
+        states_strength(medicine),
+        _plain(medicine.strength),
+        forms.form_of(medicine),
+        doses.dose_of(dosages),
+    )
+
+
+def compare(one: Comparable, other: Comparable) -> Compared:
+    """How two medicines compare."""
+    substance, basis = compare_substances(one.substance, other.substance)
+    single, other_single = _single(one), _single(other)
+    return Compared(
+        substance,
+        _strengths(one, other),
+        _forms(one.form, other.form),
+        doses.compare(one.dose, other.dose, single, other_single),
+        basis,
+    )
+
+
+def compare_substances(one: Substance, other: Substance) -> tuple[Outcome, Basis]:
+    """By ATC code, else by coding. A name says that it may be the same, never that it is."""
+    if one.full_atc and other.full_atc:
+        return (EQUAL, Basis.ATC) if one.full_atc == other.full_atc else (DIFFERENT, Basis.NONE)
+    if one.atc and other.atc and not (one.atc.startswith(other.atc) or other.atc.startswith(one.atc)):
+        return DIFFERENT, Basis.NONE
+    if one.codings & other.codings:
+        return EQUAL, Basis.CODING
+    if one.names & other.names:
+        return UNKNOWN, Basis.NAME
+    return UNKNOWN, Basis.NONE
+
+
+def is_unknown(substance: Substance) -> bool:
+    """Whether nothing but words says what it is."""
+    return not substance.full_atc and not substance.codings
+
+
+def _strengths(one: Comparable, other: Comparable) -> Outcome:
+    if not (one.strength_stated and other.strength_stated):
+        return EQUAL if one.strength_stated == other.strength_stated else SILENT
+    if one.strength_text and one.strength_text == other.strength_text:
+        return EQUAL
+    if one.strength is None or other.strength is None or len(one.strength) != len(other.strength):
+        return UNKNOWN
+    if [each[:2] for each in one.strength] != [each[:2] for each in other.strength]:
+        return UNKNOWN
+    return EQUAL if one.strength == other.strength else DIFFERENT
+
+
+def _forms(one: str, other: str) -> Outcome:
+    if not (one and other):
+        return EQUAL if one == other else SILENT
+    if one == other:
+        return EQUAL
+    return DIFFERENT if forms.is_known(one) and forms.is_known(other) else UNKNOWN
+
+
+def _single(one: Comparable) -> Strength | None:
+    return one.strength[0] if one.strength and len(one.strength) == 1 else None
+
+
+def _codings(medicine: pb.Medication) -> list[tuple[str, str]]:
+    """Codes that name the medicine, or the one substance that works in it."""
+    concepts = [medicine.code]
+    working = [part for part in medicine.ingredients if not part.HasField("active") or part.active]
+    if len(working) == 1:
+        concepts.append(working[0].substance)
+    return [
+        (each.system.lower(), each.code)
+        for concept in concepts
+        for each in concept.codings
+        if each.code and each.system != model.ATC and any(part in each.system.lower() for part in _IDENTIFYING)
+    ]
+
+
+def _names(medicine: pb.Medication) -> list[str]:
+    """What the substance or the brand is called, without strength and form."""
+    substances = [part.substance for part in medicine.ingredients if not part.HasField("active") or part.active]
+    texts = [medicine.atc.display, *_said(medicine.code), *(text for each in substances for text in _said(each))]
+    return [name for text in texts if (name := _name(text))]
+
+
+def _said(concept: CodeableConcept) -> list[str]:
+    return [concept.text, *(coding.display for coding in concept.codings)]
+
+
+def _name(text: str) -> str:
+    """The words of a display before strength and form. Empty: too little to tell anything by."""
+    words = []
+    for word in _plain(text).split():
+        if _NOT_A_NAME.search(word) or forms.named(word):
+            break
+        words.append(word)
+    name = " ".join(words)
+    return name if len(name) >= 4 else ""
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())

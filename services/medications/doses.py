@@ -1,0 +1,235 @@
+"""Doses compared: how much, how often, whether only when needed. Pure functions.
+
+In structured form where both sides have it; otherwise the same words are the same dose, and other words are not known
+to be another one. What is taken each time and how often both count: two tablets once are not one tablet twice.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications.amounts import Amount, Strength, amount, number
+from services.medications.outcomes import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
+
+_DAYS = {"min": Fraction(1, 1440), "h": Fraction(1, 24), "d": Fraction(1), "wk": Fraction(7)}
+_MONTHS = {"mo": Fraction(1), "a": Fraction(12)}
+_BESIDES = ("duration_bounds", "count", "count_max", "period_max", "duration", "events", "offset_minutes")
+"""Parts of a timing that are not reckoned with: where they differ, the doses cannot be compared."""
+
+Often = tuple[Fraction, Fraction, str]
+"""At least, at most, a day or a month."""
+
+
+class Taking(NamedTuple):
+    """One line of a dosage."""
+
+    least: Amount | None
+    most: Amount | None
+    often: Often | None
+    as_needed: bool | None
+    moments: frozenset[str]
+    besides: bytes
+
+
+class Dose(NamedTuple):
+    """The dosages of one medicine. `phases`: what holds at once, one after the other; None: not structured."""
+
+    phases: tuple[tuple[Taking, ...], ...] | None
+    text: str
+    short: frozenset[tuple[str, str]]
+    as_needed: frozenset[bool]
+
+
+def dose_of(dosages: Sequence[pb.Dosage]) -> Dose:
+    """The dose that dosages say."""
+    texts = [_words(each.text or each.patient_instruction) for each in dosages]
+    codes = frozenset((each.short_dose.system, each.short_dose.code) for each in dosages if each.short_dose.code)
+    needed = frozenset(each.as_needed for each in dosages if each.HasField("as_needed"))
+    return Dose(_phases(dosages), " | ".join(filter(None, texts)), codes, needed)
+
+
+def compare(one: Dose, other: Dose, strength: Strength | None, other_strength: Strength | None) -> Outcome:
+    """How two doses compare. With the strength of a piece, a number of pieces compares with an amount."""
+    stated = [bool(dose.phases or dose.text or dose.short) for dose in (one, other)]
+    if not all(stated):
+        return SILENT if any(stated) else EQUAL
+    if one.phases and other.phases:
+        outcome = _compare_phases(one.phases, other.phases, strength, other_strength)
+        if outcome is not UNKNOWN:
+            return outcome
+    if one.as_needed and other.as_needed and not one.as_needed & other.as_needed:
+        return DIFFERENT
+    if one.text and one.text == other.text:
+        return EQUAL
+    if one.short and other.short and {each[0] for each in one.short} == {each[0] for each in other.short}:
+        return EQUAL if one.short == other.short else DIFFERENT
+    return UNKNOWN
+
+
+def _phases(dosages: Sequence[pb.Dosage]) -> tuple[tuple[Taking, ...], ...] | None:
+    by_sequence: dict[int, list[Taking]] = defaultdict(list)
+    for each in dosages:
+        taking = _taking(each)
+        if taking is None:
+            return None
+        by_sequence[each.sequence].append(taking)
+    return tuple(_summed(by_sequence[sequence]) for sequence in sorted(by_sequence)) or None
+
+
+def _compare_phases(
+    one: tuple[tuple[Taking, ...], ...],
+    other: tuple[tuple[Taking, ...], ...],
+    strength: Strength | None,
+    other_strength: Strength | None,
+) -> Outcome:
+    if [len(phase) for phase in one] != [len(phase) for phase in other]:
+        return DIFFERENT if _is_whole(one) and _is_whole(other) else UNKNOWN
+    outcomes = {
+        _compare_takings(mine, theirs, strength, other_strength)
+        for phase, other_phase in zip(one, other, strict=True)
+        for mine, theirs in zip(phase, other_phase, strict=True)
+    }
+    if DIFFERENT in outcomes:
+        return DIFFERENT
+    return UNKNOWN if UNKNOWN in outcomes else EQUAL
+
+
+def _compare_takings(one: Taking, other: Taking, strength: Strength | None, other_strength: Strength | None) -> Outcome:
+    parts = [
+        _amounts(one.least, other.least, strength, other_strength),
+        _amounts(one.most, other.most, strength, other_strength),
+        _oftens(one, other),
+        _as_needed(one.as_needed, other.as_needed),
+    ]
+    if one.moments and other.moments and one.moments != other.moments:
+        parts.append(DIFFERENT if _comparable(one.moments, other.moments) else UNKNOWN)
+    if one.besides != other.besides:
+        parts.append(UNKNOWN)
+    if DIFFERENT in parts:
+        return DIFFERENT
+    return UNKNOWN if UNKNOWN in parts else EQUAL
+
+
+def _amounts(
+    one: Amount | None, other: Amount | None, strength: Strength | None, other_strength: Strength | None
+) -> Outcome:
+    if one is None or other is None:
+        return UNKNOWN
+    if one.unit != other.unit:
+        one, other = _weighed(one, strength), _weighed(other, other_strength)
+    if one.unit != other.unit:
+        return UNKNOWN
+    return EQUAL if one.value == other.value else DIFFERENT
+
+
+def _weighed(taken: Amount, strength: Strength | None) -> Amount:
+    """A number of pieces as what is in them; anything else as it is."""
+    if strength is None or strength.per or taken.unit not in ("tablett", "kapsel", "stk", "dose", "stikkpille"):
+        return taken
+    return Amount(taken.value * strength.value, strength.unit)
+
+
+def _oftens(one: Taking, other: Taking) -> Outcome:
+    if one.often is None or other.often is None:
+        # "When needed" without a number of times, on both sides, is the same; with one on one side it cannot be told.
+        return EQUAL if one.often is other.often and one.as_needed and other.as_needed else UNKNOWN
+    if one.often[2] != other.often[2]:
+        return UNKNOWN
+    return EQUAL if one.often == other.often else DIFFERENT
+
+
+def _as_needed(one: bool | None, other: bool | None) -> Outcome:
+    """Not stated goes with "regularly", as most sources state only the other."""
+    if None in (one, other):
+        return UNKNOWN if True in (one, other) else EQUAL
+    return EQUAL if one == other else DIFFERENT
+
+
+def _comparable(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Times of the clock with times of the clock, parts of the day with parts of the day."""
+    return len({":" in moment for moment in one | other}) == 1
+
+
+def _is_whole(phases: tuple[tuple[Taking, ...], ...]) -> bool:
+    return all(taking.least is not None and taking.often is not None for phase in phases for taking in phase)
+
+
+def _taking(dosage: pb.Dosage) -> Taking | None:
+    """The structured content; None: there is none that is understood."""
+    if len(dosage.doses) > 1 or any(each.HasField("rate") or each.HasField("rate_per") for each in dosage.doses):
+        return None
+    least = most = None
+    if dosage.doses and dosage.doses[0].HasField("dose"):
+        least = most = amount(dosage.doses[0].dose)
+        if dosage.doses[0].HasField("dose_high"):
+            most = amount(dosage.doses[0].dose_high)
+    often = _often(dosage.timing)
+    if least is None and often is None:
+        return None
+    as_needed = dosage.as_needed if dosage.HasField("as_needed") else None
+    timing = dosage.timing
+    moments = frozenset([*timing.when, *(time[:5] for time in timing.times_of_day), *timing.days_of_week])
+    besides = pb.Dosage()
+    for field in _BESIDES:
+        if field in {each.name for each, _ in timing.ListFields()}:
+            _copy(timing, besides.timing, field)
+    if dosage.HasField("max_dose"):
+        besides.max_dose.CopyFrom(dosage.max_dose)
+        besides.max_dose_period.CopyFrom(dosage.max_dose_period)
+    return Taking(least, most, often, as_needed, moments, besides.SerializeToString(deterministic=True))
+
+
+def _copy(timing: pb.Timing, to: pb.Timing, field: str) -> None:
+    one = pb.Timing.FromString(timing.SerializeToString())
+    for each, _ in timing.ListFields():
+        if each.name != field:
+            one.ClearField(each.name)  # type: ignore[arg-type]  # a name out of the descriptor
+    to.MergeFrom(one)
+
+
+def _often(timing: pb.Timing) -> Often | None:
+    """How often, a day or a month. On named days of the week: as many times a week."""
+    times = timing.frequency or len(timing.times_of_day) or len(timing.when)
+    most = max(times, timing.frequency_max)
+    period = number(timing.period) if timing.period else Fraction(1)
+    unit = timing.period_unit or ("d" if times and not timing.period else "")
+    if timing.days_of_week and unit in ("", "d") and period == 1:
+        times, most, period, unit = (
+            len(timing.days_of_week) * max(1, times),
+            len(timing.days_of_week) * max(1, most),
+            Fraction(1),
+            "wk",
+        )
+    if not times or not period or period < 0:
+        return None
+    if unit in _DAYS:
+        span = period * _DAYS[unit]
+        return times / span, most / span, "d"
+    if unit in _MONTHS:
+        return times / (period * _MONTHS[unit]), most / (period * _MONTHS[unit]), "mo"
+    return None
+
+
+def _summed(takings: list[Taking]) -> tuple[Taking, ...]:
+    """Lines that take the same amount are one: one in the morning and one in the evening is one twice a day."""
+    made: dict[object, Taking] = {}
+    for each in takings:
+        key = (each.least, each.most, each.as_needed, each.besides)
+        before = made.get(key)
+        if before is None or before.often is None or each.often is None or before.often[2] != each.often[2]:
+            made[key if before is None else (key, len(made))] = each
+            continue
+        often = (before.often[0] + each.often[0], before.often[1] + each.often[1], each.often[2])
+        made[key] = before._replace(often=often, moments=before.moments | each.moments)
+    return tuple(sorted(made.values(), key=_order))
+
+
+def _order(taking: Taking) -> tuple[object, ...]:
+    least = taking.least or Amount(Fraction(-1), "")
+    return (least.unit, least.value, str(taking.often), str(taking.as_needed), sorted(taking.moments))
+
+
+def _words(text: str) -> str:
+    return " ".join(text.lower().replace(",", ".").split()).rstrip(".")

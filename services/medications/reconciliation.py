@@ -1,0 +1,187 @@
+"""The reconciliation of one call: the patient's record and a list that is brought along, compared. Writes nothing."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from kjernejournal.common.v1.common_pb2 import CallerContext
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import checks, convert, drafting, kinds, model, reconciling, sides
+from services.medications.drafting import Draft
+from services.medications.list_repository import ListRepository
+from services.medications.reading import Reading
+from services.medications.reconciling import Item
+from services.medications.repository import Whole
+from shared.convert import moment
+from shared.entry import StoredEntry
+from shared.errors import Invalid
+
+MOST = 5000
+"""Entries of a kind that are read, the newest; what there is beyond is counted as left out."""
+
+_LEFT_OUT = {
+    sides.PRESCRIBED: "prescriptions and orders that are not in force",
+    sides.DISPENSED: "earlier dispensings, and those whose supply is over",
+    sides.STATED: "statements about what is not, or no longer, in use, and about no single medicine",
+}
+_LOCKED = "locked by the patient"
+
+
+class Reconciliation:
+    """The comparisons of one call: who asks, of which patient."""
+
+    def __init__(self, lists: ListRepository, caller: CallerContext, refs: Sequence[str]) -> None:
+        self._lists = lists
+        self._refs = refs
+        self._reading = Reading(lists, caller, refs)
+        self._sees_locked = model.sees_locked(caller)
+
+    async def reconcile(self, request: pb.ReconcileMedicationsRequest) -> pb.ReconcileMedicationsResponse:
+        """The comparison, the draft, and what is needed to send it. Raises Invalid for what is brought along."""
+        now = datetime.now(UTC)
+        check_brought(request.incoming, now)
+        since = request.changes_since if request.HasField("changes_since") else None
+        read = await self._reading.medication_list(pb.GetMedicationListRequest(changes_since=since))
+        whole = await self._lists.entries.whole(self._refs, MOST, None, None)
+        hidden = await self._hidden(whole)
+        # Long lists take some milliseconds to compare: other calls go on meanwhile.
+        return await asyncio.to_thread(self._response, request, read, whole, hidden, now)
+
+    async def _hidden(self, whole: Whole) -> dict[str, int]:
+        if self._sees_locked or not any(whole.totals.get(kind) for kind in kinds.ALL_LOCKED):
+            return {}
+        return await self._lists.entries.kinds_of(self._refs, kinds.ALL_LOCKED)
+
+    def _response(
+        self,
+        request: pb.ReconcileMedicationsRequest,
+        read: pb.GetMedicationListResponse,
+        whole: Whole,
+        hidden: dict[str, int],
+        now: datetime,
+    ) -> pb.ReconcileMedicationsResponse:
+        medicines = read.list if read.HasField("list") else None
+        entries = [stored for stored in whole.entries if not convert.is_hidden(stored, hidden)]
+        prescriptions = [convert.prescription(each, now) for each in _of(entries, kinds.ANY_PRESCRIPTION)]
+        gathered = sides.gathered(
+            prescriptions,
+            [convert.dispensing(each) for each in _of(entries, kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS)],
+            [convert.statement(each, now) for each in _of(entries, kinds.STATEMENTS)],
+            medicines,
+            request.incoming,
+            now,
+        )
+        items = reconciling.reconciled(gathered.sides, has_list=medicines is not None)
+        basis = drafting.Basis(
+            occasion=request.occasion,
+            confirmed=moment(read.info.confirmed.recorded_at) if medicines is not None else None,
+            prescriptions={each.header.id: each for each in prescriptions},
+            now=now,
+            new_id=lambda: str(uuid4()),
+        )
+        draft = drafting.drafted(items, basis)
+        for kind_of, source in _SOURCES.items():
+            gathered.left_out[source] += _beyond(whole, kind_of, sees_locked=self._sees_locked)
+        return pb.ReconcileMedicationsResponse(
+            items=to_items(items, draft, brought=bool(request.incoming), has_list=medicines is not None),
+            draft=draft.entries,
+            info=read.info,
+            lookup=read.lookup,
+            changes=read.changes,
+            not_compared=_not_compared(gathered, _withheld(whole, hidden), request, has_list=medicines is not None),
+        )
+
+
+def check_brought(incoming: Sequence[pb.ListEntry], now: datetime) -> None:
+    """What is brought along keeps the rules of entries, so that the draft does. Raises Invalid with the path."""
+    ids: set[str] = set()
+    for number, entry in enumerate(incoming):
+        path = f"incoming[{number}]"
+        checks.list_entry(entry, path, now)
+        if entry.id.lower() in ids:
+            raise Invalid(f"{path}.id", "is there more than once")
+        ids.add(entry.id.lower())
+
+
+def to_items(items: Sequence[Item], draft: Draft, *, brought: bool, has_list: bool) -> list[pb.ReconciledItem]:
+    """The items as they are sent."""
+    return [
+        pb.ReconciledItem(
+            difference=item.difference,
+            fields=sorted(item.fields),
+            sides=[
+                pb.ReconciledSide(
+                    source=side.source,
+                    entry_id=side.entry_id,
+                    version=side.version,
+                    medication=side.medication,
+                    dosages=side.dosages,
+                    provenance=side.provenance,
+                    status=side.use,
+                    differs=sorted(differs),
+                )
+                for side, differs in zip(item.group.sides, item.differs, strict=True)
+            ],
+            explanation=_explanation(item, draft.remarks.get(place, ""), brought=brought, has_list=has_list),
+            draft_entry_id=draft.led_to.get(place, ""),
+        )
+        for place, item in enumerate(items)
+    ]
+
+
+def _explanation(item: Item, remark: str, *, brought: bool, has_list: bool) -> str:
+    said = reconciling.explained(item, brought=brought, has_list=has_list)
+    return f"{said} {remark[0].upper()}{remark[1:]}." if remark else said
+
+
+def _of(entries: Iterable[StoredEntry], of_kinds: Collection[int]) -> list[StoredEntry]:
+    return [stored for stored in entries if stored.kind in of_kinds]
+
+
+_SOURCES = {
+    kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS: sides.PRESCRIBED,
+    kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS: sides.DISPENSED,
+    kinds.STATEMENTS: sides.STATED,
+}
+
+
+def _beyond(whole: Whole, of_kinds: Iterable[int], *, sees_locked: bool) -> int:
+    """Entries that there are beyond those that were read."""
+    shown = [kind for kind in of_kinds if sees_locked or kind not in kinds.ALL_LOCKED]
+    return sum(max(0, whole.totals.get(kind, 0) - len(_of(whole.entries, (kind,)))) for kind in shown)
+
+
+def _withheld(whole: Whole, hidden: dict[str, int]) -> dict[int, int]:
+    """Entries that are not shown, by side: those that are locked, and what was dispensed on them."""
+    besides = [stored for stored in whole.entries if stored.id not in hidden and convert.is_hidden(stored, hidden)]
+    return {
+        sides.PRESCRIBED: sum(kind in kinds.LOCKED_PRESCRIPTIONS for kind in hidden.values()),
+        sides.DISPENSED: sum(kind in kinds.LOCKED_DISPENSINGS for kind in hidden.values()) + len(besides),
+    }
+
+
+def _not_compared(
+    gathered: sides.Sides, withheld: dict[int, int], request: pb.ReconcileMedicationsRequest, *, has_list: bool
+) -> list[pb.NotCompared]:
+    """What was not compared, and why: withheld, left out, or a side that is not there at all."""
+    result = [
+        pb.NotCompared(source=source, withheld=withheld[source], reason=_LOCKED)
+        for source in (sides.PRESCRIBED, sides.DISPENSED)
+        if withheld[source]
+    ]
+    result += [
+        pb.NotCompared(source=source, left_out=gathered.left_out[source], reason=reason)
+        for source, reason in _LEFT_OUT.items()
+        if gathered.left_out[source]
+    ]
+    if not has_list:
+        result.append(
+            pb.NotCompared(
+                source=sides.LISTED,
+                reason="there is no medication list: what is prescribed, dispensed and in use is compared",
+            )
+        )
+    if not request.incoming:
+        result.append(pb.NotCompared(source=sides.INCOMING, reason="no list was brought along"))
+    return result

@@ -1,0 +1,244 @@
+"""What came of comparing each medicine: same, changed, missing, added, or doubtful. Pure functions.
+
+What is not certain is doubtful, never "the same" and never "changed": a substance that nothing but words names, a dose
+that cannot be compared, several entries that fit, in use on one side and discontinued on another. That something is
+missing on a side says nothing about why. Source: HDIR on reconciliation; the list is where it starts, not the answer.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import comparing, matching
+from services.medications.comparing import Basis
+from services.medications.matching import Group
+from services.medications.outcomes import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
+from services.medications.sides import (
+    DISPENSED,
+    ENDED,
+    IN_USE,
+    INCOMING,
+    LISTED,
+    NOT_KNOWN,
+    PAUSED,
+    PRESCRIBED,
+    STATED,
+    Side,
+)
+from shared.convert import moment
+from shared.norwegian_time import norwegian_date
+
+SUBSTANCE = pb.COMPARED_FIELD_SUBSTANCE
+STRENGTH = pb.COMPARED_FIELD_STRENGTH
+FORM = pb.COMPARED_FIELD_FORM
+DOSE = pb.COMPARED_FIELD_DOSE
+STATUS = pb.COMPARED_FIELD_STATUS
+
+SAME = pb.DIFFERENCE_SAME
+CHANGED = pb.DIFFERENCE_CHANGED
+MISSING = pb.DIFFERENCE_MISSING
+ADDED = pb.DIFFERENCE_ADDED
+DOUBTFUL = pb.DIFFERENCE_DOUBTFUL
+
+Fields = set["pb.ComparedField.ValueType"]
+
+
+@dataclass
+class Item:
+    """One medicine, and how its sides compare."""
+
+    group: Group
+    differs: list[Fields]
+    """By the place of a side: what differs from the first."""
+    difference: "pb.Difference.ValueType" = SAME
+    undecided: Fields = field(default_factory=set)
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def fields(self) -> Fields:
+        """What differs anywhere, and what cannot be compared."""
+        return set().union(self.undecided, *self.differs)
+
+    def differs_on(self, side: Side) -> Fields:
+        """What differs on one side."""
+        return self.differs[self.group.sides.index(side)]
+
+
+def reconciled(sides: Iterable[Side], *, has_list: bool) -> list[Item]:
+    """An item for each medicine; each side is in one."""
+    sides = list(sides)
+    groups = matching.grouped(sides)
+    brought = any(side.source == INCOMING for side in sides)
+    items = [_compared(group) for group in groups]
+    for item in items:
+        _doubt_identity(item, groups, brought=brought)
+        item.difference = DOUBTFUL if item.doubts else _difference(item, brought=brought, has_list=has_list)
+    return items
+
+
+def _difference(item: Item, *, brought: bool, has_list: bool) -> "pb.Difference.ValueType":
+    """How the sides compare where nothing is in doubt."""
+    group, first = item.group, item.group.first
+    if first.source != LISTED and has_list:
+        return ADDED
+    others = group.of(INCOMING) if brought else group.sides[1:]
+    if not others and first.use != ENDED and not (brought and first.source == INCOMING):
+        return MISSING if first.source == LISTED or brought else ADDED
+    if brought and first.source == INCOMING and len(group.sides) == 1:
+        return ADDED
+    return CHANGED if any(item.differs) else SAME
+
+
+def _compared(group: Group) -> Item:
+    """Every side against the first one, and what makes the result doubtful."""
+    item = Item(group, [set() for _ in group.sides])
+    incoming = group.of(INCOMING)
+    decisive = incoming if group.first.source == LISTED and incoming else group.sides[1:]
+    if group.several_fit:
+        item.doubts.append("several entries fit equally well")
+    for place, side in enumerate(group.sides):
+        if place:
+            _compare(item, place, side, decides=side in decisive)
+    if group.first.source != LISTED:
+        _doubt_use(item)
+    return item
+
+
+def _compare(item: Item, place: int, side: Side, *, decides: bool) -> None:
+    first = item.group.first
+    found = matching.compare(first, side)
+    use = _uses(first, side, item.group)
+    item.differs[place] = found.fields(DIFFERENT) | ({STATUS} if use is DIFFERENT else set())
+    if found.substance is not EQUAL:
+        item.undecided.add(SUBSTANCE)
+        named = item.group.basis[place] <= Basis.NAME
+        item.doubts.append("only the name says that it is the same" if named else "the substance is not the same")
+    if use is DIFFERENT and _contradicts(first, side):
+        item.doubts.append("one side says that it is discontinued, another that it is in use")
+    if not decides:
+        return
+    unknown = found.fields(UNKNOWN) - {SUBSTANCE}
+    if {first.source, side.source} == {LISTED, INCOMING}:
+        # Two lists are each meant to be whole; other sources need not say everything.
+        unknown |= found.fields(SILENT) & {STRENGTH, DOSE}
+    item.undecided |= unknown
+    item.doubts += [f"the {_CALLED[each]} cannot be compared" for each in sorted(unknown)]
+
+
+def _uses(first: Side, side: Side, group: Group) -> Outcome:
+    """Whether both say that it is in use. What was said before a discontinuation does not contradict it."""
+    if NOT_KNOWN in (first.use, side.use):
+        return SILENT
+    if first.use == side.use:
+        return EQUAL
+    if ENDED in (first.use, side.use):
+        return _one_ended(first, side, group)
+    if side.source in (PRESCRIBED, DISPENSED) and side.use == IN_USE:
+        return EQUAL  # paused: it may well be prescribed and at hand
+    return DIFFERENT
+
+
+def _one_ended(first: Side, side: Side, group: Group) -> Outcome:
+    ended, other = (first, side) if first.use == ENDED else (side, first)
+    if ended.source == DISPENSED and (group.of(PRESCRIBED) or _later(other, _ended_at(ended))):
+        return EQUAL  # its prescription was recalled, and another one or the list has followed
+    if other.source in (DISPENSED, STATED) and not _later(other, _ended_at(ended)):
+        return EQUAL
+    return DIFFERENT
+
+
+def _contradicts(first: Side, side: Side) -> bool:
+    """Whether it cannot be told who is right: discontinued here and in use there.
+
+    That it was discontinued on the list that is brought along, after all that says otherwise, is a change.
+    """
+    if ENDED not in (first.use, side.use):
+        return False
+    ended, other = (first, side) if first.use == ENDED else (side, first)
+    return ended.source != INCOMING or _later(other, _ended_at(ended))
+
+
+def _ended_at(side: Side) -> datetime | None:
+    if isinstance(side.origin, pb.ListEntry):
+        return moment(side.origin.discontinuation.discontinued_at)
+    return side.at
+
+
+def _later(side: Side, than: datetime | None) -> bool:
+    """Whether an entry was made, or really changed, on a later day: a discontinuation has a date. Not known: no."""
+    if side.source == LISTED and not (isinstance(side.origin, pb.ListEntry) and side.origin.HasField("last_changed")):
+        return False
+    return side.at is not None and than is not None and norwegian_date(side.at) > norwegian_date(than)
+
+
+def _doubt_use(item: Item) -> None:
+    """What is on no list, and may not be in use."""
+    sides = item.group.sides
+    if all(side.use == NOT_KNOWN for side in sides):
+        item.doubts.append("no source knows whether it is in use")
+    if all(side.source == DISPENSED for side in sides):
+        if any(side.use == ENDED for side in sides):
+            item.doubts.append("it was dispensed, and its prescription was recalled since it was discontinued")
+        elif not any(side.lasts for side in sides):
+            item.doubts.append("it was dispensed, and no source says how long it lasts")
+
+
+def _doubt_identity(item: Item, groups: Sequence[Group], *, brought: bool) -> None:
+    """A medicine alone on its side may be another's, where its substance is not known."""
+    first = item.group.first
+    alone = all(side.source == first.source for side in item.group.sides)
+    substance = first.medicine.substance
+    if not alone or first.use == ENDED or substance.full_atc:
+        return
+    if comparing.is_unknown(substance):
+        item.undecided.add(SUBSTANCE)
+        item.doubts.append("nothing but words says what substance it is")
+        return
+    others = [group.first for group in groups if _may_be(first, group.first, brought=brought)]
+    if any(comparing.compare_substances(substance, each.medicine.substance)[0] is UNKNOWN for each in others):
+        item.undecided.add(SUBSTANCE)
+        item.doubts.append("its substance is coded in another way than that of entries it may be the same as")
+
+
+def _may_be(one: Side, other: Side, *, brought: bool) -> bool:
+    """Whether an entry stands alone on a side that the other one is compared with."""
+    if one.source == other.source:
+        return False
+    sources = {INCOMING} if brought else {PRESCRIBED, STATED, DISPENSED}
+    return other.source in sources if one.source == LISTED else other.source == LISTED
+
+
+def explained(item: Item, *, brought: bool, has_list: bool) -> str:
+    """The item in words: where it is, what differs where, and what is in doubt. No names."""
+    there = [source for source in _SAID if item.group.of(source)]
+    sentences = [_joined([_SAID[source] for source in there])]
+    expected = [LISTED] * has_list + [INCOMING] * brought
+    absent = [_SAID[source] for source in expected if source not in there]
+    if absent:
+        sentences[0] += f"; not {_joined(absent, 'or')}"
+    for source in there:
+        differing = set().union(*(item.differs_on(side) for side in item.group.of(source)))
+        if differing:
+            sentences.append(f"differs {_SAID[source]}: {_joined([_CALLED[each] for each in sorted(differing)])}")
+    first = item.group.first
+    if first.source in (LISTED, INCOMING) and first.use in _USED:
+        sentences.append(f"{_USED[first.use]} {_SAID[first.source]}")
+    if item.doubts:
+        sentences.append("doubtful: " + "; ".join(dict.fromkeys(item.doubts)))
+    return ". ".join(sentence[0].upper() + sentence[1:] for sentence in sentences) + "."
+
+
+def _joined(words: Sequence[str], last: str = "and") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+_SAID = {
+    LISTED: "on the medication list",
+    INCOMING: "on the list brought along",
+    PRESCRIBED: "prescribed",
+    STATED: "stated to be in use",
+    DISPENSED: "dispensed",
+}
+_CALLED = {SUBSTANCE: "substance", STRENGTH: "strength", FORM: "form", DOSE: "dose", STATUS: "whether it is in use"}
+_USED = {PAUSED: "paused", ENDED: "discontinued"}

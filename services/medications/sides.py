@@ -1,0 +1,278 @@
+"""The sides of a reconciliation: what belongs on each, and what is known of an entry there. Pure functions.
+
+Prescribed: what is in force. Dispensed: the last dispensing of each prescription or medicine, while its supply lasts as
+the source says; where it says nothing, for as long as a prescription made out that day would hold, at most a year
+(HDIR 4-4). In use: what sources say is in use. What is left out is counted.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from functools import cached_property
+
+from kjernejournal.common.v1.common_pb2 import Provenance
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications import comparing, model, validity
+from services.medications.amounts import number
+from shared.convert import moment, timestamp
+
+PRESCRIBED = pb.RECONCILIATION_SOURCE_PRESCRIBED
+DISPENSED = pb.RECONCILIATION_SOURCE_DISPENSED
+LISTED = pb.RECONCILIATION_SOURCE_MEDICATION_LIST
+STATED = pb.RECONCILIATION_SOURCE_STATEMENT
+INCOMING = pb.RECONCILIATION_SOURCE_INCOMING
+
+IN_USE = pb.ENTRY_STATUS_ACTIVE
+PAUSED = pb.ENTRY_STATUS_PAUSED
+ENDED = pb.ENTRY_STATUS_DISCONTINUED
+NOT_KNOWN = pb.ENTRY_STATUS_UNSPECIFIED
+
+LONGEST_SUPPLY = timedelta(days=365)
+"""A year: the longest that one dispensing is taken to last when its source does not say."""
+
+_DAYS = {"": 1, "d": 1, "day": 1, "days": 1, "dag": 1, "dager": 1, "wk": 7, "mo": 30, "a": 365}
+
+_USE_BY_STATUS = {"active": IN_USE, "on-hold": PAUSED, "unknown": NOT_KNOWN}
+"""FHIR's statuses that leave open, or say, that a medicine is in use. Others say that it is not."""
+
+Origin = pb.Prescription | pb.Dispensing | pb.MedicationStatement | pb.ListEntry
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """An entry on one side, as it is compared."""
+
+    source: "pb.ReconciliationSource.ValueType"
+    entry_id: str
+    version: int
+    provenance: Provenance
+    medication: pb.Medication
+    dosages: Sequence[pb.Dosage]
+    keys: frozenset[str]
+    """What ties it to entries of other sides: prescription, list entry, treatment."""
+    use: "pb.EntryStatus.ValueType"
+    at: datetime | None
+    """When it was prescribed, dispensed, said or last changed."""
+    origin: Origin
+    lasts: bool = True
+    """Of a dispensing: its source says that the supply still lasts."""
+
+    @cached_property
+    def medicine(self) -> comparing.Comparable:
+        """What is compared."""
+        return comparing.comparable(self.medication, self.dosages)
+
+
+@dataclass
+class Sides:
+    """Every side, and how many entries of each were left out."""
+
+    sides: list[Side] = field(default_factory=list)
+    left_out: "Counter[pb.ReconciliationSource.ValueType]" = field(default_factory=Counter)
+
+    def of(self, *sources: "pb.ReconciliationSource.ValueType") -> list[Side]:
+        """The entries of some sides."""
+        return [side for side in self.sides if side.source in sources]
+
+
+def gathered(
+    prescriptions: Iterable[pb.Prescription],
+    dispensings: Iterable[pb.Dispensing],
+    statements: Iterable[pb.MedicationStatement],
+    medicines: pb.MedicationList | None,
+    incoming: Iterable[pb.ListEntry],
+    now: datetime,
+) -> Sides:
+    """The sides of a record, in the order in which they are matched, and of a list that is brought along."""
+    known = list(prescriptions)
+    result = Sides()
+    if medicines is not None:
+        result.sides += [_listed(entry, medicines) for entry in medicines.entries]
+    result.sides += [_incoming(entry) for entry in incoming]
+    for prescription in known:
+        _add(result, PRESCRIBED, _prescribed(prescription, now))
+    for statement in statements:
+        _add(result, STATED, _stated(statement, now))
+    _add_dispensed(result, known, dispensings, now)
+    return result
+
+
+def supply_ends(dispensing: pb.Dispensing) -> tuple[datetime, bool] | None:
+    """Until when a dispensing counts, and whether its source says how long it lasts. None: its time is not known."""
+    given = _time(dispensing, "dispensed_at", "prepared_at")
+    if given is None:
+        return None
+    days = number(dispensing.days_supply.value) if dispensing.HasField("days_supply") else None
+    unit = _DAYS.get((dispensing.days_supply.code or dispensing.days_supply.unit).lower())
+    if days is not None and unit is not None and Fraction(0) < days * unit < 10_000:
+        return given + timedelta(days=float(days * unit)), True
+    as_if = pb.Prescription(prescribed_at=timestamp(given), medication=dispensing.medication)
+    return min(validity.valid_until(as_if), given + LONGEST_SUPPLY), False
+
+
+def _add(result: Sides, source: "pb.ReconciliationSource.ValueType", side: Side | None) -> None:
+    if side is None:
+        result.left_out[source] += 1
+    else:
+        result.sides.append(side)
+
+
+def _listed(entry: pb.ListEntry, medicines: pb.MedicationList) -> Side:
+    said = entry.last_changed if entry.HasField("last_changed") else medicines.confirmed
+    return Side(
+        LISTED,
+        entry.id,
+        medicines.header.version,
+        said,
+        entry.medication,
+        _dosages(entry),
+        _keys_of_entry(entry),
+        entry.status,
+        _recorded(said),
+        entry,
+    )
+
+
+def _incoming(entry: pb.ListEntry) -> Side:
+    said = entry.last_changed
+    return Side(
+        INCOMING,
+        entry.id,
+        0,
+        said,
+        entry.medication,
+        _dosages(entry),
+        _keys_of_entry(entry),
+        entry.status,
+        _recorded(said),
+        entry,
+    )
+
+
+def _prescribed(prescription: pb.Prescription, now: datetime) -> Side | None:
+    use: pb.EntryStatus.ValueType | None = IN_USE if model.is_active(prescription, now) else None
+    if use is None and prescription.HasField("source_record"):
+        use = _use_of_order(prescription, now)
+    if use is None:
+        return None
+    return Side(
+        PRESCRIBED,
+        prescription.header.id,
+        prescription.header.version,
+        prescription.header.provenance,
+        prescription.medication,
+        _dosages(prescription),
+        _keys_of_prescription(prescription),
+        use,
+        _time(prescription, "prescribed_at") or _recorded(prescription.header.provenance),
+        prescription,
+    )
+
+
+def _use_of_order(order: pb.Prescription, now: datetime) -> "pb.EntryStatus.ValueType | None":
+    """Of an order that another source holds back, or whose status it does not know. None: it is not in force."""
+    as_if = pb.Prescription()
+    as_if.CopyFrom(order)
+    as_if.source_record.status = "active"
+    return _USE_BY_STATUS.get(order.source_record.status) if model.is_active(as_if, now) else None
+
+
+def _stated(statement: pb.MedicationStatement, now: datetime) -> Side | None:
+    use = _USE_BY_STATUS.get(statement.source_record.status)
+    over = statement.period.HasField("end") and moment(statement.period.end) <= now
+    about_one = statement.kind == pb.STATEMENT_KIND_MEDICINE and not statement.source_record.do_not_perform
+    if use is None or over or not about_one:
+        return None
+    return Side(
+        STATED,
+        statement.header.id,
+        statement.header.version,
+        statement.header.provenance,
+        statement.medication,
+        statement.dosages,
+        frozenset(),
+        use,
+        _time(statement, "asserted_at") or _recorded(statement.header.provenance),
+        statement,
+    )
+
+
+def _add_dispensed(
+    result: Sides, prescriptions: Iterable[pb.Prescription], dispensings: Iterable[pb.Dispensing], now: datetime
+) -> None:
+    by_key = {key: each for each in prescriptions for key in _keys_of_prescription(each) if "treatment" not in key}
+    last: dict[object, tuple[datetime, Side]] = {}
+    for dispensing in dispensings:
+        of = next((by_key[key] for key in _keys_of_dispensing(dispensing) if key in by_key), None)
+        side = _dispensed(dispensing, of, now)
+        if side is None or side.at is None:
+            result.left_out[DISPENSED] += 1
+            continue
+        # Of one treatment, prescription or medicine, the last one tells what the patient has.
+        named = dispensing.medication.SerializeToString(deterministic=True)
+        place = (of.treatment_id or of.header.id) if of is not None else named
+        before = last.get(place)
+        result.left_out[DISPENSED] += before is not None
+        if before is None or before[0] < side.at:
+            last[place] = (side.at, side)
+    result.sides += [side for _, side in last.values()]
+
+
+def _dispensed(dispensing: pb.Dispensing, of: pb.Prescription | None, now: datetime) -> Side | None:
+    counts = supply_ends(dispensing)
+    status = dispensing.source_record.status if dispensing.HasField("source_record") else "completed"
+    if counts is None or counts[0] <= now or status not in ("completed", "in-progress", "on-hold", "unknown"):
+        return None
+    ended = of is not None and of.recall.reason == pb.RECALL_REASON_DISCONTINUED
+    return Side(
+        DISPENSED,
+        dispensing.header.id,
+        dispensing.header.version,
+        dispensing.header.provenance,
+        dispensing.medication,
+        dispensing.dosages,
+        _keys_of_dispensing(dispensing) | (_keys_of_prescription(of) if of is not None else frozenset()),
+        ENDED if ended else IN_USE,
+        _time(dispensing, "dispensed_at", "prepared_at"),
+        dispensing,
+        counts[1],
+    )
+
+
+def _keys_of_entry(entry: pb.ListEntry) -> frozenset[str]:
+    return _keys(entry=entry.id, prescription=entry.prescription_id, register=entry.prescription_source_id) | _keys(
+        treatment=entry.treatment_id
+    )
+
+
+def _keys_of_prescription(prescription: pb.Prescription) -> frozenset[str]:
+    source = "" if prescription.HasField("source_record") else prescription.header.provenance.source_id
+    return _keys(prescription=prescription.header.id, register=source, treatment=prescription.treatment_id)
+
+
+def _keys_of_dispensing(dispensing: pb.Dispensing) -> frozenset[str]:
+    source = "" if dispensing.HasField("source_record") else dispensing.prescription_source_id
+    return _keys(prescription=dispensing.prescription_id, register=source)
+
+
+def _keys(**ids: str) -> frozenset[str]:
+    """Ids of other sources' orders are left out: each source numbers for itself."""
+    return frozenset(f"{kind} {each.strip().lower()}" for kind, each in ids.items() if each.strip())
+
+
+def _dosages(of: pb.ListEntry | pb.Prescription) -> Sequence[pb.Dosage]:
+    """The dosages; where there is none, the dose guidance on the label."""
+    if of.dosages or not of.dose_guidance:
+        return of.dosages
+    return [pb.Dosage(text=of.dose_guidance)]
+
+
+def _time(of: pb.Prescription | pb.Dispensing | pb.MedicationStatement, *fields: str) -> datetime | None:
+    present = {each.name for each, _ in of.ListFields()}
+    return next((moment(getattr(of, name)) for name in fields if name in present), None)
+
+
+def _recorded(said: Provenance) -> datetime | None:
+    return moment(said.recorded_at) if said.HasField("recorded_at") else None
