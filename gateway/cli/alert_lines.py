@@ -1,6 +1,6 @@
 """Findings of the safety checks in the terminal: the most serious first, and what was not checked beside them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.text import Text
@@ -9,6 +9,7 @@ from gateway.cli.section_rows import words
 from gateway.safety.substances import words as concept_words
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from kjernejournal.summary.v1.summary_pb2 import Alerts
 
 _STYLES = {
     pb.SEVERITY_CONTRAINDICATED: "bold white on red",
@@ -19,11 +20,9 @@ _STYLES = {
 _EVERY = {kind for kind in pb.CheckKind.values() if kind}
 
 
-def show(
-    findings: Sequence[pb.Finding], not_checked: Iterable[pb.NotChecked], version: str, left_out: int, console: Console
-) -> None:
+def show(found: Alerts | pb.CheckMedicationResponse, console: Console) -> None:
     """Prints them."""
-    for finding in findings:
+    for finding in found.findings:
         severity = words(pb.Severity, finding.severity).upper()
         line = Text("  ")
         line.append(f" {severity} ", style=_STYLES.get(finding.severity, "bold red"))
@@ -34,12 +33,13 @@ def show(
         console.print(
             Text(f"      {words(pb.CheckKind, finding.kind)}; {_plain(finding.knowledge_source)}", style="dim")
         )
-    if left_out:
-        console.print(Text(f"  ... and {left_out} less serious ones", style="yellow"))
-    if not findings:
+    if found.findings_left_out:
+        console.print(Text(f"  ... and {found.findings_left_out} less serious ones", style="yellow"))
+    if found.checked and not found.findings:
         console.print(Text("  nothing was found in what was checked", style="dim"))
-    for cause in _not_checked(not_checked):
+    for cause in _not_checked(found.not_checked):
         console.print(Text(f"  NOT CHECKED: {_plain(cause)}", style="yellow"))
+    version = found.knowledge_version
     console.print(Text(f"  knowledge {version}" if version else "  without drug knowledge", style="dim"))
 
 

@@ -55,6 +55,6 @@ def check(
     if as_json or not (as_text or sys.stdout.isatty()):
         print(MessageToJson(reply, preserving_proto_field_name=True, ensure_ascii=False))
         return
-    alert_lines.show(reply.findings, reply.not_checked, reply.knowledge_version, reply.findings_left_out, Console())
+    alert_lines.show(reply, Console())
     print(f"\n  trace         kj trace {answered.trace_id}")
     print(f"  access log    record {answered.audit_index}")

@@ -51,10 +51,10 @@ def _render_alerts(summary: GetPatientSummaryResponse, console: Console) -> None
     console.print()
     console.print(Text("Alerts", style="bold"))
     if not summary.HasField("alerts"):
-        console.print(Text("  NO CHECK WAS MADE", style="bold red"))
+        console.print(Text("  MEDICINES WERE NOT CHECKED", style="bold red"))
         return
     found = summary.alerts
-    alert_lines.show(found.findings, found.not_checked, found.knowledge_version, found.findings_left_out, console)
+    alert_lines.show(found, console)
 
 
 def _render_section(section: Section, console: Console) -> None:

@@ -255,3 +255,49 @@ def test_escape_sequences_of_a_source_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "[bold]a[/bold]" in text, "markup of a source is text"
+
+
+def alerts(**fields: Any) -> str:
+    out = io.StringIO()
+    found = summary_pb2.Alerts(**fields)
+    render(GetPatientSummaryResponse(alerts=found), Console(file=out, width=200))
+    return " ".join(out.getvalue().split())
+
+
+def test_a_summary_without_alerts_was_not_checked() -> None:
+    assert "MEDICINES WERE NOT CHECKED" in shown()
+
+
+def test_a_finding_says_how_serious_it_is_what_to_do_and_where_that_is_known_from() -> None:
+    finding = medications_pb2.Finding(
+        kind=medications_pb2.CHECK_KIND_INTERACTION,
+        severity=medications_pb2.SEVERITY_AVOID,
+        text="Warfarin with Ibuprofen: bleeding.",
+        advice="Use paracetamol.",
+        knowledge_source="SPC Marevan 4.5",
+    )
+    text = alerts(findings=[finding], checked=[medications_pb2.CHECK_KIND_INTERACTION], knowledge_version="2026.1")
+    assert "AVOID Warfarin with Ibuprofen: bleeding. Use paracetamol. interaction; SPC Marevan 4.5" in text
+    assert "knowledge 2026.1" in text
+
+
+def test_what_was_not_checked_is_told_once_for_each_cause() -> None:
+    reason = medications_pb2.NOT_CHECKED_REASON_SECTION_UNAVAILABLE
+    every = [
+        medications_pb2.NotChecked(kind=kind, reason=reason, section=common_pb2.SECTION_MEDICATIONS)
+        for kind in medications_pb2.CheckKind.values()[1:]
+    ]
+    text = alerts(not_checked=every)
+    assert "NOT CHECKED: everything: section unavailable (medications)" in text
+    assert "nothing was found" not in text
+    assert "without drug knowledge" in text
+
+
+def test_a_substance_that_is_not_known_is_named() -> None:
+    unknown = medications_pb2.NotChecked(
+        kind=medications_pb2.CHECK_KIND_ALLERGY,
+        reason=medications_pb2.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN,
+        medication=CodeableConcept(text="Urtete"),
+    )
+    text = alerts(not_checked=[unknown], checked=[medications_pb2.CHECK_KIND_ALLERGY])
+    assert "NOT CHECKED: Urtete: allergy: substance unknown" in text
