@@ -51,6 +51,7 @@ class Follower:
         self._awake = asyncio.Event()
         self._closing = False
         self._tracks = {section: Track(each, self._awake.set) for section, each in registers.items()}
+        self._reads: dict[Track, asyncio.Task[None]] = {}
 
     def close(self) -> None:
         """Ends the stream at its next moment."""
@@ -75,7 +76,7 @@ class Follower:
             sent = looked = time.monotonic()
             while not self._closing and deadline.remaining(LONGEST) > ENDING:
                 self._awake.clear()
-                await self._catch_up()
+                self._catch_up()
                 batch = self._next()
                 async for message in self._released(batch):
                     yield message
@@ -92,33 +93,37 @@ class Follower:
                 if not batch:
                     await self._wait(min(looked + self._look_interval, sent + SIGN_OF_LIFE))
         finally:
+            for read in self._reads.values():
+                read.cancel()
             for track in self._tracks.values():
                 track.register.leave(track)
 
     async def _wait(self, until: float) -> None:
         """Until something comes, or is due."""
         due = [until, time.monotonic() + deadline.remaining(LONGEST) - ENDING]
-        due += [track.retry_at for track in self._tracks.values() if not track.level]
+        due += [track.retry_at for track in self._tracks.values() if not track.level and track not in self._reads]
         try:
             async with asyncio.timeout(max(0.0, min(due) - time.monotonic())):
                 await self._awake.wait()
         except TimeoutError:
             pass
 
-    async def _catch_up(self) -> None:
-        """One read of each register that this stream is behind in, unless there is enough to tell already."""
+    def _catch_up(self) -> None:
+        """Reads on in each register that this stream is behind in, beside all else. Raises what a read came to."""
+        for track in [track for track, read in self._reads.items() if read.done()]:
+            self._reads.pop(track).result()
         now = time.monotonic()
-        behind = [
-            track for track in self._tracks.values() if not track.level and not track.waiting and track.retry_at <= now
-        ]
-        if behind:
-            await asyncio.gather(*map(self._read, behind))
+        for track in self._tracks.values():
+            if not (track.level or track.waiting or track in self._reads or track.retry_at > now):
+                self._reads[track] = asyncio.create_task(self._read(track))
 
     async def _read(self, track: Track) -> None:
         try:
             await track.read()
         except Unavailable:
             track.retry_at = time.monotonic() + RETRY
+        finally:
+            self._awake.set()
 
     def _next(self) -> list[Waiting]:
         """The next changes to tell, each register's in order."""

@@ -48,6 +48,8 @@ class Track:
         self.retry_at = 0.0
         """Loop time at which a register that could not be read is asked again."""
         self._read_to = self.place
+        self._lost = False
+        """What came after `place` was not kept: it is to be read again."""
         self._wake = wake
 
     def begin(self, place: Place) -> None:
@@ -61,6 +63,8 @@ class Track:
 
     async def read(self) -> None:
         """Reads on by itself, and gets level at the end. Raises the refusal of the register."""
+        if self._lost:
+            self._read_to, self._lost = self.place, False
         page = await self.register.read(self._read_to, self.refs)
         self.waiting.extend(page.changes)
         self._read_to = page.place
@@ -78,14 +82,16 @@ class Track:
         self._wake()
 
     def fall_behind(self) -> None:
-        """Forgets what waits: it is read again later, from the place of the last change told."""
+        """Forgets what waits: it is read again later, from the place of the last change told then."""
         self.register.leave(self)
         self.waiting.clear()
-        self._read_to = self.place
+        self._lost = True
         self._wake()
 
     def settle(self) -> None:
-        """When nothing waits, the track stands where it has been read to."""
+        """When nothing waits or is being told, the track stands where it has been read to."""
+        if self._lost:
+            return
         if self.level and self.register.place is not None:
             self._read_to = max(self._read_to, self.register.place)
         if not self.waiting:
@@ -114,9 +120,10 @@ class Register:
         self._reading: asyncio.Task[None] | None = None
 
     def close(self) -> None:
-        """Ends the reading: the process ends."""
+        """Ends the reading: the process ends, and every stream before it."""
         if self._reading is not None:
             self._reading.cancel()
+        self.place = None
 
     async def now(self) -> Place:
         """The place after which whatever changes from now on comes. Raises Unavailable."""

@@ -1,6 +1,6 @@
 """ChangesService: who follows whom, checked and put on record; the stream itself is in `follower`."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import cast
 
 from gateway.access.facts import SectionValue
@@ -13,6 +13,7 @@ from gateway.changes.register import Register
 from gateway.contract import Method
 from gateway.front_door import Context, Handlers
 from gateway.recorder import Recorder
+from gateway.requests import parse
 from gateway.sources import BY_SECTION, SOURCES
 from gateway.steps import LOOK_AGAIN, Steps
 from gateway.whom import national_id_of
@@ -20,7 +21,10 @@ from kjernejournal.changes.v1.changes_pb2 import WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2
 from shared import national_id
 from shared.errors import Invalid
-from shared.handling.decoding import decode
+from shared.handling.decoding import validate
+
+MOST_PATIENTS = 2000
+"""More than these the contract refuses; they are not looked at first."""
 
 
 class Changes:
@@ -57,9 +61,10 @@ class Changes:
         """One follower's stream."""
         metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
         caller = await self._steps.who(metadata)
-        request = decode(WatchChangesRequest, data)
-        sections = _sections(request)
-        keys = self._keys(request)
+        request = cast("WatchChangesRequest", parse(method, data))
+        patients = self._patients(request)
+        validate(request)
+        sections, keys = _sections(request), _keys(request, patients)
         places = places_of(request.resume_token) if request.resume_token else {}
         whole = await self._steps.enter(method, metadata, caller, None)
         followed = Followed(self._steps, self._recorder, whole, metadata, keys, sections)
@@ -73,19 +78,26 @@ class Changes:
         finally:
             self._followers.discard(follower)
 
-    def _keys(self, request: WatchChangesRequest) -> dict[str, str]:
-        """The follower's name for each patient, by national id. Raises Invalid."""
-        keys: dict[str, str] = {}
-        for number, each in enumerate(request.patients):
-            patient = national_id_of(each.patient, f"patients[{number}].patient", production=self._production)
-            if patient in keys:
-                raise Invalid(f"patients[{number}].patient", "stands there twice")
-            if national_id.is_one(each.key):
-                raise Invalid(f"patients[{number}].key", "must not be a national id")
-            keys[patient] = each.key
-        if len(set(keys.values())) < len(keys):
-            raise Invalid("patients", "hold a key twice")
-        return keys
+    def _patients(self, request: WatchChangesRequest) -> list[str]:
+        """The national ids of the patients. Raises Invalid, for a reference from outside before all else."""
+        return [
+            national_id_of(each.patient, f"patients[{number}].patient", production=self._production)
+            for number, each in enumerate(request.patients[:MOST_PATIENTS])
+        ]
+
+
+def _keys(request: WatchChangesRequest, patients: Sequence[str]) -> dict[str, str]:
+    """The follower's name for each patient, by national id. Raises Invalid."""
+    keys: dict[str, str] = {}
+    for number, (patient, each) in enumerate(zip(patients, request.patients, strict=True)):
+        if patient in keys:
+            raise Invalid(f"patients[{number}].patient", "stands there twice")
+        if national_id.is_one(each.key):
+            raise Invalid(f"patients[{number}].key", "must not be a national id")
+        keys[patient] = each.key
+    if len(set(keys.values())) < len(keys):
+        raise Invalid("patients", "hold a key twice")
+    return keys
 
 
 def _sections(request: WatchChangesRequest) -> tuple[SectionValue, ...]:

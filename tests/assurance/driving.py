@@ -15,6 +15,8 @@ from gateway.sending import Sending
 from tests.assurance.judging import LONGEST, Answer, faults
 
 Metadata = Sequence[tuple[str, str | bytes]]
+ENDLESS = frozenset({"/kjernejournal.changes.v1.ChangesService/WatchChanges"})
+"""Streams that go on for as long as anybody listens: their first message is waited for."""
 _COME_BACK = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
@@ -93,8 +95,11 @@ def sender(channel: grpc.aio.Channel, seconds: float) -> Send:
             if case.method.descriptor.client_streaming:
                 await _sent(Sending(call(metadata=case.metadata, timeout=seconds)), case.messages)
             elif case.method.descriptor.server_streaming:
-                async for _ in call(case.messages[0], metadata=case.metadata, timeout=seconds):
-                    pass
+                stream = call(case.messages[0], metadata=case.metadata, timeout=seconds)
+                async for _ in stream:
+                    if case.method.path in ENDLESS:
+                        stream.cancel()
+                        break
             else:
                 await call(case.messages[0], metadata=case.metadata, timeout=seconds)
         except grpc.aio.AioRpcError as error:

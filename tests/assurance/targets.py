@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from gateway.access.facts import CallerKindValue
 from gateway.contract import Method
 from kjernejournal.audit.v1 import audit_pb2
+from kjernejournal.changes.v1.changes_pb2 import FollowedPatient, WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier, Practitioner
 from kjernejournal.critical_info.v1 import critical_info_pb2
@@ -147,6 +148,8 @@ def examples(patients: Sequence[Patient]) -> Examples:
     made.append(patients_pb2.UnblockPersonnelRequest(**bound, hpr_numbers=["900000077"]))
     view = [patients_pb2.PROXY_AREA_INNSYN]
     made.append(patients_pb2.NewProxy(national_id=national_ids[1], name="Ola", areas=view))
+    followed = [FollowedPatient(patient=each.identifier, key=str(at)) for at, each in enumerate(patients[:3])]
+    made.extend([*followed, *(WatchChangesRequest(patients=[each]) for each in followed)])
     made.append(audit_pb2.RecordRequest(records=[records.record(), records.record(some_id)]))
     return Examples(made, _streams(bound, some_id), national_ids)
 

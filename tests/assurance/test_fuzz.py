@@ -117,7 +117,7 @@ def _what_is_wrong(system: System, report: Report) -> str:
 def split(found: Method) -> tuple[int, int]:
     """Calls at the front door and at the service. What the gateway serves has no other door, and an internal rpc is
     refused at the front before its request is looked at."""
-    if found.service == contract.SUMMARY:
+    if found.service in contract.GATEWAY:
         return AN_RPC, 0
     if found.rule.action == common_pb2.ACTION_INTERNAL:
         return AN_RPC // 20, AN_RPC - AN_RPC // 20

@@ -25,7 +25,7 @@ from gateway.knowing import Knowing
 from gateway.reading import Reader
 from gateway.recorder import Recorder
 from gateway.sources import SOURCES
-from gateway.steps import Steps
+from gateway.steps import LOOK_AGAIN, Steps
 from gateway.summary import Summary
 from gateway.whom import Identity
 from shared.channels import open_channel
@@ -47,6 +47,7 @@ class Front:
     recorder: Recorder
     fanout: Fanout
     knowing: Knowing
+    changes: Changes
 
 
 @asynccontextmanager
@@ -78,7 +79,7 @@ async def running_gateway(
         summary = Summary(steps, recorder, fanout, indicator, knowing, production=False)
         forwarding = Forwarding(steps, recorder, backends, production=False, **limits)
         checking = Checking(steps, recorder, fanout, knowing, forwarding, production=False)
-        changes = Changes(steps, recorder, backends, production=False)
+        changes = Changes(steps, recorder, backends, production=False, look_again=limits.get("look_again", LOOK_AGAIN))
         stack.callback(changes.close)
         own: dict[str, Summary | Changes] = {contract.SUMMARY: summary, contract.CHANGES: changes}
         door = FrontDoor(
@@ -92,7 +93,7 @@ async def running_gateway(
         )
         address = await stack.enter_async_context(listening(door))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
-        yield Front(Client(channel, issuer), people, log, registers, recorder, fanout, knowing)
+        yield Front(Client(channel, issuer), people, log, registers, recorder, fanout, knowing, changes)
 
 
 async def _backend(stack: AsyncExitStack, name: str, address: str) -> Backend:
