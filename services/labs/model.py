@@ -46,6 +46,9 @@ changed is not final as it was: an answer that comes late must not stand over th
 a report: one that is made after all is another report. Source: FHIR R4, diagnosticreport-status, and Volven 8245; that
 feeds may skip steps is ours. Withdrawn is no status here: entered in error may follow all of them, and nothing it."""
 
+_STAGES = (frozenset({REGISTERED}), frozenset({PARTIAL, PRELIMINARY, UNKNOWN}), frozenset({FINAL}), _CHANGED)
+"""Statuses in which an answer has come equally far: between them, the time of issue alone tells which one is newer."""
+
 HOLDS_RESULTS = 1
 EXPERTISE_SHIFT = 3
 """Bits of a stored report's kind, beside those of shared.restriction. No report has the kind of a statement of absence,
@@ -71,6 +74,15 @@ def check_step(before: pb.LabReport, after: pb.LabReport) -> None:
         raise StateConflict(
             Reason.ERROR_REASON_STATE_CONFLICT, "the status that the report has does not lead to this one"
         )
+    if not after.withdrawn and _is_behind(before, after):
+        raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "a version of the report that was issued later is here")
+
+
+def _is_behind(latest: pb.LabReport, sent: pb.LabReport) -> bool:
+    """Whether a version that has come late would stand over one of the same stage that was issued after it."""
+    same_stage = any({latest.status, sent.status} <= stage for stage in _STAGES)
+    stated = latest.HasField("issued") and sent.HasField("issued")
+    return same_stage and stated and moment(sent.issued) < moment(latest.issued)
 
 
 def is_late_copy(sent: pb.LabReport, latest: pb.LabReport) -> bool:

@@ -118,6 +118,7 @@ class Servicer(LabsServiceServicer):
         if before is not None:
             if not convert.is_release(before, request.id.lower(), request.version):
                 raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
+            await self._visible(refs, request.id)  # it may have been restricted or withdrawn since
             return before
         latest = await self._visible(refs, request.id)
         if request.version > latest.version or request.version < 1:

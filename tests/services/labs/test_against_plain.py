@@ -71,7 +71,8 @@ class Plain:
         known = sent in [version.sent for version in versions]
         if sent == latest or (known and (not follows or sent.day < latest.day)):
             return "unchanged"
-        if not follows:
+        behind = sent.status == latest.status != ORDER.index(pb.RESULT_STATUS_CANCELLED) and sent.day < latest.day
+        if not follows or (behind and not sent.withdrawn):
             return "refused"
         versions.append(Version(sent, False, at))
         return "updated"

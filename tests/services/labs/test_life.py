@@ -254,6 +254,39 @@ async def test_a_release_made_many_times_at_once_is_one_version_and_one_answer(l
     assert answers[0].header.version == 2
 
 
+async def test_a_release_sent_again_does_not_show_what_is_restricted_or_withdrawn_since(labs: Labs) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    first = await labs.record(ref, report("a", "NORU"))
+    await labs.release(ref, first, request_id=request_id)
+    await labs.record(ref, report("a", "NORU", "NORS"))
+    error = await refusal(labs.release(ref, first, request_id=request_id))
+    assert error.code() == grpc.StatusCode.PERMISSION_DENIED
+    assert (await labs.release(ref, first, request_id=request_id, by=ELEVATED)).header.version == 2
+    await labs.record(ref, report("a", withdrawn=True))
+    error = await refusal(labs.release(ref, first, request_id=request_id, by=ELEVATED))
+    assert error.code() == grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("status", [PRELIMINARY, FINAL, CORRECTED])
+async def test_what_was_issued_earlier_does_not_come_to_stand_over_what_was_issued_later(
+    labs: Labs, status: pb.ResultStatus.ValueType
+) -> None:
+    ref = new_ref()
+    [first, between, last] = [
+        report("a", status=status, issued=timestamp(TAKEN + day * DAY), results=[result(quantity=quantity(f"{day}.0"))])
+        for day in range(3)
+    ]
+    await labs.record(ref, first)
+    await labs.record(ref, last)
+    for refused in (labs.record(ref, between), labs.load(ref, between)):
+        assert (await refusal(refused)).code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert await labs.load(ref, first) == (0, 0, 1)
+    [stands] = (await labs.listed(ref)).entries
+    assert stands.results[0].quantity.value == "2.0"
+    between.status = CANCELLED  # a later stage is later, whatever its time of issue
+    assert (await labs.record(ref, between)).header.version == 3
+
+
 async def test_a_statement_of_absence_holds_until_something_newer_is_recorded(labs: Labs) -> None:
     ref = new_ref()
     assert await labs.load(ref, absences=(nothing_known("none", TAKEN),)) == (1, 0, 0)

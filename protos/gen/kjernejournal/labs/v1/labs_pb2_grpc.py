@@ -109,8 +109,8 @@ class LabsServiceServicer:
         """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
         the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
         INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
-        report cannot go from the status it has to this one, such as from final back to preliminary. ABORTED: another version
-        was recorded at the same time.
+        report cannot go from the status it has to this one, such as from final back to preliminary, or has come as far in a
+        version that was issued later. ABORTED: another version was recorded at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

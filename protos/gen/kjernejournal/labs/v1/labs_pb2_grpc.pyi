@@ -54,8 +54,8 @@ class LabsServiceStub:
     """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
     the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
     INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
-    report cannot go from the status it has to this one, such as from final back to preliminary. ABORTED: another version
-    was recorded at the same time.
+    report cannot go from the status it has to this one, such as from final back to preliminary, or has come as far in a
+    version that was issued later. ABORTED: another version was recorded at the same time.
     """
     ReleaseLabReport: _grpc.UnaryUnaryMultiCallable[_labs_pb2.ReleaseLabReportRequest, _labs_pb2.ReleaseLabReportResponse]
     """Ends the citizen's delay (NORU) of one version of a report, once the requester or the treating doctor has judged it.
@@ -97,8 +97,8 @@ class LabsServiceAsyncStub(LabsServiceStub):
     """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
     the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
     INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
-    report cannot go from the status it has to this one, such as from final back to preliminary. ABORTED: another version
-    was recorded at the same time.
+    report cannot go from the status it has to this one, such as from final back to preliminary, or has come as far in a
+    version that was issued later. ABORTED: another version was recorded at the same time.
     """
     ReleaseLabReport: _aio.UnaryUnaryMultiCallable[_labs_pb2.ReleaseLabReportRequest, _labs_pb2.ReleaseLabReportResponse]  # type: ignore[assignment]
     """Ends the citizen's delay (NORU) of one version of a report, once the requester or the treating doctor has judged it.
@@ -161,8 +161,8 @@ class LabsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
         the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
         INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
-        report cannot go from the status it has to this one, such as from final back to preliminary. ABORTED: another version
-        was recorded at the same time.
+        report cannot go from the status it has to this one, such as from final back to preliminary, or has come as far in a
+        version that was issued later. ABORTED: another version was recorded at the same time.
         """
 
     @_abc_1.abstractmethod
