@@ -77,6 +77,7 @@ class ImportRepository:
             try:
                 await session.copy("entries", _WRITTEN, message.rows)
                 await session.copy("imported_names", ("patient_ref", "imported_as", "id"), message.names)
+                await _rename(session, message.renamed)
             except asyncpg.UniqueViolationError:  # nobody else writes for these patients meanwhile
                 raise Invalid("patients", "hold a patient twice, under two references") from None
         return message.counts
@@ -91,6 +92,8 @@ class _Message:
         self.counts = ImportCounts(batches=1)
         self.rows: list[tuple[object, ...]] = []
         self.names: list[tuple[str, str, str]] = []
+        self.renamed: list[tuple[str, str, str]] = []
+        """Names of before a separation, whose entry has stayed with the other patient."""
         self._keys = keys
         self._known = names
         self._entries = {each.id: each for each in standing}
@@ -104,9 +107,11 @@ class _Message:
         if None in known:
             self.counts.unchanged += 1
             return
-        entry_id = known[0] if known else self._card(each)
-        if not known:
-            self.names.append((each.refs[0], each.names[0], entry_id or each.names[0]))
+        own = [name for name in known if name in self._entries and self._entries[name].patient_ref in each.refs]
+        entry_id = own[0] if own else self._card(each)
+        if not own:
+            name = (each.refs[0], each.names[0])
+            (self.renamed if name in self._known else self.names).append((*name, entry_id or each.names[0]))
         if entry_id is None:
             self.counts.created += 1
             self._add(each, None)
@@ -157,6 +162,17 @@ async def _names(session: Session, batch: Iterable[Imported]) -> dict[tuple[str,
         (str(row["patient_ref"]), str(row["imported_as"])): None if row["id"] is None else str(row["id"])
         for row in rows
     }
+
+
+async def _rename(session: Session, names: Sequence[tuple[str, str, str]]) -> None:
+    if names:
+        await session.execute(
+            "UPDATE imported_names SET id = new.id"
+            " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS new (patient_ref, imported_as, id)"
+            " WHERE imported_names.patient_ref = new.patient_ref AND imported_names.imported_as = new.imported_as",
+            *zip(*names, strict=True),
+            name="rename_imports",
+        )
 
 
 async def _standing(session: Session, refs: Iterable[str], ids: Iterable[str | None]) -> list[Standing]:

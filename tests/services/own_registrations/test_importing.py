@@ -109,6 +109,27 @@ async def test_after_a_merge_an_entry_is_found_under_the_name_it_came_by(registe
     assert (second.header.id, second.contact.name) == (first.header.id, "Per")
 
 
+async def test_after_a_separation_a_card_of_the_other_patient_is_not_touched(register: Register) -> None:
+    """Merged, the feed's card was the card that the other reference had. Separated, it is a card of its own."""
+    ref, other = new_ref(), new_ref()
+    own = await register.save(other, card("av seg selv"))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert await register.load([ref, other], fed(card("fra kilden"), "card", RECORDED)) == (0, 0, 1)
+    entries = [
+        pb.PatientEntries(patient=patient(ref), entries=[fed(card("fra kilden"), "card", later)]),
+        pb.PatientEntries(patient=patient(other), entries=[fed(contact(), "kin")]),
+    ]
+    message = pb.BulkImportRequest(patients=entries)
+    for created, unchanged in ((2, 0), (0, 2)):
+        counts = (await register.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
+        assert (counts.created, counts.updated, counts.unchanged) == (created, 0, unchanged)
+    assert [each.donor_card.comment for each in await register.entries(ref)] == ["fra kilden"]
+    assert own in await register.entries(other)
+    [mine] = await register.entries(ref)
+    await register.delete(ref, mine.header.id)
+    assert await register.load(ref, fed(card("fra kilden"), "card", later)) == (0, 0, 1)
+
+
 async def test_the_last_of_one_name_in_a_message_is_taken(register: Register) -> None:
     ref = new_ref()
     sent = [fed(contact("A"), "a"), fed(contact("B"), "a")]
