@@ -20,9 +20,8 @@ _FULL_ATC = re.compile(r"Q?[A-Z]\d\d[A-Z][A-Z]\d\d")
 _IDENTIFYING = ("nlm.nih.gov", "snomed", "fest", "2.16.578.1.12.4.1.1", "legemiddelverk", "dmp.no", "2.16.578.1.34")
 """Systems whose codes name a product or a substance, wherever they are used: RxNorm, SNOMED CT, FEST, Volven."""
 
-_NOT_A_NAME = re.compile(
-    r"[\d,;(/+]|\b(?:tabl?|kaps|mg|ml|oral|" + "|".join(("inj", "mikst", "depot", "entero")) + r")\b"
-)
+_NOT_A_NAME = re.compile(r"[\d(;]|\b(?:tabl?|kaps|mg|ml|oral|inj|mikst|depot|entero)\b")
+"""Where the name ends in a display of name, form and strength."""
 
 
 class Basis(IntEnum):
@@ -129,13 +128,14 @@ def compare_substances(one: Substance, other: Substance) -> tuple[Outcome, Basis
     if one.codings & other.codings:
         return EQUAL, Basis.CODING
     if one.names & other.names:
-        return UNKNOWN, Basis.NAME
+        # Some substances have no code of their own, such as calcium with vitamin D (A12AX): group and name tell them.
+        return (EQUAL, Basis.CODING) if one.atc and one.atc == other.atc else (UNKNOWN, Basis.NAME)
     return UNKNOWN, Basis.NONE
 
 
 def is_unknown(substance: Substance) -> bool:
     """Whether nothing but words says what it is."""
-    return not substance.full_atc and not substance.codings
+    return not substance.atc and not substance.codings
 
 
 def _strengths(one: Comparable, other: Comparable) -> Outcome:
@@ -193,7 +193,7 @@ def _name(text: str) -> str:
     for word in _plain(text).split():
         if _NOT_A_NAME.search(word) or forms.named(word):
             break
-        words.append(word)
+        words.append(word.strip(".,"))
     name = " ".join(words)
     return name if len(name) >= 4 else ""
 

@@ -195,18 +195,19 @@ def _doubt_identity(item: Item, groups: Sequence[Group], *, brought: bool) -> No
         item.undecided.add(SUBSTANCE)
         item.doubts.append("nothing but words says what substance it is")
         return
-    others = [group.first for group in groups if _may_be(first, group.first, brought=brought)]
+    others = [group.first for group in groups if _may_be(first, group, brought=brought)]
     if any(comparing.compare_substances(substance, each.medicine.substance)[0] is UNKNOWN for each in others):
         item.undecided.add(SUBSTANCE)
         item.doubts.append("its substance is coded in another way than that of entries it may be the same as")
 
 
-def _may_be(one: Side, other: Side, *, brought: bool) -> bool:
-    """Whether an entry stands alone on a side that the other one is compared with."""
-    if one.source == other.source:
+def _may_be(one: Side, group: Group, *, brought: bool) -> bool:
+    """Whether a group has nothing on the side of an entry, and is on the side that the entry is compared with."""
+    if group.of(one.source):
         return False
-    sources = {INCOMING} if brought else {PRESCRIBED, STATED, DISPENSED}
-    return other.source in sources if one.source == LISTED else other.source == LISTED
+    if one.source != LISTED:
+        return group.first.source == LISTED
+    return bool(group.of(INCOMING) if brought else group.sides)
 
 
 def explained(item: Item, *, brought: bool, has_list: bool) -> str:
