@@ -24,6 +24,8 @@ class Heard(NamedTuple):
     entry_id: str
     version: int
     kind: int
+    stream: int
+    """The stream that told it, counted from 1."""
 
 
 class Follower:
@@ -89,7 +91,7 @@ class Follower:
         if message.HasField("change"):
             change = message.change
             section = common_pb2.Section.Name(change.section).removeprefix("SECTION_").lower()
-            self.heard.append(Heard(change.key, section, change.entry_id, change.version, change.kind))
+            self.heard.append(Heard(change.key, section, change.entry_id, change.version, change.kind, self.streams))
         else:
             self.signs += 1
         self.token = message.resume_token
