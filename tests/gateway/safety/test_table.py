@@ -1,0 +1,69 @@
+"""The table of knowledge as people write it."""
+
+import re
+from typing import Any
+
+import pytest
+
+from gateway.safety.table import ICD10, SHIPPED, TableError, parse, read
+from kjernejournal.common.v1.common_pb2 import Coding
+from kjernejournal.medications.v1 import medications_pb2 as pb
+
+VERSION = "version\t1"
+
+
+def test_a_row_of_each_kind() -> None:
+    table = parse(
+        [
+            VERSION,
+            "# a remark",
+            "",
+            "substance\thttp://snomed.info/sct|373270004\tJ01C\tSNOMED CT",
+            "substance\tpenicillin\tJ01C\tATC",
+            "allergy\tJ01C J01D\tJ01C\tcaution\ttext\tadvice\tsource",
+            "interaction\tB01AA03\tM01A\tavoid\ttext\t\tsource",
+            "duplicate\tM01A\tinformation\ttext\tadvice\tsource",
+            "condition\tD66 urn:oid:2.16.578.1.12.4.1.1.7170|B83\tM01A\tcontraindicated\ttext\tadvice\tsource",
+        ]
+    )
+    assert table.version == "1"
+    assert [each.coding for each in table.substances] == [
+        Coding(system="http://snomed.info/sct", code="373270004"),
+        Coding(code="penicillin"),
+    ]
+    assert list(table.cross_reactions[0].allergy_atc) == ["J01C", "J01D"]
+    assert (table.interactions[0].severity, table.interactions[0].advice) == (pb.SEVERITY_AVOID, "")
+    assert table.duplicates[0].severity == pb.SEVERITY_INFORMATION
+    assert [each.system for each in table.conditions[0].conditions] == [ICD10, "urn:oid:2.16.578.1.12.4.1.1.7170"]
+
+
+@pytest.mark.parametrize(
+    "line, problem",
+    [
+        ("interaction\tB01AA03\tM01A\tavoid\ttext\tsource", "line 2: interaction with 6 columns is no row"),
+        ("interactions\tB01AA03\tM01A\tavoid\ttext\tadvice\tsource", "line 2: interactions with 7 columns is no row"),
+        ("duplicate\tM01A\tdeadly\ttext\tadvice\tsource", "line 2: 'deadly' is no severity"),
+        ("\tM01A", "line 2: nothing with 2 columns is no row"),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(line: str, problem: str) -> None:
+    with pytest.raises(TableError, match=re.escape(problem.replace("'", ""))):
+        parse([VERSION, line])
+
+
+def test_a_table_has_a_version() -> None:
+    with pytest.raises(TableError, match="no version"):
+        parse(["duplicate\tM01A\tavoid\ttext\tadvice\tsource"])
+
+
+def test_each_row_that_comes_along_names_its_source_and_says_what_to_do() -> None:
+    table = read(SHIPPED)
+    rules: list[Any] = [*table.interactions, *table.cross_reactions, *table.duplicates, *table.conditions]
+    assert len(rules) > 100
+    assert all(row.source and row.text.endswith(".") and row.advice.endswith(".") for row in rules)
+    assert all(row.source for row in table.substances)
+
+
+def test_no_code_is_mapped_twice() -> None:
+    codings = [(each.coding.system, each.coding.code.casefold()) for each in read(SHIPPED).substances]
+    assert len(codings) == len(set(codings))
