@@ -15,7 +15,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.convert import timestamp
 
 ATC = "http://www.whocc.no/atc"
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
 TABLE = read(SHIPPED)
 KNOWLEDGE = Knowledge(TABLE)
 
