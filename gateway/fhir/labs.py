@@ -148,7 +148,10 @@ class _Parts:
         self.results.append(made)
 
     def _key(self, wanted: str) -> str:
-        key = wanted if wanted and len(wanted) <= 100 and wanted not in self._keys else f"#{len(self.results) + 1}"
+        key, number = wanted, len(self.results)
+        while not key or len(key) > 100 or key in self._keys:  # a source may call one of its own "#3"
+            number += 1
+            key = f"#{number}"
         self._keys.add(key)
         return key
 

@@ -10,7 +10,7 @@ from gateway.fhir.datatypes import concept, critical, named, notes
 from gateway.fhir.implants import Decision, Lasting, decide_device, decide_procedure, removable, removes
 from gateway.fhir.node import Node
 from gateway.fhir.reasons import NotPlaced
-from gateway.fhir.times import When, when
+from gateway.fhir.times import When, period, when
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, EntryHeader, EventTime
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_IMPLANT,
@@ -23,6 +23,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     Status,
     Treatment,
 )
+from shared.convert import moment
 
 
 class Removal(NamedTuple):
@@ -92,7 +93,8 @@ def map_device_use(context: Context) -> CriticalInfo | AbsenceStatement:
         return stated
     status = node.text("status")
     decision = decide_device(code, status)
-    over = status in ("completed", "stopped") or (span is not None and span.has("end"))
+    used = period(span)
+    over = status in ("completed", "stopped") or bool(used and used.HasField("end") and moment(used.end) <= context.now)
     return _entry(header, decision, code, began, STATUS_REFUTED if over else STATUS_ACTIVE, notes(node, 500))
 
 

@@ -74,7 +74,7 @@ def of_patient(context: Context) -> Iterator[tuple[str, OwnRegistration]]:
             contact = _contact(each, [names] if names else [], [addresses] if addresses else [])
         except NotPlaced:
             made = context.organisation(organisation)
-            if made is None or not made.name:
+            if made is None or not made.name.strip():
                 continue
             contact = Contact(name=made.name, relation=_relation(each), roles=_roles(each))
         registration = OwnRegistration(header=context.header(None), contact=contact)
@@ -89,7 +89,7 @@ def of_patient(context: Context) -> Iterator[tuple[str, OwnRegistration]]:
 
 def _contact(node: Node, names: list[Node], addresses: list[Node]) -> Contact:
     points = list(_points(node, addresses))[:10]
-    name = next(filter(None, map(name_of, names)), "")
+    name = next(filter(None, (name_of(each).strip() for each in names)), "")
     if not name and not points:
         raise NotPlaced("has neither a name nor a way to reach them")
     return Contact(
@@ -127,14 +127,14 @@ def _roles(node: Node) -> "list[ContactRole.ValueType]":
 def _points(node: Node, addresses: list[Node]) -> Iterator[ContactPoint]:
     ranked = sorted(node.children("telecom"), key=lambda each: each.integer("rank") or 99)
     for each in ranked:
-        value = each.text("value").strip().removeprefix("tel:").removeprefix("mailto:")
+        value = each.text("value").strip().removeprefix("tel:").removeprefix("mailto:").strip()
         if not value or each.text("use") == "old":
             continue
         yield ContactPoint(system=_system(each.text("system"), value), value=each.cut(value, 300, "telecom"))
     for each in addresses:
         lines = [*each.texts("line"), " ".join(filter(None, (each.text("postalCode"), each.text("city"))))]
         written = each.text("text") or ", ".join(filter(None, [*lines, each.text("country")]))
-        if written and each.text("use") != "old":
+        if written.strip() and each.text("use") != "old":
             value = each.cut(written.replace("\n", ", "), 300, "address")
             yield ContactPoint(system=ContactPoint.SYSTEM_ADDRESS, value=value)
 

@@ -15,6 +15,7 @@ from shared.convert import timestamp
 _DATE_TIME = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d))?)?)?", re.ASCII
 )
+_NEVER = re.compile(r"9999(-12(-31(T[\d:.]+(Z|[+-]\d\d:\d\d))?)?)?", re.ASCII)
 
 
 class When(NamedTuple):
@@ -61,10 +62,14 @@ def when(node: Node, *names: str) -> When | None:
 
 
 def period(node: Node | None) -> Period | None:
-    """A span; None: nothing of it is stated. Raises Refused when it ends before it begins (FHIR, per-1)."""
+    """A span; None: nothing of it is stated. Raises Refused when it ends before it begins (FHIR, per-1).
+
+    An end in the year 9999 is how many systems write that there is none.
+    """
     if node is None:
         return None
-    start, end = when(node, "start"), when(node, "end")
+    start = when(node, "start")
+    end = None if _NEVER.fullmatch(node.text("end")) else when(node, "end")
     if start and end and (end.moment < start.first() if end.moment else end.after() <= start.first()):
         raise Refused(node.path, "ends before it begins")
     if not start and not end:

@@ -23,11 +23,10 @@ from kjernejournal.vaccinations.v1.vaccinations_pb2 import (
     VACCINATION_STATUS_NOT_DONE,
     Vaccination,
 )
+from shared import sysvak
+from shared.countries import COUNTRIES
+from shared.errors import Invalid
 
-SYSVAK = "urn:oid:2.16.578.1.12.4.1.1.9501"
-_ATC = frozenset({"http://www.whocc.no/atc", "urn:oid:2.16.840.1.113883.6.73", "urn:oid:2.16.578.1.12.4.1.1.7180"})
-_SYSVAK_CODE = re.compile(r"[A-Z]{2,3}\d\d", re.ASCII)
-_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _AGE = re.compile(r"\d{1,3}", re.ASCII)
 _OLDEST = 130
 """More years than anybody has lived."""
@@ -102,31 +101,10 @@ def _check(context: Context, vaccine: CodeableConcept | None, occurrence: EventT
     if occurrence is None:
         raise NotPlaced("does not say when it was given")
     check_plausible([time] if time else [], context.now)
-    if not fits(vaccine):
-        raise NotPlaced("has a SYSVAK code that is none, or does not fit the ATC code beside it")
-
-
-def fits(vaccine: CodeableConcept) -> bool:
-    """Whether each SYSVAK code has its form, two or three capitals and two digits, which are the last of its ATC code.
-
-    The register of vaccinations has the same rule, with the exceptions that it knows; what may be right, it decides.
-    """
-    beside = [each.code for each in vaccine.codings if each.system in _ATC and len(each.code) == 7]
-    for each in vaccine.codings:
-        if each.system != SYSVAK:
-            continue
-        if not _SYSVAK_CODE.fullmatch(each.code):
-            return False
-        if beside and not any(_may_fit(each.code, code) for code in beside):
-            return False
-    return True
-
-
-def _may_fit(sysvak: str, atc: str) -> bool:
-    if not atc.startswith("J07C" if sysvak.startswith("KOM") else ("J06", "J07")):
-        return False
-    before = {"J07BN": "03"}.get(atc[:5])
-    return sysvak[-2:] in (atc[-2:], before)
+    try:
+        sysvak.check(vaccine)
+    except Invalid:
+        raise NotPlaced("has a SYSVAK code that is none, or does not fit the ATC code beside it") from None
 
 
 def _occurrence(node: Node, time: When | None) -> EventTime | None:
@@ -158,7 +136,9 @@ def _country(context: Context) -> str:
     found = context.find(context.node.child("location"))
     address = found.node.child("address") if found is not None and found.type == "Location" else None
     country = address.text("country").strip().upper() if address else ""
-    return country if _COUNTRY.fullmatch(country) else ""
+    if country and country not in COUNTRIES:
+        context.node.cuts["countries in other words than their code of two letters"] += 1
+    return country if country in COUNTRIES else ""
 
 
 def _manufacturer(context: Context) -> str:

@@ -11,7 +11,7 @@ from kjernejournal.vaccinations.v1.vaccinations_pb2 import (
     VACCINATION_STATUS_NOT_DONE,
     Vaccination,
 )
-from services.vaccinations import codes
+from shared import sysvak
 from shared.convert import moment, start_of
 from shared.countries import COUNTRIES
 from shared.errors import Invalid
@@ -42,7 +42,7 @@ def check(vaccination: Vaccination, now: datetime) -> None:
     if not vaccine.text and not any(coding.code or coding.display for coding in vaccine.codings):
         raise Invalid("vaccine", "needs a coding, or the vaccine in words")
     try:
-        codes.check(vaccine)
+        sysvak.check(vaccine)
     except Invalid as error:
         raise error.inside("vaccine") from None
     _check_time(vaccination.occurrence, now)

@@ -103,3 +103,22 @@ def test_an_inactive_device_is_refuted() -> None:
     device = resource("Device", "d", type=coded("72506001", "Implantable defibrillator"), status="inactive")
     [entry] = record_of(device).critical_info.entries
     assert (entry.category, entry.status) == (pb.CATEGORY_IMPLANT, pb.STATUS_REFUTED)
+
+
+@pytest.mark.parametrize(
+    "end, status",
+    [("2020-01-01", pb.STATUS_REFUTED), ("9999-12-31", pb.STATUS_ACTIVE), ("2040", pb.STATUS_ACTIVE)],
+)
+def test_a_device_is_in_use_until_the_end_has_come(end: str, status: int) -> None:
+    """An end in the future, or the one that stands for none, must not make a pacemaker one that has been."""
+    device = {"resourceType": "Device", "id": "d", "type": coded("706004007", "Implantable cardiac pacemaker")}
+    used = resource(
+        "DeviceUseStatement",
+        "u",
+        status="active",
+        device={"reference": "#d"},
+        contained=[device],
+        timingPeriod={"start": "2015-03-02", "end": end},
+    )
+    [entry] = record_of(used).critical_info.entries
+    assert entry.status == status

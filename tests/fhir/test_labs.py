@@ -56,6 +56,17 @@ def test_members_and_components_are_parts() -> None:
     assert made.tally.rows["Observation"].placed == {"lab results": 2}
 
 
+def test_a_source_may_number_its_results_as_we_do() -> None:
+    """A key that two have would be refused by the register, and with it everything that comes after."""
+    others = [{**observation("x"), "id": ""} for _ in range(2)]
+    made = bundle(patient(), observation("#2"), *others, report())
+    for number, entry in enumerate(made["entry"][1:4]):
+        entry["fullUrl"] = f"urn:uuid:00000000-0000-4000-8000-00000000000{number}"
+    made["entry"][4]["resource"]["result"] = [{"reference": each["fullUrl"]} for each in made["entry"][1:4]]
+    [entry] = mapped(made).records[0].labs.entries
+    assert [each.key for each in entry.results] == ["#2", "#3", "#4"]
+
+
 def test_a_ring_of_members_is_one_report() -> None:
     made = mapped(bundle(patient(), observation("a", hasMember=held("b")), observation("b", hasMember=held("a"))))
     [entry] = made.records[0].labs.entries

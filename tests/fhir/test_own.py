@@ -55,6 +55,15 @@ def test_somebody_close() -> None:
     assert contact.period.HasField("start")
 
 
+def test_blanks_are_no_name_and_no_way_to_reach_anybody() -> None:
+    by_phone = [{"system": "phone", "value": "55 55 55 55"}]
+    assert related(name=[{"text": " "}, {"text": " Liv "}], telecom=by_phone).name == "Liv"
+    assert related(name=[{"family": " "}], telecom=by_phone).name == own.UNNAMED
+    blank = {"name": [{"text": " "}], "telecom": [{"value": "tel: "}], "address": [{"text": " "}]}
+    assert reasons(resource("RelatedPerson", "r", **blank)) == {"has neither a name nor a way to reach them": 1}
+    assert not told(contact=[{"organization": {"display": " "}}]).records[0].own_registrations.entries
+
+
 def test_who_can_be_reached_needs_no_name() -> None:
     assert related(telecom=[{"system": "phone", "value": "555-555-5555"}]).name == own.UNNAMED
 

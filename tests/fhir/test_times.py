@@ -66,3 +66,17 @@ def test_a_period_that_ends_before_it_begins_is_refused() -> None:
         spanned(start="2020-05-02", end="2020-05-01")
     assert spanned(start="2020-05-02", end="2020-05") is not None
     assert spanned() is None
+
+
+@pytest.mark.parametrize(
+    "end", ["9999", "9999-12", "9999-12-31", "9999-12-31T23:59:59-05:00", "9999-12-31T00:00:00.000Z"]
+)
+def test_an_end_that_never_comes_is_none(end: str) -> None:
+    assert spanned(start="2020", end=end) == Period(start=parsed("2020").stamp())
+    assert spanned(end=end) is None
+
+
+@pytest.mark.parametrize("end", ["9999-13", "9999-12-31T", "9999-01-01", "10000"])
+def test_others_of_that_year_are_no_times(end: str) -> None:
+    with pytest.raises(Refused):
+        spanned(start="2020", end=end)

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from gateway.population.record import Record
 from gateway.population.vaccines import ATC, SYSVAK
 from kjernejournal.vaccinations.v1 import vaccinations_pb2 as pb
-from services.vaccinations import codes, model
+from services.vaccinations import model
+from shared import sysvak
 from tests.population.conftest import TODAY
 
 NOW = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
@@ -22,12 +23,12 @@ def atc(vaccination: pb.Vaccination) -> str:
 
 
 def test_they_keep_the_rules_of_their_register_and_their_codes_fit(told: list[Record]) -> None:
-    assert codes.SYSVAK == SYSVAK
+    assert sysvak.SYSVAK == SYSVAK
     coded = 0
     for record in told:
         for dose in doses(record):
             model.check(dose, NOW)
-            codes.check(dose.vaccine)
+            sysvak.check(dose.vaccine)
             coded += any(coding.system == SYSVAK for coding in dose.vaccine.codings)
     assert coded > 500
 
