@@ -141,7 +141,7 @@ def _place(sides: Sequence[Side], index: _Index, *, alone: bool) -> None:
 def _likeness(side: Side, group: Group) -> Likeness | None:
     """How alike an entry is to a group; None: nothing ties them together."""
     of_first = compare(side, group.first)
-    basis = _basis(side, group)
+    basis = max([of_first.basis, *(compare(side, each).basis for each in group.sides[1:])])
     if basis is Basis.NONE:
         return None
     # One that was discontinued is the last to be taken for one that is in use, all else being equal.

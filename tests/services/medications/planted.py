@@ -81,8 +81,8 @@ def _plants() -> Plants:
 
 
 def _plant(rng: Random, made: Pair, plant: str, medicine: Medicine, plants: Plants) -> None:
-    listed = _entry(rng, medicine, rng.choice(medicine.strengths))
-    incoming = _again(rng, listed, medicine)
+    listed = entry_of(rng, medicine, rng.choice(medicine.strengths))
+    incoming = again(rng, listed, medicine)
     difference, fields = plants[plant]
     if not _change(rng, plant, listed, incoming, medicine):
         difference, fields = plants["same"]
@@ -147,8 +147,8 @@ def _too_little(rng: Random, plant: str, listed: pb.ListEntry, incoming: pb.List
 def _twice(rng: Random, made: Pair, medicine: Medicine) -> None:
     """The same substance in two strengths, on either list or both: each has its own, and no other one."""
     weak, strong = rng.sample(medicine.strengths, 2)
-    on_list = [_entry(rng, medicine, weak), _entry(rng, medicine, strong)]
-    brought = [_again(rng, each, medicine) for each in on_list]
+    on_list = [entry_of(rng, medicine, weak), entry_of(rng, medicine, strong)]
+    brought = [again(rng, each, medicine) for each in on_list]
     absent = rng.choice(("", "listed", "incoming"))
     if absent != "listed":
         made.listed += on_list
@@ -164,7 +164,7 @@ def _twice(rng: Random, made: Pair, medicine: Medicine) -> None:
         made.expected.add((SAME, frozenset(), on_list[1].id, brought[1].id))
 
 
-def _entry(rng: Random, medicine: Medicine, strength: str) -> pb.ListEntry:
+def entry_of(rng: Random, medicine: Medicine, strength: str) -> pb.ListEntry:
     return pb.ListEntry(
         id=_id(rng),
         status=pb.ENTRY_STATUS_ACTIVE,
@@ -188,7 +188,7 @@ def _dosages(rng: Random) -> Iterator[pb.Dosage]:
     yield pb.Dosage(text="se pakningen", timing=timing, doses=[dose], as_needed=rng.random() < 0.2)
 
 
-def _again(rng: Random, entry: pb.ListEntry, medicine: Medicine) -> pb.ListEntry:
+def again(rng: Random, entry: pb.ListEntry, medicine: Medicine) -> pb.ListEntry:
     """The same medicine and use, as another system writes it."""
     again = pb.ListEntry()
     again.CopyFrom(entry)
