@@ -82,8 +82,11 @@ class Passage:
         return record
 
     def follow(self, sections: Iterable[SectionValue]) -> AuditRecord:
-        """The record of a patient whose changes in these sections are followed from here on."""
-        return self._record(audit_pb2.RECORD_KIND_PERMIT, [self.section(each) for each in sections])
+        """The record of a patient whose changes in these sections are told from here on."""
+        followed = [self.section(each) for each in sections]
+        for each in followed:
+            each.state = "followed"
+        return self.disclosure(followed)
 
     def outcome(
         self, request_id: str, refusal: KjernejournalError | None, section: SectionRecord, ref: str | None = None

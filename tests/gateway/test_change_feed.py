@@ -57,17 +57,23 @@ def of_kind(front: Front, kind: "audit_pb2.RecordKind.ValueType") -> list[audit_
     return [each for each in front.log.records if each.kind == kind]
 
 
+def begun(front: Front) -> list[audit_pb2.AuditRecord]:
+    """Records of patients who are followed from there on."""
+    found = of_kind(front, audit_pb2.RECORD_KIND_DISCLOSURE)
+    return [each for each in found if {section.state for section in each.sections} == {"followed"}]
+
+
 async def test_who_is_followed_and_who_is_not_is_on_record_before_the_first_message(
     front: Front, outboxes: Outboxes
 ) -> None:
     first, second, left_out = patient(front), patient(front), patient(front, blocked_hpr_numbers=["9144900"])
     async with following(front.client, a=first, b=second, c=left_out) as follower:
         assert follower.signs == 1
-        permits, denials = (
+        disclosures, denials = (
             {each.personal.patient_ref for each in of_kind(front, kind)}
-            for kind in (audit_pb2.RECORD_KIND_PERMIT, audit_pb2.RECORD_KIND_DENIAL)
+            for kind in (audit_pb2.RECORD_KIND_DISCLOSURE, audit_pb2.RECORD_KIND_DENIAL)
         )
-    assert permits == {front.people.ref(each.national_id) for each in (first, second)}
+    assert disclosures == {front.people.ref(each.national_id) for each in (first, second)}
     assert denials == {front.people.ref(left_out.national_id)}
 
 
@@ -133,7 +139,7 @@ async def test_who_keeps_something_back_is_left_out_silently_until_it_is_lifted(
     assert [(each.key, each.entry_id) for each in follower.heard if each.section == "patient"] == [("b", "")]
     assert follower.streams == 1
     assert len(of_kind(front, audit_pb2.RECORD_KIND_DENIAL)) == 1
-    assert len(of_kind(front, audit_pb2.RECORD_KIND_PERMIT)) == 3
+    assert len(begun(front)) == 3
 
 
 async def test_somebody_without_a_record_comes_in_when_there_is_one(front: Front, outboxes: Outboxes) -> None:

@@ -462,7 +462,9 @@ class SectionRecord(_message.Message):
     reason: _error_reason_pb2.ErrorReason.ValueType
     """Why it was not permitted. Unset where it was."""
     state: _builtins.str
-    """The section's state as the summary names it, in lower case: data, none_recorded, unavailable. Empty outside summaries."""
+    """The section's state as the summary names it, in lower case: data, none_recorded, unavailable. In the change feed:
+    "followed" where the following begins. Empty elsewhere.
+    """
     unavailable: _common_pb2.UnavailableReason.ValueType
     """Why it could not be fetched."""
     entry_count: _builtins.int
@@ -906,7 +908,7 @@ class AccessedSection(_message.Message):
     reason: _error_reason_pb2.ErrorReason.ValueType
     """Why it was not permitted."""
     state: _builtins.str
-    """The section's state as the summary named it, in lower case. Empty outside summaries."""
+    """The section's state as the summary named it, in lower case; "followed": a system was told of changes. Else empty."""
     entry_count: _builtins.int
     """How many were shown."""
     changed: _builtins.bool

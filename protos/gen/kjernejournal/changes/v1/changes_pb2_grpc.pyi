@@ -43,12 +43,12 @@ class ChangesServiceStub:
     an hour at most, and when the gateway is restarted: open it again with the last token.
 
     Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out, and nothing
-    tells which. What changed while somebody was left out is not told later. Whoever comes in again is told of by a change
-    of SECTION_PATIENT, without an entry: read the record.
+    tells which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is not
+    told later. Whoever comes in again is told of by a change of SECTION_PATIENT, without an entry: read the record.
 
     INVALID_ARGUMENT: a bad field, a patient or key that comes twice, a token that is none (INVALID_RESUME_TOKEN).
     FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and begin without a token.
-    UNAVAILABLE: go on later with the same token.
+    UNAVAILABLE: go on later with the same token. UNAUTHENTICATED: the caller's own token has run out; the same.
     """
 
 @_typing.type_check_only
@@ -66,12 +66,12 @@ class ChangesServiceAsyncStub(ChangesServiceStub):
     an hour at most, and when the gateway is restarted: open it again with the last token.
 
     Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out, and nothing
-    tells which. What changed while somebody was left out is not told later. Whoever comes in again is told of by a change
-    of SECTION_PATIENT, without an entry: read the record.
+    tells which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is not
+    told later. Whoever comes in again is told of by a change of SECTION_PATIENT, without an entry: read the record.
 
     INVALID_ARGUMENT: a bad field, a patient or key that comes twice, a token that is none (INVALID_RESUME_TOKEN).
     FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and begin without a token.
-    UNAVAILABLE: go on later with the same token.
+    UNAVAILABLE: go on later with the same token. UNAUTHENTICATED: the caller's own token has run out; the same.
     """
 
 class ChangesServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -92,12 +92,12 @@ class ChangesServiceServicer(metaclass=_abc_1.ABCMeta):
         an hour at most, and when the gateway is restarted: open it again with the last token.
 
         Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out, and nothing
-        tells which. What changed while somebody was left out is not told later. Whoever comes in again is told of by a change
-        of SECTION_PATIENT, without an entry: read the record.
+        tells which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is not
+        told later. Whoever comes in again is told of by a change of SECTION_PATIENT, without an entry: read the record.
 
         INVALID_ARGUMENT: a bad field, a patient or key that comes twice, a token that is none (INVALID_RESUME_TOKEN).
         FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and begin without a token.
-        UNAVAILABLE: go on later with the same token.
+        UNAVAILABLE: go on later with the same token. UNAUTHENTICATED: the caller's own token has run out; the same.
         """
 
 def add_ChangesServiceServicer_to_server(servicer: ChangesServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
