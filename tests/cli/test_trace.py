@@ -106,7 +106,7 @@ def test_a_terminal_gets_the_waterfall(recorded: SpanContext, tmp_path: Path) ->
     assert process.returncode == 0
     assert "5 spans, 2 services" in text
     assert "SQL list_visits" in text
-    assert "█" in text
+    assert any(bar in text for bar in "▏▎▍▌▋▊▉█"), "on a busy machine a span may be long and its bar short"
     assert "not found" not in text
 
 
