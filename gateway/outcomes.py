@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from kjernejournal.audit.v1.audit_pb2 import SectionRecord
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared import deadline
 from shared.errors import KjernejournalError
+
+log = logging.getLogger(__name__)
 
 REFS_KEY = "kj-patient-refs-bin"
 """Trailing metadata with which the patients service tells whom a write was about."""
@@ -53,7 +56,11 @@ class Outcomes:
         task = asyncio.create_task(work)
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_ended_alone)
+            raise
 
     async def finish(self, seconds: float) -> None:
         """Waits for the work of callers who have gone: before the process ends, and the services' channels with it."""
@@ -98,6 +105,13 @@ class Outcomes:
         for start in range(0, len(outcomes), MOST_RECORDS):
             deadline.set_deadline(LONGEST_WRITE)
             await self._recorder.record(outcomes[start : start + MOST_RECORDS])
+
+
+def _ended_alone(task: asyncio.Task[Any]) -> None:
+    """Work whose caller has gone: a refusal was for that caller alone, anything else is a bug of ours."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, KjernejournalError):
+        log.error("work went wrong after its caller had gone", exc_info=error)
 
 
 async def _refs_of(call: Any) -> Sequence[str | None]:
