@@ -122,10 +122,11 @@ WITH scanned AS MATERIALIZED (
 )
 SELECT changed.*, scan.scanned, scan.last_effect, scan.last_seq, scan.gone
 FROM scan
-LEFT JOIN (SELECT * FROM scanned WHERE $4::uuid[] IS NULL OR patient_ref = ANY($4)) AS changed ON true
+LEFT JOIN (SELECT * FROM scanned WHERE $4::uuid[] IS NULL OR patient_ref IN (SELECT unnest($4))) AS changed ON true
 ORDER BY changed.took_effect, changed.seq
 """
-"""At most $3 rows after ($1, $2) that can be read now, those of the references $4 (null: everybody's)."""
+"""At most $3 rows after ($1, $2) that can be read now, those of the references $4 (null: everybody's). The references are
+hashed: = ANY would look through them for each row, 116 ms a page with 4 000 of them against some 10."""
 
 _END = """
 SELECT took_effect, seq FROM outbox_start
