@@ -23,6 +23,15 @@ class Beside(NamedTuple):
     rows: Sequence[Sequence[Any]]
 
 
+class Stored(NamedTuple):
+    """What is stored of entries that a feed brings anew, each by its reference and id."""
+
+    latest: dict[tuple[str, str], Any]
+    """The message of the latest version."""
+    known: set[tuple[str, str, bytes]]
+    """Reference, id and digest of every version."""
+
+
 class FedEntries(ABC):
     """The part of a register's entry store that feeds write through."""
 
@@ -101,6 +110,26 @@ class FedEntries(ABC):
     async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
         """Which of the versions that a feed brings are to be stored. A register may refuse one that cannot follow."""
         return changed
+
+    async def stored(self, session: Session, later: Sequence[NewEntry]) -> Stored:
+        """What is stored of the entries that these versions are to follow."""
+        rows = await session.fetch(
+            "SELECT patient_ref, id, kind, digest, CASE WHEN version = latest THEN content END AS content"
+            " FROM entries JOIN unnest($1::uuid[], $2::uuid[], $3::int[]) AS wanted(patient_ref, id, latest)"
+            " USING (patient_ref, id)",
+            [entry.patient_ref for entry in later],
+            [entry.id for entry in later],
+            [entry.version - 1 for entry in later],
+            name="versions_to_follow",
+        )
+        return Stored(
+            latest={
+                (str(row["patient_ref"]), str(row["id"])): self.message_type(row["kind"]).FromString(row["content"])
+                for row in rows
+                if row["content"] is not None
+            },
+            known={(str(row["patient_ref"]), str(row["id"]), row["digest"]) for row in rows},
+        )
 
     async def store_beside(self, session: Session, versions: Sequence[NewEntry]) -> None:
         """Stores what the register keeps beside these versions."""

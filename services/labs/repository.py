@@ -136,17 +136,7 @@ class Repository(EntryStore):
         later = [entry for entry in changed if entry.version > 1 and entry.kind != absence.KIND]
         if not later:
             return changed
-        rows = await session.fetch(
-            "SELECT patient_ref, id, version, digest, CASE WHEN version = latest THEN content END AS content"
-            " FROM entries JOIN unnest($1::uuid[], $2::uuid[], $3::int[]) AS wanted(patient_ref, id, latest)"
-            " USING (patient_ref, id)",
-            [entry.patient_ref for entry in later],
-            [entry.id for entry in later],
-            [entry.version - 1 for entry in later],
-            name="versions_to_follow",
-        )
-        latest = {(str(row[0]), str(row[1])): LabReport.FromString(row[4]) for row in rows if row[4] is not None}
-        known = {(str(row[0]), str(row[1]), row[3]) for row in rows}
+        latest, known = await self.stored(session, later)
         kept = []
         for entry in changed:
             key = (entry.patient_ref, entry.id)

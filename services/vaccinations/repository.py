@@ -8,6 +8,8 @@ from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination
 from services.vaccinations.codes import carries
 from services.vaccinations.model import KINDS
 from shared import absence
+from shared.convert import moment
+from shared.database import Session
 from shared.entries import EntryStore
 from shared.entry import EntryPage, NewEntry, StoredEntry
 from shared.every_entry import every_entry
@@ -22,7 +24,8 @@ class Repository(EntryStore):
         return StatedAbsence if kind == absence.KIND else Vaccination
 
     async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
-        """Stores a vaccination as the next version of its id; the same as the latest one changes nothing.
+        """Stores a vaccination as the next version of its id; the same as the latest one, or a late copy, changes
+        nothing.
 
         Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, VersionBehind when another
         version is stored at the same moment.
@@ -32,10 +35,24 @@ class Repository(EntryStore):
             if before is not None:
                 return before
             version, digest = await self.latest_digest(session, refs, new.id)
-            if digest != new.digest:
+            if digest != new.digest and await self.to_follow(session, [new._replace(version=version + 1)]):
                 [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
                 return await self.add_in(session, following, refs)
         return await self.latest(refs, new.id)
+
+    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+        """The versions without late copies: known ones that were recorded before the latest, such as a dose that its
+        register has withdrawn since."""
+        later = [entry for entry in changed if entry.version > 1 and entry.kind != absence.KIND]
+        if not later:
+            return changed
+        latest, known = await self.stored(session, later)
+        return [
+            entry
+            for entry in changed
+            if (*entry[:2], entry.digest) not in known
+            or _recorded(Vaccination.FromString(entry.content)) >= _recorded(latest[entry[:2]])
+        ]
 
     async def page_of_codes(
         self, refs: Sequence[str], page: Page, codes: Sequence[Coding], as_of: datetime | None, since: datetime | None
@@ -62,3 +79,7 @@ class Repository(EntryStore):
         del entries[page.size :]
         token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
         return EntryPage(entries, token, total, more or older_exist)
+
+
+def _recorded(vaccination: Vaccination) -> datetime:
+    return moment(vaccination.header.provenance.recorded_at)

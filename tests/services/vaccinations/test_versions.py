@@ -1,6 +1,7 @@
 """The life of a vaccination: recorded, corrected, withdrawn; what was known at each point; who recorded it."""
 
 import asyncio
+from datetime import timedelta
 
 import grpc
 import pytest
@@ -82,6 +83,19 @@ async def test_what_was_withdrawn_by_mistake_comes_back_as_a_version_of_its_own(
     back = await register.record(dose("v"), ref)
     assert back.header.version == 3
     assert list((await register.listed(ref)).entries) == [back]
+
+
+async def test_an_older_version_that_comes_late_does_not_come_back(register: Register) -> None:
+    """A feed that sends a day's file again must not give back a dose that its register has withdrawn since."""
+    ref = new_ref()
+    first = dose("v")
+    withdrawn = dose("v", RECORDED + timedelta(days=1), withdrawn=True)
+    await register.record(first, ref)
+    await register.record(withdrawn, ref)
+    assert (await register.record(first, ref)).header.version == 2
+    assert (await register.load(ref, first, dose("other"))).unchanged == 1
+    assert [each.header.provenance.source_id for each in (await register.listed(ref)).entries] == ["other"]
+    assert (await register.record(dose("v", RECORDED + timedelta(days=2)), ref)).header.version == 3
 
 
 async def test_sending_again_changes_nothing(register: Register) -> None:

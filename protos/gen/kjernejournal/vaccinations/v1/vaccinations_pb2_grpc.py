@@ -71,8 +71,9 @@ class VaccinationsServiceServicer:
 
     def RecordVaccination(self, request, context):
         """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change when
-        it is the same. INVALID_ARGUMENT: a field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id
-        came with another body. ABORTED: another version was recorded at the same time.
+        it is the same, or an older version that comes once more: one that was recorded before the latest. INVALID_ARGUMENT: a
+        field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id came with another body. ABORTED:
+        another version was recorded at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,8 +39,9 @@ class VaccinationsServiceStub:
     """
     RecordVaccination: _grpc.UnaryUnaryMultiCallable[_vaccinations_pb2.RecordVaccinationRequest, _vaccinations_pb2.RecordVaccinationResponse]
     """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change when
-    it is the same. INVALID_ARGUMENT: a field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id
-    came with another body. ABORTED: another version was recorded at the same time.
+    it is the same, or an older version that comes once more: one that was recorded before the latest. INVALID_ARGUMENT: a
+    field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id came with another body. ABORTED:
+    another version was recorded at the same time.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_vaccinations_pb2.BatchGetSectionsRequest, _vaccinations_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
@@ -60,8 +61,9 @@ class VaccinationsServiceAsyncStub(VaccinationsServiceStub):
     """
     RecordVaccination: _aio.UnaryUnaryMultiCallable[_vaccinations_pb2.RecordVaccinationRequest, _vaccinations_pb2.RecordVaccinationResponse]  # type: ignore[assignment]
     """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change when
-    it is the same. INVALID_ARGUMENT: a field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id
-    came with another body. ABORTED: another version was recorded at the same time.
+    it is the same, or an older version that comes once more: one that was recorded before the latest. INVALID_ARGUMENT: a
+    field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id came with another body. ABORTED:
+    another version was recorded at the same time.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_vaccinations_pb2.BatchGetSectionsRequest, _vaccinations_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id."""
@@ -90,8 +92,9 @@ class VaccinationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_vaccinations_pb2.RecordVaccinationResponse, _abc.Awaitable[_vaccinations_pb2.RecordVaccinationResponse]]:
         """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change when
-        it is the same. INVALID_ARGUMENT: a field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id
-        came with another body. ABORTED: another version was recorded at the same time.
+        it is the same, or an older version that comes once more: one that was recorded before the latest. INVALID_ARGUMENT: a
+        field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id came with another body. ABORTED:
+        another version was recorded at the same time.
         """
 
     @_abc_1.abstractmethod
