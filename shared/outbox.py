@@ -125,7 +125,7 @@ FROM scan
 LEFT JOIN (SELECT * FROM scanned WHERE $4::uuid[] IS NULL OR patient_ref IN (SELECT unnest($4))) AS changed ON true
 ORDER BY changed.took_effect, changed.seq
 """
-"""At most $3 rows after ($1, $2) that can be read now, those of the references $4 (null: everybody's). The references are
+"""At most $3 rows after ($1, $2) that can be read now, those of the references $4 (null: everybody's). References are
 hashed: = ANY would look through them for each row, 116 ms a page with 4 000 of them against some 10."""
 
 _END = """
