@@ -238,3 +238,78 @@ async def test_what_the_system_sets_is_not_taken(medicines: Feed) -> None:
         for each in (sent.list.confirmed, sent.list.entries[0].registered, sent.list.entries[0].last_changed)
     }
     assert names == {DOCTOR.practitioner.name}
+
+
+async def test_no_doctors_entry_is_lost_when_many_send_at_once(medicines: Feed) -> None:
+    ref = new_ref()
+
+    async def put(one: pb.ListEntry) -> None:
+        while True:
+            read = await medicines.list_of(ref)
+            request = sending(ref, read, *read.list.entries, one)
+            try:
+                await medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref))
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not ABORTED:
+                    raise
+            else:
+                return
+
+    ours = [entry() for _ in range(6)]
+    await asyncio.gather(*map(put, ours))
+    found = await medicines.list_of(ref)
+    assert {each.id for each in found.list.entries} == {each.id for each in ours}
+    assert found.info.version == 6
+
+
+async def test_the_same_request_sent_twice_at_once_is_one(medicines: Feed) -> None:
+    ref = new_ref()
+    request = sending(ref, await medicines.list_of(ref), entry())
+    both = [medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)) for _ in range(2)]
+    one, other = await asyncio.gather(*both)
+    assert one.list == other.list
+
+
+async def test_a_doctor_and_the_register_at_once_leave_nothing_half_done(medicines: Feed) -> None:
+    ref = new_ref()
+    await medicines.send(ref, prescriptions=[prescription(f"r{n}") for n in range(5)])
+    ours = [entry(prescription_source_id=f"r{n}") for n in range(5)]
+    await send(medicines, ref, *ours)
+    again = [prescription(f"r{n}", reit=3) for n in range(5)][::-1]
+
+    async def feed() -> str:
+        try:
+            await medicines.send(ref, prescriptions=again)
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        return "OK"
+
+    sent, fed = await asyncio.gather(send(medicines, ref, *map(ended, ours)), feed())
+    assert len(sent.recalled) == 5
+    assert fed in {"OK", "INVALID_ARGUMENT", "UNAVAILABLE"}, "it came before, after, or is to be sent again"
+    states = {each.state for each in (await medicines.prescriptions(ref)).prescriptions}
+    assert states == {model.RECALLED}
+
+
+async def test_another_doctor_does_not_end_multidose(medicines: Feed) -> None:
+    ref, one = new_ref(), entry(multidose=True)
+    pharmacy = pb.Multidose(pharmacy={"number": "100100111", "name": "Torget apotek"})  # type: ignore[arg-type]
+    first = await send(medicines, ref, one, multidose=pharmacy)
+    assert first.info.multidose.responsible == DOCTOR.practitioner
+    refused = await refusal(send(medicines, ref, one, caller=OTHER_DOCTOR))
+    assert reason_of(refused) == "ROLE_REFUSED"
+    await send(medicines, ref, one, multidose=first.list.multidose, caller=OTHER_DOCTOR)
+    assert not (await send(medicines, ref, one)).info.HasField("multidose")
+
+
+async def test_an_entry_keeps_its_id_through_a_merge_of_two_patients(medicines: Feed) -> None:
+    alias, ref, one = new_ref(), new_ref(), entry()
+    await send(medicines, alias, one)
+    read = await medicines.stub.GetMedicationList(
+        pb.GetMedicationListRequest(patient={"patient_ref": ref}),  # type: ignore[arg-type]
+        metadata=calling(DOCTOR, ref, alias),
+    )
+    assert read.info.version == 1
+    request = sending(ref, read, *read.list.entries, entry())
+    after = await medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref, alias))
+    assert (after.info.version, after.list.entries[0]) == (2, read.list.entries[0])
