@@ -19,6 +19,7 @@ from shared.errors import Invalid
 NOT_FOR_THE_LIST = "it is not in the draft: vaccines, nutrition and consumables are not on a medication list"
 OLDER_THAN_THE_LIST = "it is not in the draft: the list was confirmed after this, without it"
 KEPT_AS_IT_STOOD = "the draft has it as it stood"
+RECALLS = "the draft has it as discontinued, and sending it recalls what is prescribed of it"
 
 
 @dataclass
@@ -55,6 +56,9 @@ def drafted(items: Iterable[Item], basis: Basis) -> Draft:
             entry, remark = _kept(item, deepcopy(stood), basis)
         else:
             entry, remark = _new(item, basis, taken)
+        stood_ended = any(side.use == ENDED for side in item.group.of(LISTED))
+        if entry is not None and entry.status == ENDED and not stood_ended:
+            remark = remark or RECALLS
         if remark:
             draft.remarks[place] = remark
         if entry is not None:

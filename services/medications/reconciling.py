@@ -221,7 +221,8 @@ def explained(item: Item, *, brought: bool, has_list: bool) -> str:
     for source in there:
         differing = set().union(*(item.differs_on(side) for side in item.group.of(source)))
         if differing:
-            sentences.append(f"differs {_SAID[source]}: {_joined([_CALLED[each] for each in sorted(differing)])}")
+            differ = "differs" if len(differing) == 1 else "differ"
+            sentences.append(f"{_joined([_CALLED[each] for each in sorted(differing)])} {differ} {_THERE[source]}")
     first = item.group.first
     if first.source in (LISTED, INCOMING) and first.use in _USED:
         sentences.append(f"{_USED[first.use]} {_SAID[first.source]}")
@@ -241,5 +242,6 @@ _SAID = {
     STATED: "stated to be in use",
     DISPENSED: "dispensed",
 }
+_THERE = _SAID | {PRESCRIBED: "as prescribed", STATED: "as stated", DISPENSED: "as dispensed"}
 _CALLED = {SUBSTANCE: "substance", STRENGTH: "strength", FORM: "form", DOSE: "dose", STATUS: "whether it is in use"}
 _USED = {PAUSED: "paused", ENDED: "discontinued"}

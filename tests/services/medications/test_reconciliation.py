@@ -81,6 +81,7 @@ async def test_a_doctor_takes_the_result_over_as_the_new_list_in_one_call(medici
         [pb.COMPARED_FIELD_STATUS],
         [],
     ]
+    assert "sending it recalls what is prescribed of it" in found.items[2].explanation
     after = (await send_draft(medicines, ref, found)).list
     assert [each.id for each in after.entries[:3]] == [stays.id, doubled.id, gone.id]
     assert after.entries[1].medication == brought[1].medication
@@ -236,3 +237,21 @@ async def test_a_prescription_that_is_newer_than_the_list_changes_the_draft(medi
     assert (drafted.id, drafted.prescription_id) == (one.id, held.header.id)
     assert drafted.medication == stronger
     await send_draft(medicines, ref, found)
+
+
+async def test_a_discontinuation_that_is_taken_over_recalls_the_prescription(medicines: Feed) -> None:
+    ref = new_ref()
+    held = await medicines.prescribe(ref, prescription("r1", medication=METOPROLOL))
+    await send(medicines, ref, entry(medication=METOPROLOL, prescription_id=held.header.id))
+    found = await reconcile(medicines, ref, ended(entry(medication=METOPROLOL)))
+    assert [item.difference for item in found.items] == [CHANGED]
+    [recalled] = (await send_draft(medicines, ref, found)).recalled
+    assert (recalled.header.id, recalled.recall.reason) == (held.header.id, pb.RECALL_REASON_DISCONTINUED)
+
+
+async def test_a_merged_patients_entries_are_compared_under_every_reference(medicines: Feed) -> None:
+    alias, ref = new_ref(), new_ref()
+    await medicines.prescribe(alias, prescription("r1", medication=METOPROLOL))
+    request = pb.ReconcileMedicationsRequest(patient=patient(ref))
+    found = await medicines.stub.ReconcileMedications(request, metadata=calling(DOCTOR, ref, alias))
+    assert [item.difference for item in found.items] == [ADDED]

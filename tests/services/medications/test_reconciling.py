@@ -291,7 +291,7 @@ def test_explanations_name_sides_and_fields_and_nobody() -> None:
     items, _ = reconcile(listed(one), changed(one, medication=ATORVA_80), prescriptions=[prescribed()])
     said = reconciling.explained(items[0], brought=True, has_list=True)
     assert said.startswith("On the medication list, on the list brought along and prescribed.")
-    assert "strength" in said
+    assert "Strength differs on the list brought along." in said
     assert "Ola" not in said
     assert one.id not in said
 
