@@ -16,7 +16,7 @@ from services.medications.outcomes import DIFFERENT, EQUAL, SILENT, UNKNOWN, Out
 _DAYS = {"min": Fraction(1, 1440), "h": Fraction(1, 24), "d": Fraction(1), "wk": Fraction(7)}
 _MONTHS = {"mo": Fraction(1), "a": Fraction(12)}
 _BESIDES = ("duration_bounds", "count", "count_max", "period_max", "duration", "events", "offset_minutes")
-"""Parts of a timing that are not reckoned with: where they differ, the doses cannot be compared."""
+"""Parts of a timing, besides its end, that are not reckoned with: where they differ, doses cannot be compared."""
 
 Often = tuple[Fraction, Fraction, str]
 """At least, at most, a day or a month."""
@@ -40,6 +40,8 @@ class Dose(NamedTuple):
     text: str
     short: frozenset[tuple[str, str]]
     as_needed: frozenset[bool]
+    whole: tuple[bytes, ...]
+    """As its source wrote it."""
 
 
 def dose_of(dosages: Sequence[pb.Dosage]) -> Dose:
@@ -47,12 +49,15 @@ def dose_of(dosages: Sequence[pb.Dosage]) -> Dose:
     texts = [_words(each.text or each.patient_instruction) for each in dosages]
     codes = frozenset((each.short_dose.system, each.short_dose.code) for each in dosages if each.short_dose.code)
     needed = frozenset(each.as_needed for each in dosages if each.HasField("as_needed"))
-    return Dose(_phases(dosages), " | ".join(filter(None, texts)), codes, needed)
+    whole = tuple(each.SerializeToString(deterministic=True) for each in dosages)
+    return Dose(_phases(dosages), " | ".join(filter(None, texts)), codes, needed, whole)
 
 
 def compare(one: Dose, other: Dose, strength: Strength | None, other_strength: Strength | None) -> Outcome:
     """How two doses compare. With the strength of a piece, a number of pieces compares with an amount."""
-    stated = [bool(dose.phases or dose.text or dose.short) for dose in (one, other)]
+    if one.whole == other.whole:
+        return EQUAL
+    stated = [any(dose.whole) for dose in (one, other)]
     if not all(stated):
         return SILENT if any(stated) else EQUAL
     if one.phases and other.phases:
@@ -63,9 +68,14 @@ def compare(one: Dose, other: Dose, strength: Strength | None, other_strength: S
         return DIFFERENT
     if one.text and one.text == other.text:
         return EQUAL
-    if one.short and other.short and {each[0] for each in one.short} == {each[0] for each in other.short}:
-        return EQUAL if one.short == other.short else DIFFERENT
-    return UNKNOWN
+    return _by_code(one, other)
+
+
+def _by_code(one: Dose, other: Dose) -> Outcome:
+    """Short doses of one system compare; nothing else does that is neither structured nor in the same words."""
+    if not one.short or {each[0] for each in one.short} != {each[0] for each in other.short}:
+        return UNKNOWN
+    return EQUAL if one.short == other.short else DIFFERENT
 
 
 def _phases(dosages: Sequence[pb.Dosage]) -> tuple[tuple[Taking, ...], ...] | None:
@@ -175,6 +185,8 @@ def _taking(dosage: pb.Dosage) -> Taking | None:
     for field in _BESIDES:
         if field in {each.name for each, _ in timing.ListFields()}:
             _copy(timing, besides.timing, field)
+    if timing.bounds.HasField("end"):
+        besides.timing.bounds.end.CopyFrom(timing.bounds.end)
     if dosage.HasField("max_dose"):
         besides.max_dose.CopyFrom(dosage.max_dose)
         besides.max_dose_period.CopyFrom(dosage.max_dose_period)

@@ -209,6 +209,18 @@ def test_a_course_of_a_number_of_times_is_not_compared_with_one_without() -> Non
     course.timing.count = 7
     assert dosed(course, taken()) is UNKNOWN
     assert dosed(course, course) is EQUAL
+    until = taken()
+    until.timing.bounds.end.FromSeconds(1_800_000_000)
+    assert dosed(until, taken()) is UNKNOWN
+
+
+def test_what_is_written_alike_is_the_same_understood_or_not() -> None:
+    coded = pb.Dosage()
+    coded.timing.code.codings.add(system="urn:oid:2.16.578.1.12.4.1.1.8325", code="4")
+    other = pb.Dosage()
+    other.timing.code.codings.add(system="urn:oid:2.16.578.1.12.4.1.1.8325", code="5")
+    assert dosed(coded, coded) is EQUAL
+    assert dosed(coded, other) is UNKNOWN
 
 
 def test_short_doses_compare_by_their_code() -> None:
