@@ -9,7 +9,7 @@ from typing import cast
 
 from gateway.access.facts import SectionValue
 from gateway.access.tokens import Metadata
-from gateway.contract import Method
+from gateway.contract import Method, withheld
 from gateway.fanout import Fanout, Question, hold_back
 from gateway.forwarding import Forwarding
 from gateway.front_door import Context, Handlers, tell_receipt
@@ -122,4 +122,7 @@ def _recorded(passage: Passage, section: Section, reply: CheckMedicationResponse
     record = passage.section(section.section, dict.fromkeys(entries), sha256)
     record.state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_").lower()
     record.unavailable = section.unavailable_reason
+    content = BY_SECTION[section.section].content
+    if section.HasField(content):  # type: ignore[arg-type]  # a field of the oneof, by the table
+        record.withheld = withheld(getattr(section, content))
     return record

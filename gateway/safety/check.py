@@ -20,6 +20,8 @@ from kjernejournal.summary.v1.summary_pb2 import Alerts, Section
 WhyNot: TypeAlias = "pb.NotCheckedReason.ValueType"
 
 MOST_FINDINGS = 100
+MOST_MEDICINES = 150
+"""Different medicines of a patient that are checked; nobody takes so many, and every pair costs time."""
 MOST_UNKNOWN = 100
 """Medicines, allergens and conditions that are named one by one; where there are more, none of them is taken for
 checked."""
@@ -148,6 +150,8 @@ def _medicines(
         checked.not_made(kinds, section, _MEDICATIONS)
         return Taken([], [])
     has = taken(section, knowledge, now)
+    if len(has.medicines) > MOST_MEDICINES:
+        has.medicines, has.incomplete = has.medicines[:MOST_MEDICINES], True
     if has.withheld:
         checked.in_part(kinds, pb.NOT_CHECKED_REASON_SECTION_WITHHELD, _MEDICATIONS)
     if has.incomplete:

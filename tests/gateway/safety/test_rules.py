@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.safety.check import MOST_FINDINGS, MOST_UNKNOWN, Seen, alerts, check
+from gateway.safety.check import MOST_FINDINGS, MOST_MEDICINES, MOST_UNKNOWN, Seen, alerts, check
 from gateway.safety.knowledge import Knowledge
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, ListWindow, Quantity
@@ -485,3 +485,8 @@ class TestWhatIsMissing:
         assert ("ALLERGY", "SECTION_INCOMPLETE", "") in not_checked(made.checked())
         made.critical.entries.add(header=header(), category=ki.CATEGORY_IMPLANT, status=ki.STATUS_REFUTED)
         assert ("ALLERGY", "SECTION_INCOMPLETE", "") not in not_checked(made.checked())
+
+    def test_more_medicines_than_anybody_takes_are_checked_in_part(self, made: Made) -> None:
+        for number in range(MOST_MEDICINES + 1):
+            made.prescribed(f"A07{'BC'[number // 100]}C{number % 100:02}")
+        assert ("INTERACTION", "SECTION_INCOMPLETE", "") in not_checked(made.checked())
