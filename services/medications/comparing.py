@@ -1,8 +1,8 @@
 """Two medicines compared: substance, strength, form and dose. Pure functions.
 
 Generic equivalents are the same: brand and package are not compared. What only one of two says is not a difference;
-what cannot be compared is not known to be one. Sources: the ATC classification (level 5 is one substance, or one
-combination); Helsedirektoratet on reconciliation (samstemming): name, strength, form, dose and use are compared.
+what cannot be compared is not known to be one. Source: the ATC classification, whose fifth level is one substance, or
+one combination of them.
 """
 
 import re
@@ -17,8 +17,8 @@ from services.medications.amounts import Strength, states_strength, strength_of
 from services.medications.outcomes import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
 
 _FULL_ATC = re.compile(r"Q?[A-Z]\d\d[A-Z][A-Z]\d\d")
-_IDENTIFYING = ("nlm.nih.gov", "snomed", "fest", "2.16.578.1.12.4.1.1", "legemiddelverk", "dmp.no", "2.16.578.1.34")
-"""Systems whose codes name a product or a substance, wherever they are used: RxNorm, SNOMED CT, FEST, Volven."""
+_IDENTIFYING = ("nlm.nih.gov", "snomed", "festlegemiddel", "/fest", "legemiddelverket")
+"""Systems whose codes name a product or a substance, wherever they are used: RxNorm, SNOMED CT, FEST."""
 
 _NOT_A_NAME = re.compile(r"[\d(;]|\b(?:tabl?|kaps|mg|ml|oral|inj|mikst|depot|entero)\b")
 """Where the name ends in a display of name, form and strength."""

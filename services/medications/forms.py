@@ -1,7 +1,7 @@
 """Forms of medicines by what they are called, so that equivalents compare as the same. Pure functions.
 
 Coated and plain tablets, hard and soft capsules are one form here, as they are substituted for each other; what works
-longer, elsewhere or otherwise is another (depot, entero, chewable). Names: Volven 7448 and FEST; English: RxNorm.
+longer, elsewhere or otherwise is another (depot, entero, chewable): our reading. Norwegian names and those of RxNorm.
 """
 
 import re
