@@ -2,8 +2,8 @@
 
 What is not certain is doubtful, never "the same" and never "changed": a substance that nothing but words names, a dose
 that cannot be compared, several entries that fit, in use on one side and discontinued on another. That something is
-missing on a side says nothing about why. Source: HDIR on PLL: the list is where reconciliation starts, and other sources
-are still needed.
+missing on a side says nothing about why. Source: HDIR on PLL: the list is where reconciliation starts, other
+sources are still needed.
 """
 
 from collections.abc import Iterable, Sequence
