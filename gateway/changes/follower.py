@@ -13,6 +13,7 @@ from gateway.recorder import Recorder
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
 from kjernejournal.changes.v1.changes_pb2 import Change, WatchChangesResponse
+from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.outbox_pb2 import RegisterChange
 from shared import deadline
 from shared.errors import Unavailable
@@ -52,6 +53,9 @@ class Follower:
         self._closing = False
         self._tracks = {section: Track(each, self._awake.set) for section, each in registers.items()}
         self._reads: dict[Track, asyncio.Task[None]] = {}
+        self._who = self._tracks[common_pb2.SECTION_PATIENT]
+        self._looked_from = Place(0, 0)
+        """Where that track stood when the patients were last looked at: who was unknown then may stand after it."""
 
     def close(self) -> None:
         """Ends the stream at its next moment."""
@@ -59,15 +63,15 @@ class Follower:
         self._awake.set()
 
     async def begin(self, places: Mapping[SectionValue, Place]) -> None:
-        """Looks at the patients, and finds where to begin. Raises Unavailable when a register cannot say where."""
-        await self._followed.look_at_all()
-        refs = set(self._followed.refs)
+        """Finds where to begin, and then looks at the patients. Raises Unavailable when a register cannot say where."""
         unknown = [section for section in self._tracks if section not in places]
         now = await asyncio.gather(*(self._tracks[section].register.now() for section in unknown))
         places = {**places, **dict(zip(unknown, now, strict=True))}
         for section, track in self._tracks.items():
             track.begin(places[section])
-            track.follow(refs)
+        await self._followed.look_at_all()
+        self._follow()
+        self._looked_from = self._who.place
 
     async def messages(self) -> AsyncGenerator[WatchChangesResponse, None]:
         """The stream, from its first sign of life to its end."""
@@ -160,10 +164,20 @@ class Follower:
         return passages
 
     async def _look_again(self) -> None:
-        """Every few seconds: the token, and the next patients in turn. Raises the refusal."""
+        """Every few seconds: the token, and the next patients in turn. Raises the refusal.
+
+        Somebody who was unknown and has a record now came with a change that could not be known for theirs: it is read
+        again.
+        """
         await self._steps.still(self._whole)
+        if self._who in self._reads:
+            await asyncio.wait([self._reads[self._who]])
+        place, unknown = self._who.place, self._followed.unknown
         await self._followed.look_again()
         self._follow()
+        if unknown - self._followed.unknown:
+            self._who.rewind(self._looked_from)
+        self._looked_from = min(place, self._who.place)
 
     def _follow(self) -> None:
         """Follows the references that the patients have now: before what a merge did is told, not after."""
@@ -197,4 +211,7 @@ class Follower:
         return WatchChangesResponse(resume_token=self._token())
 
     def _token(self) -> str:
-        return token_of({section: track.place for section, track in self._tracks.items()})
+        places = {section: track.place for section, track in self._tracks.items()}
+        if self._followed.unknown:
+            places[common_pb2.SECTION_PATIENT] = min(self._looked_from, self._who.place)
+        return token_of(places)

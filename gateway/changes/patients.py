@@ -37,6 +37,8 @@ class Followed:
         self._patients: dict[str, list[str]] = {}
         self._permitted: dict[str, bool] = {}
         self._turn = list(keys)
+        self.unknown = frozenset(keys)
+        """Who has no reference yet: what is stored for them cannot be known for theirs."""
 
     @property
     def refs(self) -> Iterable[str]:
@@ -49,11 +51,13 @@ class Followed:
 
     async def look_at_all(self) -> None:
         """Who is followed and who is left out, on record."""
-        for _ in range(0, len(self._turn), LOOKED_AT):
-            await self.look_again()
+        for start in range(0, len(self._turn), LOOKED_AT):
+            await self.look_at(self._turn[start : start + LOOKED_AT])
 
     async def look_again(self) -> None:
-        """Looks at the next ones in turn."""
+        """Looks at the next ones in turn, who are unknown first."""
+        unknown = self.unknown
+        self._turn.sort(key=lambda patient: patient not in unknown)
         patients, rest = self._turn[:LOOKED_AT], self._turn[LOOKED_AT:]
         await self.look_at(patients)
         self._turn = rest + patients
@@ -79,6 +83,7 @@ class Followed:
         return passage.denial(refusal.reason, refusal.code.value[0])
 
     def _index(self) -> None:
+        self.unknown = frozenset(patient for patient in self.keys if not self._refs.get(patient))
         self._patients = {}
         for patient, refs in self._refs.items():
             for ref in refs:

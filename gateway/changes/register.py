@@ -88,6 +88,11 @@ class Track:
         self._lost = True
         self._wake()
 
+    def rewind(self, place: Place) -> None:
+        """Goes back to an earlier place. Not while it reads by itself."""
+        self.place = min(self.place, place)
+        self.fall_behind()
+
     def settle(self) -> None:
         """When nothing waits or is being told, the track stands where it has been read to."""
         if self._lost:

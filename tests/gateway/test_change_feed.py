@@ -143,14 +143,33 @@ async def test_who_keeps_something_back_is_left_out_silently_until_it_is_lifted(
 
 
 async def test_somebody_without_a_record_comes_in_when_there_is_one(front: Front, outboxes: Outboxes) -> None:
+    """Their registration is told, though it came before anybody knew whose it was."""
     known, unknown = patient(front), patient(front)
     resolution = front.people.known.pop(unknown.national_id)
+    [ref, _] = resolution.patient_refs
     async with following(front.client, a=known, b=unknown) as follower:
         await follower.until_level()
+        outboxes.add("patients", ref)
         front.people.known[unknown.national_id] = resolution
-        await asyncio.sleep(0.4)
-        entry = outboxes.add("labs", resolution.patient_refs[0])
+        await follower.until(lambda: [each.key for each in follower.heard] == ["b"])
+        entry = outboxes.add("labs", ref)
         await follower.until(lambda: follower.entries("b") == [(entry, 1)])
+    assert {each.section for each in follower.heard} == {"patient", "labs"}
+
+
+async def test_a_token_does_not_pass_by_the_registration_of_somebody_unknown(front: Front, outboxes: Outboxes) -> None:
+    unknown = patient(front)
+    resolution = front.people.known.pop(unknown.national_id)
+    follower = Follower(front.client, {"b": unknown})
+    await follower.begin()
+    await follower.until_level()
+    outboxes.add("patients", resolution.patient_refs[0])
+    await asyncio.sleep(0.06)
+    await follower.end()
+    front.people.known[unknown.national_id] = resolution
+    await follower.begin()
+    await follower.until(lambda: [each.section for each in follower.heard] == ["patient"])
+    await follower.end()
 
 
 async def test_what_is_stored_under_any_reference_is_the_patients(front: Front, outboxes: Outboxes) -> None:

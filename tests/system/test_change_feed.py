@@ -20,7 +20,7 @@ from kjernejournal.patients.v1 import patients_pb2
 from tests.services.documents.calls import document
 from tests.services.medications.feed import prescription
 from tests.services.own_registrations.calls import contact
-from tests.services.patients.people import person, registering
+from tests.services.patients.people import new_id, person, registering
 from tests.support.client import Client
 from tests.support.following import Follower, following
 from tests.support.patients import CONTENT, REGISTERS, Patient, entries_of, new_patient, reaction
@@ -163,3 +163,21 @@ async def test_the_citizen_sees_who_follows_and_what_they_were_told(client: Clie
     assert {each.section for each in access.sections} == set(SECTIONS.values())
     shown = [(each.section, entry.id, entry.version) for each in access.sections for entry in each.entries]
     assert shown == [(common_pb2.SECTION_CRITICAL_INFO, entry.header.id, 1)]
+
+
+async def test_a_merge_is_told_and_what_was_another_record_is_followed(system: System, client: Client) -> None:
+    one, other = await new_patient(system, entries=False), await new_patient(system, entries=False)
+    async with following(client, a=one) as follower:
+        merge = patients_pb2.MergePatientsRequest(**bound(one), merged_national_id=other.national_id)
+        await client.call("MergePatients", merge, **SYSTEM)
+        await follower.until(lambda: told(follower, "a", "patient") == [("", 0, CHANGE_KIND_UPDATED)])
+        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(other), entry=reaction("ny"))
+        entry = (await client.call("CreateCriticalInfo", request)).entry
+        await follower.until(lambda: follower.entries("a") == [(entry.header.id, 1)])
+
+
+async def test_somebody_is_followed_from_their_registration_on(system: System, client: Client) -> None:
+    newborn = Patient(new_id())
+    async with following(client, a=newborn) as follower:
+        await client.call("RegisterPatient", registering(person(newborn.national_id)), **SYSTEM)
+        await follower.until(lambda: told(follower, "a", "patient") == [("", 0, CHANGE_KIND_UPDATED)])
