@@ -99,16 +99,25 @@ async def send(path: Path, system: LocalSystem, feed: Feed, others: Set[str]) ->
         _fill(report, mapped)
         try:
             report.stored[PATIENTS] = await feed.send(PATIENTS, mapped.outbox.patients())
-            remember(system, report.patients, source=path.name)
-            for name in mapped.outbox.registers:
-                counts = [await feed.send(name, stream) for stream in mapped.streams(name)]
-                report.stored[name] = total(counts)
         except CommandError as error:
-            report.status = FAILED
-            report.reason = " ".join(filter(None, (error.what, error.next_step)))
+            report.status, report.reason = FAILED, _told(error)
             return report
-    report.status = IMPORTED
+        remember(system, report.patients, source=path.name)
+        # A register that refuses something, such as a report older than the one it has, keeps nothing from the others.
+        refused = []
+        for name in mapped.outbox.registers:
+            try:
+                counts = [await feed.send(name, stream) for stream in mapped.streams(name)]
+            except CommandError as error:
+                refused.append(_told(error))
+            else:
+                report.stored[name] = total(counts)
+    report.status, report.reason = (FAILED, " ".join(refused)) if refused else (IMPORTED, "")
     return report
+
+
+def _told(error: CommandError) -> str:
+    return " ".join(filter(None, (error.what, error.next_step)))
 
 
 def _fill(report: FileReport, mapped: Mapped) -> None:

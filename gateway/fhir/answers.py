@@ -83,14 +83,17 @@ class Answers:
 
     def members(self, resource: Resource, field: str) -> Iterator[Resource]:
         """The Observations that a report or panel names, of its own patient."""
-        subject = _subject(self._bundle, resource)
         for reference in resource.node.children(field)[: MOST_RESULTS + 1]:
             found = self._bundle.resolve(reference, resource)
-            if found is None or found.type != "Observation":
-                continue
-            of = _subject(self._bundle, found)
-            if of is None or of == subject:
+            if found is not None and self.is_of(resource, found):
                 yield found
+
+    def is_of(self, resource: Resource, found: Resource) -> bool:
+        """Whether what a report or panel names is an Observation, and of its own patient as far as it says whose."""
+        if found.type != "Observation":
+            return False
+        of = _subject(self._bundle, found)
+        return of is None or of == _subject(self._bundle, resource)
 
     def _hold(self, holder: Resource, field: str) -> None:
         waiting = [(holder, field)]

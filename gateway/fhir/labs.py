@@ -59,9 +59,12 @@ def map_report(context: Context, answers: Answers) -> LabReport:
     if made.expertise == EXPERTISE_UNSPECIFIED:
         made.expertise = expertise.of_code(made.code) or parts.expertise
     _finish(context, made, parts)
-    lost = sum(1 for each in node.children("result") if context.bundle.resolve(each, context.resource) is None)
-    if lost:
-        node.cuts["results that are not in the bundle"] += lost
+    for each in node.children("result"):
+        found = context.bundle.resolve(each, context.resource)
+        if found is None:
+            node.cuts["results that are not in the bundle"] += 1
+        elif not answers.is_of(context.resource, found):
+            node.cuts["results that are about somebody else, or no Observations"] += 1
     return made
 
 

@@ -56,6 +56,22 @@ def test_members_and_components_are_parts() -> None:
     assert made.tally.rows["Observation"].placed == {"lab results": 2}
 
 
+def test_results_that_a_report_does_not_hold_are_counted() -> None:
+    made = bundle(
+        patient(),
+        patient("other", "56-78", birthDate="1950-01-01"),
+        observation("theirs", subject={"reference": "Patient/other"}),
+        observation("mine"),
+        report(result=[*held("theirs", "mine", "nowhere"), {"reference": "Patient/p"}]),
+    )
+    told = mapped(made)
+    assert [each.source_id for each in told.records[0].labs.entries[0].results] == ["Observation/mine"]
+    assert dict(told.cuts) == {
+        "results that are not in the bundle": 1,
+        "results that are about somebody else, or no Observations": 2,
+    }
+
+
 def test_a_source_may_number_its_results_as_we_do() -> None:
     """A key that two have would be refused by the register, and with it everything that comes after."""
     others = [{**observation("x"), "id": ""} for _ in range(2)]
