@@ -30,8 +30,8 @@ def some(rng: Random) -> Made:
     )
     made = Made()
     for _ in range(rng.randint(1, 4)):
-        made.critical.MergeFrom(maker.make(ki.CriticalInfoSection.DESCRIPTOR))
-        made.medicines.MergeFrom(maker.make(pb.MedicationsSection.DESCRIPTOR))
+        made.critical.MergeFromString(maker.make(ki.CriticalInfoSection.DESCRIPTOR).SerializeToString())
+        made.medicines.MergeFromString(maker.make(pb.MedicationsSection.DESCRIPTOR).SerializeToString())
     return made
 
 

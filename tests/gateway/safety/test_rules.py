@@ -350,6 +350,12 @@ class TestDuplicates:
             made.prescribed(PARACETAMOL, treatment_id="t")
         assert kinds(made.checked()) == []
 
+    def test_what_ties_two_prescriptions_ties_a_third(self, made: Made) -> None:
+        first = made.prescribed(PARACETAMOL, treatment_id="t")
+        made.prescribed(PARACETAMOL, renews=first.header.provenance.source_id)
+        made.prescribed(PARACETAMOL, treatment_id="t")
+        assert kinds(made.checked()) == []
+
     def test_a_prescription_and_its_list_entry_are_one_treatment(self, made: Made) -> None:
         made.prescribed(PARACETAMOL)
         made.listed(PARACETAMOL)
