@@ -1,7 +1,8 @@
 """Admission: how many calls the gateway has inside at a time. Beyond that they are refused at once, emergencies last.
 
 A call that is let in has to be answered within its deadline; one too many makes all of them late. Streams are counted
-apart from calls and summaries, so that feeds, uploads and downloads cannot take the room of those.
+apart from calls and summaries, so that feeds, uploads and downloads cannot take the room of those; and followers apart
+from other streams, since they stay for an hour and do next to nothing.
 """
 
 import random
@@ -12,7 +13,7 @@ import grpc
 
 from gateway.access.facts import BasisValue
 from gateway.access.tokens import Metadata, TokenVerifier, access_basis, bearer_token
-from gateway.contract import SUMMARY, Method
+from gateway.contract import CHANGES, SUMMARY, Method
 from kjernejournal.common.v1 import common_pb2
 from shared.errors import KjernejournalError, Overloaded, Reason
 
@@ -22,6 +23,8 @@ MAX_CALLS = 96
 """Measured on two cores that all processes and the caller shared: up to 100 summaries at once came whole, within 0.6 s;
 of 128 some came with sections missing; of 300, all let in, a third came too late for the facts they were decided on."""
 MAX_STREAMS = 64
+MAX_FOLLOWERS = 1000
+"""Twenty who wait cost 1 % of a core."""
 RETRY_MS = (500, 1500)
 """When a refused call may come back: not all of them at the same moment."""
 
@@ -68,14 +71,17 @@ class Room:
 
 
 class Admission:
-    """A room for calls and summaries, and one for the streams of documents and feeds."""
+    """A room for calls and summaries, one for the streams of documents and feeds, and one for followers of changes."""
 
     def __init__(self, verifier: TokenVerifier, *, max_calls: int = MAX_CALLS, max_streams: int = MAX_STREAMS) -> None:
         self._calls = Room(verifier, max_calls)
         self._streams = Room(verifier, max_streams)
+        self._followers = Room(verifier, MAX_FOLLOWERS)
 
     def room(self, method: Method) -> Room:
         """Where calls of this rpc are counted."""
+        if method.service == CHANGES:
+            return self._followers
         streams = method.descriptor.client_streaming or method.descriptor.server_streaming
         return self._streams if streams and method.service != SUMMARY else self._calls
 

@@ -126,7 +126,7 @@ async def _kill(system: System, follower: Follower, writers: "list[asyncio.Task[
     victims = ["follower", GATEWAY, "postgres", *SERVICES]
     first = ["follower", GATEWAY, "postgres", "visits"]
     kills = 0
-    while not all(writer.done() for writer in writers):
+    while first or not all(writer.done() for writer in writers):
         await asyncio.sleep(rng.uniform(0.1, 0.8))
         victim = first.pop() if first else rng.choice(victims)
         kills += 1

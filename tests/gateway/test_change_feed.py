@@ -9,6 +9,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
+from gateway.admission import Admission
 from gateway.changes import follower as follower_module
 from gateway.changes import register as register_module
 from kjernejournal.audit.v1 import audit_pb2
@@ -16,7 +17,7 @@ from kjernejournal.changes.v1.changes_pb2 import FollowedPatient, WatchChangesRe
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.patients.v1 import patients_pb2
-from tests.support.client import read
+from tests.support.client import methods, read
 from tests.support.following import Follower, following
 from tests.support.gateway import Front, running_gateway
 from tests.support.outboxes import Outboxes
@@ -369,3 +370,12 @@ async def test_only_systems_follow(front: Front, outboxes: Outboxes, kind: str) 
     parts, told = await read(front.client.open("WatchChanges", two(front), kind=kind))
     assert (parts, told and told.short) == ([], ("PERMISSION_DENIED", "CALLER_KIND_REFUSED"))
     assert len(of_kind(front, audit_pb2.RECORD_KIND_DENIAL)) == 1
+
+
+async def test_followers_take_no_room_from_other_streams() -> None:
+    verifier: Any = None
+    admission = Admission(verifier)
+    by_name = methods()
+    watch = admission.room(by_name["ChangesService/WatchChanges"])
+    assert watch is not admission.room(by_name["DocumentsService/UploadDocument"])
+    assert watch is not admission.room(by_name["SummaryService/GetPatientSummary"])
