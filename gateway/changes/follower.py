@@ -181,7 +181,7 @@ class Follower:
 
     def _follow(self) -> None:
         """Follows the references that the patients have now: before what a merge did is told, not after."""
-        refs = set(self._followed.refs)
+        refs = frozenset(self._followed.refs)
         for track in self._tracks.values():
             if track.refs != refs:
                 track.follow(refs)

@@ -44,7 +44,7 @@ class Track:
         self.place = Place(0, 0)
         """Everything up to here has been told, or is not to be told."""
         self.waiting: deque[RegisterChange] = deque()
-        self.refs: set[str] = set()
+        self.refs: frozenset[str] = frozenset()
         self.retry_at = 0.0
         """Loop time at which a register that could not be read is asked again."""
         self._read_to = self.place
@@ -102,12 +102,12 @@ class Track:
         if not self.waiting:
             self.place = self._read_to
 
-    def follow(self, refs: Collection[str]) -> None:
-        """Follows these references from here on."""
+    def follow(self, refs: frozenset[str]) -> None:
+        """Follows these references from here on. All tracks of a follower share the one set."""
         level = self.level
         if level:
             self.register.leave(self)
-        self.refs = set(refs)
+        self.refs = refs
         if level:
             self.register.add(self)
 
@@ -121,7 +121,8 @@ class Register:
         """Everything up to here has been given out; None: nobody is level, and nothing is read."""
         self.tracks: set[Track] = set()
         self._backend = backend
-        self._by_ref: dict[str, set[Track]] = {}
+        self._by_ref: dict[str, list[Track]] = {}
+        """Lists, since most have one element: a set takes three times the room."""
         self._reading: asyncio.Task[None] | None = None
 
     def close(self) -> None:
@@ -151,18 +152,21 @@ class Register:
 
     def add(self, track: Track) -> None:
         """Gives the track its patients' changes."""
+        if track in self.tracks:
+            return
         self.tracks.add(track)
         for ref in track.refs:
-            self._by_ref.setdefault(ref, set()).add(track)
+            self._by_ref.setdefault(ref, []).append(track)
 
     def leave(self, track: Track) -> None:
         """The track is served no more."""
+        if track not in self.tracks:
+            return
         self.tracks.discard(track)
         for ref in track.refs:
-            tracks = self._by_ref.get(ref, set())
-            tracks.discard(track)
-            if not tracks:
-                self._by_ref.pop(ref, None)
+            self._by_ref[ref].remove(track)
+            if not self._by_ref[ref]:
+                del self._by_ref[ref]
 
     async def _read_on(self) -> None:
         while self.tracks and self.place is not None:
