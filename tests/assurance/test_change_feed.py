@@ -1,6 +1,6 @@
 """The change feed while everything is killed: nothing is missed, order is kept, doubles only where a stream goes on.
 
-`KJ_CHANGES` is the number of changes (default 3 000), `KJ_SEED` makes a run again.
+`KJ_CHANGES` is the number of changes (default 2 000), `KJ_SEED` makes a run again.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from tests.support.patients import Patient, new_patients, reaction, visit
 from tests.support.system import System, running_system
 
 SEED = secrets.randbits(32) if os.environ.get("KJ_SEED") == "random" else int(os.environ.get("KJ_SEED") or 20_261_122)
-CHANGES = int(os.environ.get("KJ_CHANGES", "3000"))
+CHANGES = int(os.environ.get("KJ_CHANGES", "2000"))
 A_MESSAGE = 20
 """Entries of one import, all of one patient."""
 PATIENTS = 10
