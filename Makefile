@@ -21,8 +21,11 @@ test: static ## every check and every test
 assurance: $(STAMP) ## the promises at length, some hours: each KJ_... below can be set, KJ_SEED repeats a run
 	KJ_SEED=$${KJ_SEED:-random} KJ_FUZZ=$${KJ_FUZZ:-10000} KJ_FAULTS=$${KJ_FAULTS:-1000} KJ_KILLS=$${KJ_KILLS:-200} \
 	KJ_DEADLINES=$${KJ_DEADLINES:-1000} KJ_MARGIN=$${KJ_MARGIN:-0} KJ_COMBINATIONS=$${KJ_COMBINATIONS:-100000} \
-	KJ_EXAMPLES=$${KJ_EXAMPLES:-1000} KJ_LONG=1 $(PYTHON) -m pytest -s tests/assurance \
-		tests/gateway/test_unknown_is_not_none.py tests/fhir/test_memory.py tests/services/*/test_against_plain.py
+	KJ_CHANGES=$${KJ_CHANGES:-100000} KJ_EXAMPLES=$${KJ_EXAMPLES:-1000} KJ_PAIRS=$${KJ_PAIRS:-10000} \
+	KJ_CLEAN_PATIENTS=$${KJ_CLEAN_PATIENTS:-10000} KJ_DAMAGES=$${KJ_DAMAGES:-10000} KJ_LONG=1 \
+		$(PYTHON) -m pytest -s tests/assurance tests/gateway/test_unknown_is_not_none.py \
+		tests/gateway/safety/test_planted.py tests/fhir/test_memory.py tests/fhir/test_mapping.py \
+		tests/services/*/test_against_plain.py tests/services/medications/test_planted_differences.py
 
 lint: static ## the checks alone: style, types, contract, generated code, import directions
 	$(PYTHON) -m pytest -q tests/house
