@@ -11,13 +11,14 @@ from google.protobuf.message import Message
 
 from gateway.access.facts import CallerKindValue
 from gateway.contract import Method
+from gateway.safety.table import SHIPPED, read
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.changes.v1.changes_pb2 import FollowedPatient, WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier, Practitioner
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
-from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.medications.v1 import knowledge_pb2, medications_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from shared.entry import imported_id
 from shared.national_id import valid_organisation_number
@@ -135,6 +136,7 @@ def examples(patients: Sequence[Patient]) -> Examples:
     made.append(critical_info_pb2.AbsenceStatement(kind=critical_info_pb2.AbsenceStatement.KIND_NOT_ASKED))
     recall = medications_pb2.Recall(reason=medications_pb2.RECALL_REASON_DISCONTINUED)
     made.append(medications_pb2.RecallPrescriptionRequest(**bound, id=some_id, recall=recall))
+    made.append(knowledge_pb2.ImportDrugKnowledgeRequest(request_id=some_id, knowledge=read(SHIPPED)))
     made.append(people.person())
     child = people.person(guardians=[people.guardian(national_ids[1])])
     child.family.append(people.parent(national_ids[2]))
