@@ -16,6 +16,7 @@ from gateway.indicator import Indicator, Quota
 from gateway.knowing import Knowing
 from gateway.reading import Reader
 from gateway.recorder import Recorder
+from gateway.restricted_entries import RestrictedEntries
 from gateway.settings import GatewaySettings
 from gateway.steps import Steps
 from gateway.summary import Summary
@@ -35,8 +36,8 @@ async def main() -> None:
             production=settings.production,
         )
         recorder = Recorder(backends["audit"])
-        steps = Steps(verifier, Identity(backends["patients"]), recorder)
         reader = Reader(backends)
+        steps = Steps(verifier, Identity(backends["patients"]), recorder, RestrictedEntries(reader))
         indicator = Indicator(steps, reader, Quota(settings.indicator_quota), production=settings.production)
         fanout, knowing = Fanout(reader), Knowing(backends["medications"])
         summary = Summary(steps, recorder, fanout, indicator, knowing, production=settings.production)

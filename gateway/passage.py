@@ -44,6 +44,8 @@ class Passage:
     """The national id that the call is about; None: it is bound to no patient."""
     resolved: Resolved | None
     decision: Decision
+    restricted_entries: frozenset[SectionValue] = frozenset()
+    """Sections in which registers hold single entries that are restricted, beside those of the patient's settings."""
 
     @property
     def refs(self) -> tuple[str, ...]:

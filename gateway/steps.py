@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from gateway.access.facts import SUMMARY_SECTIONS, Caller, Decision, Outcome, SectionValue
-from gateway.access.policy import decide, decide_without_patient
+from gateway.access.policy import NOTHING_TO_OPEN, decide, decide_without_patient
 from gateway.access.tokens import Metadata, TokenVerifier, access_basis, bearer_token
 from gateway.contract import Method
 from gateway.passage import Passage
 from gateway.recorder import Recorder
+from gateway.restricted_entries import RestrictedEntries
 from gateway.whom import Identity, Resolved
 from shared import deadline, telemetry
 from shared.errors import Denied, KjernejournalError, Reason, Unauthenticated, reason_name
@@ -33,10 +34,13 @@ REFUSALS_LOGGED_A_SECOND = 50
 class Steps:
     """What every call goes through, whatever rpc it names."""
 
-    def __init__(self, verifier: TokenVerifier, identity: Identity, recorder: Recorder) -> None:
+    def __init__(
+        self, verifier: TokenVerifier, identity: Identity, recorder: Recorder, entries: RestrictedEntries
+    ) -> None:
         self._verifier = verifier
         self._identity = identity
         self._recorder = recorder
+        self._entries = entries
         self._logged = 0
         self._second = 0
 
@@ -60,6 +64,10 @@ class Steps:
         """Steps 3 and 4: whom, and may they. A denial is on record before it is told. Raises the refusal."""
         resolved = await self._resolve(caller, patient)
         passage = _decided(_undecided(method, metadata, caller, patient, resolved), sections)
+        if passage.decision.rule == NOTHING_TO_OPEN:
+            # The settings name nothing; an entry may have come restricted from its source.
+            found = await self._entries.among(passage, passage.decision.sections)
+            passage = _decided(replace(passage, restricted_entries=found), sections)
         await self.refuse_if_denied(passage)
         return passage
 
@@ -163,6 +171,9 @@ def _decided(passage: Passage, sections: tuple[SectionValue, ...]) -> Passage:
     if caller.national_id:
         caller = replace(caller, refs=passage.resolved.refs(caller.national_id))
     facts = passage.resolved.facts(passage.patient)
+    if facts is not None and passage.restricted_entries:
+        restricted = facts.single_entries_restricted | passage.restricted_entries
+        facts = replace(facts, single_entries_restricted=restricted)
     decision = decide(caller, passage.basis, facts, rule, datetime.now(UTC), sections=sections)
     if decision.permitted and not caller.attests(passage.patient):
         denied = Denied(Reason.ERROR_REASON_NO_ACCESS, "")

@@ -41,6 +41,8 @@ from shared.errors import ReasonValue
 NO_BASIS = common_pb2.ACCESS_BASIS_UNSPECIFIED
 NAMED_BLOCK = "named-block"
 """The rule of a caller whom the patient has blocked."""
+NOTHING_TO_OPEN = "elevated-basis-not-needed"
+"""The rule of an elevated basis where nothing is restricted."""
 SECURITY_LEVEL = 4
 OF_AGE = 16
 """Years: from here on citizens see their own record, and nobody else does without a proxy."""
@@ -157,7 +159,7 @@ def _decide_clinician(
     if access.status_only:
         return _permit(asked, "status-only")
     if basis in ELEVATED and not _anything_restricted(facts, asked):
-        return _deny(asked, _Refusal(reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED, "elevated-basis-not-needed"))
+        return _deny(asked, _Refusal(reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED, NOTHING_TO_OPEN))
     verdicts = {section: _clinician_section(caller, basis, facts, access, section) for section in asked}
     return _whole(verdicts, access, elevated=basis in ELEVATED)
 

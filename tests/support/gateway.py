@@ -24,6 +24,7 @@ from gateway.indicator import Indicator, Quota
 from gateway.knowing import Knowing
 from gateway.reading import Reader
 from gateway.recorder import Recorder
+from gateway.restricted_entries import RestrictedEntries
 from gateway.sources import SOURCES
 from gateway.steps import LOOK_AGAIN, Steps
 from gateway.summary import Summary
@@ -72,7 +73,8 @@ async def running_gateway(
         for name in stopped - set(backends):
             backends[name] = await _backend(stack, name, f"unix:{issuer / name}.stopped")
         recorder, reader = Recorder(backends["audit"]), Reader(backends)
-        steps, fanout = Steps(verifier, Identity(backends["patients"]), recorder), Fanout(reader)
+        steps = Steps(verifier, Identity(backends["patients"]), recorder, RestrictedEntries(reader))
+        fanout = Fanout(reader)
         indicator = Indicator(steps, reader, Quota(quota), production=False)
         knowing = Knowing(backends["medications"])
         await knowing.refresh()  # the medications service has not been told to know anything yet

@@ -1,0 +1,44 @@
+"""Single entries that came restricted from their source, which the patient's own settings do not name."""
+
+import asyncio
+from collections.abc import Iterable
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from gateway.access.facts import SectionValue
+from gateway.passage import Passage
+from gateway.reading import Reader
+from gateway.sources import BY_SECTION, Source
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import SectionQuery
+from shared import deadline
+
+SECTIONS = frozenset({common_pb2.SECTION_DOCUMENTS, common_pb2.SECTION_LABS})
+"""Sections whose entries carry a restriction of their own (Volven 9603, NORS). Locked prescriptions need no elevated
+basis."""
+
+
+class RestrictedEntries:
+    """Asks the registers whether there is something for an elevated basis to open."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def among(self, passage: Passage, sections: Iterable[SectionValue]) -> frozenset[SectionValue]:
+        """Those of the sections in which a register holds back entries from this caller without an elevated basis.
+
+        A register that does not answer counts: that nothing is restricted there is not known.
+        """
+        asked = sorted(SECTIONS & set(sections))
+        found = await asyncio.gather(*(self._holds_back(BY_SECTION[each], passage) for each in asked))
+        return frozenset(section for section, holds in zip(asked, found, strict=True) if holds)
+
+    async def _holds_back(self, source: Source, passage: Passage) -> bool:
+        query = SectionQuery(access_id=passage.access_id, caller=passage.context(source.section), max_entries=0)
+        try:
+            answers = await self._reader.read(source, [query], deadline.inside(source.budget))
+        except (grpc.aio.AioRpcError, DecodeError):
+            return True
+        answer = answers.get(passage.access_id)
+        return answer is None or not answer.HasField("section") or bool(answer.section.window.withheld)
