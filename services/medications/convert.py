@@ -83,8 +83,8 @@ def following_prescription(before: StoredEntry, sent: bytes, after: pb.Prescript
 
 
 def following_proposal(latest: StoredEntry, after: pb.Proposal, source: Provenance) -> NewEntry:
-    """The version that an answer, or its withdrawal, makes of a proposal."""
-    after.header.CopyFrom(follows(after.header, source))
+    """The version that an answer, or its withdrawal, makes of a proposal: it comes from the system that answers."""
+    after.header.CopyFrom(EntryHeader(provenance=source, first_recorded=first_recorded(after.header)))
     return new_entry(after, latest.patient_ref, latest.id, latest.version + 1, None, digest(after))
 
 
