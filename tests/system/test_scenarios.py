@@ -1,5 +1,8 @@
 """The scenarios of tests/scenarios, each a story told in grpcurl commands and run as it is printed."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from gateway.cli.programs import ROOT
@@ -9,6 +12,11 @@ from tests.support.system import System
 STORIES = ROOT / "tests" / "scenarios"
 
 
-@pytest.mark.parametrize("story", ["home_care", "nursing_home_admission", "hospital_discharge", "emergency_night"])
+@pytest.mark.parametrize("story", ["home_care", "nursing_home_admission", "hospital_discharge"])
 def test_a_story_comes_true(system: System, story: str) -> None:
     prints_what_it_says(system, STORIES / f"{story}.md", at_least=8)
+
+
+async def test_the_night_in_which_a_register_hangs(system: System, healed: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.to_thread(prints_what_it_says, system, STORIES / "emergency_night.md", at_least=8)
+    await healed()
