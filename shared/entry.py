@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
+from shared.errors import Invalid
+
 _NAMESPACE = UUID("6b6a6572-6e65-6a6f-8272-6e616c000001")
 
 
@@ -48,6 +50,14 @@ class EntryPage(NamedTuple):
     """Older entries exist than the last one here, on further pages or outside the window."""
 
 
+SOURCE_NEEDED = "is required beside source_id: two sources may give the same one to different entries"
+
+
 def imported_id(patient_ref: str, source: str, source_id: str) -> str:
-    """The id of an entry that a feed sends under `source_id`: the same each time it is sent."""
+    """The id of an entry that a feed sends under `source_id`: the same each time it is sent.
+
+    Raises Invalid when the source is not named: its entries would become versions of another source's.
+    """
+    if not source:
+        raise Invalid("header.provenance.source_system", SOURCE_NEEDED)
     return str(uuid5(_NAMESPACE, f"{patient_ref}\x1f{source}\x1f{source_id}"))

@@ -5,7 +5,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ImportCounts, PatientIdentifier
-from shared.entry import imported_id
+from shared.entry import SOURCE_NEEDED, imported_id
 from shared.errors import Invalid, KjernejournalError
 
 Request = TypeVar("Request")
@@ -52,6 +52,8 @@ def entry_id(ref: str, header: EntryHeader, path: str) -> str:
     source = header.provenance
     if not source.source_id:
         raise Invalid(f"{path}.header.provenance.source_id", "is required: the entry's identifier at the source")
+    if not source.source_system:
+        raise Invalid(f"{path}.header.provenance.source_system", SOURCE_NEEDED)
     if not source.HasField("recorded_at"):
         raise Invalid(f"{path}.header.provenance.recorded_at", "is required: when the source recorded the entry")
     return imported_id(ref, source.source_system, source.source_id)

@@ -175,6 +175,7 @@ def fed(entry: pb.CriticalInfo, source_id: str) -> pb.CriticalInfo:
     sent = pb.CriticalInfo()
     sent.CopyFrom(entry)
     sent.header.provenance.source_id = source_id
+    sent.header.provenance.source_system = "a feed"
     sent.header.provenance.recorded_at.CopyFrom(timestamp(RECORDED))
     return sent
 

@@ -99,6 +99,7 @@ async def test_none_known_is_not_told_beside_what_is_active_whatever_a_feed_send
     ref = new_ref()
     said = pb.AbsenceStatement(kind=NIL)
     said.header.provenance.source_id = "n-1"
+    said.header.provenance.source_system = "a feed"
     said.header.provenance.recorded_at.CopyFrom(timestamp(RECORDED + timedelta(days=365)))
     both = of_patient(ref, fed(made(REACTION), "a-1"))
     both.absences.append(said)

@@ -146,7 +146,7 @@ class Patient:
     def __init__(self, register: Register) -> None:
         self._register = register
         self._ref = new_ref()
-        self._ids: dict[Key, str] = {("name", name): imported_id(self._ref, "", str(name)) for name in range(3)}
+        self._ids: dict[Key, str] = {("name", name): imported_id(self._ref, "a feed", str(name)) for name in range(3)}
 
     async def do(self, operation: Operation) -> Outcome:
         while True:

@@ -252,6 +252,7 @@ async def test_a_list_of_no_category_is_refused_rather_than_empty(service: Criti
 def imported(ref: str, source_id: str, entry: pb.CriticalInfo) -> pb.PatientEntries:
     entry.status = pb.STATUS_ACTIVE
     entry.header.provenance.source_id = source_id
+    entry.header.provenance.source_system = "a feed"
     entry.header.provenance.recorded_at.FromDatetime(datetime(2020, 1, 1, tzinfo=UTC))
     return pb.PatientEntries(patient=PatientIdentifier(patient_ref=ref), entries=[entry])
 

@@ -767,7 +767,9 @@ class Provenance(_message.Message):
     on_behalf_of: _builtins.str
     """On whose behalf, where it was not the recorder's own: "patient", or a practitioner's name."""
     source_system: _builtins.str
-    """The system it came from."""
+    """The system it came from. Needed beside source_id, and another for each source: its organisation number or address does,
+    the name of a product that many use does not.
+    """
     source_id: _builtins.str
     """The entry's identifier at the source. A feed that sends the same one again changes nothing or makes a new version."""
     recorded_by: Global___CallerKind.ValueType
