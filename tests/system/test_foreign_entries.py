@@ -140,6 +140,7 @@ def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
     dispensed = medications_pb2.Dispensing(medication=medicine(), prescription_id=ids.prescription)
     dispensed.dispensed_at.GetCurrentTime()
     dispensed.header.provenance.source_id = "d-9"
+    dispensed.header.provenance.source_system = "pharmacies"
     relation = documents_pb2.DocumentRelation(kind=documents_pb2.RELATION_KIND_APPENDS, document_id=ids.document)
     related = document()
     related.relations.append(relation)
