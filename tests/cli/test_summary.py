@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,9 @@ async def test_a_refusal_is_told_in_a_persons_words(local: Local) -> None:
 
 
 async def test_no_answer_is_not_an_empty_summary(local: Local, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    nobody: Callable[[object], _System] = lambda _: _System("unix:/tmp/kj-nobody-here.sock", tmp_path)  # noqa: E731
+    def nobody(_: object) -> _System:
+        return _System("unix:/tmp/kj-nobody-here.sock", tmp_path)
+
     monkeypatch.setattr(LocalSystem, "open", nobody)
     with pytest.raises(CommandError, match="does not answer"):
         await local.summary(new_id())

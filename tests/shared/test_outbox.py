@@ -1,7 +1,7 @@
 """The outbox of a register: what is written to it, in which order it is read, and that nothing is passed over."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -68,8 +68,8 @@ async def write(
     await session.execute(INSERT, UUID(ref), UUID(entry), version, deleted)
 
 
-def told(changes: object) -> list[tuple[str, int]]:
-    return [(each.entry_id, each.version) for each in changes]  # type: ignore[attr-defined]
+def told(changes: Iterable[RegisterChange]) -> list[tuple[str, int]]:
+    return [(each.entry_id, each.version) for each in changes]
 
 
 async def test_each_version_is_told_once_with_what_happened(register: Register) -> None:

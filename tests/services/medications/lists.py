@@ -53,7 +53,7 @@ def changed(of: pb.ListEntry, **fields: Any) -> pb.ListEntry:
     after = pb.ListEntry()
     after.CopyFrom(of)
     for name in fields:
-        after.ClearField(name)  # type: ignore[arg-type]
+        after.ClearField(name)  # type: ignore[arg-type]  # the names of its fields
     after.MergeFrom(pb.ListEntry(**fields))
     return after
 

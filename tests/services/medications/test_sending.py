@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from kjernejournal.common.v1.common_pb2 import EntryHeader
+from kjernejournal.common.v1.common_pb2 import EntryHeader, Organisation, PatientIdentifier
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from tests.services.medications.feed import Feed, new_ref, prescription
@@ -293,7 +293,7 @@ async def test_a_doctor_and_the_register_at_once_leave_nothing_half_done(medicin
 
 async def test_another_doctor_does_not_end_multidose(medicines: Feed) -> None:
     ref, one = new_ref(), entry(multidose=True)
-    pharmacy = pb.Multidose(pharmacy={"number": "100100111", "name": "Torget apotek"})  # type: ignore[arg-type]
+    pharmacy = pb.Multidose(pharmacy=Organisation(number="100100111", name="Torget apotek"))
     first = await send(medicines, ref, one, multidose=pharmacy)
     assert first.info.multidose.responsible == DOCTOR.practitioner
     refused = await refusal(send(medicines, ref, one, caller=OTHER_DOCTOR))
@@ -306,7 +306,7 @@ async def test_an_entry_keeps_its_id_through_a_merge_of_two_patients(medicines: 
     alias, ref, one = new_ref(), new_ref(), entry()
     await send(medicines, alias, one)
     read = await medicines.stub.GetMedicationList(
-        pb.GetMedicationListRequest(patient={"patient_ref": ref}),  # type: ignore[arg-type]
+        pb.GetMedicationListRequest(patient=PatientIdentifier(patient_ref=ref)),
         metadata=calling(DOCTOR, ref, alias),
     )
     assert read.info.version == 1
