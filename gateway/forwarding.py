@@ -77,7 +77,9 @@ class Forwarding:
                 # Anybody may ask whether there is something, so that a refusal would show the block. Who is blocked
                 # hears what GetIndicator says: a record exists, and nothing of what is in it.
                 return method.response().SerializeToString()
-        passage = await self._steps.enter(method, metadata, caller, patient)
+            await self._steps.refuse_if_denied(passage)
+        else:
+            passage = await self._steps.enter(method, metadata, caller, patient)
         if method.rule.action == common_pb2.ACTION_READ:
             return await self._read(passage, request, context)
         return await self._write(passage, request)

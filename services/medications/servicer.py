@@ -30,7 +30,7 @@ ListRequest = pb.ListPrescriptionsRequest | pb.ListDispensingsRequest | pb.ListM
 class Servicer(MedicationsServiceServicer):
     """Medicines of patients."""
 
-    # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
+    # The gateway serves it: services do not see each other's sections. Here it answers UNIMPLEMENTED.
     CheckMedication = MedicationsServiceServicer.CheckMedication
 
     def __init__(self, repository: Repository) -> None:
