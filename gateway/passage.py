@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from gateway.access.codes import ROLE_SYSTEM
 from gateway.access.facts import BasisValue, Caller, Decision, SectionValue
 from gateway.contract import Method
 from gateway.whom import Resolved
@@ -13,6 +12,7 @@ from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord, DisclosedEntry, SectionRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext, Coding, Organisation, Practitioner
+from shared.codes.personnel import ROLE_SYSTEM
 from shared.convert import timestamp
 from shared.errors import KjernejournalError, ReasonValue
 

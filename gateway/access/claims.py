@@ -21,26 +21,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.access.codes import ROLE_SYSTEM, service_kind
 from gateway.access.facts import Caller, CallerKindValue
 from kjernejournal.common.v1 import common_pb2
+from shared.codes.helseid import (
+    ATTEST,
+    CLIENT_NAME,
+    HPR_DETAILS,
+    HPR_NUMBER,
+    ORGNR_CHILD,
+    ORGNR_PARENT,
+    PID,
+    SCOPE_AUDITOR,
+    SCOPE_CITIZEN,
+    SCOPE_CLINICIAN,
+    SCOPE_CONTROLLER,
+    SCOPE_SYSTEM,
+    SECURITY_LEVEL,
+)
+from shared.codes.personnel import ROLE_SYSTEM, service_kind
 from shared.errors import Invalid
 from shared.national_id import parse, valid_hpr_number, valid_organisation_number
-
-PID = "helseid://claims/identity/pid"
-SECURITY_LEVEL = "helseid://claims/identity/security_level"
-HPR_NUMBER = "helseid://claims/hpr/hpr_number"
-HPR_DETAILS = "helseid://claims/hpr/hpr_details"
-ORGNR_PARENT = "helseid://claims/client/claims/orgnr_parent"
-ORGNR_CHILD = "helseid://claims/client/claims/orgnr_child"
-CLIENT_NAME = "helseid://claims/client/client_name"
-ATTEST = "nhn:tillitsrammeverk:parameters"
-
-SCOPE_CLINICIAN = "nhn:kjernejournal/api"
-SCOPE_CITIZEN = "kjernejournal/citizen"
-SCOPE_SYSTEM = "kjernejournal/system"
-SCOPE_AUDITOR = "kjernejournal/auditor"
-SCOPE_CONTROLLER = "kjernejournal/controller"
 
 ATTEST_LIFE = timedelta(minutes=60)
 """Trust framework, rule ATT-58."""

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
+from shared.codes.personnel import ServiceKind
 from shared.errors import Denied, KjernejournalError, NotSupported, ReasonValue, patient_not_found
 
 CallerKindValue: TypeAlias = "common_pb2.CallerKind.ValueType"
@@ -35,20 +36,6 @@ ELEVATED: frozenset[BasisValue] = frozenset(
     {common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE, common_pb2.ACCESS_BASIS_FORHOYET_AKUTT}
 )
 """Bases that open what the patient has restricted."""
-
-
-class ServiceKind(enum.Enum):
-    """The kind of health service that the caller works in, as attested in the token."""
-
-    GP = "general practice"
-    HOSPITAL = "specialist care"
-    EMERGENCY = "out-of-hours clinic, emergency ward, ambulance, emergency call centre"
-    KAD = "municipal acute ward"
-    HOME_CARE = "home care"
-    NURSING_HOME = "nursing home"
-    PHARMACY = "pharmacy"
-    ALLOCATION_OFFICE = "allocation of municipal services"
-    OTHER = "another service, or none stated"
 
 
 class ProxyArea(enum.IntEnum):

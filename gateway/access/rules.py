@@ -9,9 +9,9 @@ import hashlib
 import itertools
 from dataclasses import dataclass
 
-from gateway.access.codes import PERSONNEL
-from gateway.access.facts import ActionValue, BasisValue, SectionValue, ServiceKind
+from gateway.access.facts import ActionValue, BasisValue, SectionValue
 from kjernejournal.common.v1 import common_pb2
+from shared.codes.personnel import PERSONNEL, ServiceKind
 
 READ = common_pb2.ACTION_READ
 WRITE = common_pb2.ACTION_WRITE

@@ -6,9 +6,9 @@ from datetime import UTC
 from rich.table import Table
 from rich.text import Text
 
-from gateway.access.codes import PERSONNEL
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1 import common_pb2
+from shared.codes.personnel import PERSONNEL
 from shared.errors import reason_name
 
 _OUTCOMES = {

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import count
 
-from gateway.access.codes import VOLVEN
-from gateway.access.facts import ServiceKind
+from shared.codes.personnel import VOLVEN, ServiceKind
 from shared.national_id import make_synthetic
 
 

@@ -6,13 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.access import claims as names
-from gateway.access.codes import PERSONNEL, ROLE_SYSTEM
-from gateway.access.facts import ServiceKind
 from gateway.cli.data_directory import DEFAULT, DataDirectory, DataDirOption
 from gateway.cli.errors import CommandError
 from gateway.cli.issuer import mint
 from gateway.cli.people import MUNICIPALITY, PEOPLE, PLACES, REGISTERS, Person, Place
+from shared.codes import helseid as names
+from shared.codes.personnel import PERSONNEL, ROLE_SYSTEM, ServiceKind
 from shared.errors import Invalid
 from shared.national_id import parse, valid_hpr_number, valid_organisation_number
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from gateway.fhir.node import Node
 from gateway.fhir.reasons import NotPlaced
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Organisation, Practitioner, Quantity
-from shared.icd10 import is_cause_or_contact
+from shared.codes.icd10 import is_cause_or_contact
 from shared.national_id import valid_hpr_number, valid_organisation_number
 
 HPR = "urn:oid:2.16.578.1.12.4.1.4.4"

@@ -23,8 +23,8 @@ from kjernejournal.vaccinations.v1.vaccinations_pb2 import (
     VACCINATION_STATUS_NOT_DONE,
     Vaccination,
 )
-from shared import sysvak
-from shared.countries import COUNTRIES
+from shared.codes import sysvak
+from shared.codes.countries import COUNTRIES
 from shared.errors import Invalid
 
 _AGE = re.compile(r"\d{1,3}", re.ASCII)

@@ -9,14 +9,13 @@ from datetime import date
 from functools import cache
 from itertools import count
 
-from gateway.access.codes import PERSONNEL, ROLE_SYSTEM
-from gateway.access.facts import ServiceKind
 from gateway.cli.people import PEOPLE, PLACES
 from gateway.population import names
 from gateway.population.draws import at, chance, whole
 from gateway.population.places import MUNICIPALITIES
 from kjernejournal.common.v1.common_pb2 import Coding, Organisation, Period, Practitioner
 from kjernejournal.patients.v1.patients_pb2 import GeneralPractitioner, GeneralPractitionerContract
+from shared.codes.personnel import PERSONNEL, ROLE_SYSTEM, ServiceKind
 from shared.national_id import valid_organisation_number
 
 _OPENED = date(2009, 6, 1)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
-from shared.icd10 import is_icd10
+from shared.codes.icd10 import is_icd10
 
 SeverityValue: TypeAlias = "medications_pb2.Severity.ValueType"
 Codes: TypeAlias = tuple[str, ...]

@@ -20,9 +20,9 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     Status,
 )
 from services.critical_info.categories import CATEGORIES, NEVER_BOTH_ACTIVE
+from shared.codes.icd10 import is_cause_or_contact
 from shared.convert import moment
 from shared.errors import Invalid
-from shared.icd10 import is_cause_or_contact
 from shared.norwegian_time import norwegian_date
 
 FIELDS = frozenset(

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
+from shared.codes.icd10 import is_icd10
 from shared.errors import Invalid
-from shared.icd10 import is_icd10
 
 _ATC = re.compile(r"[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?")
 _ICD10 = re.compile(r"[A-Z]\d\d(\.\d{1,2})?")

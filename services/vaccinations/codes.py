@@ -6,8 +6,8 @@ Codes stand side by side as they came; nothing here makes one up. A vaccine from
 from collections.abc import Sequence
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
+from shared.codes.sysvak import ATC, ATC_CODE
 from shared.errors import Invalid
-from shared.sysvak import ATC, ATC_CODE
 
 
 def carries(vaccine: CodeableConcept, asked: Sequence[Coding]) -> bool:

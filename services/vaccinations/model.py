@@ -11,9 +11,9 @@ from kjernejournal.vaccinations.v1.vaccinations_pb2 import (
     VACCINATION_STATUS_NOT_DONE,
     Vaccination,
 )
-from shared import sysvak
+from shared.codes import sysvak
+from shared.codes.countries import COUNTRIES
 from shared.convert import moment, start_of
-from shared.countries import COUNTRIES
 from shared.errors import Invalid
 
 KINDS = (VACCINATION_STATUS_COMPLETED, VACCINATION_STATUS_NOT_DONE)

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, time
 
-from gateway.access.facts import AccessRule, Caller, Decision, PatientFacts, ServiceKind
+from gateway.access.facts import AccessRule, Caller, Decision, PatientFacts
 from gateway.access.policy import decide
 from kjernejournal.common.v1 import common_pb2
+from shared.codes.personnel import ServiceKind
 from shared.errors import reason_name
 from tests.access.oracle import Case
 

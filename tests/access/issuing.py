@@ -8,8 +8,8 @@ from typing import Any
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from gateway.access import claims as names
-from gateway.access.codes import ROLE_SYSTEM, VOLVEN
+from shared.codes import helseid as names
+from shared.codes.personnel import ROLE_SYSTEM, VOLVEN
 
 ISSUER = "https://issuer.test"
 AUDIENCE = "nhn:kjernejournal"

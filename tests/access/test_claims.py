@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from gateway.access import claims as names
 from gateway.access.claims import ClaimsError, to_caller
-from gateway.access.codes import ROLE_SYSTEM, VOLVEN
-from gateway.access.facts import Caller, ServiceKind
+from gateway.access.facts import Caller
 from kjernejournal.common.v1 import common_pb2
+from shared.codes import helseid as names
+from shared.codes.personnel import ROLE_SYSTEM, VOLVEN, ServiceKind
 from tests.access.issuing import NOW, PID, attest, claims, clinician
 
 

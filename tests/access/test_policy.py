@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from gateway.access.facts import AccessRule, Caller, Decision, Outcome, PatientFacts, ServiceKind
+from gateway.access.facts import AccessRule, Caller, Decision, Outcome, PatientFacts
 from gateway.access.policy import decide, decide_without_patient
 from gateway.access.rules import POLICY_VERSION
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
+from shared.codes.personnel import ServiceKind
 from shared.errors import Denied, NotFound, NotSupported, reason_name
 from tests.access.cases import HPR, OTHER, PATIENT, ask, in_words
 from tests.access.oracle import Case

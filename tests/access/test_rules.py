@@ -4,10 +4,10 @@ from collections.abc import Iterable
 import pytest
 
 from gateway.access import rules
-from gateway.access.codes import PERSONNEL, VOLVEN, service_kind
-from gateway.access.facts import SUMMARY_SECTIONS, AccessRule, ServiceKind
+from gateway.access.facts import SUMMARY_SECTIONS, AccessRule
 from gateway.access.rules import RULES, Part, Relation
 from kjernejournal.common.v1 import common_pb2
+from shared.codes.personnel import PERSONNEL, VOLVEN, ServiceKind, service_kind
 
 UNNTAK = common_pb2.ACCESS_BASIS_UNNTAK
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from gateway.access import claims as names
-from gateway.access.facts import Caller, ServiceKind
+from gateway.access.facts import Caller
 from gateway.access.jwks import JwksSource
 from gateway.access.tokens import LONGEST_TOKEN, TokenVerifier, access_basis
 from kjernejournal.common.v1 import common_pb2
+from shared.codes import helseid as names
+from shared.codes.personnel import ServiceKind
 from shared.errors import Invalid, Unauthenticated, reason_name
 from tests.access.issuing import (
     AUDIENCE,

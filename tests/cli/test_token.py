@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access.codes import PERSONNEL
-from gateway.access.facts import ServiceKind
 from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from gateway.cli.errors import CommandError
@@ -15,6 +13,7 @@ from gateway.cli.people import PEOPLE, PLACES
 from gateway.cli.programs import ISSUER
 from gateway.cli.token import KINDS, SERVICES, mint_for, token
 from kjernejournal.common.v1 import common_pb2
+from shared.codes.personnel import PERSONNEL, ServiceKind
 from shared.national_id import Kind, parse, valid_organisation_number
 
 

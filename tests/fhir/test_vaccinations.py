@@ -11,7 +11,7 @@ from kjernejournal.common.v1.common_pb2 import (
 )
 from kjernejournal.vaccinations.v1 import vaccinations_pb2 as pb
 from services.vaccinations.model import check
-from shared import sysvak
+from shared.codes import sysvak
 from shared.errors import Invalid
 from tests.fhir.bundles import NOW, SNOMED, Json, bundle, coded, mapped, patient, reasons, record_of, resource
 

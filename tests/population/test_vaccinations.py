@@ -7,7 +7,7 @@ from gateway.population.record import Record
 from gateway.population.vaccines import ATC, SYSVAK
 from kjernejournal.vaccinations.v1 import vaccinations_pb2 as pb
 from services.vaccinations import model
-from shared import sysvak
+from shared.codes import sysvak
 from tests.population.conftest import TODAY
 
 NOW = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.icd10 import is_cause_or_contact, is_icd10
+from shared.codes.icd10 import is_cause_or_contact, is_icd10
 
 NAMES = [
     "urn:oid:2.16.578.1.12.4.1.1.7110",

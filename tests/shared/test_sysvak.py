@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared import sysvak
+from shared.codes import sysvak
 from shared.errors import Invalid
 from tests.services.vaccinations.register import ATC, CVX, SNOMED, SYSVAK, vaccine
 

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from gateway.access.facts import ServiceKind
 from gateway.cli.people import PLACES
 from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
+from shared.codes.personnel import ServiceKind
 from tests.services.patients.people import new_id
 from tests.support.client import Client, refusal
 from tests.support.patients import Patient, reaction

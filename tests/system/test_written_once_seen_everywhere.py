@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.access.facts import ServiceKind
 from gateway.cli.people import PEOPLE, PLACES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerKind, EntryHeader, Organisation, Practitioner, Provenance
@@ -24,6 +23,7 @@ from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
+from shared.codes.personnel import ServiceKind
 from shared.convert import timestamp
 from tests.services.documents.calls import document
 from tests.services.labs.calls import report

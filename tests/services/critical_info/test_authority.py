@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.access.codes import PERSONNEL
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from services.critical_info import authority
 from services.critical_info.categories import CATEGORIES
+from shared.codes.personnel import PERSONNEL
 from shared.errors import Denied
 from tests.services.critical_info.calls import (
     ATC,

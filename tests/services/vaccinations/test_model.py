@@ -7,8 +7,8 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EventTime
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import VACCINATION_STATUS_NOT_DONE, Vaccination
 from services.vaccinations import model
+from shared.codes.countries import COUNTRIES
 from shared.convert import timestamp
-from shared.countries import COUNTRIES
 from shared.errors import Invalid
 from tests.services.vaccinations.register import ATC, CVX, SYSVAK, day, dose, vaccine
 

@@ -1,8 +1,7 @@
 """The code lists that tell who personnel are and where they work: real codes, each list with its source."""
 
+import enum
 import re
-
-from gateway.access.facts import ServiceKind
 
 VOLVEN = "urn:oid:2.16.578.1.12.4.1.1."
 ROLE_SYSTEM = VOLVEN + "9060"
@@ -42,6 +41,21 @@ PERSONNEL: dict[str, str] = {
     "VP": "vernepleier",
 }
 """Volven 9060, categories of health personnel, without VE and FB (they treat animals), XX (unknown), MT (expired)."""
+
+
+class ServiceKind(enum.Enum):
+    """The kind of health service that the caller works in, as attested in the token."""
+
+    GP = "general practice"
+    HOSPITAL = "specialist care"
+    EMERGENCY = "out-of-hours clinic, emergency ward, ambulance, emergency call centre"
+    KAD = "municipal acute ward"
+    HOME_CARE = "home care"
+    NURSING_HOME = "nursing home"
+    PHARMACY = "pharmacy"
+    ALLOCATION_OFFICE = "allocation of municipal services"
+    OTHER = "another service, or none stated"
+
 
 _SPECIALIST_AREAS = re.compile(r"S|S(0[2-9]|1[0-6])([0-9]{2}){0,2}|P|P[BV]([0-9]{2})?|R([0-9]{2})?|H0[78]")
 """Volven 8655, areas of health care: somatic (S, without S01, general practice), mental health (P), addiction (R) and
