@@ -24,7 +24,7 @@ assurance: $(STAMP) ## the promises at length, some hours: each KJ_... below can
 	KJ_CHANGES=$${KJ_CHANGES:-100000} KJ_EXAMPLES=$${KJ_EXAMPLES:-1000} KJ_PAIRS=$${KJ_PAIRS:-10000} \
 	KJ_CLEAN_PATIENTS=$${KJ_CLEAN_PATIENTS:-10000} KJ_DAMAGES=$${KJ_DAMAGES:-10000} KJ_LONG=1 \
 		$(PYTHON) -m pytest -s tests/assurance tests/gateway/test_unknown_is_not_none.py \
-		tests/gateway/safety/test_planted.py tests/fhir/test_memory.py tests/fhir/test_mapping.py \
+		tests/gateway/safety/test_planted.py tests/kj/fhir_r4/test_memory.py tests/kj/fhir_r4/test_mapping.py \
 		tests/services/*/test_against_plain.py tests/services/medications/test_planted_differences.py
 
 lint: static ## the checks alone: style, types, contract, generated code, import directions
@@ -55,7 +55,7 @@ lock: ## write requirements.lock and k8s/requirements.lock anew; needs uv
 
 clean: ## remove the virtual environment and the caches; the data in .kj stays
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find gateway protos services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find gateway kj protos services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv: $(STAMP) ## the virtual environment with the locked dependencies
 

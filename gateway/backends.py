@@ -6,10 +6,10 @@ from typing import Any, cast
 import grpc
 from opentelemetry.trace import SpanKind
 
-from gateway.sending import Sending
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared import telemetry
 from shared.channels import open_channel
+from shared.client_stream import Sending
 from shared.settings import ProcessSettings
 
 Metadata = list[tuple[str, str | bytes]]

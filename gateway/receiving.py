@@ -18,11 +18,11 @@ from gateway.outcomes import MOST_RECORDS, About, Outcomes
 from gateway.passage import Passage
 from gateway.recorder import Recorder
 from gateway.requests import parse, patient_of, put_ref, request_id_of
-from gateway.sending import Sending
 from gateway.steps import LOOK_AGAIN, Steps
 from gateway.whom import national_id_of
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
 from shared import deadline, national_id
+from shared.client_stream import Sending
 from shared.errors import Denied, Invalid, KjernejournalError, NotFound, Reason, TimedOut, Unavailable
 
 

@@ -19,7 +19,7 @@ from shared import telemetry
 from shared.redaction import redact
 
 _ROOT = Path(__file__).resolve().parents[1]
-_OUR_PACKAGES = frozenset({"gateway", "kjernejournal", "services", "shared"})
+_OUR_PACKAGES = frozenset({"gateway", "kj", "kjernejournal", "services", "shared"})
 _MOST_ERRORS = 8
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -2,6 +2,18 @@
 
 Several processes may start at once: one applies, the others wait. A file that has changed since it was applied stops
 the start. dbmate and its like were tried and deadlock or fail when several run at once.
+
+Two releases at once: while a release is rolled out, processes of the release before serve from the schema that this one
+has migrated, and they do so again after a rollback. So a file must leave everything that the release before reads and
+writes in place:
+
+- a new table, index, trigger, or a column with a default or without NOT NULL: in the release that needs it;
+- what nothing reads or writes any more is dropped one release after the last that used it;
+- a rename or a change of type is a new column, a release that writes both, one that reads the new one, then the drop;
+- a new constraint must hold for what the release before writes.
+
+Locks are waited for at most 10 s, so a file that cannot have its lock fails and is tried again: it never stands in the
+way of calls.
 """
 
 import asyncio

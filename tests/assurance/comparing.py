@@ -1,6 +1,6 @@
 """After a load: what its clients were told, against what is stored."""
 
-from gateway.cli.programs import SERVICES
+from kj.local.programs import SERVICES
 from tests.assurance import stored
 from tests.assurance.ledger import lost_or_doubled, unrecorded
 from tests.assurance.load import Load

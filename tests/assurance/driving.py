@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from gateway.contract import Method
-from gateway.sending import Sending
+from shared.client_stream import Sending
 from tests.assurance.judging import LONGEST, Answer, faults
 
 Metadata = Sequence[tuple[str, str | bytes]]

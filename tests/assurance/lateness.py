@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from gateway.cli.trace_files import SpanRecord
+from kj.show.trace_files import SpanRecord
 from tests.support.system import System
 
 LATE = 0.05

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from gateway.access.facts import CallerKindValue
 from gateway.contract import Method
-from gateway.safety.table import SHIPPED, read
+from kj.feeds.knowledge_table import SHIPPED, read
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.changes.v1.changes_pb2 import FollowedPatient, WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2

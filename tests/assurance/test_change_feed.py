@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.cli.programs import GATEWAY, SERVICES
+from kj.local.programs import GATEWAY, SERVICES
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2

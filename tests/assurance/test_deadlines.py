@@ -21,9 +21,9 @@ import asyncpg
 import grpc
 import pytest
 
-from gateway.cli.databases import Names
-from gateway.cli.programs import SERVICES
-from gateway.cli.trace_files import SpanRecord, spans_of
+from kj.local.databases import Names
+from kj.local.programs import SERVICES
+from kj.show.trace_files import SpanRecord, spans_of
 from tests.assurance.comparing import whole
 from tests.assurance.lateness import ALIVE, LATE, Query, alive, late
 from tests.assurance.whole import told

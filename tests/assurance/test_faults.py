@@ -16,8 +16,8 @@ import grpc
 import pytest
 
 from gateway.breaker import TIMEOUTS
-from gateway.cli.programs import SERVICES
 from gateway.sources import SOURCES
+from kj.local.programs import SERVICES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse
 from tests.assurance.breaking import BY_NAME, LOG_WAYS, WAYS, Way

@@ -23,11 +23,11 @@ import asyncpg
 import grpc
 import pytest
 
-from gateway.cli.databases import Names
-from gateway.cli.postgres_install import Account
-from gateway.cli.process import ProcessId
-from gateway.cli.programs import GATEWAY, ROOT, SERVICES
-from gateway.cli.state import running_state
+from kj.local.databases import Names
+from kj.local.postgres_install import Account
+from kj.local.process import ProcessId
+from kj.local.programs import GATEWAY, ROOT, SERVICES
+from kj.local.state import running_state
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, ListCriticalInfoRequest
 from tests.assurance import stored
 from tests.assurance.comparing import agrees, whole
@@ -192,7 +192,7 @@ async def test_a_supervisor_that_cannot_write_its_log_goes_on() -> None:
         system = System(Path(folder, "data"))
         system.directory.create()
         with subprocess.Popen(
-            [sys.executable, "-m", "gateway.cli.run", str(system.directory.root), "0"],
+            [sys.executable, "-m", "kj.local.until_signal", str(system.directory.root), "0"],
             cwd=ROOT,
             stdout=full,
             stderr=subprocess.DEVNULL,

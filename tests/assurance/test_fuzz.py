@@ -15,9 +15,9 @@ import grpc
 import pytest
 
 from gateway import contract
-from gateway.cli import programs
-from gateway.cli.health import health
 from gateway.contract import Method
+from kj.local import programs
+from kj.local.health import health
 from kjernejournal.common.v1 import common_pb2
 from tests.assurance.driving import Make, Report, Send, drive, sender
 from tests.assurance.targets import A_METHOD, Targets, examples, references

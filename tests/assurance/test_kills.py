@@ -16,8 +16,8 @@ import asyncpg
 import grpc
 import pytest
 
-from gateway.cli.process import ProcessId
-from gateway.cli.programs import GATEWAY, SERVICES
+from kj.local.process import ProcessId
+from kj.local.programs import GATEWAY, SERVICES
 from tests.assurance.comparing import agrees, whole
 from tests.assurance.load import Load
 from tests.support.client import Client

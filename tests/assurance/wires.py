@@ -15,10 +15,10 @@ from pathlib import Path
 
 import grpc
 
-from gateway.cli import programs
-from gateway.cli.health import health
-from gateway.cli.issuer import ensure_issuer
-from gateway.cli.programs import ROOT, Program
+from kj.local import programs
+from kj.local.health import health
+from kj.local.issuer import ensure_issuer
+from kj.local.programs import ROOT, Program
 from tests.assurance.lies import Liar, Lie
 from tests.support.client import Client
 from tests.support.system import System, eventually

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import grpc
 
-from gateway.cli.local import LocalSystem
-from gateway.cli.patients import known
-from gateway.cli.token import mint_for
+from kj.local.known_patients import known
+from kj.local.running import LocalSystem
+from kj.token import mint_for
 from kjernejournal.common.v1.common_pb2 import (
     SECTION_CRITICAL_INFO,
     SECTION_DOCUMENTS,

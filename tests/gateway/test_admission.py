@@ -12,10 +12,10 @@ from google.rpc import error_details_pb2, status_pb2
 from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from gateway.admission import RETRY_MS, Admission
-from gateway.cli.issuer import AUDIENCE, ensure_issuer
-from gateway.cli.programs import ISSUER
 from gateway.contract import Method
 from gateway.front_door import FrontDoor, Handlers
+from kj.local.issuer import AUDIENCE, ensure_issuer
+from kj.local.programs import ISSUER
 from kjernejournal.documents.v1.documents_pb2 import DownloadDocumentRequest, UploadDocumentRequest
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest
 from shared.handling.failures import RETRY_PUSHBACK, STATUS_DETAILS

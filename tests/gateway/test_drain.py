@@ -15,9 +15,9 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.cli.issuer import ensure_issuer
-from gateway.cli.programs import ROOT
 from gateway.sources import SOURCES
+from kj.local.issuer import ensure_issuer
+from kj.local.programs import ROOT
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki

@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.cli.people import PEOPLE
 from gateway.whom import FRESH
+from kj.synthetic.people.cast import PEOPLE
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki

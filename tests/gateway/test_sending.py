@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.sending import Sending
+from shared.client_stream import Sending
 
 TURNS = range(8)
 """Turns of the loop before the second write: in some of them grpc.aio handles the status first, in others the write."""

@@ -1,19 +1,23 @@
 """Who may import whom; a wrong arrow is what turns separate services into one.
 
-- `services` and `gateway` import `shared` and the contract; `shared` imports the common part of the contract alone.
-- No service imports another or the gateway, and the gateway imports no service: it starts them as processes.
+- `services`, `gateway` and `kj` import `shared` and the contract; `shared` the common part of the contract alone.
+- No service imports another or the gateway, and the gateway imports no service.
+- Nobody imports `kj`, and `kj` imports neither the gateway nor a service: it starts them as processes. So nothing of
+  the command line is in the image, and the front door to a health record carries no database launcher.
 - `model.py` holds rules: no gRPC, no database. SQL lives in `repository.py` and in `shared`.
 """
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = frozenset({"services", "gateway", "shared", "kjernejournal", "protos", "tests"})
+OURS = frozenset({"services", "gateway", "shared", "kj", "kjernejournal", "protos", "tests"})
 REPOSITORY = re.compile(r"(\w+_)?repository\.py")
 """A register with more tables than one file can hold has `privacy_repository.py` beside `repository.py`."""
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|COPY|WITH \w+ AS)\s")
@@ -46,8 +50,10 @@ def allowed(package: str) -> tuple[str, ...]:
             return ("shared", "kjernejournal.common")
         case ["services", service, *_]:
             return ("shared", "kjernejournal", f"services.{service}")
-        case ["gateway", *_]:
-            return ("shared", "kjernejournal", "gateway")
+        case ["services"]:
+            return ("shared", "kjernejournal")
+        case ["gateway" | "kj" as top, *_]:
+            return ("shared", "kjernejournal", top)
         case _:
             return ()
 
@@ -60,7 +66,7 @@ def refusal(where: Path, name: str) -> str | None:
     if where.name == "model.py" and within(name, "grpc", "asyncpg"):
         return "rules know neither gRPC nor the database"
     # The command line makes the local cluster, its roles and databases, and looks whether it is up.
-    holds_sql = REPOSITORY.fullmatch(where.name) or where.parts[0] == "shared" or where.parts[:2] == ("gateway", "cli")
+    holds_sql = REPOSITORY.fullmatch(where.name) or where.parts[0] in {"shared", "kj"} or where.name == "migrate.py"
     if within(name, "asyncpg") and not holds_sql:
         return "SQL lives in repository.py"
     return None
@@ -85,12 +91,27 @@ def faults(where: Path, tree: ast.Module) -> Iterator[str]:
 
 def violations(root: Path) -> list[str]:
     """The faults of every module below `root`."""
-    paths = sorted(path for top in ("services", "gateway", "shared") for path in (root / top).rglob("*.py"))
+    paths = sorted(path for top in ("services", "gateway", "shared", "kj") for path in (root / top).rglob("*.py"))
     return [fault for path in paths for fault in faults(path.relative_to(root), ast.parse(path.read_bytes()))]
 
 
 def test_directions() -> None:
     assert violations(ROOT) == []
+
+
+def loaded(*modules: str) -> set[str]:
+    """What a fresh interpreter has loaded of `kj` and of what only `kj` needs, after importing `modules`."""
+    code = f"import {', '.join(modules)}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return {name for name in done.stdout.split() if within(name, "kj", "rich", "typer")}
+
+
+def test_the_front_door_and_the_services_load_nothing_of_the_command_line() -> None:
+    assert loaded("gateway.__main__", "services.migrate", "services.patients.__main__") == set()
+
+
+def test_a_module_of_the_command_line_would_be_seen() -> None:
+    assert loaded("kj") >= {"kj", "typer"}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +130,7 @@ def test_directions() -> None:
         ("services/visits/servicer.py", "ROWS = 'SELECT id FROM entries'"),
         ("services/visits/model.py", "import grpc.aio"),
         ("services/visits/model.py", "from asyncpg import Record"),
-        ("gateway/cli/up.py", "from services.visits import model"),
+        ("kj/up.py", "from services.visits import model"),
         ("gateway/sources.py", "from asyncpg import connect"),
         ("shared/server.py", "from kjernejournal.visits.v1 import visits_pb2"),
         ("shared/server.py", "from kjernejournal import visits"),

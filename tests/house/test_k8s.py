@@ -15,7 +15,7 @@ import pytest
 import yaml
 from cryptography import x509
 
-from gateway.cli.programs import SERVICES
+from kj.local.programs import SERVICES
 from shared.settings import ProcessSettings, ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,10 +11,10 @@ import pytest
 from google.protobuf.message import Message
 
 from gateway import contract
-from gateway.cli.people import PEOPLE
-from gateway.cli.token import mint_for
 from gateway.contract import Method
-from gateway.sending import Sending
+from kj.synthetic.people.cast import PEOPLE
+from kj.token import mint_for
+from shared.client_stream import Sending
 from shared.handling.failures import STATUS_DETAILS
 from tests.support.service import details_of, reason_of
 

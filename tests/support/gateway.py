@@ -15,8 +15,6 @@ from gateway.admission import Admission
 from gateway.backends import Backend
 from gateway.changes.service import Changes
 from gateway.checking import Checking
-from gateway.cli.issuer import AUDIENCE, ensure_issuer
-from gateway.cli.programs import ISSUER
 from gateway.fanout import Fanout
 from gateway.forwarding import Forwarding
 from gateway.front_door import FrontDoor
@@ -29,6 +27,8 @@ from gateway.sources import SOURCES
 from gateway.steps import LOOK_AGAIN, Steps
 from gateway.summary import Summary
 from gateway.whom import Identity
+from kj.local.issuer import AUDIENCE, ensure_issuer
+from kj.local.programs import ISSUER
 from shared.channels import open_channel
 from tests.support.client import Client
 from tests.support.scripted import AccessLog, People, Service, listening

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from gateway.cli.feed import Feed
+from kj.feeds.feed import Feed
 from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,

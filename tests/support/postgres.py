@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.cli.databases import Names, Passwords, provision
-from gateway.cli.postgres import SUPERUSER, Postgres
-from gateway.cli.postgres_install import Account
+from kj.local.databases import Names, Passwords, provision
+from kj.local.postgres import SUPERUSER, Postgres
+from kj.local.postgres_install import Account
 from shared.migrate import migrate
 
 ROOT = Path(__file__).resolve().parents[2]

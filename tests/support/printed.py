@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.cli.programs import ROOT
+from kj.local.programs import ROOT
 from tests.support.system import System
 
 PRINTED_ADDRESS = "127.0.0.1:50051"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.cli.trace_files import SpanRecord, spans_of
+from kj.show.trace_files import SpanRecord, spans_of
 from shared.telemetry import Span
 from shared.telemetry.spans import on_end
 

@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.cli.data_directory import DataDirectory
-from gateway.cli.health import health
-from gateway.cli.local import LocalSystem
-from gateway.cli.process import ProcessId
-from gateway.cli.programs import ROOT
+from kj.local.data_directory import DataDirectory
+from kj.local.health import health
+from kj.local.process import ProcessId
+from kj.local.programs import ROOT
+from kj.local.running import LocalSystem
 
 STARTS_WITHIN = 90
 
@@ -56,7 +56,7 @@ class System:
         """Standard output of a `kj` command on this system. Fails with what it said when it fails."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KJ_")}
         done = subprocess.run(
-            [sys.executable, "-m", "gateway.cli", *arguments],
+            [sys.executable, "-m", "kj", *arguments],
             env={**inherited, "KJ_DATA_DIR": str(self.directory.root)},
             cwd=ROOT,
             capture_output=True,

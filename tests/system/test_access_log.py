@@ -6,7 +6,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.cli.people import PEOPLE, PLACES
+from kj.synthetic.people.cast import PEOPLE, PLACES
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import Access, ListAccessesRequest
 from kjernejournal.common.v1 import common_pb2

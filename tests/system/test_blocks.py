@@ -8,7 +8,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.cli.people import PEOPLE
+from kj.synthetic.people.cast import PEOPLE
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Practitioner
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, GetCriticalInfoStatusResponse

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.cli.feed import Feed
+from kj.feeds.feed import Feed
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest
 from kjernejournal.common.v1 import common_pb2

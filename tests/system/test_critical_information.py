@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from gateway.cli.people import PLACES
+from kj.synthetic.people.cast import PLACES
 from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from shared.codes.personnel import ServiceKind

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from google.protobuf.descriptor import Descriptor
 
-from gateway.cli.programs import SERVICES
+from kj.local.programs import SERVICES
 from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext

@@ -15,7 +15,7 @@ from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
-from tests.fhir.bundles import OUTSIDE, whole, written
+from tests.kj.fhir_r4.bundles import OUTSIDE, whole, written
 from tests.support.client import Client
 from tests.support.system import System
 

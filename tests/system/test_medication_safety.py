@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.cli.feed import Feed
+from kj.feeds.feed import Feed
 from kjernejournal.common.v1.common_pb2 import EntryHeader, PatientIdentifier, Provenance
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb

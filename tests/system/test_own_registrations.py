@@ -7,7 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from gateway.cli.programs import SERVICES
+from kj.local.programs import SERVICES
 from kjernejournal.audit.v1.audit_pb2 import Access, ListAccessesRequest
 from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CITIZEN, CALLER_KIND_CLINICIAN, PatientIdentifier
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb

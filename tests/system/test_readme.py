@@ -1,6 +1,6 @@
 """The README's commands, executed as printed against a running system, and what it says they print."""
 
-from gateway.cli.programs import ROOT
+from kj.local.programs import ROOT
 from tests.support.printed import prints_what_it_says
 from tests.support.system import System
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.cli.issuer import mint
-from gateway.cli.people import PEOPLE, PLACES
-from gateway.cli.token import clinician_claims
+from kj.local.issuer import mint
+from kj.synthetic.people.cast import PEOPLE, PLACES
+from kj.token import clinician_claims
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, ListCriticalInfoRequest

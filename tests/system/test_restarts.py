@@ -10,9 +10,9 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.cli.health import health
-from gateway.cli.process import ProcessId
-from gateway.cli.programs import SERVICES
+from kj.local.health import health
+from kj.local.process import ProcessId
+from kj.local.programs import SERVICES
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, ListCriticalInfoRequest
 from tests.support.client import Client
 from tests.support.patients import REGISTERS, Patient, reaction

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gateway.cli.programs import ROOT
+from kj.local.programs import ROOT
 from tests.support.printed import prints_what_it_says
 from tests.support.system import System
 

@@ -15,7 +15,7 @@ import grpc
 import pytest
 import trustme
 
-from gateway.cli.programs import ROOT
+from kj.local.programs import ROOT
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.visits.v1.visits_pb2 import ListVisitsRequest, ListVisitsResponse
 from shared.channels import open_channel

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.cli.trace_files import SpanRecord, read_trace
+from kj.show.trace_files import SpanRecord, read_trace
 from kjernejournal.audit.v1.audit_pb2 import Access, ListAccessesRequest
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest
 from tests.support.client import Client, refusal

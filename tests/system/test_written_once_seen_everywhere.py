@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.cli.people import PEOPLE, PLACES
+from kj.synthetic.people.cast import PEOPLE, PLACES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerKind, EntryHeader, Organisation, Practitioner, Provenance
 from kjernejournal.critical_info.v1 import critical_info_pb2

@@ -1,5 +1,5 @@
 -- Runs once, by psql, in a new cluster: a database for each service with an owner role, who migrates, and a runtime
--- role, who serves and may make nothing. The local runner does the same in gateway/cli/databases.py.
+-- role, who serves and may make nothing. The local runner does the same in kj/local/databases.py.
 \set ON_ERROR_STOP on
 \getenv owner_password OWNER_PASSWORD
 \getenv runtime_password RUNTIME_PASSWORD

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from gateway.safety.check import Checked, Seen, check
 from gateway.safety.knowledge import Knowledge
-from gateway.safety.table import ICD10, SHIPPED, read
+from kj.feeds.knowledge_table import ICD10, SHIPPED, read
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, ListWindow, Provenance
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.safety.table import ICD10, SHIPPED, TableError, parse, read
+from kj.feeds.knowledge_table import ICD10, SHIPPED, TableError, parse, read
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from uuid import UUID
 
-from gateway.population.catalogue import MEDICINES, Medicine
+from kj.synthetic.catalogues.medicines import MEDICINES, Medicine
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.model import ATC

@@ -8,7 +8,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.safety.table import SHIPPED, parse, read
+from kj.feeds.knowledge_table import SHIPPED, parse, read
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.medications.v1.knowledge_pb2_grpc import DrugKnowledgeServiceStub

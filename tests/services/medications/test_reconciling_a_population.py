@@ -4,8 +4,8 @@ import time
 from collections import Counter
 from random import Random
 
-from gateway.population.catalogue import MEDICINES
-from gateway.population.record import records
+from kj.synthetic.catalogues.medicines import MEDICINES
+from kj.synthetic.records.record import records
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from tests.services.medications import planted
 from tests.services.medications.feed import NOW, Feed, new_ref, patient

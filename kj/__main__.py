@@ -1,0 +1,5 @@
+"""`python -m kj`, the same as `kj`."""
+
+from kj import main
+
+main()

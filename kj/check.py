@@ -1,0 +1,60 @@
+"""`kj check NATIONAL_ID`: medicines against what is known of the patient, as a prescriber's system would ask."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+from google.protobuf.json_format import MessageToJson
+from rich.console import Console
+
+from kj.local.calling import call
+from kj.local.data_directory import DEFAULT, DataDirOption
+from kj.local.running import LocalSystem
+from kj.show import alert_lines
+from kj.summary import USUAL_BASIS
+from kj.token import mint_for
+from kjernejournal.common.v1.common_pb2 import Coding, PatientIdentifier
+from kjernejournal.medications.v1.medications_pb2 import CheckMedicationRequest, CheckMedicationResponse, Medication
+
+PATH = "/kjernejournal.medications.v1.MedicationsService/CheckMedication"
+ATC = "http://www.whocc.no/atc"
+
+
+def check(
+    national_id: Annotated[str, typer.Argument(help="The patient.", metavar="NATIONAL_ID")],
+    atc: Annotated[
+        list[str] | None,
+        typer.Option("--atc", help="ATC code of a medicine to check; several times. Default: those the patient has."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The reply as it came.")] = False,
+    basis: Annotated[str | None, typer.Option(help="SAMTYKKE, AKUTT, UNNTAK, FORHOYET_...")] = None,
+    kind: Annotated[str, typer.Option("--as", help="Who asks: doctor, nurse, ...")] = "doctor",
+    service: Annotated[str | None, typer.Option(help="Where personnel work: gp, hospital, home-care, ...")] = None,
+    as_text: Annotated[bool, typer.Option("--text", help="For a person, in a pipe too.")] = False,
+    data_dir: DataDirOption = DEFAULT,
+) -> None:
+    """Check medicines against a patient's allergies, medicines and conditions, and show what was not checked."""
+    system = LocalSystem.open(data_dir)
+    codes = [code.strip().upper() for code in atc or ()]
+    request = CheckMedicationRequest(
+        patient=PatientIdentifier(national_id=national_id),
+        candidates=[Medication(atc=Coding(system=ATC, code=code, display=code)) for code in codes],
+    )
+    answered = asyncio.run(
+        call(
+            system,
+            PATH,
+            request,
+            CheckMedicationResponse,
+            token=mint_for(kind, system.issuer_directory, service=service),
+            basis=USUAL_BASIS.get(kind, "SAMTYKKE") if basis is None else basis,
+        )
+    )
+    reply: CheckMedicationResponse = answered.reply
+    if as_json or not (as_text or sys.stdout.isatty()):
+        print(MessageToJson(reply, preserving_proto_field_name=True, ensure_ascii=False))
+        return
+    alert_lines.show(reply, Console())
+    print(f"\n  trace         kj trace {answered.trace_id}")
+    print(f"  access log    record {answered.audit_index}")

@@ -1,0 +1,1 @@
+"""What `kj` sends to a gateway as a national feed would: bundles, populations, drug knowledge."""

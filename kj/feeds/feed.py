@@ -1,0 +1,184 @@
+"""Sends patients and their entries to the registers, as a national register's feed does: BulkImport at the front door.
+
+An import is safe to break off and to repeat: each message is stored whole or not at all, and what is there already
+changes nothing. Patients go in first; no register takes entries of somebody it does not know.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any, cast
+
+import grpc
+from google.protobuf.message import Message
+
+from kj.errors import CommandError
+from kj.local.calling import error_info, refusal
+from kj.local.running import LocalSystem
+from kj.token import mint_for
+from kjernejournal.common.v1.common_pb2 import ImportCounts
+from kjernejournal.critical_info.v1 import critical_info_pb2
+from kjernejournal.documents.v1 import documents_pb2
+from kjernejournal.labs.v1 import labs_pb2
+from kjernejournal.medications.v1 import medications_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.vaccinations.v1 import vaccinations_pb2
+from kjernejournal.visits.v1 import visits_pb2
+from shared.client_stream import Sending
+
+REGISTERS: dict[str, tuple[ModuleType, str]] = {
+    "patients": (patients_pb2, "PatientsService"),
+    "critical_info": (critical_info_pb2, "CriticalInfoService"),
+    "medications": (medications_pb2, "MedicationsService"),
+    "visits": (visits_pb2, "VisitsService"),
+    "documents": (documents_pb2, "DocumentsService"),
+    "labs": (labs_pb2, "LabsService"),
+    "vaccinations": (vaccinations_pb2, "VaccinationsService"),
+    "own_registrations": (own_registrations_pb2, "OwnRegistrationsService"),
+}
+"""Each register's messages and its gRPC service."""
+
+FULL_MESSAGE = 2 * 1024 * 1024
+"""Bytes after which a message goes off: far below the 32 MB that the front door takes, and little to hold."""
+MOST_PATIENTS = 100
+"""Patients of one message: each costs the gateway a decision and a record in the access log before it goes on."""
+LARGEST_ENTRY = 24 * 1024 * 1024
+"""Bytes of one entry with its content; a larger document goes through UploadDocument."""
+STREAM_SECONDS = 3600.0
+"""The front door lets no feed's stream last longer."""
+
+Patients = Iterable[Message] | AsyncIterable[Message]
+
+
+class Feed:
+    """An open way to the registers of a local system, with a system's token. Streams may run side by side."""
+
+    def __init__(self, channel: grpc.aio.Channel, system: LocalSystem, source_system: str) -> None:
+        self._channel = channel
+        self._system = system
+        self._source_system = source_system
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, system: LocalSystem, *, source_system: str = "kj feed") -> "AsyncIterator[Feed]":
+        """A feed into `system`; `source_system` stands in the access log and in provenance that states none."""
+        async with grpc.aio.insecure_channel(system.gateway_address) as channel:
+            yield cls(channel, system, source_system)
+
+    async def send(
+        self, register: str, patients: Patients, *, sent: Callable[[int], None] | None = None
+    ) -> ImportCounts:
+        """One stream into a register, by its name in REGISTERS; what it stored.
+
+        `patients` are the register's own messages, ImportedPatient or PatientEntries, each with its national id. They
+        are taken as fast as the register takes them, and joined to messages here. `sent` is told how many patients went
+        off. Raises CommandError when the gateway does not answer or refuses something; what was stored before stands.
+        """
+        module, service = REGISTERS[register]
+        multicallable: Any = self._channel.stream_unary(
+            f"/{module.DESCRIPTOR.package}.{service}/BulkImport",
+            request_serializer=module.BulkImportRequest.SerializeToString,
+            response_deserializer=module.BulkImportResponse.FromString,
+        )
+        call: Sending[Any, Any] = Sending(
+            multicallable(
+                timeout=STREAM_SECONDS,
+                metadata=(
+                    # A token a stream: it has to last as long as the stream may.
+                    ("authorization", f"Bearer {mint_for('system', self._system.issuer_directory, minutes=70)}"),
+                    ("source-system", self._source_system),
+                ),
+            )
+        )
+        try:
+            async for message in _messages(module.BulkImportRequest, patients):
+                if not await call.write(message):
+                    break
+                if sent is not None:
+                    sent(len(message.patients))
+            await call.done_writing()
+        except BaseException:
+            call.cancel()
+            raise
+        try:
+            response = await call
+        except grpc.aio.AioRpcError as error:
+            raise _refusal(error, register, self._system.gateway_address) from None
+        return cast("ImportCounts", response.counts)
+
+
+def total(counts: Iterable[ImportCounts]) -> ImportCounts:
+    """The sum of several streams."""
+    whole = ImportCounts()
+    for each in counts:
+        whole.batches += each.batches
+        whole.created += each.created
+        whole.updated += each.updated
+        whole.unchanged += each.unchanged
+    return whole
+
+
+async def _messages(kind: type[Any], patients: Patients) -> AsyncIterator[Any]:
+    message, size = kind(), 0
+    async for patient in _each(patients):
+        for part in _parts(patient):
+            weight = part.ByteSize()
+            if size and (size + weight > FULL_MESSAGE or len(message.patients) >= MOST_PATIENTS):
+                yield message
+                message, size = kind(), 0
+            message.patients.append(part)
+            size += weight
+    if size:
+        yield message
+
+
+async def _each(patients: Patients) -> AsyncIterator[Message]:
+    if isinstance(patients, AsyncIterable):
+        async for patient in patients:
+            yield patient
+        return
+    for patient in patients:
+        yield patient
+        await asyncio.sleep(0)  # making messages takes time: the other streams get their turn
+
+
+def _parts(patient: Message) -> Iterator[Message]:
+    """The patient whole; one with more entries than a message should hold, in several parts."""
+    if patient.ByteSize() <= FULL_MESSAGE or "patient" not in patient.DESCRIPTOR.fields_by_name:
+        yield patient
+        return
+    part = _without_entries(patient)
+    size = 0
+    for field, values in patient.ListFields():
+        if not field.is_repeated:
+            continue
+        for value in values:
+            weight = value.ByteSize()
+            if weight > LARGEST_ENTRY:
+                raise CommandError(f"An entry of {weight} bytes is more than an import takes.", "Leave it out.")
+            if size and size + weight > FULL_MESSAGE:
+                yield part
+                part, size = type(patient)(patient=patient.patient), 0  # type: ignore[attr-defined]  # such messages name a patient
+            getattr(part, field.name).append(value)
+            size += weight
+    yield part
+
+
+def _without_entries(patient: Message) -> Message:
+    """Whom it is about, and what there is one of: a medication list."""
+    part = type(patient)()
+    for field, value in patient.ListFields():
+        if not field.is_repeated:
+            getattr(part, field.name).CopyFrom(value)
+    return part
+
+
+def _refusal(error: grpc.aio.AioRpcError, register: str, address: str) -> CommandError:
+    told = refusal(error, address, refused=f"{register} refused the import")
+    info = error_info(error)
+    stored = info.metadata.get("batches_stored") if info else None
+    before = f"{stored} messages before it are stored. " if stored else ""
+    told.next_step = f"{before}Sending all of it again is safe. {told.next_step}"
+    return told

@@ -1,0 +1,56 @@
+"""imported.jsonl: which national id each patient from outside was given, so that every later import finds it again."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from kj.fhir_r4.resources.identity import Known, Register
+from kj.local.data_directory import DataDirectory
+
+_FILE = "imported.jsonl"
+
+
+@contextmanager
+def register_of(directory: DataDirectory, others: Set[str]) -> Iterator[Register]:
+    """Who was imported here, beside `others` whose ids are taken; whoever is assigned one inside is remembered.
+
+    One import at a time is inside, so that two never give the same number to two patients. What an exception leaves
+    behind is not remembered.
+    """
+    directory.create()
+    with os.fdopen(os.open(directory.root / _FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        register = _read(file, others)
+        before = set(register.known)
+        yield register
+        file.write(
+            "".join(
+                json.dumps({"key": key, "national_id": each.national_id, "since": each.since.isoformat()}) + "\n"
+                for key, each in register.known.items()
+                if key not in before
+            )
+        )
+
+
+def look(directory: DataDirectory, others: Set[str]) -> Register:
+    """The same, for a look that changes nothing."""
+    try:
+        with (directory.root / _FILE).open() as file:
+            return _read(file, others)
+    except FileNotFoundError:
+        return _read(iter(()), others)
+
+
+def _read(lines: Iterator[str], others: Set[str]) -> Register:
+    register = Register()
+    for line in lines:
+        with suppress(
+            ValueError, KeyError, TypeError
+        ):  # a full disk can leave half a line: that patient is assigned again
+            entry = json.loads(line)
+            register.known[entry["key"]] = Known(entry["national_id"], datetime.fromisoformat(entry["since"]))
+    register.taken = set(others) - {each.national_id for each in register.known.values()}
+    return register

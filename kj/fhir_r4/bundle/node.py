@@ -1,0 +1,113 @@
+"""An object of a bundle, read field by field: every type is checked where it is used, and refused with its path."""
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from kj.fhir_r4.bundle.refusals import Refused
+
+_FARTHEST = 30
+"""Nothing that is measured has more digits before or after its point, and 1e999999999 fills a computer."""
+
+
+class Node:
+    """A JSON object and where it stands. Fields that are missing, null or empty are read as nothing.
+
+    `cuts` counts the texts that were longer than our field, by field; all nodes of a bundle share it.
+    """
+
+    __slots__ = ("cuts", "path", "value")
+
+    def __init__(self, value: dict[str, Any], path: str, cuts: Counter[str]) -> None:
+        self.value = value
+        self.path = path
+        self.cuts = cuts
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there and not null."""
+        return self.value.get(name) is not None
+
+    def at(self, name: str) -> str:
+        """The path of a field."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def text(self, name: str, most: int = 0) -> str:
+        """A string; longer than `most`, it is cut, which shows and is counted. 0: never cut."""
+        value = self.value.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise Refused(self.at(name), "must be a string")
+        return self.cut(value, most, name) if most else value
+
+    def cut(self, text: str, most: int, name: str) -> str:
+        """`text`, shortened to `most` characters with a mark at its end, and counted."""
+        if len(text) <= most:
+            return text
+        self.cuts[f"{name} over {most} characters"] += 1
+        return text[: most - 1] + "…"
+
+    def texts(self, name: str) -> list[str]:
+        """A list of strings; nulls stand for extensions without a value."""
+        values = self._list(name)
+        for position, value in enumerate(values):
+            if value is not None and not isinstance(value, str):
+                raise Refused(f"{self.at(name)}[{position}]", "must be a string")
+        return [value for value in values if value]
+
+    def flag(self, name: str) -> bool | None:
+        """A boolean; None: not stated."""
+        value = self.value.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise Refused(self.at(name), "must be true or false")
+        return value
+
+    def decimal(self, name: str) -> str:
+        """A number as it was written; "": not stated."""
+        value = self.value.get(name)
+        if value is None:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise Refused(self.at(name), "must be a number")
+        text = str(value)
+        if len(text) > 40:
+            raise Refused(self.at(name), "is longer than 40 characters")
+        if isinstance(value, Decimal) and not -_FARTHEST <= value.adjusted() <= _FARTHEST:
+            raise Refused(self.at(name), f"is beyond 10 to the power of {_FARTHEST}")
+        return text
+
+    def integer(self, name: str) -> int:
+        """A whole number of at most nine digits; 0: not stated."""
+        value = self.value.get(name)
+        if value is None:
+            return 0
+        if isinstance(value, bool) or not isinstance(value, int) or not -999_999_999 <= value <= 999_999_999:
+            raise Refused(self.at(name), "must be a whole number of at most nine digits")
+        return value
+
+    def child(self, name: str) -> "Node | None":
+        """An object; None: not there."""
+        value = self.value.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise Refused(self.at(name), "must be an object")
+        return Node(value, self.at(name), self.cuts)
+
+    def children(self, name: str) -> "list[Node]":
+        """A list of objects."""
+        nodes = []
+        for position, value in enumerate(self._list(name)):
+            path = f"{self.at(name)}[{position}]"
+            if not isinstance(value, dict):
+                raise Refused(path, "must be an object")
+            nodes.append(Node(value, path, self.cuts))
+        return nodes
+
+    def _list(self, name: str) -> list[Any]:
+        value = self.value.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise Refused(self.at(name), "must be a list")
+        return value

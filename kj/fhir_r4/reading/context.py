@@ -1,0 +1,147 @@
+"""What the mapping of one resource can ask: its references, the time, and the header of what it becomes."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kj.fhir_r4.bundle.bundle import Bundle, Resource, called
+from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.times import AHEAD, When, when
+from kj.fhir_r4.reading import datatypes, security_labels
+from kjernejournal.common.v1.common_pb2 import (
+    CodeableConcept,
+    Coding,
+    EntryHeader,
+    Organisation,
+    Practitioner,
+    Provenance,
+)
+from shared.convert import timestamp
+
+PLACES = ("Organization", "Location", "HealthcareService")
+"""Types that are read as an organisation or a part of it."""
+_KIND = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,63})(?:/[A-Za-z0-9.-]{1,64}(?:/_history/[^/]*)?|\?.*)?$")
+
+
+@dataclass(frozen=True)
+class Context:
+    """One resource in its bundle."""
+
+    bundle: Bundle
+    resource: Resource
+    system: str
+    """The source: the system that identifies the patient."""
+    since: datetime
+    """When the patient was first imported: when an entry was recorded whose source tells no time at all."""
+    now: datetime
+    labels: list[Coding] = field(default_factory=list)
+    """Restrictions of this resource and of all that it was told with."""
+
+    @property
+    def node(self) -> Node:
+        """The resource's JSON."""
+        return self.resource.node
+
+    def find(self, reference: Node | None) -> Resource | None:
+        """What a reference points at, in this bundle. What an entry is told with restricts it too."""
+        found = self.bundle.resolve(reference, self.resource)
+        if found is not None and found.type != "Patient":
+            self.labels.extend(security_labels.labels(found.node))
+        return found
+
+    def target(self, name: str) -> Node | None:
+        """The resource that the reference in a field points at."""
+        found = self.find(self.node.child(name))
+        return found.node if found else None
+
+    def concept_of(self, concept: str, reference: str) -> CodeableConcept | None:
+        """A CodeableConcept of the resource itself, or the `code` of what it refers to, or how it calls that."""
+        made = datatypes.concept(self.node.child(concept))
+        if made is not None:
+            return made
+        target, named = self.target(reference), self.node.child(reference)
+        made = datatypes.concept(target.child("code")) if target else None
+        if made is None and named is not None and named.text("display"):
+            made = CodeableConcept(text=named.text("display", 2000))
+        return made
+
+    def practitioner(self, reference: Node | None) -> Practitioner | None:
+        """A person behind a reference, or behind the role it points at."""
+        found = self.find(reference)
+        if found is not None and found.type == "PractitionerRole":
+            person = found.node.child("practitioner")
+            behind = self.bundle.resolve(person, found)
+            return datatypes.practitioner(person or reference, behind.node if behind else None)
+        if kind_of(reference, found) in (*PLACES, "Patient", "Device"):
+            return None
+        return datatypes.practitioner(reference, found.node if found else None)
+
+    def organisation(self, reference: Node | None) -> Organisation | None:
+        """An organisation or place behind a reference, or behind the role it points at."""
+        found = self.find(reference)
+        if found is not None and found.type == "PractitionerRole":
+            role = found.node.child("organization")
+            behind = self.bundle.resolve(role, found)
+            return datatypes.organisation(role, behind.node if behind else None)
+        if kind_of(reference, found) not in (*PLACES, ""):
+            return None
+        return datatypes.organisation(reference, found.node if found else None)
+
+    def header(
+        self,
+        recorded: When | None,
+        *,
+        recorder: Practitioner | None = None,
+        organisation: Organisation | None = None,
+        of_patient: bool = False,
+    ) -> EntryHeader:
+        """Who recorded the entry, when, and its identifier at the source.
+
+        A time that the resource does not state is the bundle's, else the first import's: the same each time.
+        """
+        stated = recorded or self.bundle.time()
+        if stated is not None and stated.first() > self.now + AHEAD:
+            stated = None  # nothing was recorded in the future
+        return EntryHeader(
+            provenance=Provenance(
+                recorder=recorder,
+                organisation=organisation,
+                recorded_at=timestamp(stated.first() if stated else self.since),
+                on_behalf_of="patient" if of_patient else "",
+                source_system=self.system,
+                source_id=called(self.resource),
+            )
+        )
+
+    def is_patient(self, name: str) -> bool:
+        """Whether the reference in a field is to a patient: they said it themselves."""
+        reference = self.node.child(name)
+        found = self.find(reference)
+        if found is not None:
+            return found.type == "Patient"
+        return reference is not None and "Patient/" in reference.text("reference")
+
+    def recorded(self, *names: str) -> When | None:
+        """The first of these times that the resource states."""
+        return when(self.node, *names)
+
+    def recorded_start(self, name: str) -> When | None:
+        """When the period in a field began."""
+        span = self.node.child(name)
+        return when(span, "start") if span else None
+
+    def identifiers(self) -> list[Coding]:
+        """The resource's identifiers."""
+        nodes = [each for each in self.node.children("identifier") if each.text("value")][:20]
+        return [Coding(system=each.text("system"), code=each.text("value", 100)) for each in nodes]
+
+
+def kind_of(reference: Node | None, found: Resource | None) -> str:
+    """The type of what a reference points at, as far as it is told without having it; "": it is not."""
+    if found is not None:
+        return found.type
+    if reference is None:
+        return ""
+    stated = reference.text("type") or reference.text("reference")
+    told = _KIND.search(stated)
+    return told[1] if told else ""

@@ -1,0 +1,127 @@
+"""FHIR's general datatypes: codes, quantities, notes, and who stands behind a reference."""
+
+from collections.abc import Iterable
+
+from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import NotPlaced
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Organisation, Practitioner, Quantity
+from shared.codes.icd10 import is_cause_or_contact
+from shared.national_id import valid_hpr_number, valid_organisation_number
+
+HPR = "urn:oid:2.16.578.1.12.4.1.4.4"
+ORGANISATION_NUMBER = "urn:oid:2.16.578.1.12.4.1.4.101"
+RESH = "urn:oid:2.16.578.1.12.4.1.4.102"
+
+
+def coding(node: Node) -> Coding:
+    """A Coding, as it is."""
+    return Coding(
+        system=node.text("system"),
+        code=node.text("code"),
+        display=node.text("display", 1000),
+        version=node.text("version", 100),
+        user_selected=bool(node.flag("userSelected")),
+    )
+
+
+def concept(node: Node | None) -> CodeableConcept | None:
+    """A CodeableConcept with all its codings; a coding that is a display alone becomes the text where there is none."""
+    if node is None:
+        return None
+    codings = [coding(each) for each in node.children("coding")]
+    kept = [each for each in codings if each.code]
+    texts = [each.display for each in codings if not each.code and each.display]
+    text = node.text("text", 2000) or node.cut("; ".join(texts), 2000, "text")
+    if not kept and not text:
+        return None
+    return CodeableConcept(codings=kept, text=text)
+
+
+def concepts(nodes: Iterable[Node]) -> list[CodeableConcept]:
+    """The concepts that say something."""
+    return [made for node in nodes if (made := concept(node)) is not None]
+
+
+def complete(made: CodeableConcept) -> CodeableConcept:
+    """The concept for a register that takes codings with system and code only: others live on in the text."""
+    whole = [each for each in made.codings if each.system]
+    rest = "; ".join(each.display or each.code for each in made.codings if not each.system)
+    return CodeableConcept(codings=whole, text=made.text or rest[:2000])
+
+
+def critical(made: CodeableConcept) -> CodeableConcept:
+    """The concept as critical information takes it. Raises NotPlaced for ICD-10 chapters XX and XXI, which it does not.
+
+    Source: the register's API documentation, codes: V0n-Y98 and Z00-Z99 are refused.
+    """
+    if any(is_cause_or_contact(each.system, each.code) for each in made.codings):
+        raise NotPlaced("is of ICD-10 chapter XX or XXI, which is no critical information")
+    return complete(made)
+
+
+def named(made: CodeableConcept | None) -> str:
+    """The concept in words: its text, else the first display, else the first code."""
+    if made is None:
+        return ""
+    displays = [each.display or each.code for each in made.codings]
+    return made.text or (displays[0] if displays else "")
+
+
+def quantity(node: Node | None) -> Quantity | None:
+    """A Quantity; None: no value is stated. A comparator goes with the unit, since it changes what the value means."""
+    if node is None or not node.decimal("value"):
+        return None
+    unit = " ".join(filter(None, (node.text("comparator"), node.text("unit"))))
+    return Quantity(
+        value=node.decimal("value"),
+        unit=node.cut(unit, 100, "unit"),
+        system=node.text("system"),
+        code=node.text("code"),
+    )
+
+
+def notes(node: Node, most: int, *more: str) -> str:
+    """The texts of `note`, and `more` texts before them, as one."""
+    texts = [*more, *(each.text("text") for each in node.children("note"))]
+    return node.cut("\n".join(text for text in texts if text), most, "note")
+
+
+def practitioner(named_by: Node | None, resource: Node | None) -> Practitioner | None:
+    """Somebody behind a reference: their HPR number and name as far as the bundle has them, else the display."""
+    number, name = "", ""
+    if resource is not None and resource.text("resourceType") != "Organization":
+        number = next((value for value in _values(resource, HPR) if valid_hpr_number(value)), "")
+        name = next((name_of(each) for each in _names(resource)), "")
+    name = name or (named_by.text("display") if named_by else "")
+    if not number and not name:
+        return None
+    source = resource or named_by
+    return Practitioner(hpr_number=number, name=source.cut(name, 200, "name") if source else name)
+
+
+def organisation(named_by: Node | None, resource: Node | None) -> Organisation | None:
+    """An organisation or place behind a reference: its numbers and name, else the display."""
+    made = Organisation()
+    if resource is not None:
+        made.number = next(
+            (each for each in _values(resource, ORGANISATION_NUMBER) if valid_organisation_number(each)), ""
+        )
+        made.resh_id = next((each for each in _values(resource, RESH) if each.isascii() and each.isdigit()), "")[:20]
+        if not isinstance(resource.value.get("name"), list | dict):
+            made.name = resource.text("name", 200)
+    if not made.name and named_by is not None:
+        made.name = named_by.text("display", 200)
+    return made if made.ListFields() else None
+
+
+def _values(resource: Node, system: str) -> list[str]:
+    return [each.text("value") for each in resource.children("identifier") if each.text("system") == system]
+
+
+def _names(resource: Node) -> list[Node]:
+    return resource.children("name") if isinstance(resource.value.get("name"), list) else []
+
+
+def name_of(node: Node) -> str:
+    """A HumanName in one line."""
+    return node.text("text") or " ".join([*node.texts("prefix"), *node.texts("given"), node.text("family")]).strip()

@@ -1,0 +1,73 @@
+"""Security labels (meta.security) of any resource: a restriction that a register cannot keep is never dropped.
+
+Documents and laboratory answers know restrictions (Volven 9603) and carry them. For every other register a restricted
+resource stays outside, with its reason: what is shown too widely cannot be taken back.
+"""
+
+from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
+from kj.fhir_r4.reading.datatypes import coding
+from kjernejournal.common.v1.common_pb2 import Coding
+from shared.restriction import CODES, CONFIDENTIALITY, VOLVEN_9603
+
+SYSTEMS = CONFIDENTIALITY | {"http://hl7.org/fhir/v3/Confidentiality"}
+"""HL7 v3 Confidentiality, under the name it had before R4 too."""
+_CONFIDENTIALITY_NOW = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+OPEN = frozenset("ULMN")
+"""Confidentiality that any register of health keeps: unrestricted, low, moderate, normal."""
+_ABOUT_THE_DATA = frozenset({"HTEST"})
+"""Test data: no restriction."""
+_PURPOSES = frozenset({"http://terminology.hl7.org/CodeSystem/v3-ActReason", "http://hl7.org/fhir/v3/ActReason"})
+
+_WHOLE = "restricts the whole bundle, which the registers cannot keep"
+UNKNOWN = "carries a restriction that is not understood"
+CANNOT_KEEP = "carries a restriction that its register cannot keep"
+
+
+def labels(node: Node) -> list[Coding]:
+    """The labels of a resource that restrict it, or may."""
+    meta = node.child("meta")
+    found = [coding(each) for each in meta.children("security")] if meta else []
+    return [each for each in found if not _is_open(each)]
+
+
+def check_open(found: list[Coding]) -> None:
+    """For a register without restrictions. Raises NotPlaced when there is one."""
+    if found:
+        raise NotPlaced(CANNOT_KEEP if all(map(is_understood, found)) else UNKNOWN)
+
+
+def carried(found: list[Coding]) -> list[Coding]:
+    """The labels as documents and laboratory answers take them, each once. Raises NotPlaced for one that is not
+    understood: it would not be kept."""
+    if not all(map(is_understood, found)):
+        raise NotPlaced(UNKNOWN)
+    made: dict[tuple[str, str], Coding] = {}
+    for each in found:
+        system = each.system if each.system in VOLVEN_9603 | CONFIDENTIALITY else _CONFIDENTIALITY_NOW
+        made.setdefault((system, each.code), Coding(system=system, code=each.code, display=each.display))
+    return list(made.values())[:20]
+
+
+def check_whole(bundle: Node, composition: Node | None) -> None:
+    """For a whole bundle, by its own labels and those of the Composition of a document. Raises Refused when it is
+    restricted: its parts say nothing of it, and most registers could not keep it."""
+    if labels(bundle) or (composition is not None and labels(composition)):
+        raise Refused("meta.security", _WHOLE)
+    if composition is not None and composition.text("confidentiality") not in ("", *OPEN):
+        raise Refused(composition.at("confidentiality"), _WHOLE)
+
+
+def is_understood(label: Coding) -> bool:
+    """Whether it is one of Volven 9603, under its own name or HL7's, or of HL7 v3 Confidentiality."""
+    if label.system in SYSTEMS:
+        return label.code in CODES or label.code in OPEN | {"R", "V"}
+    return label.system in VOLVEN_9603 and label.code in CODES
+
+
+def _is_open(label: Coding) -> bool:
+    if label.system in SYSTEMS:
+        return label.code in OPEN
+    if label.system in VOLVEN_9603:
+        return label.code == "N"
+    return label.system in _PURPOSES and label.code in _ABOUT_THE_DATA

@@ -1,0 +1,1 @@
+"""FHIR resources to our messages, a file a kind of resource."""

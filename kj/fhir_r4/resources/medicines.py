@@ -1,0 +1,242 @@
+"""MedicationRequest, MedicationDispense and MedicationStatement -> the register of medicines.
+
+None of them is a prescription of the national prescription register: what the source says of status and intent is kept
+as it stands, and no state of the prescription register is made up.
+"""
+
+import re
+
+from kj.fhir_r4.bundle.bundle import called
+from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import NotPlaced
+from kj.fhir_r4.bundle.times import period
+from kj.fhir_r4.reading.context import Context
+from kj.fhir_r4.reading.datatypes import concept, concepts, named, notes, quantity
+from kj.fhir_r4.resources import absence_codes
+from kj.fhir_r4.resources.dosage import dosages
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
+from kjernejournal.medications.v1.medications_pb2 import (
+    STATEMENT_KIND_MEDICINE,
+    STATEMENT_KIND_NIL_KNOWN,
+    STATEMENT_KIND_NOT_ASKED,
+    SUBSTITUTION_ALLOWED,
+    SUBSTITUTION_REFUSED_BY_PRESCRIBER,
+    SUBSTITUTION_UNSPECIFIED,
+    Dispensing,
+    Indication,
+    Ingredient,
+    Medication,
+    MedicationStatement,
+    Prescription,
+    SourceRecord,
+    StatementKind,
+    Substitution,
+)
+
+ATC = "http://www.whocc.no/atc"
+_ATC_SYSTEMS = frozenset({ATC, "urn:oid:2.16.840.1.113883.6.73", "urn:oid:2.16.578.1.12.4.1.1.7180"})
+_ATC_CODE = re.compile(r"Q?[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?")
+MOST_REPEATS = 99
+"""More are a slip of the source, and no register takes them."""
+
+
+def map_request(context: Context) -> Prescription:
+    """An order of another source."""
+    node = context.node
+    dispense = node.child("dispenseRequest")
+    requester = node.child("requester")
+    place = context.organisation(requester) or context.organisation(dispense.child("performer") if dispense else None)
+    recorder = context.practitioner(node.child("recorder")) or context.practitioner(requester)
+    written = context.recorded("authoredOn")
+    return Prescription(
+        header=context.header(
+            written, recorder=recorder, organisation=place, of_patient=context.is_patient("requester")
+        ),
+        medication=_medication(context),
+        dosages=dosages(node.children("dosageInstruction")),
+        indication=_indication(context),
+        prescriber=context.practitioner(requester),
+        prescriber_organisation=place,
+        prescribed_at=written.stamp() if written else None,
+        amount=quantity(dispense.child("quantity")) if dispense else None,
+        reit=min(max(dispense.integer("numberOfRepeatsAllowed"), 0), MOST_REPEATS) if dispense else 0,
+        substitution=_substitution(node),
+        use_period=period(dispense.child("validityPeriod")) if dispense else None,
+        comment=notes(node, 2000),
+        source_record=_source_record(context),
+    )
+
+
+def map_dispense(context: Context) -> Dispensing:
+    """What was dispensed; `prescription_source_id` leads to the order, whether it is in this bundle or not."""
+    node = context.node
+    handed, prepared = context.recorded("whenHandedOver"), context.recorded("whenPrepared")
+    performers = [each.child("actor") for each in node.children("performer")]
+    dispenser = next(filter(None, map(context.practitioner, performers)), None)
+    pharmacy = next(filter(None, map(context.organisation, performers)), None)
+    return Dispensing(
+        header=context.header(handed or prepared, recorder=dispenser, organisation=pharmacy),
+        prescription_source_id=_order(context),
+        medication=_medication(context),
+        dispensed_at=handed.stamp() if handed else None,
+        prepared_at=prepared.stamp() if prepared else None,
+        pharmacy=pharmacy or context.organisation(node.child("location")),
+        dispenser=dispenser,
+        amount=quantity(node.child("quantity")),
+        days_supply=quantity(node.child("daysSupply")),
+        dosages=dosages(node.children("dosageInstruction")),
+        substituted=_was_substituted(node),
+        comment=notes(node, 2000),
+        source_record=_source_record(context),
+    )
+
+
+def map_statement(context: Context) -> MedicationStatement:
+    """What a source says is used; "no known medications" and "no information" are about all medicines."""
+    node = context.node
+    made = context.concept_of("medicationCodeableConcept", "medicationReference")
+    kind = _kind(made)
+    span, point = node.child("effectivePeriod"), context.recorded("effectiveDateTime")
+    asserted = context.recorded("dateAsserted")
+    return MedicationStatement(
+        header=context.header(
+            asserted or point,
+            recorder=context.practitioner(node.child("informationSource")),
+            of_patient=context.is_patient("informationSource"),
+        ),
+        kind=kind,
+        medication=_medication(context) if kind == STATEMENT_KIND_MEDICINE else Medication(code=made),
+        dosages=dosages(node.children("dosage")),
+        indication=_indication(context),
+        period=period(span),
+        effective=point.event() if point else None,
+        asserted_at=asserted.stamp() if asserted else None,
+        comment=notes(node, 4000),
+        source_record=_source_record(context),
+    )
+
+
+def _order(context: Context) -> str:
+    """The order's identifier at the source: as it was recorded, when the order is in the bundle too."""
+    orders = context.node.children("authorizingPrescription")
+    if not orders:
+        return ""
+    found = context.find(orders[0])
+    return called(found) if found else orders[0].text("reference")[:300]
+
+
+def _kind(made: CodeableConcept | None) -> "StatementKind.ValueType":
+    if absence_codes.says(made, absence_codes.NO_KNOWN_MEDICATIONS):
+        return STATEMENT_KIND_NIL_KNOWN
+    if absence_codes.says(made, absence_codes.NO_MEDICATION_INFORMATION):
+        return STATEMENT_KIND_NOT_ASKED
+    return STATEMENT_KIND_MEDICINE
+
+
+def _medication(context: Context) -> Medication:
+    code = context.concept_of("medicationCodeableConcept", "medicationReference")
+    resource = context.target("medicationReference")
+    parts = _ingredients(context, resource)
+    code = code or CodeableConcept(text=" + ".join(filter(None, (named(each.substance) for each in parts)))[:2000])
+    if not code.codings and not code.text:
+        raise NotPlaced("names no medicine")
+    made = Medication(code=code, atc=_atc(code, parts), ingredients=parts)
+    if resource is not None:
+        form, amount, batch = concept(resource.child("form")), resource.child("amount"), resource.child("batch")
+        whole = quantity(amount.child("numerator")) if amount else None
+        if form:
+            made.form.CopyFrom(form)
+        if whole:
+            made.amount.CopyFrom(whole)
+        made.batch = batch.text("lotNumber", 100) if batch else ""
+    return made
+
+
+def _ingredients(context: Context, resource: Node | None) -> list[Ingredient]:
+    made = []
+    for node in resource.children("ingredient")[:100] if resource else []:
+        substance = concept(node.child("itemCodeableConcept"))
+        reference = node.child("itemReference")
+        if substance is None and reference is not None:
+            found = context.find(reference)
+            substance = concept(found.node.child("code")) if found else None
+            substance = substance or CodeableConcept(text=reference.text("display", 2000))
+        strength = node.child("strength")
+        part = Ingredient(
+            substance=substance,
+            strength_numerator=quantity(strength.child("numerator")) if strength else None,
+            strength_denominator=quantity(strength.child("denominator")) if strength else None,
+            active=node.flag("isActive"),
+        )
+        if part.ListFields():
+            made.append(part)
+    return made
+
+
+def _atc(code: CodeableConcept, parts: list[Ingredient]) -> Coding | None:
+    """The ATC code of the medicine, or of its one ingredient. The source's own coding stays where it stood."""
+    codings = list(code.codings)
+    if len(parts) == 1:
+        codings += parts[0].substance.codings
+    for coding in codings:
+        if coding.system in _ATC_SYSTEMS and _ATC_CODE.fullmatch(coding.code):
+            return Coding(system=ATC, code=coding.code, display=coding.display)
+    return None
+
+
+def _indication(context: Context) -> Indication | None:
+    """Reasons as codes; those that are Conditions of the bundle by their code, others by how they are called."""
+    reasons = concepts(context.node.children("reasonCode"))
+    for reference in context.node.children("reasonReference"):
+        found = context.find(reference)
+        made = concept(found.node.child("code")) if found else None
+        if made is None and reference.text("display"):
+            made = CodeableConcept(text=reference.text("display", 2000))
+        if made is not None:
+            reasons.append(made)
+    return Indication(reasons=reasons[:50]) if reasons else None
+
+
+def _substitution(node: Node) -> "Substitution.ValueType":
+    child = node.child("substitution")
+    allowed = child.flag("allowedBoolean") if child else None
+    made = concept(child.child("allowedCodeableConcept")) if child else None
+    if made is not None and made.codings:
+        allowed = made.codings[0].code != "N"  # HL7 v3 substanceAdminSubstitution: N is none
+    if allowed is None:
+        return SUBSTITUTION_UNSPECIFIED
+    return SUBSTITUTION_ALLOWED if allowed else SUBSTITUTION_REFUSED_BY_PRESCRIBER
+
+
+def _was_substituted(node: Node) -> bool:
+    child = node.child("substitution")
+    return bool(child and child.flag("wasSubstituted"))
+
+
+def _source_record(context: Context) -> SourceRecord:
+    node = context.node
+    encounter = node.child("encounter") or node.child("context")
+    reported = node.child("reportedReference")
+    informant = reported or node.child("informationSource")
+    category = node.value.get("category")
+    categories = node.children("category") if isinstance(category, list) else [node.child("category")]
+    return SourceRecord(
+        resource_type=context.resource.type,
+        status=node.text("status") or "unknown",
+        status_reasons=_status_reasons(node),
+        intent=node.text("intent"),
+        categories=[made for each in categories if (made := concept(each))][:20],
+        priority=node.text("priority"),
+        do_not_perform=bool(node.flag("doNotPerform")),
+        reported=True if reported else node.flag("reportedBoolean"),
+        informant=informant.text("display", 200) if informant else "",
+        encounter=encounter.text("reference")[:300] if encounter else "",
+        identifiers=context.identifiers(),
+    )
+
+
+def _status_reasons(node: Node) -> list[CodeableConcept]:
+    if isinstance(node.value.get("statusReason"), list):
+        return concepts(node.children("statusReason"))[:20]
+    one = concept(node.child("statusReason") or node.child("statusReasonCodeableConcept"))
+    return [one] if one else []

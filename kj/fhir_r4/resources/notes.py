@@ -1,0 +1,49 @@
+"""A note that comes as a DiagnosticReport and a DocumentReference is one document."""
+
+import hashlib
+from collections.abc import Iterable
+
+from kj.fhir_r4.bundle.bundle import Bundle, Resource
+from kj.fhir_r4.bundle.name_index import Keys
+from kj.fhir_r4.bundle.node import Node
+
+
+class Notes:
+    """What the DocumentReferences of a bundle are also known as."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._names, self._contents = Keys(), Keys()
+        self._related: set[int] = set()
+        if not bundle.count("DiagnosticReport"):
+            return
+        for document in bundle.of_type("DocumentReference"):
+            node = document.node
+            for each in node.children("identifier"):
+                self._names.add(each.text("value"), document.position)
+            attachments = (each.child("attachment") for each in node.children("content"))
+            for digest in _digests(each for each in attachments if each is not None):
+                self._contents.add(digest, document.position)
+            about = node.child("context")
+            for reference in about.children("related") if about else []:
+                found = bundle.resolve(reference, document)
+                if found is not None and found.type == "DiagnosticReport":
+                    self._related.add(found.position)
+
+    def hold(self, report: Resource) -> bool:
+        """Whether a DiagnosticReport is one of them: a document names it, by identifier or relation, or has the same
+        bytes."""
+        names = {report.full_url} if report.full_url else set()
+        if report.id:
+            names |= {f"urn:uuid:{report.id}", f"DiagnosticReport/{report.id}"}
+        if report.position in self._related or any(name in self._names for name in names):
+            return True
+        return self.hold_content(report.node.children("presentedForm"))
+
+    def hold_content(self, attachments: Iterable[Node]) -> bool:
+        """Whether a document has the same bytes as one of these."""
+        return any(each in self._contents for each in _digests(attachments))
+
+
+def _digests(attachments: Iterable[Node]) -> set[str]:
+    """SHA-256 of each content that is in the bundle."""
+    return {hashlib.sha256(each.text("data").encode()).hexdigest() for each in attachments if each.text("data")}

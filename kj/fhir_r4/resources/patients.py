@@ -1,0 +1,102 @@
+"""Whom a bundle is about: its patients, the numbers that they have here, and whose record a resource goes to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kj.fhir_r4.bundle.bundle import Bundle, Resource
+from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
+from kj.fhir_r4.message_spool import Outbox
+from kj.fhir_r4.reading import security_labels
+from kj.fhir_r4.resources import person, unplaced
+from kj.fhir_r4.resources.identity import Known, Register, source_of
+from shared.errors import Invalid
+from shared.handling.decoding import validate
+
+
+@dataclass(slots=True)
+class Record:
+    """One patient of a bundle."""
+
+    number: int
+    system: str
+    """The system that identifies the patient: the source of their entries."""
+    known: Known
+    counted: bool = False
+
+
+class Patients:
+    """The patients of a bundle: of a document its subject, else every Patient that it holds.
+
+    Two Patient resources of one person share a record. One that is restricted has none.
+    """
+
+    def __init__(self, bundle: Bundle, register: Register, now: datetime) -> None:
+        self.records: list[Record] = []
+        self._bundle = bundle
+        self._register = register
+        self._now = now
+        self._of: dict[int, Record] = {}
+        """By the position of the Patient resource."""
+        self._restricted: set[int] = set()
+
+    def take(self, outbox: Outbox) -> None:
+        """Gives each patient a number and puts them in the outbox. Raises Refused where there is none, or one whose
+        fields cannot be what they say."""
+        if not self._bundle.count("Patient"):
+            raise Refused("", "it has no Patient: nobody to import")
+        patients = iter([self._subject()]) if self._bundle.type == "document" else self._bundle.of_type("Patient")
+        by_number: dict[str, Record] = {}
+        for resource in patients:
+            if security_labels.labels(resource.node):
+                self._restricted.add(resource.position)
+                continue
+            source = source_of(resource, self._bundle)
+            known = self._register.assign(source, self._now)
+            record = by_number.get(known.national_id)
+            if record is None:
+                record = by_number[known.national_id] = Record(len(self.records), source.system, known)
+                self.records.append(record)
+                numbers = list(source.national_ids) or [known.national_id]
+                imported = person.imported(resource.node, numbers, source.birth)
+                try:
+                    validate(imported)
+                except Invalid as error:
+                    told = f"does not fit the contract: {error.field} {error.problem}"
+                    raise Refused(resource.node.path, told) from None
+                outbox.patient(record.number, imported)
+            self._of[resource.position] = record
+
+    def placed(self, patient: Resource) -> Record:
+        """A Patient resource's record, the first time. Raises NotPlaced for one that has none, or has it already."""
+        record = self._of.get(patient.position)
+        if record is None:
+            restricted = patient.position in self._restricted
+            raise NotPlaced(security_labels.CANNOT_KEEP if restricted else unplaced.OTHER_PERSON)
+        if record.counted:
+            raise NotPlaced("is the same patient again")
+        record.counted = True
+        return record
+
+    def about(self, resource: Resource, field: str) -> Record:
+        """The record of the patient whom a resource names. Nothing is given to a patient whom it does not name."""
+        reference = resource.node.child(field)
+        if reference is None:
+            raise NotPlaced("belongs to no patient" if resource.type == "Device" else "names no patient")
+        found = self._bundle.resolve(reference, resource)
+        if found is None:
+            raise NotPlaced("is about somebody who is not in the bundle")
+        if found.position in self._restricted:
+            raise NotPlaced(unplaced.RESTRICTED_PATIENT)
+        record = self._of.get(found.position)
+        if record is None:
+            raise NotPlaced(unplaced.OTHER_PERSON)
+        return record
+
+    def _subject(self) -> Resource:
+        first = self._bundle.composition
+        if first is None:
+            raise Refused("entry[0].resource", "a document begins with its Composition")
+        found = self._bundle.resolve(first.node.child("subject"), first)
+        if found is None or found.type != "Patient" or found.position < 0:
+            raise Refused(first.node.at("subject"), "is no Patient of the document")
+        return found

@@ -1,0 +1,94 @@
+"""Encounter -> visits: when and where, never why. Reason codes, types and diagnoses are not even read."""
+
+from kj.fhir_r4.bundle.refusals import NotPlaced
+from kj.fhir_r4.bundle.times import AHEAD, EARLIEST, period
+from kj.fhir_r4.reading.context import Context
+from kjernejournal.common.v1.common_pb2 import Coding, Organisation
+from kjernejournal.visits.v1.visits_pb2 import (
+    CONTACT_KIND_ADMISSION,
+    CONTACT_KIND_DAY_TREATMENT,
+    CONTACT_KIND_OUTPATIENT,
+    CONTACT_KIND_UNSPECIFIED,
+    ContactKind,
+    Visit,
+)
+from shared.convert import moment
+
+ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+CLASS_SYSTEMS = frozenset(
+    {
+        ACT_CODE,
+        "urn:oid:2.16.840.1.113883.5.4",
+        "urn:oid:2.16.578.1.12.4.1.1.8406",
+        "urn:oid:2.16.578.1.12.4.1.1.8432",
+    }
+)
+"""Code systems that the register takes: they tell the kind of a contact and cannot tell its reason."""
+
+_ACT_SYSTEMS = frozenset({ACT_CODE, "urn:oid:2.16.840.1.113883.5.4", "http://hl7.org/fhir/v3/ActCode"})
+_KINDS = {
+    "AMB": CONTACT_KIND_OUTPATIENT,
+    "EMER": CONTACT_KIND_OUTPATIENT,
+    "SS": CONTACT_KIND_DAY_TREATMENT,
+    "IMP": CONTACT_KIND_ADMISSION,
+    "ACUTE": CONTACT_KIND_ADMISSION,
+    "NONAC": CONTACT_KIND_ADMISSION,
+}
+"""HL7 v3 ActEncounterCode: ambulatory, emergency, short stay, inpatient, acute and non-acute inpatient."""
+_NO_PLACE = "VR"
+_NOT_HAPPENED = frozenset({"planned", "cancelled"})
+
+
+def map_encounter(context: Context) -> Visit:
+    """The visit; one that the source has withdrawn (entered in error) says so, and is in no list.
+
+    Primary care is not told apart: the class does not say it, and the source's code is kept. Raises NotPlaced for what
+    is no contact: planned, cancelled, without a place or a start.
+    """
+    node = context.node
+    status = node.text("status")
+    if status in _NOT_HAPPENED:
+        raise NotPlaced("has not taken place")
+    coded = node.child("class")
+    if coded is not None and coded.text("code") == _NO_PLACE:
+        raise NotPlaced("is a contact without a place (virtual)")
+    kind, source_class = _class(coded.text("system") if coded else "", coded.text("code") if coded else "")
+    if kind == CONTACT_KIND_UNSPECIFIED and not source_class:
+        raise NotPlaced("does not say what kind of contact it was")
+    span = period(node.child("period"))
+    if span is None or not span.HasField("start"):
+        raise NotPlaced("does not say when it began")
+    begun = moment(span.start)
+    if not EARLIEST <= begun <= context.now + AHEAD:
+        raise NotPlaced("began before 1900 or begins in the future")
+    unit = _unit(context)
+    if unit is None:
+        raise NotPlaced("does not say where it was")
+    recorded = context.recorded_start("period")
+    return Visit(
+        header=context.header(recorded, organisation=unit),
+        kind=kind,
+        source_class=source_class,
+        period=span,
+        unit=unit,
+        withdrawn=status == "entered-in-error",
+    )
+
+
+def _class(system: str, code: str) -> "tuple[ContactKind.ValueType, list[Coding]]":
+    """The kind of contact and the source's code for it; a code of another system is neither kept nor understood."""
+    if not code or (system not in CLASS_SYSTEMS and system not in _ACT_SYSTEMS):
+        return CONTACT_KIND_UNSPECIFIED, []
+    if system not in _ACT_SYSTEMS:
+        return CONTACT_KIND_UNSPECIFIED, [Coding(system=system, code=code)]
+    kept = system if system in CLASS_SYSTEMS else ACT_CODE  # the name of the same list before R4
+    return _KINDS.get(code, CONTACT_KIND_UNSPECIFIED), [Coding(system=kept, code=code)]
+
+
+def _unit(context: Context) -> Organisation | None:
+    """The unit that answers for the contact, else the place where it was."""
+    unit = context.organisation(context.node.child("serviceProvider"))
+    if unit is not None:
+        return unit
+    places = (each.child("location") for each in context.node.children("location"))
+    return next(filter(None, map(context.organisation, places)), None)

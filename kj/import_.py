@@ -1,0 +1,135 @@
+"""`kj import FILE...`: FHIR R4 bundles of other systems into the registers.
+
+A file is read, mapped and checked whole before anything of it is sent; a refused one leaves nothing behind, and the
+others go on. What is sent again changes nothing. Entries stand in temporary files meanwhile: memory does not grow with
+the size of a file.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Set
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from kj.errors import CommandError
+from kj.feeds.feed import Feed, total
+from kj.feeds.import_report import CHECKED, FAILED, IMPORTED, FileReport, show, to_json
+from kj.feeds.imported_patients import look, register_of
+from kj.fhir_r4.bundle.refusals import Failed, Refused
+from kj.fhir_r4.mapping import Mapped, map_bundle
+from kj.fhir_r4.message_spool import PATIENTS
+from kj.fhir_r4.resources.identity import Register
+from kj.local.data_directory import DEFAULT, DataDirectory, DataDirOption
+from kj.local.known_patients import known, remember
+from kj.local.running import LocalSystem
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bundles: .json or .json.bz2.")],
+    data_dir: DataDirOption = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="Counts by file and resource type.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, map and count; send nothing.")] = False,
+) -> None:
+    """Import FHIR R4 transaction, collection and document bundles. Exit code 1 when a file was refused or failed."""
+    reports = asyncio.run(_run(files, data_dir, dry_run=dry_run))
+    if as_json or not sys.stdout.isatty():
+        print(json.dumps(to_json(reports), indent=2, ensure_ascii=False))
+    else:
+        show(reports, Console())
+    wrong = [each for each in reports if each.status not in (IMPORTED, CHECKED)]
+    for each in wrong:
+        print(f"kj: {each.file}: {each.status}: {each.reason}", file=sys.stderr)
+    if wrong:
+        raise typer.Exit(1)
+
+
+async def _run(files: list[Path], data_dir: Path, *, dry_run: bool) -> list[FileReport]:
+    reports = []
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Importing", total=len(files))
+        directory = DataDirectory.at(data_dir)
+        others = set(known(directory))
+        if dry_run:
+            for path in files:
+                reports.append(check(path, look(directory, others)))
+                progress.advance(task)
+            return reports
+        system = LocalSystem.open(data_dir)
+        async with Feed.open(system, source_system="kj import") as feed:
+            for path in files:
+                reports.append(await send(path, system, feed, others))
+                progress.advance(task)
+    return reports
+
+
+def check(path: Path, register: Register) -> FileReport:
+    """A dry run: everything but the sending, and no patient is given an id for good."""
+    report = FileReport(str(path))
+    try:
+        with _mapped(path, register) as mapped:
+            _fill(report, mapped)
+    except Refused as refusal:
+        report.reason = str(refusal)
+    except Failed as failure:
+        report.status, report.reason = FAILED, str(failure)
+    else:
+        report.status = CHECKED
+    return report
+
+
+async def send(path: Path, system: LocalSystem, feed: Feed, others: Set[str]) -> FileReport:
+    """Imports one file: patients first, since no register takes entries of somebody unknown."""
+    report = FileReport(str(path))
+    try:
+        with register_of(system.directory, others) as register:
+            mapped = _mapped(path, register)
+    except Refused as refusal:
+        report.reason = str(refusal)
+        return report
+    except Failed as failure:
+        report.status, report.reason = FAILED, str(failure)
+        return report
+    with mapped:
+        _fill(report, mapped)
+        try:
+            report.stored[PATIENTS] = await feed.send(PATIENTS, mapped.outbox.patients())
+        except CommandError as error:
+            report.status, report.reason = FAILED, _told(error)
+            return report
+        remember(system, report.patients, source=path.name)
+        # A register that refuses something, such as a report older than the one it has, keeps nothing from the others.
+        refused = []
+        for name in mapped.outbox.registers:
+            try:
+                counts = [await feed.send(name, stream) for stream in mapped.streams(name)]
+            except CommandError as error:
+                refused.append(_told(error))
+            else:
+                report.stored[name] = total(counts)
+    report.status, report.reason = (FAILED, " ".join(refused)) if refused else (IMPORTED, "")
+    return report
+
+
+def _told(error: CommandError) -> str:
+    return " ".join(filter(None, (error.what, error.next_step)))
+
+
+def _fill(report: FileReport, mapped: Mapped) -> None:
+    report.patients = mapped.national_ids
+    report.tally = mapped.tally
+    report.beside = mapped.beside
+    report.cuts = mapped.cuts
+
+
+def _mapped(path: Path, register: Register) -> Mapped:
+    try:
+        with path.open("rb") as file:
+            return map_bundle(file, register, datetime.now(UTC))
+    except OSError as error:
+        raise Refused("", f"it cannot be read: {error.strerror}") from None

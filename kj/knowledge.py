@@ -1,0 +1,109 @@
+"""`kj knowledge`: the drug knowledge in force; `kj knowledge load FILE`: another version of it."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import grpc
+import typer
+from google.protobuf.json_format import MessageToJson
+
+from kj.errors import CommandError
+from kj.feeds.knowledge_table import SHIPPED, TableError, read
+from kj.local.calling import Answered, call, error_info, refusal
+from kj.local.data_directory import DEFAULT, DataDirOption
+from kj.local.running import LocalSystem
+from kj.token import mint_for
+from kjernejournal.medications.v1.knowledge_pb2 import (
+    DrugKnowledge,
+    GetDrugKnowledgeRequest,
+    GetDrugKnowledgeResponse,
+    ImportDrugKnowledgeRequest,
+    ImportDrugKnowledgeResponse,
+)
+
+_SERVICE = "/kjernejournal.medications.v1.DrugKnowledgeService"
+_SECONDS = 5.0
+
+
+def knowledge(
+    action: Annotated[str, typer.Argument(help="load, or nothing to show what is in force.", metavar="[load]")] = "",
+    file: Annotated[
+        Path | None, typer.Argument(help="A table (kj/feeds/knowledge_table.py). Default: the one that comes along.")
+    ] = None,
+    if_none: Annotated[bool, typer.Option("--if-none", help="Load only where there is none.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, row by row.")] = False,
+    data_dir: DataDirOption = DEFAULT,
+) -> None:
+    """Show the drug knowledge that medicines are checked against, or load another version."""
+    if action not in ("", "load"):
+        raise CommandError(f"{action} is nothing to do with knowledge.", "kj knowledge, or: kj knowledge load FILE")
+    system = LocalSystem.open(data_dir)
+    in_force = asyncio.run(_in_force(system)) if if_none or not action else None
+    if action == "load" and in_force is None:
+        _load(system, file or SHIPPED)
+    elif not action and in_force is None:
+        raise CommandError("No drug knowledge was loaded.", "Load some with: kj knowledge load")
+    elif not action and in_force is not None:
+        _show(in_force, as_json=as_json or not sys.stdout.isatty())
+
+
+def _load(system: LocalSystem, file: Path) -> None:
+    try:
+        table = read(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{file} cannot be read: {error}.") from None
+    except TableError as error:
+        raise CommandError(f"{file}: {error}.", "Its columns are told in kj/feeds/knowledge_table.py.") from None
+    answered = asyncio.run(_import(system, table))
+    loaded: ImportDrugKnowledgeResponse = answered.reply
+    if loaded.unchanged:
+        print(f"Drug knowledge {loaded.version} is in force already: {loaded.rows} rows")
+    else:
+        before = f", {loaded.version_before} before" if loaded.version_before else ""
+        print(f"Drug knowledge {loaded.version} is in force: {loaded.rows} rows{before}")
+
+
+async def _import(system: LocalSystem, table: DrugKnowledge) -> Answered:
+    return await call(
+        system,
+        f"{_SERVICE}/ImportDrugKnowledge",
+        ImportDrugKnowledgeRequest(request_id=str(uuid4()), knowledge=table),
+        ImportDrugKnowledgeResponse,
+        token=mint_for("system", system.issuer_directory),
+    )
+
+
+async def _in_force(system: LocalSystem) -> GetDrugKnowledgeResponse | None:
+    """What the medications service gives to the gateway, which gives it to nobody else; None: none was loaded."""
+    async with grpc.aio.insecure_channel(system.service_address("medications")) as channel:
+        method: Any = channel.unary_unary(
+            f"{_SERVICE}/GetDrugKnowledge", response_deserializer=GetDrugKnowledgeResponse.FromString
+        )
+        try:
+            reply: GetDrugKnowledgeResponse = await method(
+                GetDrugKnowledgeRequest().SerializeToString(), timeout=_SECONDS
+            )
+        except grpc.aio.AioRpcError as error:
+            if error_info(error) and error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise refusal(error, system.gateway_address) from None
+        return reply
+
+
+def _show(in_force: GetDrugKnowledgeResponse, *, as_json: bool) -> None:
+    table = in_force.knowledge
+    if as_json:
+        print(MessageToJson(in_force, preserving_proto_field_name=True, ensure_ascii=False))
+        return
+    print(f"Drug knowledge {table.version}, loaded {in_force.loaded_at.ToDatetime():%Y-%m-%d %H:%M} UTC")
+    for rows, what in (
+        (table.interactions, "interactions"),
+        (table.cross_reactions, "allergies that reach further"),
+        (table.conditions, "conditions that do not go with a medicine"),
+        (table.duplicates, "groups of which one is enough"),
+        (table.substances, "codes and names of substances"),
+    ):
+        print(f"  {len(rows):6} {what}")

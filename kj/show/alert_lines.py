@@ -1,0 +1,66 @@
+"""Findings of the safety checks in the terminal: the most serious first, and what was not checked beside them."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from kj.show.section_rows import words
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from kjernejournal.summary.v1.summary_pb2 import Alerts
+
+_STYLES = {
+    pb.SEVERITY_CONTRAINDICATED: "bold white on red",
+    pb.SEVERITY_AVOID: "bold red",
+    pb.SEVERITY_CAUTION: "yellow",
+    pb.SEVERITY_INFORMATION: "cyan",
+}
+_EVERY = {kind for kind in pb.CheckKind.values() if kind}
+
+
+def show(found: Alerts | pb.CheckMedicationResponse, console: Console) -> None:
+    """Prints them."""
+    for finding in found.findings:
+        severity = words(pb.Severity, finding.severity).upper()
+        line = Text("  ")
+        line.append(f" {severity} ", style=_STYLES.get(finding.severity, "bold red"))
+        line.append(f" {_plain(finding.text)}")
+        console.print(line)
+        if finding.advice:
+            console.print(Text(f"      {_plain(finding.advice)}"))
+        console.print(
+            Text(f"      {words(pb.CheckKind, finding.kind)}; {_plain(finding.knowledge_source)}", style="dim")
+        )
+    if found.findings_left_out:
+        console.print(Text(f"  ... and {found.findings_left_out} less serious ones", style="yellow"))
+    if found.checked and not found.findings:
+        console.print(Text("  nothing was found in what was checked", style="dim"))
+    for cause in _not_checked(found.not_checked):
+        console.print(Text(f"  NOT CHECKED: {_plain(cause)}", style="yellow"))
+    version = found.knowledge_version
+    console.print(Text(f"  knowledge {version}" if version else "  without drug knowledge", style="dim"))
+
+
+def _not_checked(each: Iterable[pb.NotChecked]) -> Iterator[str]:
+    """One line for each cause, with the checks that it prevented."""
+    causes: dict[tuple[int, int, str], set[int]] = {}
+    for one in each:
+        about = _named(one.medication) if one.HasField("medication") else ""
+        causes.setdefault((one.reason, one.section, about), set()).add(one.kind)
+    for (reason, section, about), kinds in causes.items():
+        which = "everything" if kinds == _EVERY else ", ".join(words(pb.CheckKind, kind) for kind in sorted(kinds))
+        why = words(pb.NotCheckedReason, reason)
+        where = f" ({words(common_pb2.Section, section)})" if section and not about else ""
+        yield f"{about + ': ' if about else ''}{which}: {why}{where}"
+
+
+def _named(concept: common_pb2.CodeableConcept) -> str:
+    """The medicine by the first name that its source gave it."""
+    named = [concept.text, *(coding.display or coding.code for coding in concept.codings)]
+    return next((each for each in named if each), "a medicine without a name")
+
+
+def _plain(text: str) -> str:
+    """No character of a source's text moves the cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,1 @@
+"""What the population is drawn from: illnesses, medicines, vaccines, analyses, names, municipalities."""

@@ -1,0 +1,1 @@
+"""Who lives there: families, their contacts, their health, who treats them, what they allow."""

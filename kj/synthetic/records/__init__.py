@@ -1,0 +1,1 @@
+"""What the registers hold about each of them, as messages of the contract."""

@@ -1,0 +1,88 @@
+"""Turns a Case of the oracle into the policy's own arguments, and the decision back into words."""
+
+from datetime import UTC, datetime, time
+
+from gateway.access.facts import AccessRule, Caller, Decision, PatientFacts
+from gateway.access.policy import decide
+from kjernejournal.common.v1 import common_pb2
+from shared.codes.personnel import ServiceKind
+from shared.errors import reason_name
+from tests.gateway.access.oracle import Case
+
+PATIENT = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222")
+OTHER = ("33333333-3333-4333-8333-333333333333",)
+HPR = "900000001"
+
+
+def ask(case: Case) -> Decision:
+    """The policy's decision of this case."""
+    return decide(caller(case), basis(case.basis), facts(case), _access(case), now(case))
+
+
+def in_words(decision: Decision) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Outcome, and decision and reason for each section."""
+    sections = {
+        common_pb2.Section.Name(section).removeprefix("SECTION_"): (
+            common_pb2.SectionDecision.Name(verdict.decision).removeprefix("SECTION_DECISION_"),
+            reason_name(verdict.reason),
+        )
+        for section, verdict in decision.sections.items()
+    }
+    return decision.outcome.name, sections
+
+
+def caller(case: Case) -> Caller:
+    kind = common_pb2.CallerKind.Value(f"CALLER_KIND_{case.kind}")
+    if case.kind == "CLINICIAN":
+        return Caller(
+            kind=kind,
+            hpr_number=HPR,
+            role=case.role,
+            authorisations=(case.role,) if case.authorised else ("XX",),
+            service=ServiceKind[case.service],
+            security_level=case.level,
+        )
+    refs = PATIENT[1:] if case.is_self else OTHER
+    return Caller(kind=kind, refs=refs if case.kind == "CITIZEN" else (), security_level=case.level)
+
+
+def facts(case: Case) -> PatientFacts | None:
+    if case.record == "none":
+        return None
+    return PatientFacts(
+        refs=PATIENT,
+        reservation=case.record == "reserved",
+        blocked_hpr_numbers=frozenset({HPR, "5"} if case.blocked else {"5"}),
+        restricted_sections=frozenset(common_pb2.Section.Value(f"SECTION_{name}") for name in case.restricted),
+        single_entries_restricted=frozenset(
+            common_pb2.Section.Value(f"SECTION_{name}") for name in case.single_entries
+        ),
+        birth_date=case.born,
+        guardians=frozenset(OTHER if case.is_guardian else ()),
+        proxies={OTHER[0]: case.areas},
+        gp_hpr_numbers=frozenset({HPR, "6"} if case.is_gp else {"6"}),
+        address_protection=case.protected,
+        portal_reservation=case.no_portal,
+        deceased=case.deceased,
+    )
+
+
+def _sections(names: frozenset[str]) -> frozenset[common_pb2.Section.ValueType]:
+    return frozenset(common_pb2.Section.Value(f"SECTION_{name}") for name in names)
+
+
+def _access(case: Case) -> AccessRule:
+    return AccessRule(
+        action=common_pb2.Action.Value(f"ACTION_{case.action}"),
+        section=common_pb2.Section.Value(f"SECTION_{case.section}"),
+        callers=frozenset(common_pb2.CallerKind.Value(f"CALLER_KIND_{kind}") for kind in case.open_to),
+        audit=common_pb2.AUDIT_LEVEL_NONE if case.status_only else common_pb2.AUDIT_LEVEL_FULL,
+    )
+
+
+def basis(name: str) -> common_pb2.AccessBasis.ValueType:
+    return common_pb2.AccessBasis.Value(f"ACCESS_BASIS_{name}")
+
+
+def now(case: Case) -> datetime:
+    return datetime.combine(case.today, time(13, 30), UTC)

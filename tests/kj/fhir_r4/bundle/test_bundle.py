@@ -1,0 +1,171 @@
+from typing import Any
+
+import pytest
+
+from kj.fhir_r4.bundle.bundle import Resource
+from kj.fhir_r4.bundle.refusals import Refused
+from kj.fhir_r4.resources.identity import Register
+from tests.kj.fhir_r4.bundles import NOW, allergy, bundle, mapped, opened, patient, reasons, record_of
+
+
+def refusal(value: Any) -> str:
+    with pytest.raises(Refused) as caught:
+        mapped(value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["transaction", "collection"])
+def test_transactions_and_collections_are_taken(kind: str) -> None:
+    assert len(mapped(bundle(patient(), allergy(), kind=kind)).records) == 1
+
+
+@pytest.mark.parametrize(
+    "kind", ["batch", "searchset", "history", "message", "batch-response", "transaction-response", "", "å"]
+)
+def test_other_bundles_are_refused_by_name(kind: str) -> None:
+    assert refusal(bundle(patient(), kind=kind)).startswith("type: a bundle of type ")
+
+
+@pytest.mark.parametrize(
+    "value, said",
+    [
+        ([], "not a FHIR bundle"),
+        ({}, "resourceType: it is not a Bundle"),
+        (patient(), "it is not a Bundle but Patient"),
+        (bundle(), "no Patient"),
+        (bundle(allergy()), "no Patient"),
+        ({"resourceType": "Bundle", "type": "collection", "entry": {}}, "entry: must be a list"),
+        ({"resourceType": "Bundle", "type": "collection", "entry": ["x"]}, "entry[0]: must be an object"),
+        ({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": "x"}]}, "entry[0].resource: must be"),
+        (
+            {"resourceType": "Bundle", "type": "transaction", "entry": [{"fullUrl": "x"}]},
+            "entry[0].resource: is missing",
+        ),
+        (bundle(patient(), {"resourceType": "12", "id": "x"}), "entry[1].resource.resourceType: is not the name"),
+        (bundle(patient(), allergy(code="penicillin")), "entry[1].resource.code: must be an object"),
+        (bundle(patient(), allergy(code={"coding": {}})), "entry[1].resource.code.coding: must be a list"),
+        (bundle(patient(), allergy(recordedDate="2020-02-31")), "entry[1].resource.recordedDate: is not a possible"),
+        (bundle(patient(), patient(value="other")), "is another resource under the fullUrl"),
+    ],
+)
+def test_what_is_refused_says_where(value: Any, said: str) -> None:
+    assert said in refusal(value)
+
+
+def test_a_transaction_that_deletes_is_refused() -> None:
+    value = bundle(patient(), kind="transaction")
+    value["entry"].append({"request": {"method": "DELETE", "url": "Patient/1"}})
+    assert "DELETE" in refusal(value)
+
+
+def test_the_refusal_repeats_no_value_of_the_file() -> None:
+    assert "Anna" not in refusal(bundle(patient(birthDate="Anna")))
+
+
+def reached(reference: dict[str, Any], **address: Any) -> Resource | None:
+    """What a reference in the second resource means."""
+    near = {"fullUrl": "http://a.example/fhir/Condition/c", "resource": {"resourceType": "Condition", "id": "c"}}
+    contained = [{"resourceType": "Patient", "id": "inside"}]
+    near["resource"] = {"resourceType": "Condition", "id": "c", "subject": reference, "contained": contained}
+    target = {"resourceType": "Patient", "id": "1", "identifier": [{"system": "s", "value": "v"}]}
+    value = {"resourceType": "Bundle", "type": "collection", "entry": [near, {**address, "resource": target}]}
+    with opened(value) as found:
+        condition = found.at(0)
+        return found.resolve(condition.node.child("subject"), condition)
+
+
+@pytest.mark.parametrize(
+    "written, address",
+    [
+        ("urn:uuid:0D2C", {"fullUrl": "urn:uuid:0d2c"}),
+        ("http://a.example/fhir/Patient/1", {"fullUrl": "http://a.example/fhir/Patient/1"}),
+        ("http://a.example/fhir/Patient/1/_history/3", {"fullUrl": "http://a.example/fhir/Patient/1"}),
+        ("Patient/1", {"fullUrl": "http://a.example/fhir/Patient/1"}),
+        ("Patient/1", {"fullUrl": "urn:uuid:77"}),
+        ("Patient/1", {}),
+        ("Patient?identifier=s|v", {}),
+        ("#inside", {}),
+    ],
+)
+def test_every_form_of_reference_finds_its_resource(written: str, address: dict[str, str]) -> None:
+    assert reached({"reference": written}, **address) is not None
+
+
+def test_an_identifier_alone_is_a_reference() -> None:
+    assert reached({"identifier": {"system": "s", "value": "v"}}) is not None
+
+
+@pytest.mark.parametrize("written", ["http://b.example/fhir/Patient/1", "Patient/2", "#nobody", "urn:uuid:1", "1", ""])
+def test_a_reference_to_elsewhere_finds_nothing(written: str) -> None:
+    assert reached({"reference": written}, fullUrl="http://a.example/fhir/Patient/1") is None
+
+
+def test_entries_stand_in_any_order() -> None:
+    forward = mapped(bundle(patient(), allergy())).records
+    backward = mapped(bundle(allergy(), patient())).records
+    assert [each.critical_info for each in forward] == [each.critical_info for each in backward]
+
+
+def test_each_of_several_patients_keeps_their_own() -> None:
+    other = allergy("b", patient={"reference": "Patient/q"})
+    first, second = mapped(bundle(allergy(), other, patient("q", "56-78"), patient())).records
+    assert {each.known.national_id for each in (first, second)} == {
+        first.critical_info.patient.national_id,
+        second.critical_info.patient.national_id,
+    }
+    assert [len(each.critical_info.entries) for each in (first, second)] == [1, 1]
+    assert first.critical_info.entries[0].header.provenance.source_id == "AllergyIntolerance/b"
+
+
+def test_nothing_is_given_to_a_patient_whom_it_does_not_name() -> None:
+    assert reasons(allergy(patient={"reference": "Patient/q"})) == {"is about somebody who is not in the bundle": 1}
+    assert reasons(allergy(patient=None)) == {"names no patient": 1}
+
+
+def test_a_document_is_about_its_subject_alone() -> None:
+    composition = {
+        "resourceType": "Composition",
+        "id": "c",
+        "subject": {"reference": "Patient/p"},
+        "date": "2024-05-06",
+    }
+    other = allergy("b", patient={"reference": "Patient/q"})
+    made = mapped(bundle(composition, patient(), patient("q", "56-78"), allergy(), other, kind="document"))
+    [record] = made.records
+    assert len(record.critical_info.entries) == 1
+    assert (
+        made.tally.rows["Patient"].not_placed.total() == made.tally.rows["AllergyIntolerance"].not_placed.total() == 1
+    )
+
+
+def test_a_document_without_its_composition_is_refused() -> None:
+    assert "begins with its Composition" in refusal(bundle(patient(), allergy(), kind="document"))
+
+
+def test_what_comes_twice_is_one_entry() -> None:
+    value = bundle(patient(), allergy())
+    value["entry"].append(value["entry"][1])
+    made = mapped(value)
+    assert len(made.records[0].critical_info.entries) == 1
+    assert made.tally.rows["AllergyIntolerance"].not_placed == {"is in the bundle twice": 1}
+
+
+def test_two_resources_of_one_id_are_two_entries() -> None:
+    value = bundle(patient(), allergy(), allergy(criticality="low"))
+    value["entry"][2]["fullUrl"] = "http://other.example/AllergyIntolerance/a"
+    entries = mapped(value).records[0].critical_info.entries
+    assert len({each.header.provenance.source_id for each in entries}) == 2
+
+
+def test_a_resource_without_any_time_was_recorded_when_its_patient_was_first_imported() -> None:
+    register = Register()
+    value = bundle(patient(), allergy(recordedDate=None))
+    first = mapped(value, register).records[0]
+    later = mapped(value, register, NOW.replace(year=2027)).records[0]
+    assert first.critical_info == later.critical_info
+    assert first.critical_info.entries[0].header.provenance.recorded_at.ToDatetime(tzinfo=NOW.tzinfo) == NOW
+
+
+def test_the_source_is_the_system_that_identifies_the_patient() -> None:
+    provenance = record_of(allergy()).critical_info.entries[0].header.provenance
+    assert (provenance.source_system, provenance.source_id) == ("http://hospital.example/mrn", "AllergyIntolerance/a")

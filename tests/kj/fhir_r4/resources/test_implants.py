@@ -1,0 +1,124 @@
+from typing import Any
+
+import pytest
+
+from kj.fhir_r4.resources.implants import Lasting, decide_device, decide_procedure
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
+from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
+from tests.kj.fhir_r4.bundles import SNOMED, coded, reasons, record_of, resource
+
+
+def concept(code: str, display: str = "", system: str = SNOMED) -> CodeableConcept:
+    return CodeableConcept(codings=[Coding(system=system, code=code, display=display)])
+
+
+@pytest.mark.parametrize(
+    "code, status, lasting, rule",
+    [
+        (concept("88039007", "Transplant of lung"), "completed", Lasting.TRANSPLANT, "by code"),
+        (concept("65200003"), "completed", Lasting.MECHANICAL_IMPLANT, "by code"),
+        (concept("265764009"), "in-progress", Lasting.TREATMENT, "by code"),
+        (concept("1", "Transplantation of pancreas"), "completed", Lasting.TRANSPLANT, "by name"),
+        (concept("1", "Insertion of permanent cardiac pacemaker"), "completed", Lasting.MECHANICAL_IMPLANT, "by name"),
+        (concept("1", "Total hip replacement"), "completed", Lasting.MECHANICAL_IMPLANT, "by name"),
+        (concept("1", "Adjuvant chemotherapy"), "in-progress", Lasting.TREATMENT, "by name"),
+    ],
+)
+def test_procedures_that_last(code: CodeableConcept, status: str, lasting: Lasting, rule: str) -> None:
+    assert decide_procedure(code, status) == (lasting, rule)
+
+
+@pytest.mark.parametrize(
+    "code, status, said",
+    [
+        (concept("73761001", "Colonoscopy"), "completed", "neither an implant nor ongoing treatment"),
+        (concept("1", "Removal of cardiac pacemaker"), "completed", "neither an implant"),
+        (concept("1", "Evaluation for kidney transplant"), "completed", "neither an implant"),
+        (concept("265764009", "Renal dialysis"), "completed", "treatment that is over"),
+        (concept("88039007"), "not-done", "was not done"),
+        (concept("88039007"), "entered-in-error", "was not done"),
+        (concept("88039007", "", "http://other.example"), "completed", "neither an implant"),
+        (None, "completed", "neither an implant"),
+    ],
+)
+def test_procedures_that_do_not(code: CodeableConcept | None, status: str, said: str) -> None:
+    decision = decide_procedure(code, status)
+    assert decision.lasting is None
+    assert said in decision.rule
+
+
+@pytest.mark.parametrize(
+    "code, lasting",
+    [
+        (concept("72506001"), Lasting.MECHANICAL_IMPLANT),
+        (concept("69805005", "Insulin pump"), Lasting.TREATMENT),
+        (concept("1", "Drug-eluting coronary stent"), Lasting.MECHANICAL_IMPLANT),
+        (concept("228869008", "Manual wheelchair"), None),
+        (concept("462894001", "Patient record software"), None),
+        (None, None),
+    ],
+)
+def test_devices(code: CodeableConcept | None, lasting: Lasting | None) -> None:
+    assert decide_device(code, "active").lasting is lasting
+
+
+def procedure(name: str, code: str, year: int, **fields: Any) -> dict[str, Any]:
+    period = {"start": f"{year}-05-01T10:00:00Z", "end": f"{year}-05-01T11:00:00Z"}
+    return resource(
+        "Procedure", name, **{"status": "completed", "code": coded(code), "performedPeriod": period, **fields}
+    )
+
+
+def test_an_implant_says_when_it_was_put_in() -> None:
+    [entry] = record_of(procedure("i", "65200003", 2015)).critical_info.entries
+    assert (entry.category, entry.status) == (pb.CATEGORY_IMPLANT, pb.STATUS_ACTIVE)
+    assert entry.implant.mechanical
+    assert entry.implant.implanted == entry.event_time
+    assert entry.event_time.instant.ToJsonString() == "2015-05-01T10:00:00Z"
+
+
+def test_what_was_taken_out_again_is_refuted() -> None:
+    removal = procedure("out", "68254000", 2018)
+    record = record_of(removal, procedure("first", "65200003", 2015), procedure("second", "65200003", 2019))
+    assert [each.status for each in record.critical_info.entries] == [pb.STATUS_REFUTED, pb.STATUS_ACTIVE]
+    assert reasons(removal) == {"takes an implant out: the entry of that implant is refuted": 1}
+
+
+def test_a_replacement_ends_one_and_begins_another() -> None:
+    record = record_of(procedure("first", "65200003", 2015), procedure("next", "46706006", 2020))
+    assert [each.status for each in record.critical_info.entries] == [pb.STATUS_REFUTED, pb.STATUS_ACTIVE]
+
+
+def test_treatment_that_goes_on() -> None:
+    [entry] = record_of(procedure("t", "302497006", 2025, status="in-progress")).critical_info.entries
+    assert (entry.category, entry.HasField("treatment")) == (pb.CATEGORY_ONGOING_TREATMENT, True)
+
+
+def test_a_device_of_nobody_is_what_made_the_bundle() -> None:
+    device = resource("Device", "d", type=coded("462894001", "software"), patient=None)
+    assert reasons(device) == {"belongs to no patient": 1}
+
+
+def test_an_inactive_device_is_refuted() -> None:
+    device = resource("Device", "d", type=coded("72506001", "Implantable defibrillator"), status="inactive")
+    [entry] = record_of(device).critical_info.entries
+    assert (entry.category, entry.status) == (pb.CATEGORY_IMPLANT, pb.STATUS_REFUTED)
+
+
+@pytest.mark.parametrize(
+    "end, status",
+    [("2020-01-01", pb.STATUS_REFUTED), ("9999-12-31", pb.STATUS_ACTIVE), ("2040", pb.STATUS_ACTIVE)],
+)
+def test_a_device_is_in_use_until_the_end_has_come(end: str, status: int) -> None:
+    """An end in the future, or the one that stands for none, must not make a pacemaker one that has been."""
+    device = {"resourceType": "Device", "id": "d", "type": coded("706004007", "Implantable cardiac pacemaker")}
+    used = resource(
+        "DeviceUseStatement",
+        "u",
+        status="active",
+        device={"reference": "#d"},
+        contained=[device],
+        timingPeriod={"start": "2015-03-02", "end": end},
+    )
+    [entry] = record_of(used).critical_info.entries
+    assert entry.status == status
