@@ -36,7 +36,7 @@ from shared import telemetry
 from shared.convert import optional_moment, time_of_reading, timestamp
 from shared.errors import Invalid, NotSupported, Reason
 from shared.handling.decoding import decode
-from shared.paging import size_of
+from shared.register.paging import size_of
 
 COMPLETENESS_HEADER = "kj-completeness"
 HEAD_START = 0.1

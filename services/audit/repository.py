@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from shared.database import Database, Session
-from shared.paging import Page
+from shared.register.paging import Page
 
 
 class NewRecord(NamedTuple):

@@ -9,7 +9,7 @@ from services.audit.repository import NewRecord, Repository
 from shared.convert import optional_moment, timestamp
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
-from shared.paging import Position, page_of
+from shared.register.paging import Position, page_of
 
 
 class Servicer(AuditServiceServicer):

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from kjernejournal.critical_info.v1.critical_info_pb2 import STATUS_ACTIVE, AbsenceStatement, CriticalInfo
 from services.critical_info.model import status_at
-from shared.absence import is_newer
 from shared.convert import moment
-from shared.entry import StoredEntry
+from shared.register.entry import StoredEntry
+from shared.register.stated_absence import is_newer
 
 ABSENCE = 100
 """Kind of a statement of absence; entries have their category as kind."""

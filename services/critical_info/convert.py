@@ -17,8 +17,9 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
 )
 from services.critical_info import categories, model
 from services.critical_info.absences import ABSENCE, holding
-from shared.convert import complete_header, effective, moment, timestamp
-from shared.entry import NewEntry, StoredEntry
+from shared.convert import effective, moment, timestamp
+from shared.register.convert import complete_header
+from shared.register.entry import NewEntry, StoredEntry
 
 CATEGORIES = tuple(categories.CATEGORIES)
 

@@ -7,9 +7,10 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from services.critical_info import convert, model
 from services.critical_info.repository import Imported
-from shared.convert import digest, fed_provenance
+from shared.convert import digest
 from shared.errors import Invalid
-from shared.importing import alias_refs, elsewhere, entry_id, patient_ref
+from shared.register.bulk_import import alias_refs, elsewhere, entry_id, patient_ref
+from shared.register.convert import fed_provenance
 
 
 def imported(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -> Iterator[Imported]:

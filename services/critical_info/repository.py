@@ -11,9 +11,9 @@ from services.critical_info.absences import ABSENCE
 from services.critical_info.categories import CATEGORIES, NEVER_BOTH_ACTIVE
 from services.critical_info.convert import Content
 from shared.database import Session
-from shared.entries import COLUMNS, EntryStore, stored_entry
-from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason, StateConflict, entry_not_found
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.store import COLUMNS, EntryStore, stored_entry
 
 
 class Latest(NamedTuple):

@@ -11,14 +11,14 @@ from services.critical_info.absences import ABSENCE, holding
 from services.critical_info.importing import imported
 from services.critical_info.repository import Repository
 from services.critical_info.writing import Writing
-from shared.convert import digest, optional_moment, time_of_reading, window
-from shared.entry import StoredEntry
+from shared.convert import digest, optional_moment, time_of_reading
 from shared.errors import Invalid
-from shared.every_entry import every_entry
 from shared.handling import Context, caller
-from shared.importing import import_stream
-from shared.paging import page_of, size_of, version_below
-from shared.sections import answer_each
+from shared.register.batch_sections import answer_each
+from shared.register.bulk_import import import_stream
+from shared.register.convert import window
+from shared.register.entry import StoredEntry
+from shared.register.paging import page_of, size_of, version_below
 
 EVERY_KIND = (*convert.CATEGORIES, ABSENCE)
 
@@ -133,7 +133,7 @@ class Servicer(CriticalInfoServiceServicer):
         return holding(await self._everything(refs, as_of), now) if said.entries else []
 
     async def _everything(self, refs: Sequence[str], as_of: datetime | None) -> list[StoredEntry]:
-        return [stored async for stored in every_entry(self._repository, refs, EVERY_KIND, as_of)]
+        return [stored async for stored in self._repository.every(refs, EVERY_KIND, as_of)]
 
     def _writing(self, now: datetime) -> Writing:
         return Writing(self._repository, caller.current(), caller.patient_refs(), now)

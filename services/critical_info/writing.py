@@ -11,10 +11,11 @@ from services.critical_info import authority, changes, convert, model
 from services.critical_info.absences import ABSENCE
 from services.critical_info.categories import NEVER_BOTH_ACTIVE
 from services.critical_info.repository import Latest, Repository
-from shared.convert import digest, provenance
+from shared.convert import digest
 from shared.database import Session
-from shared.entry import StoredEntry
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind
+from shared.register.convert import provenance
+from shared.register.entry import StoredEntry
 
 Change = pb.UpdateCriticalInfoRequest | pb.DeleteCriticalInfoRequest
 

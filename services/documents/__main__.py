@@ -9,7 +9,7 @@ from services.documents.settings import DocumentSettings
 from services.documents.uploads import Uploads
 from shared.database import Database
 from shared.handling import register
-from shared.outbox import serve_outbox
+from shared.register.outbox import serve_outbox
 from shared.sealing import KeyWrap
 from shared.server import allowed_peers, new_server, observed, serve
 

@@ -1,7 +1,7 @@
 """Code lists of documents.
 
 Volven 9602 (types of document) as in HL7 Norway's no-basis-R4, value set NoBasisDocumentReferenceType. Volven 9603
-(restriction and refusal) stands in shared/restriction.py.
+(restriction and refusal) stands in shared/register/restriction.py.
 """
 
 VOLVEN_9602 = "urn:oid:2.16.578.1.12.4.1.1.9602"

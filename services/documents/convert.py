@@ -13,9 +13,10 @@ from kjernejournal.documents.v1.documents_pb2 import (
 )
 from services.documents import model
 from services.documents.repository import Listing
-from shared import restriction
-from shared.convert import complete_header, digest, fed_provenance, moment, provenance, timestamp
-from shared.entry import NewEntry, StoredEntry
+from shared.convert import digest, moment, timestamp
+from shared.register import restriction
+from shared.register.convert import complete_header, fed_provenance, provenance
+from shared.register.entry import NewEntry, StoredEntry
 
 
 def new_entry(

@@ -18,9 +18,9 @@ from kjernejournal.documents.v1.documents_pb2 import (
     Document,
 )
 from services.documents import codes
-from shared import restriction
 from shared.convert import moment
 from shared.errors import Invalid, Reason
+from shared.register import restriction
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
@@ -35,7 +35,7 @@ CLASSES = ("", *codes.DOCUMENT_CLASSES)
 
 DEPRECATED = 1
 CLASS_SHIFT, CLASS_BITS = 3, 31
-"""What a list filters by, beside the marks of shared.restriction: bits of the stored kind."""
+"""What a list filters by, beside the marks of shared.register.restriction: bits of the stored kind."""
 
 
 def check(document: Document, now: datetime) -> None:

@@ -12,11 +12,11 @@ from kjernejournal.documents.v1.documents_pb2 import Document
 from services.documents.model import CLASS_BITS, CLASS_SHIFT, DEPRECATED
 from services.documents.sealing import ROW, Content, PatientKey
 from shared.database import Database, Session
-from shared.entries import COLUMNS, EntryStore, stored_entry
-from shared.entry import NewEntry, StoredEntry
 from shared.errors import Reason, Unavailable
-from shared.paging import Page, Position
-from shared.restriction import View
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.paging import Page, Position
+from shared.register.restriction import View
+from shared.register.store import COLUMNS, EntryStore, stored_entry
 from shared.sealing import ContentDamagedError, KeyWrap
 
 ABANDONED = timedelta(hours=1)

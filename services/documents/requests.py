@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM
 from kjernejournal.documents.v1.documents_pb2 import Document, ReplaceDocumentRequest, UploadDocumentRequest
-from shared.entries import EntryStore
 from shared.errors import Invalid
 from shared.handling import caller
+from shared.register.store import EntryStore
 
 Request = TypeVar("Request", UploadDocumentRequest, ReplaceDocumentRequest)
 

@@ -12,14 +12,14 @@ from services.documents.intake import check_size
 from services.documents.repository import Question, Repository
 from services.documents.sealing import ROW
 from services.documents.uploads import Uploads, check_stated
-from shared import restriction
 from shared.convert import optional_moment
-from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
-from shared.importing import alias_refs, elsewhere, entry_id, import_stream, patient_ref
-from shared.paging import page_of
-from shared.sections import answer_each
+from shared.register import restriction
+from shared.register.batch_sections import answer_each
+from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.paging import page_of
 
 
 class Servicer(DocumentsServiceServicer):

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, EventTime, Organisation, Period, Quantity
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import codes, hierarchy
-from shared import restriction
 from shared.convert import moment, start_of
 from shared.errors import Invalid
+from shared.register import restriction
 
 AnyPart = TypeVar("AnyPart", pb.Specimen, pb.Result)
 

@@ -8,9 +8,10 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, ListW
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import model
 from services.labs.repository import Listing
-from shared import absence as absences
-from shared.convert import complete_header, moment, provenance, timestamp
-from shared.entry import NewEntry, StoredEntry
+from shared.convert import moment, timestamp
+from shared.register import stated_absence as absences
+from shared.register.convert import complete_header, provenance
+from shared.register.entry import NewEntry, StoredEntry
 
 
 def new_entry(

@@ -6,11 +6,12 @@ from datetime import datetime
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import checks, convert
-from shared import absence
-from shared.convert import digest, fed_provenance
-from shared.entry import NewEntry
+from shared.convert import digest
 from shared.errors import Invalid
-from shared.importing import alias_refs, elsewhere, entry_id, patient_ref
+from shared.register import stated_absence
+from shared.register.bulk_import import alias_refs, elsewhere, entry_id, patient_ref
+from shared.register.convert import fed_provenance
+from shared.register.entry import NewEntry
 
 
 def entries(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -> Iterator[tuple[str, NewEntry]]:
@@ -27,8 +28,8 @@ def entries(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -
         # After the reports: a statement that comes with them is about them, and not older than they are.
         for position, statement in enumerate(patient.absences):
             where = f"{path}.absences[{position}]"
-            new = absence.new_entry(statement, ref, where, feed, now)
-            yield where, new._replace(elsewhere=elsewhere(aliases, statement.header, absence.NAME))
+            new = stated_absence.new_entry(statement, ref, where, feed, now)
+            yield where, new._replace(elsewhere=elsewhere(aliases, statement.header, stated_absence.NAME))
 
 
 def checked(report: pb.LabReport, feed: CallerContext, now: datetime, path: str) -> pb.LabReport:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from kjernejournal.common.v1.common_pb2 import CallerContext, CodeableConcept, Coding
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import checks, codes, hierarchy
-from shared import restriction
 from shared.convert import effective, moment
 from shared.errors import Invalid, Reason, StateConflict
-from shared.restriction import Mark
+from shared.register import restriction
+from shared.register.restriction import Mark
 
 REGISTERED = pb.RESULT_STATUS_REGISTERED
 PARTIAL = pb.RESULT_STATUS_PARTIAL
@@ -51,8 +51,8 @@ _STAGES = (frozenset({REGISTERED}), frozenset({PARTIAL, PRELIMINARY, UNKNOWN}), 
 
 HOLDS_RESULTS = 1
 EXPERTISE_SHIFT = 3
-"""Bits of a stored report's kind, beside those of shared.restriction. No report has the kind of a statement of absence,
-whose bits 32 and 64 no report uses."""
+"""Bits of a stored report's kind, beside those of shared.register.restriction. No report has the kind of a statement of
+absence, whose bits 32 and 64 no report uses."""
 
 ON_REPORT, ON_RESULT, ON_RESULT_THAT_HOLDS_NO_MORE = 1, 2, 3
 """Where in a report a code stands."""

@@ -10,15 +10,15 @@ import asyncpg
 from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, StatedAbsence
 from kjernejournal.labs.v1.labs_pb2 import LabReport
 from services.labs import model
-from shared import absence, restriction
 from shared.convert import moment
 from shared.database import Session
-from shared.entries import COLUMNS, EntryStore, stored_entry
-from shared.entry import NewEntry, StoredEntry
-from shared.entry_feeds import Beside
 from shared.errors import StateConflict
-from shared.paging import Page, Position
-from shared.restriction import Mark
+from shared.register import restriction, stated_absence
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.feeds import Beside
+from shared.register.paging import Page, Position
+from shared.register.restriction import Mark
+from shared.register.store import COLUMNS, EntryStore, stored_entry
 
 LARGEST_PAGE = 4 * 1024 * 1024
 """Bytes of reports after which a page ends, whatever its size: a long report has 2 000 results."""
@@ -56,13 +56,13 @@ class Repository(EntryStore):
 
     def message_type(self, kind: int) -> type[Any]:
         """The message that entries of this kind are."""
-        return StatedAbsence if kind == absence.KIND else LabReport
+        return StatedAbsence if kind == stated_absence.KIND else LabReport
 
     def beside(self, versions: Sequence[NewEntry]) -> Iterable[Beside]:
         """The codes that reports are found by, and their times."""
         codes, times = [], []
         for entry in versions:
-            if entry.kind == absence.KIND:
+            if entry.kind == stated_absence.KIND:
                 continue
             report = LabReport.FromString(entry.content)
             at = (entry.patient_ref, entry.id, entry.version)
@@ -133,7 +133,7 @@ class Repository(EntryStore):
 
     async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
         """The versions that may follow; late copies of older ones are left out. Raises CannotFollow."""
-        later = [entry for entry in changed if entry.version > 1 and entry.kind != absence.KIND]
+        later = [entry for entry in changed if entry.version > 1 and entry.kind != stated_absence.KIND]
         if not later:
             return changed
         latest, known = await self.stored(session, later)
@@ -192,7 +192,7 @@ WITH today AS (
     ORDER BY patient_ref, id, version DESC
 ), visible AS (
     SELECT held.*, today.kind & $4::int <> 0 AS withheld FROM held JOIN today USING (patient_ref, id)
-    WHERE held.kind <> {absence.KIND} AND NOT today.deleted AND (
+    WHERE held.kind <> {stated_absence.KIND} AND NOT today.deleted AND (
         today.kind & $3::int = 0 OR today.kind & $3::int = {int(Mark.CITIZEN_DELAYED)} AND EXISTS (
             SELECT FROM report_times AS times WHERE times.patient_ref = today.patient_ref AND times.id = today.id
             AND times.version = today.version AND times.delay_ends_at <= $5::timestamptz
@@ -223,7 +223,7 @@ WITH today AS (
     FROM page JOIN entries USING (patient_ref, id, version)
     WINDOW newest AS (ORDER BY effective_at DESC, id DESC ROWS UNBOUNDED PRECEDING)
 ), said AS (
-    SELECT held.* FROM held WHERE kind = {absence.KIND} ORDER BY effective_at DESC, stored_at DESC LIMIT 1
+    SELECT held.* FROM held WHERE kind = {stated_absence.KIND} ORDER BY effective_at DESC, stored_at DESC LIMIT 1
 ), listed AS (
     SELECT {COLUMNS} FROM measured WHERE bytes <= $15 OR place = 1
     UNION ALL
@@ -244,11 +244,11 @@ by its source's time or by ours. One row at least, for the counts: its id is nul
 
 
 def _entries(rows: Sequence[asyncpg.Record]) -> list[StoredEntry]:
-    return [stored_entry(row) for row in rows if row["id"] is not None and row["kind"] != absence.KIND]
+    return [stored_entry(row) for row in rows if row["id"] is not None and row["kind"] != stated_absence.KIND]
 
 
 def _listing(rows: Sequence[asyncpg.Record], entries: list[StoredEntry], token: str, *, older_exist: bool) -> Listing:
-    said = next((stored_entry(row) for row in rows if row["kind"] == absence.KIND), None)
+    said = next((stored_entry(row) for row in rows if row["kind"] == stated_absence.KIND), None)
     return Listing(entries, token, rows[0]["total"], rows[0]["withheld"], older_exist, said)
 
 

@@ -9,15 +9,15 @@ from kjernejournal.labs.v1 import labs_pb2 as pb
 from kjernejournal.labs.v1.labs_pb2_grpc import LabsServiceServicer
 from services.labs import convert, importing, model
 from services.labs.repository import Listing, Question, Repository
-from shared import absence
 from shared.convert import digest, optional_moment
-from shared.entries import settled
-from shared.entry import StoredEntry
 from shared.errors import Denied, Invalid, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
-from shared.importing import import_stream
-from shared.paging import page_of, size_of, version_below
-from shared.sections import LARGEST_SECTION, answer_each
+from shared.register import stated_absence
+from shared.register.batch_sections import LARGEST_SECTION, answer_each
+from shared.register.bulk_import import import_stream
+from shared.register.entry import StoredEntry
+from shared.register.paging import page_of, size_of, version_below
+from shared.register.store import settled
 
 
 class Servicer(LabsServiceServicer):
@@ -107,7 +107,7 @@ class Servicer(LabsServiceServicer):
     async def _visible(self, refs: list[str], report_id: str) -> StoredEntry:
         """The latest version of a report that the caller may see."""
         latest = await self._repository.latest(refs, report_id)
-        if latest.deleted or latest.kind == absence.KIND:
+        if latest.deleted or latest.kind == stated_absence.KIND:
             raise entry_not_found()
         model.check_visible(pb.LabReport.FromString(latest.content), caller.current(), datetime.now(UTC))
         return latest

@@ -11,8 +11,9 @@ from kjernejournal.common.v1.common_pb2 import EntryHeader, Period, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds, list_rules, model
 from services.medications.validity import valid_until
-from shared.convert import complete_header, digest, effective, moment, timestamp
-from shared.entry import NewEntry, StoredEntry, imported_id
+from shared.convert import digest, effective, moment, timestamp
+from shared.register.convert import complete_header
+from shared.register.entry import NewEntry, StoredEntry, imported_id
 
 Fed = pb.Prescription | pb.Dispensing | pb.MedicationStatement
 AnyFed = TypeVar("AnyFed", bound=Fed)

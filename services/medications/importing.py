@@ -8,10 +8,11 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, model
 from services.medications.convert import Fed
-from shared.convert import digest, fed_provenance
-from shared.entry import NewEntry, StoredEntry
+from shared.convert import digest
 from shared.errors import Invalid, StateConflict
-from shared.importing import alias_refs, entry_id, patient_ref
+from shared.register.bulk_import import alias_refs, entry_id, patient_ref
+from shared.register.convert import fed_provenance
+from shared.register.entry import NewEntry, StoredEntry
 
 
 class CannotFollowError(Exception):

@@ -10,9 +10,9 @@ from services.medications import convert, kinds
 from services.medications.repository import Latest, Repository
 from shared.convert import digest
 from shared.database import Queries, Session
-from shared.entries import stored_entry
-from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, Reason
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.store import stored_entry
 
 Request = pb.UpdateMedicationListRequest | pb.ProposeMedicationChangeRequest
 

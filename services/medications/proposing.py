@@ -9,10 +9,11 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, list_rules, proposals
 from services.medications.list_repository import ListRepository, Writing
 from services.medications.sending import check_named
-from shared.convert import digest, provenance
+from shared.convert import digest
 from shared.database import Session
-from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, entry_not_found
+from shared.register.convert import provenance
+from shared.register.entry import NewEntry, StoredEntry
 
 
 class Proposing:

@@ -8,10 +8,11 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, list_changes, lookups
 from services.medications.list_repository import ListRepository
 from services.medications.reserved import from_guardian, paged
-from shared.convert import optional_moment, time_of_reading, window
-from shared.entry import StoredEntry
+from shared.convert import optional_moment, time_of_reading
 from shared.errors import Invalid
-from shared.paging import page_of
+from shared.register.convert import window
+from shared.register.entry import StoredEntry
+from shared.register.paging import page_of
 
 
 class Reading:

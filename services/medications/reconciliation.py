@@ -14,8 +14,8 @@ from services.medications.reading import Reading
 from services.medications.reconciling import Item
 from services.medications.repository import Whole
 from shared.convert import moment
-from shared.entry import StoredEntry
 from shared.errors import Invalid
+from shared.register.entry import StoredEntry
 
 MOST = 5000
 """Entries of a kind that are read, the newest; what there is beyond is counted as left out."""

@@ -8,11 +8,12 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, model
 from services.medications.repository import Latest, Repository
-from shared.convert import digest, fed_provenance, provenance
+from shared.convert import digest
 from shared.database import Session
-from shared.entries import settled
-from shared.entry import StoredEntry
 from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
+from shared.register.convert import fed_provenance, provenance
+from shared.register.entry import StoredEntry
+from shared.register.store import settled
 
 
 class Dispensed(NamedTuple):

@@ -9,8 +9,8 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import importing, kinds
 from services.medications.reserved import ALL, MARKED, Reserved, reserved
 from shared.database import Session
-from shared.entries import COLUMNS, EntryStore, stored_entry
-from shared.entry import NewEntry, StoredEntry
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.store import COLUMNS, EntryStore, stored_entry
 
 
 class Latest(NamedTuple):

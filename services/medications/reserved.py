@@ -14,8 +14,8 @@ from typing import NamedTuple
 from kjernejournal.common.v1.common_pb2 import REPRESENTATION_GUARDIAN, CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
-from shared.entry import EntryPage, StoredEntry
-from shared.paging import Page, Position
+from shared.register.entry import EntryPage, StoredEntry
+from shared.register.paging import Page, Position
 
 ALL = 1_000_000
 """More entries than a patient has."""

@@ -8,7 +8,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, model
 from services.medications.repository import Whole
 from shared.convert import moment, timestamp
-from shared.entry import StoredEntry
+from shared.register.entry import StoredEntry
 
 ABSENCES = (pb.STATEMENT_KIND_NIL_KNOWN, pb.STATEMENT_KIND_NOT_ASKED)
 

@@ -12,11 +12,11 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, list_rules, lookups, model, proposals
 from services.medications.list_repository import Base, ListRepository, Writing
 from services.medications.repository import Latest
-from shared.convert import provenance
 from shared.database import Session
-from shared.entries import settled
-from shared.entry import NewEntry, StoredEntry
 from shared.errors import Invalid, VersionBehind, entry_not_found
+from shared.register.convert import provenance
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.store import settled
 
 
 class Sending:

@@ -16,13 +16,14 @@ from services.medications.repository import Repository, Whole
 from services.medications.reserved import ALL, counted, from_guardian, of_section, paged
 from services.medications.section import section
 from services.medications.sending import Sending
-from shared.convert import optional_moment, time_of_reading, window
-from shared.entry import EntryPage
+from shared.convert import optional_moment, time_of_reading
 from shared.errors import Invalid
 from shared.handling import Context, caller
-from shared.importing import import_stream
-from shared.paging import page_of
-from shared.sections import answer_each
+from shared.register.batch_sections import answer_each
+from shared.register.bulk_import import import_stream
+from shared.register.convert import window
+from shared.register.entry import EntryPage
+from shared.register.paging import page_of
 
 ListRequest = pb.ListPrescriptionsRequest | pb.ListDispensingsRequest | pb.ListMedicationStatementsRequest
 

@@ -8,7 +8,7 @@ from services.own_registrations.servicer import Servicer
 from services.own_registrations.settings import OwnRegistrationSettings
 from shared.database import Database
 from shared.handling import register
-from shared.outbox import serve_outbox
+from shared.register.outbox import serve_outbox
 from shared.sealing import KeyWrap
 from shared.server import allowed_peers, new_server, observed, serve
 

@@ -7,8 +7,8 @@ from kjernejournal.common.v1.common_pb2 import REPRESENTATION_SELF, CallerContex
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb
 from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistration, OwnRegistrationsSection
 from services.own_registrations import model
-from shared.convert import complete_header, provenance, window
-from shared.entry import EntryPage, StoredEntry
+from shared.register.convert import complete_header, provenance, window
+from shared.register.entry import EntryPage, StoredEntry
 
 
 def author(caller: CallerContext, now: datetime) -> Provenance:

@@ -11,9 +11,9 @@ import asyncpg
 from services.own_registrations.key_repository import PatientKeys
 from services.own_registrations.sealing import Place
 from shared.database import Database
-from shared.entry import EntryPage, StoredEntry
 from shared.errors import Reason, Unavailable
-from shared.paging import Page, Position
+from shared.register.entry import EntryPage, StoredEntry
+from shared.register.paging import Page, Position
 from shared.sealing import ContentDamagedError, KeyWrap
 
 log = logging.getLogger(__name__)

@@ -13,13 +13,14 @@ from services.own_registrations import convert, model
 from services.own_registrations.import_repository import Imported, ImportRepository
 from services.own_registrations.repository import Repository
 from services.own_registrations.write_repository import Base, Draft, WriteRepository
-from shared.convert import fed_provenance, moment, optional_moment, window
-from shared.entry import StoredEntry, imported_id
+from shared.convert import moment, optional_moment
 from shared.errors import Invalid
 from shared.handling import Context, caller
-from shared.importing import entry_id, import_stream, patient_ref
-from shared.paging import page_of
-from shared.sections import answer_each
+from shared.register.batch_sections import answer_each
+from shared.register.bulk_import import entry_id, import_stream, patient_ref
+from shared.register.convert import fed_provenance, window
+from shared.register.entry import StoredEntry, imported_id
+from shared.register.paging import page_of
 
 MOMENT = timedelta(microseconds=1)
 """The least that PostgreSQL can tell apart."""

@@ -16,8 +16,8 @@ from services.own_registrations.key_repository import PatientKeys, locked
 from services.own_registrations.repository import opened, readable
 from services.own_registrations.sealing import Place
 from shared.database import Database, Session
-from shared.entry import StoredEntry
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
+from shared.register.entry import StoredEntry
 from shared.sealing import KeyWrap
 
 

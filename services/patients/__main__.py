@@ -10,7 +10,7 @@ from services.patients.repository import Repository
 from services.patients.servicer import PatientsServicer
 from shared.database import Database
 from shared.handling import register
-from shared.outbox import serve_outbox
+from shared.register.outbox import serve_outbox
 from shared.server import allowed_peers, new_server, observed, serve
 from shared.settings import ServiceSettings
 

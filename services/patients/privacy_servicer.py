@@ -11,9 +11,9 @@ from kjernejournal.patients.v1.patients_pb2_grpc import PrivacyServiceServicer
 from services.patients import convert, privacy
 from services.patients.privacy import Change, Settings
 from services.patients.repository import Repository
-from shared.convert import provenance
 from shared.errors import Invalid
 from shared.handling import Context, caller
+from shared.register.convert import provenance
 
 HOLDS_EVERYWHERE = 0.25
 """Seconds from the commit of a restriction to its answer. The gateway releases nothing on facts older than this, so

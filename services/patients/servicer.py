@@ -13,11 +13,12 @@ from services.patients.merge_repository import Merges
 from services.patients.registration_repository import Registration, Registry
 from services.patients.repository import Repository
 from shared import national_id
-from shared.convert import optional_moment, provenance, timestamp
+from shared.convert import optional_moment, timestamp
 from shared.errors import Invalid, patient_not_found
 from shared.handling import Context, caller
-from shared.importing import import_stream
-from shared.sections import answer_each
+from shared.register.batch_sections import answer_each
+from shared.register.bulk_import import import_stream
+from shared.register.convert import provenance
 
 REFS_KEY = "kj-patient-refs-bin"
 """Trailing metadata for the audit record: a serialized CallerContext with patient_refs. The front door takes it off."""

@@ -5,8 +5,9 @@ from datetime import datetime
 from kjernejournal.common.v1.common_pb2 import EntryHeader, Provenance, StatedAbsence
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination, VaccinationsSection
 from services.vaccinations import model
-from shared.convert import complete_header, effective, moment, window
-from shared.entry import EntryPage, NewEntry, StoredEntry
+from shared.convert import effective, moment
+from shared.register.convert import complete_header, window
+from shared.register.entry import EntryPage, NewEntry, StoredEntry
 
 
 def new_entry(

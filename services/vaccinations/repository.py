@@ -7,13 +7,12 @@ from kjernejournal.common.v1.common_pb2 import Coding, StatedAbsence
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination
 from services.vaccinations.codes import carries
 from services.vaccinations.model import KINDS
-from shared import absence
 from shared.convert import moment
 from shared.database import Session
-from shared.entries import EntryStore
-from shared.entry import EntryPage, NewEntry, StoredEntry
-from shared.every_entry import every_entry
-from shared.paging import Page, Position
+from shared.register import stated_absence
+from shared.register.entry import EntryPage, NewEntry, StoredEntry
+from shared.register.paging import Page, Position
+from shared.register.store import EntryStore
 
 
 class Repository(EntryStore):
@@ -21,7 +20,7 @@ class Repository(EntryStore):
 
     def message_type(self, kind: int) -> type[Vaccination | StatedAbsence]:
         """The message that entries of this kind are."""
-        return StatedAbsence if kind == absence.KIND else Vaccination
+        return StatedAbsence if kind == stated_absence.KIND else Vaccination
 
     async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
         """Stores a vaccination as the next version of its id; the same as the latest one, or a late copy, changes
@@ -43,7 +42,7 @@ class Repository(EntryStore):
     async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
         """The versions without late copies: known ones that were recorded before the latest, such as a dose that its
         register has withdrawn since."""
-        later = [entry for entry in changed if entry.version > 1 and entry.kind != absence.KIND]
+        later = [entry for entry in changed if entry.version > 1 and entry.kind != stated_absence.KIND]
         if not later:
             return changed
         latest, known = await self.stored(session, later)
@@ -65,7 +64,7 @@ class Repository(EntryStore):
         total = 0
         older_exist = False
         entries: list[StoredEntry] = []
-        async for stored in every_entry(self, refs, KINDS, as_of):
+        async for stored in self.every(refs, KINDS, as_of):
             if not carries(Vaccination.FromString(stored.content).vaccine, codes):
                 continue
             total += 1

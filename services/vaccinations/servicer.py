@@ -9,15 +9,16 @@ from kjernejournal.vaccinations.v1 import vaccinations_pb2 as pb
 from kjernejournal.vaccinations.v1.vaccinations_pb2_grpc import VaccinationsServiceServicer
 from services.vaccinations import codes, convert, model
 from services.vaccinations.repository import Repository
-from shared import absence
-from shared.convert import digest, fed_provenance, optional_moment, window
-from shared.entries import settled
-from shared.entry import NewEntry
+from shared.convert import digest, optional_moment
 from shared.errors import Invalid
 from shared.handling import Context, caller
-from shared.importing import alias_refs, elsewhere, entry_id, import_stream, patient_ref
-from shared.paging import page_of
-from shared.sections import answer_each
+from shared.register import stated_absence
+from shared.register.batch_sections import answer_each
+from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
+from shared.register.convert import fed_provenance, window
+from shared.register.entry import NewEntry
+from shared.register.paging import page_of
+from shared.register.store import settled
 
 
 class Servicer(VaccinationsServiceServicer):
@@ -42,7 +43,7 @@ class Servicer(VaccinationsServiceServicer):
             entries=[convert.vaccination(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
-            absence=await absence.stated(self._repository, refs, model.KINDS, as_of),
+            absence=await stated_absence.stated(self._repository, refs, model.KINDS, as_of),
         )
 
     async def RecordVaccination(
@@ -72,7 +73,7 @@ class Servicer(VaccinationsServiceServicer):
         found = await self._repository.newest(refs, most, kinds=model.KINDS, as_of=as_of, since=since)
         if not most:  # the counts alone
             return convert.section(found, None, since)
-        said = await absence.stated(self._repository, refs, model.KINDS, as_of)
+        said = await stated_absence.stated(self._repository, refs, model.KINDS, as_of)
         return convert.section(found, said, since)
 
     async def BulkImport(
@@ -105,5 +106,5 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Ne
             new = convert.new_entry(stored, ref, known_as, None, digest(vaccination))
             yield new._replace(elsewhere=elsewhere(aliases, vaccination.header))
         for position, said in enumerate(patient.absences):
-            new = absence.new_entry(said, ref, f"{path}.absences[{position}]", feed, now)
-            yield new._replace(elsewhere=elsewhere(aliases, said.header, absence.NAME))
+            new = stated_absence.new_entry(said, ref, f"{path}.absences[{position}]", feed, now)
+            yield new._replace(elsewhere=elsewhere(aliases, said.header, stated_absence.NAME))

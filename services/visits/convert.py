@@ -5,8 +5,9 @@ from datetime import datetime
 from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, Provenance
 from kjernejournal.visits.v1.visits_pb2 import Visit, VisitError, VisitsSection
 from services.visits import model
-from shared.convert import complete_header, moment, provenance, window
-from shared.entry import EntryPage, NewEntry, StoredEntry
+from shared.convert import moment
+from shared.register.convert import complete_header, provenance, window
+from shared.register.entry import EntryPage, NewEntry, StoredEntry
 
 
 def new_entry(

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from kjernejournal.visits.v1.visits_pb2 import Visit
-from shared.entries import EntryStore
-from shared.entry import NewEntry, StoredEntry
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.store import EntryStore
 
 
 class Repository(EntryStore):

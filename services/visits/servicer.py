@@ -9,14 +9,15 @@ from kjernejournal.visits.v1 import visits_pb2 as pb
 from kjernejournal.visits.v1.visits_pb2_grpc import VisitsServiceServicer
 from services.visits import convert, model
 from services.visits.repository import Repository
-from shared.convert import digest, fed_provenance, optional_moment, window
-from shared.entries import settled
-from shared.entry import NewEntry, StoredEntry
+from shared.convert import digest, optional_moment
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
-from shared.importing import alias_refs, elsewhere, entry_id, import_stream, patient_ref
-from shared.paging import page_of
-from shared.sections import answer_each
+from shared.register.batch_sections import answer_each
+from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
+from shared.register.convert import fed_provenance, window
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.paging import page_of
+from shared.register.store import settled
 
 
 class Servicer(VisitsServiceServicer):

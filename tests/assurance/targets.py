@@ -20,8 +20,8 @@ from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.medications.v1 import knowledge_pb2, medications_pb2
 from kjernejournal.patients.v1 import patients_pb2
-from shared.entry import imported_id
 from shared.national_id import valid_organisation_number
+from shared.register.entry import imported_id
 from tests.assurance.driving import Case, generator
 from tests.assurance.messages import Examples, Messages
 from tests.assurance.mutations import mutated, strange_metadata

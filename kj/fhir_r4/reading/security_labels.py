@@ -8,7 +8,7 @@ from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
 from kj.fhir_r4.reading.datatypes import coding
 from kjernejournal.common.v1.common_pb2 import Coding
-from shared.restriction import CODES, CONFIDENTIALITY, VOLVEN_9603
+from shared.register.restriction import CODES, CONFIDENTIALITY, VOLVEN_9603
 
 SYSTEMS = CONFIDENTIALITY | {"http://hl7.org/fhir/v3/Confidentiality"}
 """HL7 v3 Confidentiality, under the name it had before R4 too."""

@@ -19,8 +19,8 @@ from services.own_registrations import model as own_registrations
 from services.patients import model as patients
 from services.vaccinations import model as vaccinations
 from services.visits import model as visits
-from shared.absence import AHEAD
 from shared.convert import moment
+from shared.register.stated_absence import AHEAD
 
 
 def check(message: Any, now: datetime) -> None:

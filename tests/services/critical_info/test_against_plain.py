@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, PartialDate
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
-from shared.entry import imported_id
+from shared.register.entry import imported_id
 from tests.services.critical_info.calls import COLLEAGUE, Register, fed, made, new_ref, of_patient
 from tests.services.critical_info.plain import (
     ACTIVE,

@@ -8,9 +8,9 @@ from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Period
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from services.documents import codes, model
 from services.documents.codes import VOLVEN_9602
-from shared import restriction
 from shared.convert import timestamp
 from shared.errors import Invalid
+from shared.register import restriction
 from tests.services.documents.calls import document
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb
-from shared.entry import imported_id
+from shared.register.entry import imported_id
 from tests.services.own_registrations.calls import RECORDED, Register, card, contact, fed, new_ref
 from tests.services.own_registrations.plain import (
     CARD,

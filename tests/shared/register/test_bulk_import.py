@@ -7,7 +7,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import EntryHeader, Provenance
 from shared.convert import timestamp
 from shared.errors import Invalid
-from shared.importing import entry_id
+from shared.register.bulk_import import entry_id
 
 REF = "4b3d7a52-4f6e-4a0e-8a43-6b0f6f1f5c11"
 NOW = timestamp(datetime(2026, 3, 1, tzinfo=UTC))

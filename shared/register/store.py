@@ -7,17 +7,17 @@ Columns are what SQL filters, orders and constrains. The entry itself is its pro
 A patient may have several references (aliases), so every statement takes the set.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import asyncpg
 
 from shared.database import Queries, Session
-from shared.entry import EntryPage, NewEntry, StoredEntry, imported_id
-from shared.entry_feeds import WRITTEN, FedEntries
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
-from shared.paging import Page, Position
+from shared.register.entry import EntryPage, NewEntry, StoredEntry, imported_id
+from shared.register.feeds import WRITTEN, FedEntries
+from shared.register.paging import LARGEST_SIZE, Page, Position
 
 COLUMNS = "patient_ref, id, version, kind, deleted, effective_at, stored_at, content"
 """What a StoredEntry is made from, in this order."""
@@ -183,6 +183,23 @@ class EntryStore(FedEntries):
         more = len(found) > page.size
         token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
         return EntryPage(entries, token, total, more or outside > 0)
+
+    async def every(
+        self, refs: Sequence[str], kinds: Sequence[int], as_of: datetime | None
+    ) -> AsyncIterator[StoredEntry]:
+        """Gives the entries of these kinds as they were current at `as_of`, newest first, read a page at a time.
+
+        For what SQL cannot tell from the columns, in registers of few entries a patient: each page orders all of them
+        anew.
+        """
+        after = None
+        while True:
+            found = await self.page(refs, Page(LARGEST_SIZE, after, b""), kinds=kinds, as_of=as_of)
+            for entry in found.entries:
+                yield entry
+            if len(found.entries) < LARGEST_SIZE:
+                return
+            after = Position(found.entries[-1].effective_at, found.entries[-1].id)
 
     async def newest(
         self,

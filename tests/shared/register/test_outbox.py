@@ -17,10 +17,10 @@ from kjernejournal.common.v1.outbox_pb2 import (
     OutboxPosition,
     RegisterChange,
 )
-from shared import outbox
 from shared.database import Database
 from shared.errors import StateConflict
-from shared.outbox import Outbox
+from shared.register import outbox
+from shared.register.outbox import Outbox
 from tests.support.postgres import Cluster
 from tests.support.postgres import Database as Fresh
 

@@ -12,9 +12,9 @@ from kjernejournal.common.v1.common_pb2 import (
     Coding,
     Representation,
 )
-from shared import restriction
 from shared.errors import Denied, Invalid, NotFound
-from shared.restriction import CODES, CONFIDENTIALITY, VOLVEN_9603, Mark, marks_of, view_of
+from shared.register import restriction
+from shared.register.restriction import CODES, CONFIDENTIALITY, VOLVEN_9603, Mark, marks_of, view_of
 
 PERSONNEL = CallerContext(kind=CALLER_KIND_CLINICIAN)
 OPENED = CallerContext(kind=CALLER_KIND_CLINICIAN, elevated=True)

@@ -5,8 +5,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ImportCounts, PatientIdentifier
-from shared.entry import SOURCE_NEEDED, imported_id
 from shared.errors import Invalid, KjernejournalError
+from shared.register.entry import SOURCE_NEEDED, imported_id
 
 Request = TypeVar("Request")
 

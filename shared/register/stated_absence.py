@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, StatedAbsence
-from shared.convert import complete_header, digest, fed_provenance, moment
-from shared.entries import EntryStore
-from shared.entry import NewEntry, StoredEntry, imported_id
+from shared.convert import digest, moment
 from shared.errors import Invalid
-from shared.every_entry import every_entry
-from shared.importing import entry_id
+from shared.register.bulk_import import entry_id
+from shared.register.convert import complete_header, fed_provenance
+from shared.register.entry import NewEntry, StoredEntry, imported_id
+from shared.register.store import EntryStore
 
 KIND = 100
 """The entry kind of a statement. A register's migration allows it beside its own kinds."""
@@ -67,7 +67,7 @@ async def stated(
     if not found.entries:
         return None
     [said] = found.entries
-    async for entry in every_entry(store, refs, kinds, as_of):
+    async for entry in store.every(refs, kinds, as_of):
         header: EntryHeader = store.message_type(entry.kind).FromString(entry.content).header
         if is_newer(entry, moment(header.provenance.recorded_at), said):
             return None

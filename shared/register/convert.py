@@ -1,0 +1,51 @@
+"""What every register puts on its entries and lists: who recorded it, its id and version, how much was left out."""
+
+from datetime import datetime
+
+from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, ListWindow, Provenance
+from shared.convert import timestamp
+from shared.register.entry import EntryPage, StoredEntry
+
+
+def provenance(caller: CallerContext, now: datetime) -> Provenance:
+    """Who records an entry: the caller, as the gateway verified it. Never taken from the request."""
+    return Provenance(
+        recorder=caller.practitioner,
+        organisation=caller.organisation,
+        recorded_at=timestamp(now),
+        on_behalf_of="patient" if caller.for_patient else "",
+        source_system=caller.source_system,
+        recorded_by=caller.kind,
+    )
+
+
+def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> Provenance:
+    """Who recorded an entry that a feed sends: the author as the feed states it; the feed where it states nothing."""
+    result = provenance(caller, now)
+    if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
+        result.ClearField("recorder")
+    if stated.HasField("organisation"):
+        result.ClearField("organisation")
+    if stated.HasField("recorded_at"):  # merged field by field, it would keep our fraction of a second
+        result.ClearField("recorded_at")
+    result.MergeFrom(stated)
+    result.recorded_by = caller.kind
+    return result
+
+
+def complete_header(header: EntryHeader, stored: StoredEntry) -> None:
+    """Sets what is kept in columns: id, version and time of storage."""
+    header.id = stored.id
+    header.version = stored.version
+    header.stored_at.CopyFrom(timestamp(stored.stored_at))
+
+
+def window(page: EntryPage, since: datetime | None, withheld: int = 0) -> ListWindow:
+    """What a list holds of what there is."""
+    return ListWindow(
+        returned=len(page.entries),
+        total=page.total,
+        older_exist=page.older_exist,
+        since=timestamp(since) if since else None,
+        withheld=withheld,
+    )
