@@ -4,8 +4,8 @@ import asyncio
 
 from kjernejournal.medications.v1 import knowledge_pb2
 from kjernejournal.medications.v1.medications_pb2 import DESCRIPTOR
-from services.medications.knowledge_repository import KnowledgeRepository
-from services.medications.knowledge_servicer import KnowledgeServicer
+from services.medications.knowledge.repository import KnowledgeRepository
+from services.medications.knowledge.servicer import KnowledgeServicer
 from services.medications.repository import Repository
 from services.medications.servicer import Servicer
 from shared.database import Database

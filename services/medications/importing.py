@@ -8,6 +8,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, model
 from services.medications.convert import Fed
+from services.medications.list import convert as list_convert
 from shared.convert import digest
 from shared.errors import Invalid, StateConflict
 from shared.register.bulk_import import alias_refs, entry_id, patient_ref
@@ -98,9 +99,9 @@ def _list(message: pb.MedicationList, refs: Sequence[str], path: str, caller: Ca
         raise error.inside(path) from None
     entry_id(refs[0], message.header, path)  # as above: a patient has one list, whatever its source calls it
     source = fed_provenance(message.header.provenance, caller, now)
-    stored = convert.list_to_store(message, source)
-    new = convert.new_entry(stored, refs[0], convert.list_id(refs[0]), 1, None, digest(message))
-    return new._replace(elsewhere=[(ref, convert.list_id(ref)) for ref in refs[1:]])
+    stored = list_convert.list_to_store(message, source)
+    new = convert.new_entry(stored, refs[0], list_convert.list_id(refs[0]), 1, None, digest(message))
+    return new._replace(elsewhere=[(ref, list_convert.list_id(ref)) for ref in refs[1:]])
 
 
 def _link(patient: pb.PatientEntries, ref: str) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from kjernejournal.common.v1.common_pb2 import ListWindow
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, model
+from services.medications.list import convert as list_convert
 from services.medications.repository import Whole
 from shared.convert import moment, timestamp
 from shared.register.entry import StoredEntry
@@ -25,7 +26,7 @@ def section(
     prescriptions.sort(key=lambda each: not each.active)  # stable: the newest stay first among equals
     dispensings = [convert.dispensing(stored) for stored in _of(entries, given)][:most]
     statements = [convert.statement(stored, now) for stored in _of(entries, kinds.STATEMENTS)]
-    lists = [convert.medication_list(stored, now) for stored in _of(entries, (kinds.MEDICATION_LIST,))]
+    lists = [list_convert.medication_list(stored, now) for stored in _of(entries, (kinds.MEDICATION_LIST,))]
     medicines = lists[0] if lists else None
     result = pb.MedicationsSection(
         prescriptions=prescriptions[:most],
@@ -35,7 +36,7 @@ def section(
         dispensings_window=_window(len(dispensings), whole, given, kinds.LOCKED_DISPENSINGS, since),
         statements=statements,
         statements_window=_window(len(statements), whole, kinds.STATEMENTS, (), since),
-        list_info=convert.list_info(medicines, whole.totals.get(kinds.PROPOSAL_OPEN, 0), now),
+        list_info=list_convert.list_info(medicines, whole.totals.get(kinds.PROPOSAL_OPEN, 0), now),
         medication_list=medicines if most else None,  # 0: only the counts
     )
     if not hidden:  # what is locked today denies it too, whatever it was then

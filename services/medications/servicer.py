@@ -7,15 +7,16 @@ from kjernejournal.common.v1.common_pb2 import Provenance, SectionQuery
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsServiceServicer
 from services.medications import checks, convert, kinds, model
-from services.medications.list_repository import ListRepository
-from services.medications.proposing import Proposing
-from services.medications.reading import Reading
-from services.medications.reconciliation import Reconciliation
-from services.medications.recording import Recording
+from services.medications.feed_writes import Recording
+from services.medications.list import convert as list_convert
+from services.medications.list.proposals import Proposing
+from services.medications.list.reads import Reading
+from services.medications.list.repository import ListRepository
+from services.medications.list.updates import Sending
+from services.medications.reconciliation.reconcile import Reconciliation
 from services.medications.repository import Repository, Whole
 from services.medications.reserved import ALL, counted, from_guardian, of_section, paged
 from services.medications.section import section
-from services.medications.sending import Sending
 from shared.convert import optional_moment, time_of_reading
 from shared.errors import Invalid
 from shared.handling import Context, caller
@@ -110,12 +111,12 @@ class Servicer(MedicationsServiceServicer):
         made = await Sending(self._lists, caller.current(), caller.patient_refs(), now).send(request)
         still_open = await self._repository.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
         seen = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if model.sees_locked(caller.current()) else ())
-        medicines = convert.medication_list(made[0], now)
+        medicines = list_convert.medication_list(made[0], now)
         return pb.UpdateMedicationListResponse(
             list=medicines,
-            info=convert.list_info(medicines, still_open.total, now),
+            info=list_convert.list_info(medicines, still_open.total, now),
             recalled=[convert.prescription(each, now) for each in made if each.kind in seen],
-            answered=[convert.proposal(each) for each in made if each.kind in kinds.PROPOSALS],
+            answered=[list_convert.proposal(each) for each in made if each.kind in kinds.PROPOSALS],
         )
 
     async def ProposeMedicationChange(
@@ -124,8 +125,8 @@ class Servicer(MedicationsServiceServicer):
         now = datetime.now(UTC)
         made = await Proposing(self._lists, caller.current(), caller.patient_refs(), now).propose(request)
         return pb.ProposeMedicationChangeResponse(
-            proposals=[convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_OPEN],
-            withdrawn=[convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_WITHDRAWN],
+            proposals=[list_convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_OPEN],
+            withdrawn=[list_convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_WITHDRAWN],
         )
 
     async def ListProposals(self, request: pb.ListProposalsRequest, context: Context) -> pb.ListProposalsResponse:

@@ -19,7 +19,7 @@ from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from tests.services.documents.calls import document
 from tests.services.medications.feed import medicine
-from tests.services.medications.lists import entry
+from tests.services.medications.list.lists import entry
 from tests.services.own_registrations.calls import contact
 from tests.support.client import Client, methods, refusal
 from tests.support.filling import least

@@ -18,7 +18,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from tests.services.medications.feed import Feed, dispensing, new_ref, patient, prescription
-from tests.services.medications.lists import ended, entry, person, proposals
+from tests.services.medications.list.lists import ended, entry, person, proposals
 from tests.services.medications.plain import (
     OK,
     Answer,

@@ -9,8 +9,8 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from shared.convert import timestamp
 from tests.services.medications.feed import NOW, Feed, dispensing, header, new_ref, prescription
-from tests.services.medications.lists import entry, send
-from tests.services.medications.test_sending import INVALID, refusal
+from tests.services.medications.list.lists import entry, send
+from tests.services.medications.list.test_updates import INVALID, refusal
 from tests.support.service import details_of
 
 FINAL = {

@@ -8,7 +8,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.convert import timestamp
 from tests.services.medications.feed import NOW, Feed, dispensing, new_ref, patient, prescription, statement
-from tests.services.medications.lists import changed, entry, proposals, propose, send
+from tests.services.medications.list.lists import changed, entry, proposals, propose, send
 from tests.support.service import calling
 
 GUARDIAN = CallerContext(

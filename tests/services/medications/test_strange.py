@@ -15,7 +15,7 @@ from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from tests.assurance.messages import Examples, Messages
 from tests.services.medications.feed import Feed, new_ref, patient, prescription
-from tests.services.medications.lists import NURSE, answer, ended, entry, proposals, propose, send
+from tests.services.medications.list.lists import NURSE, answer, ended, entry, proposals, propose, send
 from tests.support.service import DOCTOR, calling
 
 REQUESTS = int(os.environ.get("KJ_FUZZ", "300"))

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import comparing, matching
-from services.medications.comparing import Basis
-from services.medications.matching import Group
-from services.medications.outcomes import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
-from services.medications.sides import (
+from services.medications.reconciliation import comparing, matching
+from services.medications.reconciliation.comparing import Basis
+from services.medications.reconciliation.likeness import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
+from services.medications.reconciliation.matching import Group
+from services.medications.reconciliation.sources import (
     DISPENSED,
     ENDED,
     IN_USE,

@@ -8,11 +8,12 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import Coding, Practitioner, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import list_rules, model
+from services.medications import model
+from services.medications.list import rules
 from shared.convert import timestamp
 from shared.errors import Invalid
 from tests.services.medications.feed import medicine
-from tests.services.medications.lists import changed, ended, entry
+from tests.services.medications.list.lists import changed, ended, entry
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 AUTHOR = Provenance(recorder=Practitioner(hpr_number="9144900"), recorded_at=timestamp(NOW))
@@ -22,7 +23,7 @@ EARLIER = Provenance(recorder=Practitioner(hpr_number="222200068"), recorded_at=
 def following(
     before: list[pb.ListEntry], *sent: pb.ListEntry, registered: dict[str, Provenance] | None = None
 ) -> list[pb.ListEntry]:
-    after = list_rules.next_list(
+    after = rules.next_list(
         pb.MedicationList(entries=before), pb.MedicationList(entries=sent), AUTHOR, NOW, registered or {}
     )
     return list(after.entries)
@@ -44,11 +45,11 @@ def discontinued(at: datetime, **fields: Any) -> pb.ListEntry:
     ids=["the 90th day, to its end in Norway", "the 91st", "discontinued after midnight in Norway"],
 )
 def test_a_discontinued_entry_stays_for_90_days(at: datetime, now: datetime, shown: bool) -> None:
-    assert list_rules.is_shown(discontinued(at), now) is shown
+    assert rules.is_shown(discontinued(at), now) is shown
 
 
 def test_an_active_entry_stays() -> None:
-    assert list_rules.is_shown(entry(), NOW + timedelta(days=9999))
+    assert rules.is_shown(entry(), NOW + timedelta(days=9999))
 
 
 def test_what_left_after_90_days_need_not_be_sent_and_is_not_kept() -> None:
@@ -60,7 +61,7 @@ def test_what_left_after_90_days_need_not_be_sent_and_is_not_kept() -> None:
 def test_what_was_discontinued_long_ago_and_is_news_is_kept_in_the_version_that_tells_it() -> None:
     one = entry()
     [told] = following([one], changed(discontinued(NOW - timedelta(days=200)), id=one.id))
-    assert told.status == list_rules.DISCONTINUED
+    assert told.status == rules.DISCONTINUED
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_what_was_discontinued_long_ago_and_is_news_is_kept_in_the_version_that_
     [
         ("medication", {"medication": medicine("J07BB02", "Influensavaksine")}),
         ("medication", {"medication": medicine("V06DB", "Næringsdrikk")}),
-        ("item_group", {"item_group": Coding(system=list_rules.ITEM_GROUPS, code="A", display="Annet")}),
+        ("item_group", {"item_group": Coding(system=rules.ITEM_GROUPS, code="A", display="Annet")}),
         ("reimbursement.paragraph", {"reimbursement": pb.Reimbursement(paragraph="5")}),
         ("reimbursement.paragraph", {"reimbursement": pb.Reimbursement(paragraph="§ 6")}),
         ("supply", {"supply": pb.SUPPLY_WITHOUT_PRESCRIPTION, "prescription_source_id": "r1"}),
@@ -84,7 +85,7 @@ def test_no_vaccines_nutrition_or_consumables(field: str, bad: dict[str, Any]) -
 
 
 def test_a_supplement_is_of_goods_group_l_and_without_prescription() -> None:
-    group = Coding(system=list_rules.ITEM_GROUPS, code="L", display="Legemiddel")
+    group = Coding(system=rules.ITEM_GROUPS, code="L", display="Legemiddel")
     assert following([], entry(item_group=group, supply=pb.SUPPLY_WITHOUT_PRESCRIPTION))
 
 
@@ -105,7 +106,7 @@ def test_an_entry_that_comes_back_was_registered_when_it_was() -> None:
 def test_a_discontinuation_can_be_undone() -> None:
     one = entry()
     [after] = following([ended(one)], one)
-    assert after.status == list_rules.ACTIVE
+    assert after.status == rules.ACTIVE
     assert after.last_changed == AUTHOR
 
 
@@ -121,13 +122,13 @@ def test_a_discontinuation_can_be_undone() -> None:
 )
 def test_every_attribute_that_somebody_states_counts_as_a_change(change: dict[str, Any]) -> None:
     one = entry()
-    assert list_rules.really_changed(one, changed(one, **change))
+    assert rules.really_changed(one, changed(one, **change))
 
 
 @pytest.mark.parametrize("same", [{"last_changed": AUTHOR}, {"registered": AUTHOR}, {"change_reason": "Smerter"}])
 def test_what_the_system_sets_and_the_words_alone_are_no_change(same: dict[str, Any]) -> None:
     one = entry()
-    assert not list_rules.really_changed(one, changed(one, **same))
+    assert not rules.really_changed(one, changed(one, **same))
 
 
 def held(**fields: Any) -> pb.Prescription:
@@ -139,10 +140,10 @@ def held(**fields: Any) -> pb.Prescription:
 def test_discontinuing_recalls_the_prescriptions_of_the_treatment_but_none_that_is_in_use() -> None:
     ending, going_on = entry(treatment_id="t1"), entry(treatment_id="t2")
     prescriptions = [held(treatment_id="t1"), held(treatment_id="t1"), held(treatment_id="t2"), held()]
-    found = list_rules.recalled_with([ending], [ended(ending), going_on], prescriptions)
+    found = rules.recalled_with([ending], [ended(ending), going_on], prescriptions)
     assert [each for each, _ in found] == prescriptions[:2]
     going_on.treatment_id = "t1"
-    assert not list_rules.recalled_with([ending], [ended(ending), going_on], prescriptions)
+    assert not rules.recalled_with([ending], [ended(ending), going_on], prescriptions)
 
 
 @pytest.mark.parametrize("state", [model.FINISHED, model.RECALLED, model.NOT_OF_THE_REGISTER])
@@ -150,14 +151,14 @@ def test_what_is_finished_recalled_or_of_another_source_is_not_recalled(
     state: "pb.PrescriptionState.ValueType",
 ) -> None:
     ending = entry(treatment_id="t1")
-    assert not list_rules.recalled_with([ending], [ended(ending)], [held(state=state, treatment_id="t1")])
+    assert not rules.recalled_with([ending], [ended(ending)], [held(state=state, treatment_id="t1")])
 
 
 def test_only_this_sending_discontinues() -> None:
     one, two = entry(), entry()
-    assert list_rules.discontinued_now([ended(one), two], [ended(one), ended(two)]) == [ended(two)]
+    assert rules.discontinued_now([ended(one), two], [ended(one), ended(two)]) == [ended(two)]
 
 
 def test_a_paused_entry_keeps_its_prescription() -> None:
     one = entry(treatment_id="t1")
-    assert not list_rules.discontinued_now([one], [changed(one, status=pb.ENTRY_STATUS_PAUSED)])
+    assert not rules.discontinued_now([one], [changed(one, status=pb.ENTRY_STATUS_PAUSED)])

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Provenance, Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks, drafting, list_rules, reconciling, sides
-from services.medications.drafting import Draft
-from services.medications.reconciling import Item
+from services.medications import checks
+from services.medications.list import rules
+from services.medications.reconciliation import sources
+from services.medications.reconciliation.draft import Basis, Draft, drafted
+from services.medications.reconciliation.items import Item, explained, reconciled
 from shared.convert import timestamp
 from tests.services.medications import feed
 from tests.services.medications.feed import NOW, medicine
-from tests.services.medications.lists import changed, ended, entry
-from tests.services.medications.planted import (
+from tests.services.medications.list.lists import changed, ended, entry
+from tests.services.medications.reconciliation.planted import (
     ADDED,
     CHANGED,
     DOSE,
@@ -68,14 +70,14 @@ def reconcile(
     statements: list[pb.MedicationStatement] | None = None,
 ) -> tuple[list[Item], Draft]:
     known = prescriptions or []
-    gathered = sides.gathered(known, dispensings or [], statements or [], medicines, incoming, NOW)
-    items = reconciling.reconciled(gathered.sides, has_list=medicines is not None)
+    gathered = sources.gathered(known, dispensings or [], statements or [], medicines, incoming, NOW)
+    items = reconciled(gathered.sides, has_list=medicines is not None)
     confirmed: datetime | None = None
     if medicines is not None:
         confirmed = medicines.confirmed.recorded_at.ToDatetime(NOW.tzinfo)
     by_id = {each.header.id: each for each in known}
-    basis = drafting.Basis(pb.RECONCILIATION_OCCASION_REVIEW, confirmed, by_id, NOW, lambda: str(uuid4()))
-    return items, drafting.drafted(items, basis)
+    basis = Basis(pb.RECONCILIATION_OCCASION_REVIEW, confirmed, by_id, NOW, lambda: str(uuid4()))
+    return items, drafted(items, basis)
 
 
 def differences(items: list[Item]) -> list[tuple[int, set[int]]]:
@@ -106,9 +108,9 @@ def test_a_dispensing_that_does_not_say_how_long_it_lasts_counts_as_long_as_a_pr
 def test_of_one_treatment_the_last_dispensing_counts() -> None:
     first, second = (prescribed(each, treatment_id="t1") for each in ("r1", "r2"))
     given = [dispensed("d1", "r1", 90), dispensed("d2", "r2", 3), dispensed("d3", "r2", 40)]
-    gathered = sides.gathered([first, second], given, [], None, [], NOW)
-    assert [side.entry_id for side in gathered.of(sides.DISPENSED)] == [given[1].header.id]
-    assert gathered.left_out[sides.DISPENSED] == 2
+    gathered = sources.gathered([first, second], given, [], None, [], NOW)
+    assert [side.entry_id for side in gathered.of(sources.DISPENSED)] == [given[1].header.id]
+    assert gathered.left_out[sources.DISPENSED] == 2
 
 
 def test_orders_that_are_held_back_are_compared_as_paused_and_those_of_unknown_status_are_doubtful() -> None:
@@ -137,7 +139,7 @@ def test_a_prescription_goes_with_its_entry_and_a_dispensing_with_its_prescripti
     given = dispensed(of="r1", medication=medicine("N02BE01", "Pinex 500 mg"))
     items, _ = reconcile(listed(nameless), prescriptions=[recipe], dispensings=[given])
     [item] = items
-    assert {side.source for side in item.group.sides} == {sides.LISTED, sides.PRESCRIBED, sides.DISPENSED}
+    assert {side.source for side in item.group.sides} == {sources.LISTED, sources.PRESCRIBED, sources.DISPENSED}
 
 
 def test_the_same_substance_twice_is_paired_by_strength() -> None:
@@ -289,7 +291,7 @@ def test_explanations_name_sides_and_fields_and_nobody() -> None:
     one = entry(medication=ATORVA_40)
     one.prescriber.name = "Ola Fastlege"
     items, _ = reconcile(listed(one), changed(one, medication=ATORVA_80), prescriptions=[prescribed()])
-    said = reconciling.explained(items[0], brought=True, has_list=True)
+    said = explained(items[0], brought=True, has_list=True)
     assert said.startswith("On the medication list, on the list brought along and prescribed.")
     assert "Strength differs on the list brought along." in said
     assert "Ola" not in said
@@ -342,18 +344,18 @@ def _prescriptions(draw: st.DrawFn) -> pb.Prescription:
 def test_every_entry_of_every_side_is_in_one_item_and_the_draft_can_be_sent(
     on_list: list[pb.ListEntry] | None, incoming: list[pb.ListEntry], prescriptions: list[pb.Prescription]
 ) -> None:
-    shown = [each for each in on_list or [] if list_rules.is_shown(each, NOW)]
+    shown = [each for each in on_list or [] if rules.is_shown(each, NOW)]
     medicines = None if on_list is None else listed(*shown)
     given_out = [dispensed(f"d{each.header.provenance.source_id}", "a", 2) for each in prescriptions]
     items, draft = reconcile(medicines, *incoming, prescriptions=prescriptions, dispensings=given_out)
-    gathered = sides.gathered(prescriptions, given_out, [], medicines, incoming, NOW)
+    gathered = sources.gathered(prescriptions, given_out, [], medicines, incoming, NOW)
     there = sorted((side.source, side.entry_id) for item in items for side in item.group.sides)
     assert there == sorted((side.source, side.entry_id) for side in gathered.sides)
     assert {each.id for each in shown} <= {each.id for each in draft.entries}
     stood = {each.id: each for each in shown}
     for item in items:
         first = item.group.first
-        if item.difference in (DOUBTFUL, SAME, MISSING) and first.source == sides.LISTED:
+        if item.difference in (DOUBTFUL, SAME, MISSING) and first.source == sources.LISTED:
             [drafted] = [each for each in draft.entries if each.id == first.entry_id]
             assert drafted.medication == stood[first.entry_id].medication
             assert (drafted.status, list(drafted.dosages)) == (
@@ -362,5 +364,5 @@ def test_every_entry_of_every_side_is_in_one_item_and_the_draft_can_be_sent(
             )
     sent = pb.MedicationList(entries=draft.entries)
     checks.medication_list(sent, NOW)
-    list_rules.next_list(medicines or pb.MedicationList(), sent, Provenance(recorded_at=timestamp(NOW)), NOW, {})
-    list_rules.check_prescriptions(draft.entries, prescriptions)
+    rules.next_list(medicines or pb.MedicationList(), sent, Provenance(recorded_at=timestamp(NOW)), NOW, {})
+    rules.check_prescriptions(draft.entries, prescriptions)

@@ -8,11 +8,12 @@ from collections import Counter
 from random import Random
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks, reconciling, sides
-from services.medications.drafting import Basis, Draft, drafted
-from services.medications.reconciling import Item
+from services.medications import checks
+from services.medications.reconciliation import sources
+from services.medications.reconciliation.draft import Basis, Draft, drafted
+from services.medications.reconciliation.items import DOSE, STRENGTH, Item, reconciled
 from tests.services.medications.feed import NOW
-from tests.services.medications.planted import ADDED, CHANGED, DOUBTFUL, MISSING, SAME, Found, Pair, pair
+from tests.services.medications.reconciliation.planted import ADDED, CHANGED, DOUBTFUL, MISSING, SAME, Found, Pair, pair
 from tests.support.seeds import SEED
 
 PAIRS = int(os.environ.get("KJ_PAIRS", "1000"))
@@ -20,8 +21,8 @@ PAIRS = int(os.environ.get("KJ_PAIRS", "1000"))
 
 def compared(of: Pair) -> tuple[list[Item], Draft]:
     medicines = pb.MedicationList(entries=of.listed)
-    gathered = sides.gathered([], [], [], medicines, of.incoming, NOW)
-    items = reconciling.reconciled(gathered.sides, has_list=True)
+    gathered = sources.gathered([], [], [], medicines, of.incoming, NOW)
+    items = reconciled(gathered.sides, has_list=True)
     ids = iter(f"00000000-0000-4000-8000-{number:012}" for number in range(1000))
     basis = Basis(pb.RECONCILIATION_OCCASION_ADMISSION, NOW, {}, NOW, lambda: next(ids))
     return items, drafted(items, basis)
@@ -29,7 +30,7 @@ def compared(of: Pair) -> tuple[list[Item], Draft]:
 
 def found(items: list[Item]) -> set[Found]:
     return {
-        (item.difference, frozenset(item.fields), _id_on(item, sides.LISTED), _id_on(item, sides.INCOMING))
+        (item.difference, frozenset(item.fields), _id_on(item, sources.LISTED), _id_on(item, sources.INCOMING))
         for item in items
     }
 
@@ -59,16 +60,18 @@ def test_the_draft_follows_what_was_found_and_loses_no_entry() -> None:
         assert {entry.id for entry in of.listed} <= set(by_id), at
         brought = {entry.id: entry for entry in of.incoming}
         for listed in of.listed:
-            [item] = [each for each in items if each.group.of(sides.LISTED) and each.group.first.entry_id == listed.id]
+            [item] = [
+                each for each in items if each.group.of(sources.LISTED) and each.group.first.entry_id == listed.id
+            ]
             if item.difference != CHANGED:
                 assert by_id[listed.id] == listed, at
                 continue
-            [incoming] = [brought[side.entry_id] for side in item.group.of(sides.INCOMING)]
+            [incoming] = [brought[side.entry_id] for side in item.group.of(sources.INCOMING)]
             drafted_entry = by_id[listed.id]
             assert drafted_entry.status == incoming.status, at
-            if reconciling.DOSE in item.fields:
+            if DOSE in item.fields:
                 assert list(drafted_entry.dosages) == list(incoming.dosages), at
-            if reconciling.STRENGTH in item.fields:
+            if STRENGTH in item.fields:
                 assert drafted_entry.medication == incoming.medication, at
         added = [each for each in items if each.difference == ADDED]
         assert len(draft.entries) == len(of.listed) + len(added), at

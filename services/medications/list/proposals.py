@@ -6,9 +6,11 @@ from uuid import uuid4
 
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks, convert, kinds, list_rules, proposals
-from services.medications.list_repository import ListRepository, Writing
-from services.medications.sending import check_named
+from services.medications import checks, convert, kinds
+from services.medications.list import convert as list_convert
+from services.medications.list import proposal_rules, rules
+from services.medications.list.repository import ListRepository, Writing
+from services.medications.list.updates import check_named
 from shared.convert import digest
 from shared.database import Session
 from shared.errors import Invalid, entry_not_found
@@ -28,7 +30,7 @@ class Proposing:
 
     async def propose(self, request: pb.ProposeMedicationChangeRequest) -> list[StoredEntry]:
         """Stores new proposals, then those that are withdrawn. Raises Denied, Invalid, NotFound, StateConflict."""
-        proposals.check_proposer(self._caller)
+        proposal_rules.check_proposer(self._caller)
         if not request.proposals and not request.withdrawn_ids:
             raise Invalid("proposals", "is required, unless proposals are withdrawn")
         writing = Writing.of(request)
@@ -43,14 +45,14 @@ class Proposing:
 
     async def _new(self, session: Session, request: pb.ProposeMedicationChangeRequest) -> list[NewEntry]:
         base = await self._lists.base(session, self._refs)
-        on_list = {entry.id.lower(): entry for entry in base.medicines.entries if list_rules.is_shown(entry, self._now)}
+        on_list = {entry.id.lower(): entry for entry in base.medicines.entries if rules.is_shown(entry, self._now)}
         found = []
         for number, sent in enumerate(request.proposals):
             try:
-                proposal = proposals.new(sent, on_list, base.version, self._author)
+                proposal = proposal_rules.new(sent, on_list, base.version, self._author)
                 if proposal.HasField("entry"):
                     checks.list_entry(proposal.entry, "entry", self._now)
-                    list_rules.check_goods(proposal.entry, "entry")
+                    rules.check_goods(proposal.entry, "entry")
             except Invalid as error:
                 raise error.inside(f"proposals[{number}]") from None
             found.append(proposal)
@@ -66,6 +68,6 @@ class Proposing:
         for entry_id in dict.fromkeys(map(str.lower, request.withdrawn_ids)):
             if entry_id not in known:
                 raise entry_not_found()
-            after = proposals.withdrawn(convert.proposal(known[entry_id]), self._author)
-            new.append(convert.following_proposal(known[entry_id], after, self._author))
+            after = proposal_rules.withdrawn(list_convert.proposal(known[entry_id]), self._author)
+            new.append(list_convert.following_proposal(known[entry_id], after, self._author))
         return new

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.medications import comparing
-from services.medications.comparing import Basis, Compared
-from services.medications.outcomes import EQUAL, SILENT, UNKNOWN
-from services.medications.sides import DISPENSED, ENDED, INCOMING, LISTED, PRESCRIBED, STATED, Side
+from services.medications.reconciliation import comparing
+from services.medications.reconciliation.comparing import Basis, Compared
+from services.medications.reconciliation.likeness import EQUAL, SILENT, UNKNOWN
+from services.medications.reconciliation.sources import DISPENSED, ENDED, INCOMING, LISTED, PRESCRIBED, STATED, Side
 
 IN_ORDER = (LISTED, INCOMING, PRESCRIBED, STATED, DISPENSED)
 """The order in which sides are matched: each with what was there before."""

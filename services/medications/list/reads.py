@@ -5,8 +5,11 @@ from datetime import datetime
 
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import convert, kinds, list_changes, lookups
-from services.medications.list_repository import ListRepository
+from services.medications import kinds
+from services.medications.list import changes as list_changes
+from services.medications.list import convert as list_convert
+from services.medications.list import lookup_tokens
+from services.medications.list.repository import ListRepository
 from services.medications.reserved import from_guardian, paged
 from shared.convert import optional_moment, time_of_reading
 from shared.errors import Invalid
@@ -28,8 +31,8 @@ class Reading:
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "changes_since")
         now = time_of_reading(as_of)
         stored, still_open = await self._list_and_open(as_of)
-        medicines = convert.medication_list(stored, now) if stored is not None else None
-        info = convert.list_info(medicines, still_open, now)
+        medicines = list_convert.medication_list(stored, now) if stored is not None else None
+        info = list_convert.list_info(medicines, still_open, now)
         return pb.GetMedicationListResponse(
             info=info,
             list=medicines,
@@ -41,8 +44,8 @@ class Reading:
         """What shows that this list, or that there is none, was read at `now`."""
         key = await self._lists.lookup_key()
         if stored is None:
-            return lookups.issue(key, convert.list_id(self._refs[0]), 0, now)
-        return lookups.issue(key, stored.id, stored.version, now)
+            return lookup_tokens.issue(key, list_convert.list_id(self._refs[0]), 0, now)
+        return lookup_tokens.issue(key, stored.id, stored.version, now)
 
     async def proposals(self, request: pb.ListProposalsRequest) -> pb.ListProposalsResponse:
         """Proposals, newest first, each with what became of it. Raises Invalid for a bad filter or page token."""
@@ -56,7 +59,7 @@ class Reading:
         else:
             found = await self._lists.entries.page(self._refs, page, kinds=wanted, as_of=as_of, since=since)
         return pb.ListProposalsResponse(
-            proposals=[convert.proposal(stored) for stored in found.entries],
+            proposals=[list_convert.proposal(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
         )
@@ -74,7 +77,7 @@ class Reading:
 
     async def _changes(self, stored: StoredEntry, since: datetime, as_of: datetime | None) -> list[pb.ListChange]:
         versions = await self._lists.versions(self._lists.entries.database, stored, since, as_of)
-        lists = [convert.whole_list(each) for each in versions]
+        lists = [list_convert.whole_list(each) for each in versions]
         if versions and versions[-1].stored_at > since:
             lists.append(pb.MedicationList())  # there was none yet
         changes = list_changes.changes(lists)

@@ -14,8 +14,9 @@ from functools import cached_property
 
 from kjernejournal.common.v1.common_pb2 import Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import comparing, model, validity
-from services.medications.amounts import number
+from services.medications import model, validity
+from services.medications.reconciliation import comparing
+from services.medications.reconciliation.amounts import number
 from shared.convert import moment, timestamp
 
 PRESCRIBED = pb.RECONCILIATION_SOURCE_PRESCRIBED

@@ -23,7 +23,7 @@ from tests.services.medications.feed import (
     prescription,
     statement,
 )
-from tests.services.medications.lists import NURSE, changed, ended, entry, send
+from tests.services.medications.list.lists import NURSE, changed, ended, entry, send
 from tests.support.service import DOCTOR, calling, details_of
 
 SAME, CHANGED = pb.DIFFERENCE_SAME, pb.DIFFERENCE_CHANGED

@@ -9,7 +9,7 @@ import pytest
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.convert import timestamp
 from tests.services.medications.feed import NOW, Feed, medicine, new_ref, prescription
-from tests.services.medications.lists import (
+from tests.services.medications.list.lists import (
     NURSE,
     OTHER_DOCTOR,
     PHARMACIST,
@@ -22,7 +22,7 @@ from tests.services.medications.lists import (
     propose,
     send,
 )
-from tests.services.medications.test_sending import refusal
+from tests.services.medications.list.test_updates import refusal
 from tests.support.service import DOCTOR, details_of, reason_of
 
 ACCEPTED, DECLINED, WITHDRAWN, OPEN = (

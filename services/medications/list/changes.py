@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import list_rules
+from services.medications.list import rules
 from shared.convert import moment
 
 
@@ -20,19 +20,19 @@ def _between(before: pb.MedicationList, after: pb.MedicationList) -> Iterator[pb
     was = {entry.id.lower(): entry for entry in before.entries}
     for entry in after.entries:
         of = was.get(entry.id.lower())
-        if of is None or list_rules.really_changed(of, entry):
+        if of is None or rules.really_changed(of, entry):
             yield _change(after, entry.id, _reason(of, entry), before=of, after=entry)
-    errors, there = {error.entry_id.lower(): error.reason for error in after.in_error}, list_rules.entry_ids(after)
+    errors, there = {error.entry_id.lower(): error.reason for error in after.in_error}, rules.entry_ids(after)
     sent = moment(after.header.provenance.recorded_at)
     for entry_id in (each for each in was if each not in there):
         # A discontinued entry whose time is up has left: nobody has changed anything.
-        if entry_id in errors or list_rules.is_shown(was[entry_id], sent):
+        if entry_id in errors or rules.is_shown(was[entry_id], sent):
             yield _change(after, entry_id, errors.get(entry_id, ""), before=was[entry_id])
 
 
 def _reason(before: pb.ListEntry | None, after: pb.ListEntry) -> str:
     """Why an entry was discontinued, else why it was changed. An older change's words may still stand in it."""
-    ended = list_rules.DISCONTINUED
+    ended = rules.DISCONTINUED
     if after.status == ended and (before is None or before.status != ended):
         return after.discontinuation.text or after.change_reason
     return after.change_reason

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks, convert, drafting, kinds, model, reconciling, sides
-from services.medications.drafting import Draft
-from services.medications.list_repository import ListRepository
-from services.medications.reading import Reading
-from services.medications.reconciling import Item
+from services.medications import checks, convert, kinds, model
+from services.medications.list.reads import Reading
+from services.medications.list.repository import ListRepository
+from services.medications.reconciliation import sources
+from services.medications.reconciliation.draft import Basis, Draft, drafted
+from services.medications.reconciliation.items import Item, explained, reconciled
 from services.medications.repository import Whole
 from shared.convert import moment
 from shared.errors import Invalid
@@ -21,9 +22,9 @@ MOST = 5000
 """Entries of a kind that are read, the newest; what there is beyond is counted as left out."""
 
 _LEFT_OUT = {
-    sides.PRESCRIBED: "prescriptions and orders that are not in force",
-    sides.DISPENSED: "earlier dispensings, and those whose supply is over",
-    sides.STATED: "statements about what is not, or no longer, in use, and about no single medicine",
+    sources.PRESCRIBED: "prescriptions and orders that are not in force",
+    sources.DISPENSED: "earlier dispensings, and those whose supply is over",
+    sources.STATED: "statements about what is not, or no longer, in use, and about no single medicine",
 }
 _LOCKED = "locked by the patient"
 
@@ -64,7 +65,7 @@ class Reconciliation:
         medicines = read.list if read.HasField("list") else None
         entries = [stored for stored in whole.entries if not convert.is_hidden(stored, hidden)]
         prescriptions = [convert.prescription(each, now) for each in _of(entries, kinds.ANY_PRESCRIPTION)]
-        gathered = sides.gathered(
+        gathered = sources.gathered(
             prescriptions,
             [convert.dispensing(each) for each in _of(entries, kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS)],
             [convert.statement(each, now) for each in _of(entries, kinds.STATEMENTS)],
@@ -72,15 +73,15 @@ class Reconciliation:
             request.incoming,
             now,
         )
-        items = reconciling.reconciled(gathered.sides, has_list=medicines is not None)
-        basis = drafting.Basis(
+        items = reconciled(gathered.sides, has_list=medicines is not None)
+        basis = Basis(
             occasion=request.occasion,
             confirmed=moment(read.info.confirmed.recorded_at) if medicines is not None else None,
             prescriptions={each.header.id: each for each in prescriptions},
             now=now,
             new_id=lambda: str(uuid4()),
         )
-        draft = drafting.drafted(items, basis)
+        draft = drafted(items, basis)
         for kind_of, source in _SOURCES.items():
             gathered.left_out[source] += _beyond(whole, kind_of, sees_locked=self._sees_locked)
         return pb.ReconcileMedicationsResponse(
@@ -131,7 +132,7 @@ def to_items(items: Sequence[Item], draft: Draft, *, brought: bool, has_list: bo
 
 
 def _explanation(item: Item, remark: str, *, brought: bool, has_list: bool) -> str:
-    said = reconciling.explained(item, brought=brought, has_list=has_list)
+    said = explained(item, brought=brought, has_list=has_list)
     return f"{said} {remark[0].upper()}{remark[1:]}." if remark else said
 
 
@@ -140,9 +141,9 @@ def _of(entries: Iterable[StoredEntry], of_kinds: Collection[int]) -> list[Store
 
 
 _SOURCES = {
-    kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS: sides.PRESCRIBED,
-    kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS: sides.DISPENSED,
-    kinds.STATEMENTS: sides.STATED,
+    kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS: sources.PRESCRIBED,
+    kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS: sources.DISPENSED,
+    kinds.STATEMENTS: sources.STATED,
 }
 
 
@@ -156,18 +157,18 @@ def _withheld(whole: Whole, hidden: dict[str, int]) -> dict[int, int]:
     """Entries that are not shown, by side: those that are locked, and what was dispensed on them."""
     besides = [stored for stored in whole.entries if stored.id not in hidden and convert.is_hidden(stored, hidden)]
     return {
-        sides.PRESCRIBED: sum(kind in kinds.LOCKED_PRESCRIPTIONS for kind in hidden.values()),
-        sides.DISPENSED: sum(kind in kinds.LOCKED_DISPENSINGS for kind in hidden.values()) + len(besides),
+        sources.PRESCRIBED: sum(kind in kinds.LOCKED_PRESCRIPTIONS for kind in hidden.values()),
+        sources.DISPENSED: sum(kind in kinds.LOCKED_DISPENSINGS for kind in hidden.values()) + len(besides),
     }
 
 
 def _not_compared(
-    gathered: sides.Sides, withheld: dict[int, int], request: pb.ReconcileMedicationsRequest, *, has_list: bool
+    gathered: sources.Sides, withheld: dict[int, int], request: pb.ReconcileMedicationsRequest, *, has_list: bool
 ) -> list[pb.NotCompared]:
     """What was not compared, and why: withheld, left out, or a side that is not there at all."""
     result = [
         pb.NotCompared(source=source, withheld=withheld[source], reason=_LOCKED)
-        for source in (sides.PRESCRIBED, sides.DISPENSED)
+        for source in (sources.PRESCRIBED, sources.DISPENSED)
         if withheld[source]
     ]
     result += [
@@ -178,10 +179,10 @@ def _not_compared(
     if not has_list:
         result.append(
             pb.NotCompared(
-                source=sides.LISTED,
+                source=sources.LISTED,
                 reason="there is no medication list: what is prescribed, dispensed and in use is compared",
             )
         )
     if not request.incoming:
-        result.append(pb.NotCompared(source=sides.INCOMING, reason="no list was brought along"))
+        result.append(pb.NotCompared(source=sources.INCOMING, reason="no list was brought along"))
     return result

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import convert, kinds
+from services.medications import kinds
+from services.medications.list import convert as list_convert
 from services.medications.repository import Latest, Repository
 from shared.convert import digest
 from shared.database import Queries, Session
@@ -114,7 +115,7 @@ class ListRepository:
         """The list as it stands: the newest, where a merge has left two."""
         stored = next(iter(await self.current(session, refs, [kinds.MEDICATION_LIST])), None)
         if stored is None:
-            return Base(None, pb.MedicationList(), 0, [convert.list_id(ref) for ref in refs])
+            return Base(None, pb.MedicationList(), 0, [list_convert.list_id(ref) for ref in refs])
         medicines = pb.MedicationList.FromString(stored.entry.content)
         return Base(stored, medicines, stored.entry.version, [stored.entry.id])
 

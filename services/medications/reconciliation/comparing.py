@@ -12,9 +12,10 @@ from enum import IntEnum
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import doses, forms, model
-from services.medications.amounts import Strength, states_strength, strength_of
-from services.medications.outcomes import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
+from services.medications import model
+from services.medications.reconciliation import doses, forms
+from services.medications.reconciliation.amounts import Strength, states_strength, strength_of
+from services.medications.reconciliation.likeness import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
 
 _FULL_ATC = re.compile(r"Q?[A-Z]\d\d[A-Z][A-Z]\d\d")
 _IDENTIFYING = ("nlm.nih.gov", "snomed", "festlegemiddel", "/fest", "legemiddelverket")

@@ -6,7 +6,7 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import Organisation, Practitioner, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import multidose
+from services.medications.list import multidose
 from shared.convert import timestamp
 from shared.errors import Denied, Invalid
 

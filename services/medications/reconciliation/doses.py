@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications.amounts import Amount, Strength, amount, number
-from services.medications.outcomes import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
+from services.medications.reconciliation.amounts import Amount, Strength, amount, number
+from services.medications.reconciliation.likeness import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
 
 _DAYS = {"min": Fraction(1, 1440), "h": Fraction(1, 24), "d": Fraction(1), "wk": Fraction(7)}
 _MONTHS = {"mo": Fraction(1), "a": Fraction(12)}

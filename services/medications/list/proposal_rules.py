@@ -9,7 +9,7 @@ from copy import deepcopy
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import list_rules
+from services.medications.list import rules
 from shared.errors import Denied, Invalid, Reason, StateConflict, entry_not_found
 
 PROPOSERS = {
@@ -74,7 +74,7 @@ def answered(
         entry = next((each for each in medicines.entries if each.id == before.entry_id), None)
         if entry is None:
             raise Invalid("accepted", "the proposal is about an entry that is no longer on the list: decline it")
-        if before.action == DISCONTINUE and entry.status != list_rules.DISCONTINUED:
+        if before.action == DISCONTINUE and entry.status != rules.DISCONTINUED:
             raise Invalid("accepted", "the list does not discontinue the entry")
     after = deepcopy(before)
     after.state = pb.PROPOSAL_STATE_ACCEPTED if answer.accepted else pb.PROPOSAL_STATE_DECLINED
@@ -118,7 +118,7 @@ def _check_entry(proposal: pb.Proposal, on_list: Mapping[str, pb.ListEntry]) -> 
         raise entry_not_found()
     if proposal.action == CHANGE and proposal.entry.id != proposal.entry_id:
         raise Invalid("entry.id", "must be entry_id: an entry's id never changes")
-    if proposal.action == DISCONTINUE and current.status == list_rules.DISCONTINUED:
+    if proposal.action == DISCONTINUE and current.status == rules.DISCONTINUED:
         raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the entry is discontinued already", id=current.id)
 
 

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import model, multidose
+from services.medications import model
+from services.medications.list import multidose
 from shared.convert import moment
 from shared.errors import Denied, Invalid, Reason, entry_not_found
 from shared.norwegian_time import norwegian_date

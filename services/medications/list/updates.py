@@ -9,8 +9,10 @@ from datetime import datetime
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks, convert, kinds, list_rules, lookups, model, proposals
-from services.medications.list_repository import Base, ListRepository, Writing
+from services.medications import checks, convert, kinds, model
+from services.medications.list import convert as list_convert
+from services.medications.list import lookup_tokens, proposal_rules, rules
+from services.medications.list.repository import Base, ListRepository, Writing
 from services.medications.repository import Latest
 from shared.database import Session
 from shared.errors import Invalid, VersionBehind, entry_not_found
@@ -34,7 +36,7 @@ class Sending:
 
         Raises Denied, Invalid, NotFound, VersionBehind, StateConflict.
         """
-        list_rules.check_sender(self._caller)
+        rules.check_sender(self._caller)
         key = await self._lists.lookup_key()
         return await settled(lambda: self._send(request, key))
 
@@ -48,7 +50,7 @@ class Sending:
             base = await self._lists.base(session, self._refs)
             if request.expected_version != base.version:
                 raise VersionBehind(base.version)
-            lookups.check(lookups.opened(key, request.lookup, base.ids), base.version, self._now)
+            lookup_tokens.check(lookup_tokens.opened(key, request.lookup, base.ids), base.version, self._now)
             new = await self._next(session, base, request)
             return await self._lists.add(session, self._refs, new, writing)
 
@@ -58,10 +60,10 @@ class Sending:
         try:
             checks.medication_list(request.list, self._now)
             registered = await self._registered(session, base, request.list)
-            after = list_rules.next_list(base.medicines, request.list, self._author, self._now, registered)
+            after = rules.next_list(base.medicines, request.list, self._author, self._now, registered)
             known = [convert.prescription(each.entry, self._now) for each in prescriptions]
             check_named(self._caller, after.entries, base.medicines, prescriptions)
-            list_rules.check_prescriptions(after.entries, known)
+            rules.check_prescriptions(after.entries, known)
         except Invalid as error:
             raise error.inside("list") from None
         answered = await self._answered(session, request, after, base.version + 1)
@@ -69,7 +71,7 @@ class Sending:
 
     async def _registered(self, session: Session, base: Base, sent: pb.MedicationList) -> dict[str, Provenance]:
         """Who put those on the list that come back to it. Source: ERES: an entry's id is one for ever."""
-        if base.stored is None or list_rules.entry_ids(sent) <= list_rules.entry_ids(base.medicines):
+        if base.stored is None or rules.entry_ids(sent) <= rules.entry_ids(base.medicines):
             return {}
         found: dict[str, Provenance] = {}
         for version in await self._lists.versions(session, base.stored.entry):
@@ -90,10 +92,12 @@ class Sending:
             if latest is None:
                 raise entry_not_found()
             try:
-                proposal = proposals.answered(convert.proposal(latest.entry), answer, after, version, self._author)
+                proposal = proposal_rules.answered(
+                    list_convert.proposal(latest.entry), answer, after, version, self._author
+                )
             except Invalid as error:
                 raise error.inside(f"answers[{number}]") from None
-            new.append(convert.following_proposal(latest.entry, proposal, self._author))
+            new.append(list_convert.following_proposal(latest.entry, proposal, self._author))
         if len({each.id for each in new}) < len(new):
             raise Invalid("answers", "answer a proposal more than once")
         return new
@@ -104,7 +108,7 @@ class Sending:
         if base.stored is None:
             after.header.provenance.CopyFrom(self._author)
             ref = self._refs[0]
-            return convert.new_entry(after, ref, convert.list_id(ref), 1, *Writing.of(request))
+            return convert.new_entry(after, ref, list_convert.list_id(ref), 1, *Writing.of(request))
         after.header.CopyFrom(convert.follows(base.medicines.header, self._author))
         place = (base.stored.entry.patient_ref, base.stored.entry.id, base.version + 1)
         return convert.new_entry(after, *place, request.request_id, base.stored.digest)
@@ -112,14 +116,14 @@ class Sending:
     def _recalled(
         self, before: pb.MedicationList, after: pb.MedicationList, prescriptions: Sequence[Latest]
     ) -> list[NewEntry]:
-        ended = list_rules.discontinued_now(before.entries, after.entries)
+        ended = rules.discontinued_now(before.entries, after.entries)
         by_id = {each.entry.id: each for each in prescriptions}
         stored = [pb.Prescription.FromString(each.entry.content) for each in prescriptions]
         for message, each in zip(stored, prescriptions, strict=True):
             message.header.id = each.entry.id
         new = []
-        for message, entry in list_rules.recalled_with(ended, after.entries, stored):
-            recall = list_rules.recall_of(entry, self._author)
+        for message, entry in rules.recalled_with(ended, after.entries, stored):
+            recall = rules.recall_of(entry, self._author)
             latest = by_id[message.header.id]
             new.append(
                 convert.following_prescription(

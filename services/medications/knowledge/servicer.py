@@ -2,8 +2,8 @@
 
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1.knowledge_pb2_grpc import DrugKnowledgeServiceServicer
-from services.medications import knowledge_checks
-from services.medications.knowledge_repository import KnowledgeRepository
+from services.medications.knowledge import checks
+from services.medications.knowledge.repository import KnowledgeRepository
 from shared.convert import digest, timestamp
 from shared.errors import Invalid, NotFound, Reason
 from shared.handling import Context
@@ -15,12 +15,12 @@ class KnowledgeServicer(DrugKnowledgeServiceServicer):
     def __init__(self, repository: KnowledgeRepository) -> None:
         self._repository = repository
 
-    async def ImportDrugKnowledge(  # noqa: N802 -- the rpc's own name
+    async def ImportDrugKnowledge(
         self, request: pb.ImportDrugKnowledgeRequest, context: Context
     ) -> pb.ImportDrugKnowledgeResponse:
         table = request.knowledge
         try:
-            rows = knowledge_checks.knowledge(table)
+            rows = checks.knowledge(table)
         except Invalid as error:
             raise error.inside("knowledge") from None
         content = table.SerializeToString(deterministic=True)
@@ -33,7 +33,7 @@ class KnowledgeServicer(DrugKnowledgeServiceServicer):
             unchanged=version_before == table.version,
         )
 
-    async def GetDrugKnowledge(  # noqa: N802 -- the rpc's own name
+    async def GetDrugKnowledge(
         self, request: pb.GetDrugKnowledgeRequest, context: Context
     ) -> pb.GetDrugKnowledgeResponse:
         found = await self._repository.newest(request.known_load)

@@ -12,8 +12,8 @@ from kj.feeds.knowledge_table import SHIPPED, parse, read
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.medications.v1.knowledge_pb2_grpc import DrugKnowledgeServiceStub
-from services.medications.knowledge_repository import KnowledgeRepository
-from services.medications.knowledge_servicer import KnowledgeServicer
+from services.medications.knowledge.repository import KnowledgeRepository
+from services.medications.knowledge.servicer import KnowledgeServicer
 from shared.database import Database
 from tests.support.client import refusal
 from tests.support.postgres import Cluster

@@ -11,9 +11,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks, list_rules
-from services.medications.reconciling import DOSE, DOUBTFUL, FORM, MISSING, STATUS, STRENGTH, SUBSTANCE, Item
-from services.medications.sides import DISPENSED, ENDED, IN_USE, INCOMING, LISTED, PRESCRIBED, STATED, Side
+from services.medications import checks
+from services.medications.list import rules
+from services.medications.reconciliation.items import DOSE, DOUBTFUL, FORM, MISSING, STATUS, STRENGTH, SUBSTANCE, Item
+from services.medications.reconciliation.sources import (
+    DISPENSED,
+    ENDED,
+    IN_USE,
+    INCOMING,
+    LISTED,
+    PRESCRIBED,
+    STATED,
+    Side,
+)
 from shared.errors import Invalid
 
 NOT_FOR_THE_LIST = "it is not in the draft: vaccines, nutrition and consumables are not on a medication list"
@@ -125,10 +135,10 @@ def _new(item: Item, basis: Basis, taken: set[str]) -> tuple[pb.ListEntry | None
     taken.add(entry.id.lower())
     try:
         checks.list_entry(entry, "entry", basis.now)
-        list_rules.check_goods(entry, "entry")
+        rules.check_goods(entry, "entry")
     except Invalid:
         return None, NOT_FOR_THE_LIST
-    if not list_rules.is_shown(entry, basis.now):
+    if not rules.is_shown(entry, basis.now):
         return None, "it is not in the draft: it was discontinued more than 90 days ago"
     return entry, ""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.medications import lookups
+from services.medications.list import lookup_tokens
 from shared.errors import Invalid, StateConflict
 
 KEY = bytes(range(32))
@@ -18,48 +18,48 @@ LIST = str(uuid4())
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=4), -timedelta(minutes=1)])
 def test_a_lookup_holds_for_four_hours(age: timedelta) -> None:
-    lookup = lookups.opened(KEY, lookups.issue(KEY, LIST, 3, NOW - age), [LIST])
+    lookup = lookup_tokens.opened(KEY, lookup_tokens.issue(KEY, LIST, 3, NOW - age), [LIST])
     assert lookup.version == 3
-    lookups.check(lookup, 3, NOW)
+    lookup_tokens.check(lookup, 3, NOW)
 
 
 def test_an_older_lookup_is_refused_with_the_current_version() -> None:
     late = NOW - timedelta(hours=4, microseconds=1)
-    lookup = lookups.opened(KEY, lookups.issue(KEY, LIST, 3, late), [LIST])
+    lookup = lookup_tokens.opened(KEY, lookup_tokens.issue(KEY, LIST, 3, late), [LIST])
     with pytest.raises(StateConflict) as refused:
-        lookups.check(lookup, 3, NOW)
+        lookup_tokens.check(lookup, 3, NOW)
     assert refused.value.details["current_version"] == "3"
 
 
 def test_a_lookup_of_another_version_than_is_claimed_is_refused() -> None:
-    lookup = lookups.opened(KEY, lookups.issue(KEY, LIST, 2, NOW), [LIST])
+    lookup = lookup_tokens.opened(KEY, lookup_tokens.issue(KEY, LIST, 2, NOW), [LIST])
     with pytest.raises(Invalid) as refused:
-        lookups.check(lookup, 3, NOW)
+        lookup_tokens.check(lookup, 3, NOW)
     assert refused.value.field == "expected_version"
 
 
 def test_a_lookup_is_of_one_list_and_of_one_key() -> None:
-    lookup = lookups.issue(KEY, LIST, 1, NOW)
+    lookup = lookup_tokens.issue(KEY, LIST, 1, NOW)
     with pytest.raises(Invalid):
-        lookups.opened(KEY, lookup, [str(uuid4()), str(uuid4())])
+        lookup_tokens.opened(KEY, lookup, [str(uuid4()), str(uuid4())])
     with pytest.raises(Invalid):
-        lookups.opened(bytes(32), lookup, [LIST])
-    assert lookups.opened(KEY, lookup, [str(uuid4()), LIST]).read_at == NOW
+        lookup_tokens.opened(bytes(32), lookup, [LIST])
+    assert lookup_tokens.opened(KEY, lookup, [str(uuid4()), LIST]).read_at == NOW
 
 
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
 def test_a_changed_lookup_is_refused(place: int, flipped: int) -> None:
-    packed = bytearray(base64.urlsafe_b64decode(lookups.issue(KEY, LIST, 1, NOW)))
+    packed = bytearray(base64.urlsafe_b64decode(lookup_tokens.issue(KEY, LIST, 1, NOW)))
     packed[place % len(packed)] ^= flipped
     with pytest.raises(Invalid):
-        lookups.opened(KEY, base64.urlsafe_b64encode(bytes(packed)).decode(), [LIST])
+        lookup_tokens.opened(KEY, base64.urlsafe_b64encode(bytes(packed)).decode(), [LIST])
 
 
 @given(st.text())
 def test_any_other_text_is_no_lookup(text: str) -> None:
     with pytest.raises(Invalid):
-        lookups.opened(KEY, text, [LIST])
+        lookup_tokens.opened(KEY, text, [LIST])
 
 
 def test_a_lookup_says_nothing_of_the_patient() -> None:
-    assert LIST.replace("-", "") not in base64.urlsafe_b64decode(lookups.issue(KEY, LIST, 1, NOW)).hex()
+    assert LIST.replace("-", "") not in base64.urlsafe_b64decode(lookup_tokens.issue(KEY, LIST, 1, NOW)).hex()

@@ -11,7 +11,7 @@ from kjernejournal.common.v1.common_pb2 import EntryHeader, Organisation, Patien
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from tests.services.medications.feed import Feed, new_ref, prescription
-from tests.services.medications.lists import NURSE, OTHER_DOCTOR, changed, ended, entry, send, sending
+from tests.services.medications.list.lists import NURSE, OTHER_DOCTOR, changed, ended, entry, send, sending
 from tests.support.service import DOCTOR, calling, details_of, reason_of
 
 ABORTED = grpc.StatusCode.ABORTED

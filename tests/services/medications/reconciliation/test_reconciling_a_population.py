@@ -7,9 +7,9 @@ from random import Random
 from kj.synthetic.catalogues.medicines import MEDICINES
 from kj.synthetic.records.record import records
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from tests.services.medications import planted
 from tests.services.medications.feed import NOW, Feed, new_ref, patient
-from tests.services.medications.test_reconciliation import reconcile, send_draft
+from tests.services.medications.reconciliation import planted
+from tests.services.medications.reconciliation.test_reconcile import reconcile, send_draft
 from tests.support.seeds import SEED
 from tests.support.service import FEED, calling
 
