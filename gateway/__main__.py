@@ -6,21 +6,21 @@ from gateway import contract
 from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from gateway.admission import Admission
-from gateway.backends import open_backends
-from gateway.changes.service import Changes
-from gateway.checking import Checking
-from gateway.fanout import Fanout
-from gateway.forwarding import Forwarding
+from gateway.changes.handlers import Changes
+from gateway.forwarding.handlers import Forwarding
 from gateway.front_door import FrontDoor
-from gateway.indicator import Indicator, Quota
-from gateway.knowing import Knowing
-from gateway.reading import Reader
 from gateway.recorder import Recorder
+from gateway.registers.backends import open_backends
+from gateway.registers.patient_lookup import PatientLookup
+from gateway.registers.section_reader import SectionReader
 from gateway.restricted_entries import RestrictedEntries
+from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.settings import GatewaySettings
 from gateway.steps import Steps
-from gateway.summary import Summary
-from gateway.whom import Identity
+from gateway.summary.check_medication import Checking
+from gateway.summary.fanout import Fanout
+from gateway.summary.handlers import Summary
+from gateway.summary.indicator import Indicator, Quota
 from shared.server import new_server, observed, serve
 
 
@@ -36,10 +36,10 @@ async def main() -> None:
             production=settings.production,
         )
         recorder = Recorder(backends["audit"])
-        reader = Reader(backends)
-        steps = Steps(verifier, Identity(backends["patients"]), recorder, RestrictedEntries(reader))
+        reader = SectionReader(backends)
+        steps = Steps(verifier, PatientLookup(backends["patients"]), recorder, RestrictedEntries(reader))
         indicator = Indicator(steps, reader, Quota(settings.indicator_quota), production=settings.production)
-        fanout, knowing = Fanout(reader), Knowing(backends["medications"])
+        fanout, knowing = Fanout(reader), KnowledgeCache(backends["medications"])
         summary = Summary(steps, recorder, fanout, indicator, knowing, production=settings.production)
         forwarding = Forwarding(steps, recorder, backends, production=settings.production)
         checking = Checking(steps, recorder, fanout, knowing, forwarding, production=settings.production)

@@ -15,7 +15,7 @@ from uuid import uuid4
 import grpc
 from google.protobuf.message import DecodeError
 
-from gateway.backends import Backend
+from gateway.registers.backends import Backend
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord, Receipt, RecordAnswer, RecordRequest, RecordResponse
 from shared import deadline, telemetry
 from shared.errors import Overloaded, Reason, Unavailable

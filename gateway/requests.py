@@ -5,8 +5,8 @@ import re
 from google.protobuf.message import DecodeError, Message
 
 from gateway.contract import Method
-from gateway.passage import Passage
-from gateway.whom import national_id_of
+from gateway.decided_call import DecidedCall
+from gateway.registers.patient_lookup import national_id_of
 from kjernejournal.audit.v1.audit_pb2 import ByteRange
 from shared.errors import Invalid, Reason
 
@@ -58,7 +58,7 @@ def byte_range_of(request: Message) -> ByteRange | None:
     return ByteRange(start=offset, end=offset + length if length else 0)
 
 
-def put_ref(passage: Passage, request: Message) -> None:
+def put_ref(passage: DecidedCall, request: Message) -> None:
     """Replaces the national id by the canonical reference: no service but patients sees a national id."""
     for _, patient in passage.method.patients_in(request):
         patient.patient_ref = passage.refs[0]

@@ -7,9 +7,9 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from gateway.access.facts import SectionValue
-from gateway.passage import Passage
-from gateway.reading import Reader
-from gateway.sources import BY_SECTION, Source
+from gateway.decided_call import DecidedCall
+from gateway.registers.section_reader import SectionReader
+from gateway.registers.sources import BY_SECTION, Source
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SectionQuery
 from shared import deadline
@@ -22,10 +22,10 @@ basis."""
 class RestrictedEntries:
     """Asks the registers whether there is something for an elevated basis to open."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: SectionReader) -> None:
         self._reader = reader
 
-    async def among(self, passage: Passage, sections: Iterable[SectionValue]) -> frozenset[SectionValue]:
+    async def among(self, passage: DecidedCall, sections: Iterable[SectionValue]) -> frozenset[SectionValue]:
         """Those of the sections in which a register holds back entries from this caller without an elevated basis.
 
         A register that does not answer counts: that nothing is restricted there is not known.
@@ -34,7 +34,7 @@ class RestrictedEntries:
         found = await asyncio.gather(*(self._holds_back(BY_SECTION[each], passage) for each in asked))
         return frozenset(section for section, holds in zip(asked, found, strict=True) if holds)
 
-    async def _holds_back(self, source: Source, passage: Passage) -> bool:
+    async def _holds_back(self, source: Source, passage: DecidedCall) -> bool:
         query = SectionQuery(access_id=passage.access_id, caller=passage.context(source.section), max_entries=0)
         try:
             answers = await self._reader.read(source, [query], deadline.inside(source.budget))

@@ -14,10 +14,10 @@ from gateway.access.facts import SUMMARY_SECTIONS, Caller, Decision, Outcome, Se
 from gateway.access.policy import NOTHING_TO_OPEN, decide, decide_without_patient
 from gateway.access.tokens import Metadata, TokenVerifier, access_basis, bearer_token
 from gateway.contract import Method
-from gateway.passage import Passage
+from gateway.decided_call import DecidedCall
 from gateway.recorder import Recorder
+from gateway.registers.patient_lookup import PatientLookup, Resolved
 from gateway.restricted_entries import RestrictedEntries
-from gateway.whom import Identity, Resolved
 from shared import deadline, telemetry
 from shared.errors import Denied, KjernejournalError, Reason, Unauthenticated, reason_name
 
@@ -35,7 +35,7 @@ class Steps:
     """What every call goes through, whatever rpc it names."""
 
     def __init__(
-        self, verifier: TokenVerifier, identity: Identity, recorder: Recorder, entries: RestrictedEntries
+        self, verifier: TokenVerifier, identity: PatientLookup, recorder: Recorder, entries: RestrictedEntries
     ) -> None:
         self._verifier = verifier
         self._identity = identity
@@ -60,7 +60,7 @@ class Steps:
         patient: str | None,
         *,
         sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS,
-    ) -> Passage:
+    ) -> DecidedCall:
         """Steps 3 and 4: whom, and may they. A denial is on record before it is told. Raises the refusal."""
         resolved = await self._resolve(caller, patient)
         passage = _decided(_undecided(method, metadata, caller, patient, resolved), sections)
@@ -73,7 +73,7 @@ class Steps:
 
     async def enter_each(
         self, method: Method, metadata: Metadata, caller: Caller, patients: Sequence[str]
-    ) -> list[Passage]:
+    ) -> list[DecidedCall]:
         """The same for every patient of a request that names several, under one access id.
 
         The caller of this looks at each decision, and passes denials on with `refuse_if_denied`.
@@ -91,7 +91,7 @@ class Steps:
             refs.extend(found[0] for found in map(resolved.refs, resolved.by_id) if found)
         return refs
 
-    async def fresh(self, passage: Passage, sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS) -> Passage:
+    async def fresh(self, passage: DecidedCall, sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS) -> DecidedCall:
         """Step 6, before a release: facts that are too old are read again, and the decision is made again.
 
         Raises the refusal when it has changed to a denial, which is on record then.
@@ -102,13 +102,13 @@ class Steps:
         await self.refuse_if_denied(again)
         return again
 
-    async def fresh_each(self, passages: Sequence[Passage]) -> Sequence[Passage]:
+    async def fresh_each(self, passages: Sequence[DecidedCall]) -> Sequence[DecidedCall]:
         """Step 6 for the passages of `enter_each`. The caller looks at each decision again."""
         if all(passage.resolved is None or passage.resolved.fresh for passage in passages):
             return passages
         return await self._again(passages, SUMMARY_SECTIONS)
 
-    async def still(self, passage: Passage) -> None:
+    async def still(self, passage: DecidedCall) -> None:
         """On long streams, every few seconds: token and facts are looked at again. Raises the refusal."""
         await self._verifier.verify_token(passage.token)
         if passage.patient is None:
@@ -121,13 +121,13 @@ class Steps:
             return None
         return await self._identity.resolve(_with_caller(caller, [patient]))
 
-    async def _again(self, passages: Sequence[Passage], sections: tuple[SectionValue, ...]) -> list[Passage]:
+    async def _again(self, passages: Sequence[DecidedCall], sections: tuple[SectionValue, ...]) -> list[DecidedCall]:
         """One caller's passages, decided on facts that may decide a release."""
         patients = [passage.patient for passage in passages if passage.patient is not None]
         resolved = await self._identity.resolve_fresh(_with_caller(passages[0].caller, patients))
         return [_decided(replace(passage, resolved=resolved), sections) for passage in passages]
 
-    async def refuse_if_denied(self, passage: Passage) -> None:
+    async def refuse_if_denied(self, passage: DecidedCall) -> None:
         """Raises the refusal of a passage that was denied, once it is on record."""
         with telemetry.span("decide", **_decision_attributes(passage.decision)):
             refusal = passage.decision.refusal()
@@ -147,9 +147,9 @@ class Steps:
 
 def _undecided(
     method: Method, metadata: Metadata, caller: Caller, patient: str | None, resolved: Resolved | None
-) -> Passage:
+) -> DecidedCall:
     """The passage of a new access, under an id of its own."""
-    return Passage(
+    return DecidedCall(
         method=method,
         access_id=str(uuid4()),
         trace_id=_trace_id(),
@@ -162,7 +162,7 @@ def _undecided(
     )
 
 
-def _decided(passage: Passage, sections: tuple[SectionValue, ...]) -> Passage:
+def _decided(passage: DecidedCall, sections: tuple[SectionValue, ...]) -> DecidedCall:
     """The passage with the policy's decision on the facts it holds."""
     rule = passage.method.rule
     if passage.patient is None or passage.resolved is None:

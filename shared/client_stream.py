@@ -15,7 +15,7 @@ _OWN = "Internal error from Core"
 """Details of the status that grpc.aio gives a call when a write fails."""
 
 
-class Sending(Generic[Request, Reply]):
+class ClientStream(Generic[Request, Reply]):
     """A call whose requests are written one by one, to be awaited for its reply.
 
     When the other side refuses while a write is under way, grpc.aio may put a status of its own in the refusal's place

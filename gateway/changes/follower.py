@@ -5,10 +5,10 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from gateway.access.facts import SectionValue
-from gateway.changes.patients import Followed
+from gateway.changes.followed import Followed
+from gateway.changes.outbox_reader import Register, Track
 from gateway.changes.places import Place, token_of
-from gateway.changes.register import Register, Track
-from gateway.passage import Passage
+from gateway.decided_call import DecidedCall
 from gateway.recorder import Recorder
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
@@ -38,7 +38,7 @@ class Follower:
         self,
         steps: Steps,
         recorder: Recorder,
-        whole: Passage,
+        whole: DecidedCall,
         followed: Followed,
         registers: Mapping[SectionValue, Register],
         *,
@@ -144,7 +144,7 @@ class Follower:
             for track, change in batch:
                 track.place = Place.of(change.position)
             return
-        passages: Sequence[Passage] = await self._look_at(list(about))
+        passages: Sequence[DecidedCall] = await self._look_at(list(about))
         disclosures = [self._disclosure(each, batch) for each in passages if each.decision.permitted]
         if disclosures:
             await self._recorder.record(disclosures)
@@ -158,7 +158,7 @@ class Follower:
                 yield self._message(self._followed.keys[patient or ""], track, change)
             track.place = Place.of(change.position)
 
-    async def _look_at(self, patients: Sequence[str]) -> list[Passage]:
+    async def _look_at(self, patients: Sequence[str]) -> list[DecidedCall]:
         passages = await self._followed.look_at(patients)
         self._follow()
         return passages
@@ -186,7 +186,7 @@ class Follower:
             if track.refs != refs:
                 track.follow(refs)
 
-    def _disclosure(self, passage: Passage, batch: Sequence[Waiting]) -> AuditRecord:
+    def _disclosure(self, passage: DecidedCall, batch: Sequence[Waiting]) -> AuditRecord:
         """The record of what one patient's changes in a batch tell."""
         sections: dict[SectionValue, list[tuple[str, int]]] = {}
         for track, change in batch:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.access.facts import SectionValue
-from gateway.sources import BY_SECTION
+from gateway.registers.sources import BY_SECTION
 from kjernejournal.common.v1.outbox_pb2 import OutboxPosition
 from shared.errors import Invalid, Reason
 

@@ -26,7 +26,7 @@ from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
-from shared.client_stream import Sending
+from shared.client_stream import ClientStream
 
 REGISTERS: dict[str, tuple[ModuleType, str]] = {
     "patients": (patients_pb2, "PatientsService"),
@@ -82,7 +82,7 @@ class Feed:
             request_serializer=module.BulkImportRequest.SerializeToString,
             response_deserializer=module.BulkImportResponse.FromString,
         )
-        call: Sending[Any, Any] = Sending(
+        call: ClientStream[Any, Any] = ClientStream(
             multicallable(
                 timeout=STREAM_SECONDS,
                 metadata=(
@@ -180,5 +180,5 @@ def _refusal(error: grpc.aio.AioRpcError, register: str, address: str) -> Comman
     info = error_info(error)
     stored = info.metadata.get("batches_stored") if info else None
     before = f"{stored} messages before it are stored. " if stored else ""
-    told.next_step = f"{before}Sending all of it again is safe. {told.next_step}"
+    told.next_step = f"{before}ClientStream all of it again is safe. {told.next_step}"
     return told

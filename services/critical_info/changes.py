@@ -26,7 +26,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     Status,
     UpdateCriticalInfoRequest,
 )
-from services.critical_info import model, personnel
+from services.critical_info import clinician_checks, model
 from services.critical_info.categories import CATEGORIES
 from shared.errors import Invalid, Reason, StateConflict
 
@@ -70,7 +70,7 @@ def changed(current: CriticalInfo, request: UpdateCriticalInfoRequest, author: P
             _copy(sent, new, path)
     try:
         model.check(new, fields)
-        personnel.check(new, fields)
+        clinician_checks.check(new, fields)
     except Invalid as error:
         raise error.inside("entry") from None
     new.header.CopyFrom(following_header(current.header, author))

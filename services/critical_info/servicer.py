@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from kjernejournal.common.v1.common_pb2 import ImportCounts, SectionQuery
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceServicer
-from services.critical_info import convert, model, personnel
+from services.critical_info import clinician_checks, convert, model
 from services.critical_info.absences import ABSENCE, holding
 from services.critical_info.importing import imported
 from services.critical_info.repository import Repository
-from services.critical_info.writing import Writing
+from services.critical_info.writes import Writes
 from shared.convert import digest, optional_moment, time_of_reading
 from shared.errors import Invalid
 from shared.handling import Context, caller
@@ -135,8 +135,8 @@ class Servicer(CriticalInfoServiceServicer):
     async def _everything(self, refs: Sequence[str], as_of: datetime | None) -> list[StoredEntry]:
         return [stored async for stored in self._repository.every(refs, EVERY_KIND, as_of)]
 
-    def _writing(self, now: datetime) -> Writing:
-        return Writing(self._repository, caller.current(), caller.patient_refs(), now)
+    def _writing(self, now: datetime) -> Writes:
+        return Writes(self._repository, caller.current(), caller.patient_refs(), now)
 
 
 def _checked_entry(entry: pb.CriticalInfo) -> pb.CriticalInfo:
@@ -144,7 +144,7 @@ def _checked_entry(entry: pb.CriticalInfo) -> pb.CriticalInfo:
         entry.status = pb.STATUS_ACTIVE
     try:
         model.check(entry)
-        personnel.check(entry)
+        clinician_checks.check(entry)
     except Invalid as error:
         raise error.inside("entry") from None
     return entry

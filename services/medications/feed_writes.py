@@ -23,7 +23,7 @@ class Dispensed(NamedTuple):
     prescription: StoredEntry | None
 
 
-class Recording:
+class FeedWrites:
     """The writes of one call: who makes them, for which patient, when."""
 
     def __init__(self, repository: Repository, caller: CallerContext, refs: Sequence[str], now: datetime) -> None:

@@ -7,12 +7,12 @@ from kjernejournal.common.v1.common_pb2 import Provenance, SectionQuery
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsServiceServicer
 from services.medications import checks, convert, kinds, model
-from services.medications.feed_writes import Recording
+from services.medications.feed_writes import FeedWrites
 from services.medications.list import convert as list_convert
-from services.medications.list.proposals import Proposing
-from services.medications.list.reads import Reading
+from services.medications.list.proposals import Proposals
+from services.medications.list.reads import ListReads
 from services.medications.list.repository import ListRepository
-from services.medications.list.updates import Sending
+from services.medications.list.updates import ListUpdates
 from services.medications.reconciliation.reconcile import Reconciliation
 from services.medications.repository import Repository, Whole
 from services.medications.reserved import ALL, counted, from_guardian, of_section, paged
@@ -102,13 +102,13 @@ class Servicer(MedicationsServiceServicer):
     async def GetMedicationList(
         self, request: pb.GetMedicationListRequest, context: Context
     ) -> pb.GetMedicationListResponse:
-        return await Reading(self._lists, caller.current(), caller.patient_refs()).medication_list(request)
+        return await ListReads(self._lists, caller.current(), caller.patient_refs()).medication_list(request)
 
     async def UpdateMedicationList(
         self, request: pb.UpdateMedicationListRequest, context: Context
     ) -> pb.UpdateMedicationListResponse:
         now = datetime.now(UTC)
-        made = await Sending(self._lists, caller.current(), caller.patient_refs(), now).send(request)
+        made = await ListUpdates(self._lists, caller.current(), caller.patient_refs(), now).send(request)
         still_open = await self._repository.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
         seen = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if model.sees_locked(caller.current()) else ())
         medicines = list_convert.medication_list(made[0], now)
@@ -123,14 +123,14 @@ class Servicer(MedicationsServiceServicer):
         self, request: pb.ProposeMedicationChangeRequest, context: Context
     ) -> pb.ProposeMedicationChangeResponse:
         now = datetime.now(UTC)
-        made = await Proposing(self._lists, caller.current(), caller.patient_refs(), now).propose(request)
+        made = await Proposals(self._lists, caller.current(), caller.patient_refs(), now).propose(request)
         return pb.ProposeMedicationChangeResponse(
             proposals=[list_convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_OPEN],
             withdrawn=[list_convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_WITHDRAWN],
         )
 
     async def ListProposals(self, request: pb.ListProposalsRequest, context: Context) -> pb.ListProposalsResponse:
-        return await Reading(self._lists, caller.current(), caller.patient_refs()).proposals(request)
+        return await ListReads(self._lists, caller.current(), caller.patient_refs()).proposals(request)
 
     async def ReconcileMedications(
         self, request: pb.ReconcileMedicationsRequest, context: Context
@@ -195,8 +195,8 @@ class Servicer(MedicationsServiceServicer):
         hidden = reserved.prescriptions | reserved.list_entries
         return section(whole, most, since, time_of_reading(as_of), locked=True, hidden=hidden)
 
-    def _recording(self, now: datetime) -> Recording:
-        return Recording(self._repository, caller.current(), caller.patient_refs(), now)
+    def _recording(self, now: datetime) -> FeedWrites:
+        return FeedWrites(self._repository, caller.current(), caller.patient_refs(), now)
 
 
 def _check(message: pb.Prescription | pb.Dispensing, now: datetime, path: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from gateway.contract import Method
-from shared.client_stream import Sending
+from shared.client_stream import ClientStream
 from tests.assurance.judging import LONGEST, Answer, faults
 
 Metadata = Sequence[tuple[str, str | bytes]]
@@ -93,7 +93,7 @@ def sender(channel: grpc.aio.Channel, seconds: float) -> Send:
         began = time.monotonic()
         try:
             if case.method.descriptor.client_streaming:
-                await _sent(Sending(call(metadata=case.metadata, timeout=seconds)), case.messages)
+                await _sent(ClientStream(call(metadata=case.metadata, timeout=seconds)), case.messages)
             elif case.method.descriptor.server_streaming:
                 stream = call(case.messages[0], metadata=case.metadata, timeout=seconds)
                 async for _ in stream:
@@ -117,7 +117,7 @@ def _multicallable(channel: grpc.aio.Channel, method: Method) -> Any:
     return channel.unary_unary(method.path)
 
 
-async def _sent(stream: Sending[bytes, bytes], messages: Sequence[bytes]) -> None:
+async def _sent(stream: ClientStream[bytes, bytes], messages: Sequence[bytes]) -> None:
     """Sends a whole stream. A plain call would now and then end with a status of grpc.aio's own, not the server's."""
     for message in messages:
         if not await stream.write(message):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import grpc
 import pytest
 
-from gateway.sources import SOURCES
+from gateway.registers.sources import SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow
 from kjernejournal.summary.v1 import summary_pb2

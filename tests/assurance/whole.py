@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from gateway.contract import disclosed
-from gateway.sources import SOURCES
+from gateway.registers.sources import SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, Section

@@ -15,7 +15,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.sources import SOURCES
+from gateway.registers.sources import SOURCES
 from kj.local.issuer import ensure_issuer
 from kj.local.programs import ROOT
 from kjernejournal.audit.v1 import audit_pb2

@@ -8,8 +8,8 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.backends import Backend
 from gateway.recorder import LARGEST_BATCH, MOST_WAITING, Recorder
+from gateway.registers.backends import Backend
 from kjernejournal.audit.v1.audit_pb2 import (
     AuditRecord,
     DisclosedEntry,

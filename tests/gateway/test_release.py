@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.whom import FRESH
+from gateway.registers.patient_lookup import FRESH
 from kj.synthetic.people.cast import PEOPLE
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier

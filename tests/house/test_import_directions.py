@@ -131,7 +131,7 @@ def test_a_module_of_the_command_line_would_be_seen() -> None:
         ("services/visits/model.py", "import grpc.aio"),
         ("services/visits/model.py", "from asyncpg import Record"),
         ("kj/up.py", "from services.visits import model"),
-        ("gateway/sources.py", "from asyncpg import connect"),
+        ("gateway/registers/sources.py", "from asyncpg import connect"),
         ("shared/server.py", "from kjernejournal.visits.v1 import visits_pb2"),
         ("shared/server.py", "from kjernejournal import visits"),
         ("shared/handling/trace.py", "from services import visits"),
@@ -150,7 +150,7 @@ def test_a_planted_violation_is_found(path: str, source: str, tmp_path: Path) ->
         ("services/visits/servicer.py", "from services.visits import model\nfrom . import convert\nimport grpc"),
         ("services/patients/privacy_repository.py", "import asyncpg"),
         ("services/visits/repository.py", "import asyncpg\nROWS = 'SELECT id FROM entries'"),
-        ("gateway/sources.py", "from kjernejournal.visits.v1 import visits_pb2\nfrom shared import errors"),
+        ("gateway/registers/sources.py", "from kjernejournal.visits.v1 import visits_pb2\nfrom shared import errors"),
         ("shared/handling/trace.py", "from kjernejournal.common.v1 import common_pb2\nfrom ..errors import Denied"),
     ],
 )

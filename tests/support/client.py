@@ -14,7 +14,7 @@ from gateway import contract
 from gateway.contract import Method
 from kj.synthetic.people.cast import PEOPLE
 from kj.token import mint_for
-from shared.client_stream import Sending
+from shared.client_stream import ClientStream
 from shared.handling.failures import STATUS_DETAILS
 from tests.support.service import details_of, reason_of
 
@@ -152,7 +152,7 @@ class Client:
 
     async def send(self, rpc: str, messages: Iterable[Message | bytes], **caller: Any) -> Any:
         """The reply of a client-streaming rpc. Raises AioRpcError."""
-        call: Sending[bytes, Any] = Sending(self.sending(rpc, None, **caller))
+        call: ClientStream[bytes, Any] = ClientStream(self.sending(rpc, None, **caller))
         for message in messages:
             if not await call.write(_bytes(message)):
                 break

@@ -12,21 +12,21 @@ from gateway import contract
 from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from gateway.admission import Admission
-from gateway.backends import Backend
-from gateway.changes.service import Changes
-from gateway.checking import Checking
-from gateway.fanout import Fanout
-from gateway.forwarding import Forwarding
+from gateway.changes.handlers import Changes
+from gateway.forwarding.handlers import Forwarding
 from gateway.front_door import FrontDoor
-from gateway.indicator import Indicator, Quota
-from gateway.knowing import Knowing
-from gateway.reading import Reader
 from gateway.recorder import Recorder
+from gateway.registers.backends import Backend
+from gateway.registers.patient_lookup import PatientLookup
+from gateway.registers.section_reader import SectionReader
+from gateway.registers.sources import SOURCES
 from gateway.restricted_entries import RestrictedEntries
-from gateway.sources import SOURCES
+from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.steps import LOOK_AGAIN, Steps
-from gateway.summary import Summary
-from gateway.whom import Identity
+from gateway.summary.check_medication import Checking
+from gateway.summary.fanout import Fanout
+from gateway.summary.handlers import Summary
+from gateway.summary.indicator import Indicator, Quota
 from kj.local.issuer import AUDIENCE, ensure_issuer
 from kj.local.programs import ISSUER
 from shared.channels import open_channel
@@ -47,7 +47,7 @@ class Front:
     """By name of the service: every register of the summary. `people` answers ResolvePatients beside "patients"."""
     recorder: Recorder
     fanout: Fanout
-    knowing: Knowing
+    knowing: KnowledgeCache
     changes: Changes
 
 
@@ -72,11 +72,11 @@ async def running_gateway(
         }
         for name in stopped - set(backends):
             backends[name] = await _backend(stack, name, f"unix:{issuer / name}.stopped")
-        recorder, reader = Recorder(backends["audit"]), Reader(backends)
-        steps = Steps(verifier, Identity(backends["patients"]), recorder, RestrictedEntries(reader))
+        recorder, reader = Recorder(backends["audit"]), SectionReader(backends)
+        steps = Steps(verifier, PatientLookup(backends["patients"]), recorder, RestrictedEntries(reader))
         fanout = Fanout(reader)
         indicator = Indicator(steps, reader, Quota(quota), production=False)
-        knowing = Knowing(backends["medications"])
+        knowing = KnowledgeCache(backends["medications"])
         await knowing.refresh()  # the medications service has not been told to know anything yet
         summary = Summary(steps, recorder, fanout, indicator, knowing, production=False)
         forwarding = Forwarding(steps, recorder, backends, production=False, **limits)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import grpc
 from google.rpc import error_details_pb2
 
-from gateway.changes.register import PATH
+from gateway.changes.outbox_reader import PATH
 from kjernejournal.common.v1.outbox_pb2 import (
     CHANGE_KIND_UPDATED,
     ListChangesRequest,

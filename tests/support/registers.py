@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
-from gateway.sources import SOURCES, Source
+from gateway.registers.sources import SOURCES, Source
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow, SectionFailure, SectionQuery, StatedAbsence
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki

@@ -1,4 +1,4 @@
-"""Proposing changes of the medication list, and taking them back: one transaction, all or nothing."""
+"""Proposes changes of the medication list, and takes them back: one transaction, all or nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ from shared.register.convert import provenance
 from shared.register.entry import NewEntry, StoredEntry
 
 
-class Proposing:
+class Proposals:
     """The proposals of one call: who makes them, for which patient, when. A retry gives what the first try stored."""
 
     def __init__(self, lists: ListRepository, caller: CallerContext, refs: Sequence[str], now: datetime) -> None:

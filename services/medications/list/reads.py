@@ -18,7 +18,7 @@ from shared.register.entry import StoredEntry
 from shared.register.paging import page_of
 
 
-class Reading:
+class ListReads:
     """The readings of one call: who reads, of which patient."""
 
     def __init__(self, lists: ListRepository, caller: CallerContext, refs: Sequence[str]) -> None:

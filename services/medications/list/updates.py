@@ -1,4 +1,4 @@
-"""Sending the medication list: one transaction, all or nothing, with the recalls and answers that go with it.
+"""Sends the medication list: one transaction, all or nothing, with the recalls and answers that go with it.
 
 Nobody else writes to the patient's medicines meanwhile: of two doctors who send at once, one is told that a newer list
 exists.
@@ -21,7 +21,7 @@ from shared.register.entry import NewEntry, StoredEntry
 from shared.register.store import settled
 
 
-class Sending:
+class ListUpdates:
     """The writes of one call: who makes them, for which patient, when. A retry gives what the first try stored."""
 
     def __init__(self, lists: ListRepository, caller: CallerContext, refs: Sequence[str], now: datetime) -> None:

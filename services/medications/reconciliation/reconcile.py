@@ -8,7 +8,7 @@ from uuid import uuid4
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, model
-from services.medications.list.reads import Reading
+from services.medications.list.reads import ListReads
 from services.medications.list.repository import ListRepository
 from services.medications.reconciliation import sources
 from services.medications.reconciliation.draft import Basis, Draft, drafted
@@ -35,7 +35,7 @@ class Reconciliation:
     def __init__(self, lists: ListRepository, caller: CallerContext, refs: Sequence[str]) -> None:
         self._lists = lists
         self._refs = refs
-        self._reading = Reading(lists, caller, refs)
+        self._reading = ListReads(lists, caller, refs)
         self._sees_locked = model.sees_locked(caller)
 
     async def reconcile(self, request: pb.ReconcileMedicationsRequest) -> pb.ReconcileMedicationsResponse:

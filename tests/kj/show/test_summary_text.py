@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from gateway.sources import SOURCES
+from gateway.registers.sources import SOURCES
 from kj.show.section_rows import MOST_RESULTS
 from kj.show.summary_text import MOST_ROWS, render
 from kjernejournal.common.v1 import common_pb2

@@ -9,7 +9,7 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EventTime, PartialDate, Period
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
-from services.critical_info import model, personnel
+from services.critical_info import clinician_checks, model
 from services.critical_info.categories import CATEGORIES
 from shared.convert import timestamp
 from shared.errors import Invalid, reason_name
@@ -35,7 +35,7 @@ def refused(entry: pb.CriticalInfo, fields: frozenset[str] = model.FIELDS) -> In
 
 def check(entry: pb.CriticalInfo, fields: frozenset[str] = model.FIELDS) -> None:
     model.check(entry, fields)
-    personnel.check(entry, fields)
+    clinician_checks.check(entry, fields)
 
 
 def test_there_are_eleven_categories() -> None:

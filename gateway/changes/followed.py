@@ -1,0 +1,90 @@
+"""Whom a follower follows: every reference of each patient, and who is left out now."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from gateway.access.facts import SectionValue
+from gateway.access.tokens import Metadata
+from gateway.decided_call import DecidedCall
+from gateway.recorder import Recorder
+from gateway.steps import MOST_RESOLVED, Steps
+from kjernejournal.audit.v1.audit_pb2 import AuditRecord
+
+LOOKED_AT = MOST_RESOLVED
+"""Patients at whom one look of those that are made now and then looks: the next ones in turn."""
+
+
+class Followed:
+    """The patients of one stream."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        whole: DecidedCall,
+        metadata: Metadata,
+        keys: Mapping[str, str],
+        sections: Sequence[SectionValue],
+    ) -> None:
+        self.keys = keys
+        """The follower's own name for each patient, by national id."""
+        self._steps = steps
+        self._recorder = recorder
+        self._whole = whole
+        self._metadata = metadata
+        self._sections = sections
+        self._refs: dict[str, tuple[str, ...]] = {}
+        self._patients: dict[str, list[str]] = {}
+        self._permitted: dict[str, bool] = {}
+        self._turn = list(keys)
+        self.unknown = frozenset(keys)
+        """Who has no reference yet: what is stored for them cannot be known for theirs."""
+
+    @property
+    def refs(self) -> Iterable[str]:
+        """Every reference of everybody."""
+        return self._patients.keys()
+
+    def of(self, ref: str) -> Sequence[str]:
+        """The patients whom a reference belongs to: after a merge two may be one."""
+        return self._patients.get(ref, ())
+
+    async def look_at_all(self) -> None:
+        """Who is followed and who is left out, on record."""
+        for start in range(0, len(self._turn), LOOKED_AT):
+            await self.look_at(self._turn[start : start + LOOKED_AT])
+
+    async def look_again(self) -> None:
+        """Looks at the next ones in turn, who are unknown first."""
+        unknown = self.unknown
+        self._turn.sort(key=lambda patient: patient not in unknown)
+        patients, rest = self._turn[:LOOKED_AT], self._turn[LOOKED_AT:]
+        await self.look_at(patients)
+        self._turn = rest + patients
+
+    async def look_at(self, patients: Sequence[str]) -> list[DecidedCall]:
+        """The passages of these patients on facts of now. Whoever comes in or falls out is on record first."""
+        passages = await self._steps.enter_each(self._whole.method, self._metadata, self._whole.caller, patients)
+        passages = [replace(each, access_id=self._whole.access_id) for each in passages]
+        turned = [each for each in passages if self._permitted.get(each.patient or "") != each.decision.permitted]
+        if turned:
+            await self._recorder.record([self._record(each) for each in turned])
+        self._permitted.update((each.patient or "", each.decision.permitted) for each in passages)
+        refs = {each.patient or "": each.refs for each in passages}
+        if not refs.items() <= self._refs.items():
+            self._refs.update(refs)
+            self._index()
+        return passages
+
+    def _record(self, passage: DecidedCall) -> AuditRecord:
+        refusal = passage.decision.refusal()
+        if refusal is None:
+            return passage.follow(self._sections)
+        return passage.denial(refusal.reason, refusal.code.value[0])
+
+    def _index(self) -> None:
+        self.unknown = frozenset(patient for patient in self.keys if not self._refs.get(patient))
+        self._patients = {}
+        for patient, refs in self._refs.items():
+            for ref in refs:
+                self._patients.setdefault(ref, []).append(patient)

@@ -1,0 +1,109 @@
+"""ChangesService: who follows whom, checked and put on record; the stream itself is in `follower`."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import cast
+
+from gateway.access.facts import SectionValue
+from gateway.access.tokens import Metadata
+from gateway.changes.followed import Followed
+from gateway.changes.follower import Follower
+from gateway.changes.outbox_reader import Register
+from gateway.changes.places import places_of
+from gateway.contract import Method
+from gateway.front_door import Context, Handlers
+from gateway.recorder import Recorder
+from gateway.registers.backends import Backend
+from gateway.registers.patient_lookup import national_id_of
+from gateway.registers.sources import BY_SECTION, SOURCES
+from gateway.requests import parse
+from gateway.steps import LOOK_AGAIN, Steps
+from kjernejournal.changes.v1.changes_pb2 import WatchChangesRequest
+from kjernejournal.common.v1 import common_pb2
+from shared import national_id
+from shared.errors import Invalid
+from shared.handling.decoding import validate
+
+MOST_PATIENTS = 2000
+"""More than these the contract refuses; they are not looked at first."""
+
+
+class Changes:
+    """Serves followers."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        backends: Mapping[str, Backend],
+        *,
+        production: bool,
+        look_again: float = LOOK_AGAIN,
+    ) -> None:
+        self._steps = steps
+        self._recorder = recorder
+        self._production = production
+        self._look_again = look_again
+        self._registers = {each.section: Register(each.section, backends[each.service]) for each in SOURCES}
+        self._followers: set[Follower] = set()
+
+    def handlers(self, _: Method) -> Handlers:
+        """What serves WatchChanges."""
+        return Handlers(server_stream=self.watch)
+
+    def close(self) -> None:
+        """Ends every stream: their followers open them again elsewhere."""
+        for follower in self._followers:
+            follower.close()
+        for register in self._registers.values():
+            register.close()
+
+    async def watch(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
+        """One follower's stream."""
+        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
+        caller = await self._steps.who(metadata)
+        request = cast("WatchChangesRequest", parse(method, data))
+        patients = self._patients(request)
+        validate(request)
+        sections, keys = _sections(request), _keys(request, patients)
+        places = places_of(request.resume_token) if request.resume_token else {}
+        whole = await self._steps.enter(method, metadata, caller, None)
+        followed = Followed(self._steps, self._recorder, whole, metadata, keys, sections)
+        registers = {section: self._registers[section] for section in sections}
+        follower = Follower(self._steps, self._recorder, whole, followed, registers, look_again=self._look_again)
+        self._followers.add(follower)
+        try:
+            await follower.begin({section: place for section, place in places.items() if section in registers})
+            async for message in follower.messages():
+                yield message.SerializeToString()
+        finally:
+            self._followers.discard(follower)
+
+    def _patients(self, request: WatchChangesRequest) -> list[str]:
+        """The national ids of the patients. Raises Invalid, for a reference from outside before all else."""
+        return [
+            national_id_of(each.patient, f"patients[{number}].patient", production=self._production)
+            for number, each in enumerate(request.patients[:MOST_PATIENTS])
+        ]
+
+
+def _keys(request: WatchChangesRequest, patients: Sequence[str]) -> dict[str, str]:
+    """The follower's name for each patient, by national id. Raises Invalid."""
+    keys: dict[str, str] = {}
+    for number, (patient, each) in enumerate(zip(patients, request.patients, strict=True)):
+        if patient in keys:
+            raise Invalid(f"patients[{number}].patient", "stands there twice")
+        if national_id.is_one(each.key):
+            raise Invalid(f"patients[{number}].key", "must not be a national id")
+        keys[patient] = each.key
+    if len(set(keys.values())) < len(keys):
+        raise Invalid("patients", "hold a key twice")
+    return keys
+
+
+def _sections(request: WatchChangesRequest) -> tuple[SectionValue, ...]:
+    """The sections that are followed, with the patient's own: what is decided there concerns all."""
+    for number, section in enumerate(request.sections):
+        if section not in BY_SECTION:
+            raise Invalid(f"sections[{number}]", "is not a section of the summary")
+    asked = {*request.sections, common_pb2.SECTION_PATIENT} if request.sections else set(BY_SECTION)
+    return tuple(section for section in BY_SECTION if section in asked)

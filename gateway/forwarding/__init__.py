@@ -1,0 +1,1 @@
+"""Rpcs that a register serves: a handler for each, its incoming streams, what became of a write."""

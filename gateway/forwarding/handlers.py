@@ -1,0 +1,198 @@
+"""Forwards the rpcs that services serve inside the steps of every call. Streams into a service are in `receiving`."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import cast
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from gateway.access.policy import NAMED_BLOCK
+from gateway.access.tokens import Metadata
+from gateway.contract import Method, withheld
+from gateway.decided_call import DecidedCall
+from gateway.forwarding.incoming_streams import IncomingStreams
+from gateway.forwarding.write_outcomes import LONGEST_WRITE, Outcomes
+from gateway.front_door import IDLE, Context, Handlers, tell_receipt
+from gateway.recorder import Recorder
+from gateway.registers.backends import Backend
+from gateway.registers.refusals import refusal_of, service_fault
+from gateway.registers.section_reader import says_how_much
+from gateway.registers.sources import SOURCES
+from gateway.requests import byte_range_of, entries_named, parse, patient_of, put_ref, request_id_of
+from gateway.steps import LOOK_AGAIN, Steps
+from kjernejournal.common.v1 import common_pb2
+from shared import deadline
+from shared.errors import KjernejournalError, Reason, Unavailable
+
+LONGEST_READ = 1.5
+"""Seconds for which a register is waited for, at most. A caller who waits longer is told that the register is slow, and
+not that the deadline has passed."""
+REGISTERS = frozenset(source.service for source in SOURCES)
+
+
+class Forwarding:
+    """Steps 2 to 6 around a call to a service."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        backends: dict[str, Backend],
+        *,
+        production: bool,
+        idle: float = IDLE,
+        look_again: float = LOOK_AGAIN,
+    ) -> None:
+        self._steps = steps
+        self._recorder = recorder
+        self._outcomes = Outcomes(steps, recorder)
+        self._receiving = IncomingStreams(
+            steps, recorder, self._outcomes, backends, production=production, idle=idle, look_again=look_again
+        )
+        self._backends = backends
+        self._production = production
+        self._idle = idle
+        self._look_again = look_again
+
+    def handlers(self, _: Method) -> Handlers:
+        """What serves an rpc of a service."""
+        return Handlers(unary=self.unary, server_stream=self.server_stream, client_stream=self._receiving.client_stream)
+
+    async def finish(self, seconds: float) -> None:
+        """Waits for writes whose callers have gone, and for their records."""
+        await self._outcomes.finish(seconds)
+
+    async def unary(self, method: Method, data: bytes, context: Context) -> bytes:
+        """Reads are on record before their reply leaves; writes before they are made, and after."""
+        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
+        caller = await self._steps.who(metadata)
+        request = parse(method, data)
+        patient = patient_of(method, request, production=self._production)
+        if method.rule.status_only and patient:
+            [passage] = await self._steps.enter_each(method, metadata, caller, [patient])
+            if passage.decision.rule == NAMED_BLOCK:
+                # Anybody may ask whether there is something, so that a refusal would show the block. Who is blocked
+                # hears what GetIndicator says: a record exists, and nothing of what is in it.
+                return method.response().SerializeToString()
+            await self._steps.refuse_if_denied(passage)
+        else:
+            passage = await self._steps.enter(method, metadata, caller, patient)
+        if method.rule.action == common_pb2.ACTION_READ:
+            return await self._read(passage, request, context)
+        return await self._write(passage, request)
+
+    async def server_stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
+        """Each message leaves on facts that are fresh, so that a block holds for the rest of a download too; one that
+        names entries is on record before. The token is looked at every 5 s.
+        """
+        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
+        caller = await self._steps.who(metadata)
+        request = parse(method, data)
+        passage = await self._steps.enter(
+            method, metadata, caller, patient_of(method, request, production=self._production)
+        )
+        put_ref(passage, request)
+        call = self._backends[method.service].server_stream(
+            method.path,
+            request.SerializeToString(),
+            caller=passage.context(method.rule.section),
+            timeout=deadline.inside(method.rule.longest_stream or IDLE),
+        )
+        try:
+            looked = time.monotonic()
+            async for message in _each(call, self._idle):
+                entries = method.disclosed_in(_parsed(method, message))
+                if entries:
+                    section = passage.section(entries=entries, sha256=hashlib.sha256(message).digest())
+                    if part := byte_range_of(request):
+                        section.range.CopyFrom(part)
+                    await self._recorder.record([passage.disclosure([section])])
+                elif time.monotonic() - looked > self._look_again:
+                    await self._steps.still(passage)
+                    looked = time.monotonic()
+                passage = await self._steps.fresh(passage)
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise await self._refused(passage, error) from None
+        finally:
+            call.cancel()
+
+    async def _read(self, passage: DecidedCall, request: Message, context: Context) -> bytes:
+        method = passage.method
+        put_ref(passage, request)
+        left = deadline.inside(LONGEST_WRITE)
+        seconds = min(left, LONGEST_READ) if method.service in REGISTERS else left
+        try:
+            reply = await self._backends[method.service].unary(
+                method.path,
+                request.SerializeToString(),
+                caller=passage.context(method.rule.section),
+                timeout=seconds,
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and seconds < left:
+                raise _too_slow() from None
+            raise await self._refused(passage, error) from None
+        message = _parsed(method, reply)
+        if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
+            entries = method.disclosed_in(message)
+            section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest())
+            section.withheld = withheld(message)
+            tell_receipt(context, (await self._recorder.record([passage.disclosure([section])]))[0])
+        await self._steps.fresh(passage)
+        return reply
+
+    async def _refused(self, passage: DecidedCall, error: grpc.aio.AioRpcError) -> KjernejournalError:
+        """The refusal of a read by its register. One that tells something of the record (a restricted document, an
+        entry that is not there) is on record before it is told."""
+        refusal = refusal_of(error)
+        counted = passage.method.rule.audit == common_pb2.AUDIT_LEVEL_FULL
+        if counted and refusal.code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND):
+            await self._recorder.record([passage.denial(refusal.reason, refusal.code.value[0])])
+        return refusal
+
+    async def _write(self, passage: DecidedCall, request: Message) -> bytes:
+        request_id = request_id_of(request)
+        put_ref(passage, request)
+        await self._recorder.record([passage.permit(request_id, entries=entries_named(passage.method, request))])
+        passage = await self._steps.fresh(passage)
+        return await self._outcomes.shielded(self._made(passage, request, request_id))
+
+    async def _made(self, passage: DecidedCall, request: Message, request_id: str) -> bytes:
+        method = passage.method
+        call = self._backends[method.service].unary_call(
+            method.path,
+            request.SerializeToString(),
+            caller=passage.context(method.rule.section),
+            timeout=deadline.inside(LONGEST_WRITE),
+        )
+        return await self._outcomes.concluded(passage, call, request_id)
+
+
+def _too_slow() -> Unavailable:
+    return Unavailable(
+        Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the register did not answer in time: try again", unavailable="TIMEOUT"
+    )
+
+
+def _parsed(method: Method, reply: bytes) -> Message:
+    """A register's reply. Raises ServiceFault: the bytes are none, or a list that does not say how much there is."""
+    try:
+        message = method.response.FromString(reply)
+    except DecodeError:
+        raise service_fault() from None
+    if not says_how_much(message):
+        raise service_fault()
+    return message
+
+
+async def _each(call: "grpc.aio.UnaryStreamCall[bytes, bytes]", idle: float) -> AsyncIterator[bytes]:
+    while True:
+        async with asyncio.timeout(idle):
+            message = await call.read()
+        if message is grpc.aio.EOF:
+            return
+        yield cast("bytes", message)

@@ -1,0 +1,123 @@
+"""The end of a write: its outcome is on record before its caller learns of it."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from gateway.decided_call import DecidedCall
+from gateway.recorder import Recorder
+from gateway.registers.refusals import refusal_of, service_fault
+from gateway.steps import Steps
+from kjernejournal.audit.v1.audit_pb2 import SectionRecord
+from kjernejournal.common.v1.common_pb2 import CallerContext
+from shared import deadline
+from shared.errors import KjernejournalError
+
+log = logging.getLogger(__name__)
+
+REFS_KEY = "kj-patient-refs-bin"
+"""Trailing metadata with which the patients service tells whom a write was about."""
+MOST_RECORDS = 1000
+"""Records that go to the access log at a time."""
+LONGEST_WRITE = 5.0
+"""Seconds for which a service's answer, and the record of a write's outcome, are waited for."""
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class About:
+    """Whom a feed's stream has been about so far."""
+
+    refs: dict[str, None] = field(default_factory=dict)
+    """References of patients who were known, each once."""
+    persons: list[str] = field(default_factory=list, repr=False)
+    """National ids of persons whom the stream registers: their references are known when it is through."""
+
+
+class Outcomes:
+    """Puts the outcomes of writes on record."""
+
+    def __init__(self, steps: Steps, recorder: Recorder) -> None:
+        self._steps = steps
+        self._recorder = recorder
+        self._unfinished: set[asyncio.Task[Any]] = set()
+
+    async def shielded(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` gives. The caller may go away now; the work goes on."""
+        task = asyncio.create_task(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_ended_alone)
+            raise
+
+    async def finish(self, seconds: float) -> None:
+        """Waits for the work of callers who have gone: before the process ends, and the services' channels with it."""
+        await asyncio.sleep(0)  # calls that were cut at the end of the drain begin their last record
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=seconds)
+
+    async def concluded(self, passage: DecidedCall, call: Any, request_id: str, about: About | None = None) -> bytes:
+        """The reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
+        method = passage.method
+        reply, refusal, entries = b"", None, []
+        try:
+            reply = await call
+            entries = method.disclosed_in(method.response.FromString(reply))
+        except grpc.aio.AioRpcError as error:
+            refusal = refusal_of(error)
+        except DecodeError:
+            refusal = service_fault()
+        refs = await _refs_of(call) or await self.refs_of(about)
+        section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest() if reply else b"")
+        await self.record(passage, request_id, refusal, section, refs)
+        if refusal is not None:
+            raise refusal
+        return reply
+
+    async def refs_of(self, about: About | None) -> list[str]:
+        """The canonical references of everybody whom a stream was about."""
+        if about is None:
+            return []
+        return list(about.refs | dict.fromkeys(await self._steps.refs_of(about.persons)))
+
+    async def record(
+        self,
+        passage: DecidedCall,
+        request_id: str,
+        refusal: KjernejournalError | None,
+        section: SectionRecord,
+        refs: Sequence[str | None],
+    ) -> None:
+        """One record for each person whom the write was about. It is waited for, whatever the caller's deadline."""
+        outcomes = [passage.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
+        for start in range(0, len(outcomes), MOST_RECORDS):
+            deadline.set_deadline(LONGEST_WRITE)
+            await self._recorder.record(outcomes[start : start + MOST_RECORDS])
+
+
+def _ended_alone(task: asyncio.Task[Any]) -> None:
+    """Work whose caller has gone: a refusal was for that caller alone, anything else is a bug of ours."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, KjernejournalError):
+        log.error("work went wrong after its caller had gone", exc_info=error)
+
+
+async def _refs_of(call: Any) -> Sequence[str | None]:
+    """Whom a write was about, when only the patients service knew."""
+    with suppress(grpc.aio.AioRpcError):
+        for key, value in await call.trailing_metadata() or ():
+            if key == REFS_KEY and isinstance(value, bytes):
+                return list(CallerContext.FromString(value).patient_refs)[:1000]
+    return []

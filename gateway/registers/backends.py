@@ -1,0 +1,94 @@
+"""Calls to the services: bytes in, bytes out, under a span, with the call's context and deadline."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import grpc
+from opentelemetry.trace import SpanKind
+
+from kjernejournal.common.v1.common_pb2 import CallerContext
+from shared import telemetry
+from shared.channels import open_channel
+from shared.client_stream import ClientStream
+from shared.settings import ProcessSettings
+
+Metadata = list[tuple[str, str | bytes]]
+
+
+class Backend:
+    """One service: its channel, and its rpcs by path."""
+
+    def __init__(self, name: str, channel: grpc.aio.Channel) -> None:
+        self.name = name
+        self._channel = channel
+        self._unary: dict[str, Any] = {}
+
+    async def unary(self, path: str, data: bytes, *, caller: CallerContext | None, timeout: float) -> bytes:
+        """One request, one reply. Raises grpc.aio.AioRpcError."""
+        with self._span(path) as span:
+            try:
+                reply: bytes = await self.unary_call(path, data, caller=caller, timeout=timeout)
+            except grpc.aio.AioRpcError as error:
+                span.fail(error.code().name)
+                raise
+            return reply
+
+    def unary_call(
+        self, path: str, data: bytes, *, caller: CallerContext | None, timeout: float
+    ) -> "grpc.aio.UnaryUnaryCall[bytes, bytes]":
+        """The same as a call whose trailing metadata can be read."""
+        multicallable = self._unary.get(path)
+        if multicallable is None:
+            multicallable = self._unary[path] = self._channel.unary_unary(path)
+        return cast(
+            "grpc.aio.UnaryUnaryCall[bytes, bytes]", multicallable(data, metadata=metadata(caller), timeout=timeout)
+        )
+
+    def server_stream(
+        self, path: str, data: bytes, *, caller: CallerContext, timeout: float
+    ) -> "grpc.aio.UnaryStreamCall[bytes, bytes]":
+        """One request, a stream of replies."""
+        call: Any = self._channel.unary_stream(path)
+        return cast("grpc.aio.UnaryStreamCall[bytes, bytes]", call(data, metadata=metadata(caller), timeout=timeout))
+
+    def client_stream(self, path: str, *, caller: CallerContext, timeout: float) -> ClientStream[bytes, bytes]:
+        """A stream of requests, written one by one, and one reply."""
+        call: Any = self._channel.stream_unary(path)
+        return ClientStream(call(metadata=metadata(caller), timeout=timeout))
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    def _span(self, path: str) -> telemetry.Span:
+        service, method = path[1:].split("/")
+        return telemetry.span(
+            path[1:],
+            SpanKind.CLIENT,
+            parent=None,
+            **{"rpc.system": "grpc", "rpc.service": service, "rpc.method": method, "server.address": self.name},
+        )
+
+
+def metadata(caller: CallerContext | None) -> Metadata:
+    """What a service is told about a call: its trace, and its caller. Nothing that came from outside goes along."""
+    told: Metadata = [("traceparent", telemetry.traceparent())]
+    if caller is not None:
+        told.append(("kj-caller-bin", caller.SerializeToString()))
+    return told
+
+
+def open_backends(addresses: Mapping[str, str], settings: ProcessSettings) -> dict[str, Backend]:
+    """A backend for each address. Channels connect when they are first used, and again after a service was away."""
+    return {
+        name: Backend(
+            name,
+            open_channel(
+                address,
+                cert=settings.tls_cert,
+                key=settings.tls_key,
+                ca=settings.tls_ca,
+                max_message_bytes=settings.max_message_bytes,
+            ),
+        )
+        for name, address in addresses.items()
+    }

@@ -1,0 +1,146 @@
+"""Step 3, whom: national ids become references and the facts that decide, asked of the patients service."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from gateway.access.facts import PatientFacts
+from gateway.registers.backends import Backend
+from kjernejournal.common.v1.common_pb2 import PartialDate, PatientIdentifier
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.patients.v1.patients_pb2 import PatientResolution, ResolvePatientsRequest, ResolvePatientsResponse
+from shared import deadline, national_id
+from shared.errors import Invalid, Reason, Unavailable
+
+PATH = "/kjernejournal.patients.v1.PatientsService/ResolvePatients"
+BUDGET = 2.0
+"""Seconds, at most: without the answer nothing goes on."""
+FRESH = 0.25
+"""Seconds for which facts may decide a release, counted from the question: the promise of BlockPersonnel."""
+FRESH_TRIES = 3
+"""Questions for facts that are fresh, before a patients service that answers too late for it counts as away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The answer to one question about persons."""
+
+    asked_at: float
+    """Monotonic time of the question."""
+    by_id: dict[str, PatientResolution]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether these facts may still decide a release."""
+        return time.monotonic() - self.asked_at <= FRESH
+
+    def refs(self, person: str | None) -> tuple[str, ...]:
+        """Every reference of a person, the canonical one first; none for somebody who is not known."""
+        found = self.by_id.get(person or "")
+        return tuple(found.patient_refs) if found else ()
+
+    def facts(self, person: str) -> PatientFacts | None:
+        """The facts of a patient; None: no such patient."""
+        found = self.by_id.get(person)
+        if found is None or found.state != patients_pb2.RESOLUTION_STATE_REGISTERED:
+            return None
+        return _facts(found)
+
+
+class PatientLookup:
+    """Asks the patients service."""
+
+    def __init__(self, patients: Backend) -> None:
+        self._patients = patients
+
+    async def resolve_fresh(self, national_ids: Sequence[str]) -> Resolved:
+        """As `resolve`, with facts that may decide a release. Raises Unavailable when they come too late for that."""
+        for _ in range(FRESH_TRIES):
+            with suppress(Unavailable):
+                resolved = await self.resolve(national_ids, seconds=FRESH)
+                if resolved.fresh:
+                    return resolved
+        raise _unavailable()
+
+    async def resolve(self, national_ids: Sequence[str], *, seconds: float = BUDGET) -> Resolved:
+        """What is known of these persons now. Raises Unavailable when the service cannot tell in that time."""
+        asked_at = time.monotonic()
+        request = ResolvePatientsRequest(national_ids=sorted(set(national_ids)))
+        try:
+            reply = await self._patients.unary(
+                PATH, request.SerializeToString(), caller=None, timeout=deadline.inside(seconds)
+            )
+            answer = ResolvePatientsResponse.FromString(reply)
+        except (grpc.aio.AioRpcError, DecodeError):
+            raise _unavailable() from None
+        found = {each.national_id: each for each in answer.patients}
+        if len(found) != len(answer.patients):
+            raise _unavailable()  # two answers about one person: which of them holds?
+        if not all(person in found and _says_who(found[person]) for person in request.national_ids):
+            raise _unavailable()
+        return Resolved(asked_at, found)
+
+
+def _says_who(answer: PatientResolution) -> bool:
+    """Whether the answer can be relied on: a record without a reference would be an empty one."""
+    if answer.state == patients_pb2.RESOLUTION_STATE_REGISTERED:
+        return bool(answer.patient_refs) and answer.HasField("facts")
+    return answer.state != patients_pb2.RESOLUTION_STATE_UNSPECIFIED
+
+
+def national_id_of(patient: PatientIdentifier, path: str, *, production: bool) -> str:
+    """The checked national id in a request. Raises Invalid: a reference from outside, none, or not a valid one."""
+    if patient.alias_refs:
+        raise _reference(f"{path}.alias_refs")
+    match patient.WhichOneof("identifier"):
+        case "national_id":
+            return national_id.parse(patient.national_id, production=production, field=f"{path}.national_id").value
+        case "patient_ref":
+            raise _reference(f"{path}.patient_ref")
+        case _:
+            raise Invalid(f"{path}.national_id", "is required")
+
+
+def _reference(field: str) -> Invalid:
+    return Invalid(field, "is not for callers: send national_id", Reason.ERROR_REASON_PATIENT_REF_REFUSED)
+
+
+def _facts(found: PatientResolution) -> PatientFacts:
+    facts = found.facts
+    # Parents of a young child see when at least one of them is registered at the child's address; then both do.
+    guardians = frozenset(
+        each.patient_ref
+        for each in facts.guardians
+        if each.kind == patients_pb2.GUARDIAN_KIND_PARENTAL_RESPONSIBILITY and facts.parents_at_address
+    )
+    return PatientFacts(
+        refs=tuple(found.patient_refs),
+        reservation=facts.reserved,
+        portal_reservation=facts.portal_reserved,
+        blocked_hpr_numbers=frozenset(facts.blocked_hpr_numbers),
+        restricted_sections=frozenset(facts.restricted_sections),
+        single_entries_restricted=frozenset(facts.sections_with_restricted_entries),
+        birth_date=_whole_date(facts.birth_date),
+        guardians=guardians,
+        proxies={each.patient_ref: frozenset(each.areas) for each in facts.proxies},
+        gp_hpr_numbers=frozenset((*facts.gp_hpr_numbers, *facts.gp_substitute_hpr_numbers)),
+        address_protection=facts.address_protection != patients_pb2.ADDRESS_PROTECTION_UGRADERT,
+        deceased=facts.deceased,
+    )
+
+
+def _whole_date(partial: PartialDate) -> date | None:
+    if partial.year and partial.month and partial.day:
+        return date(partial.year, partial.month, partial.day)
+    return None
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable(
+        Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the patient's identity cannot be looked up now: try again"
+    )

@@ -1,0 +1,128 @@
+"""The rpcs of medication safety that the gateway serves itself, since it alone sees critical information and medicines
+together: CheckMedication; and ImportDrugKnowledge, after which it looks at once."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import cast
+
+from gateway.access.facts import SectionValue
+from gateway.access.tokens import Metadata
+from gateway.contract import Method, withheld
+from gateway.decided_call import DecidedCall
+from gateway.forwarding.handlers import Forwarding
+from gateway.front_door import Context, Handlers, tell_receipt
+from gateway.recorder import Recorder
+from gateway.registers.patient_lookup import national_id_of
+from gateway.registers.sources import BY_SECTION
+from gateway.safety.check import check, seen
+from gateway.safety.knowledge_cache import KnowledgeCache
+from gateway.steps import Steps
+from gateway.summary.fanout import Fanout, Question, hold_back
+from kjernejournal.audit.v1.audit_pb2 import SectionRecord
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.medications.v1.medications_pb2 import CheckMedicationRequest, CheckMedicationResponse, Medication
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.summary.v1.summary_pb2 import Section
+from shared import telemetry
+from shared.errors import Invalid
+from shared.handling.decoding import decode
+
+SECTIONS: tuple[SectionValue, ...] = (common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_MEDICATIONS)
+MOST_ENTRIES = 500
+"""Entries of a list that are checked."""
+
+
+class Checking:
+    """Checks medicines on request."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        fanout: Fanout,
+        knowing: KnowledgeCache,
+        forwarding: Forwarding,
+        *,
+        production: bool,
+    ) -> None:
+        self._steps = steps
+        self._recorder = recorder
+        self._fanout = fanout
+        self._knowing = knowing
+        self._forwarding = forwarding
+        self._production = production
+
+    def handlers(self, method: Method) -> Handlers | None:
+        """What serves an rpc here; None: it is not one of these."""
+        match method.descriptor.name:
+            case "CheckMedication":
+                return Handlers(unary=self.check)
+            case "ImportDrugKnowledge":
+                return Handlers(unary=self.load)
+            case _:
+                return None
+
+    async def check(self, method: Method, data: bytes, context: Context) -> bytes:
+        """Reads both sections as a summary would, and releases what was found in what may be released."""
+        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
+        caller = await self._steps.who(metadata)
+        request = decode(CheckMedicationRequest, data)
+        if request.HasField("facts"):
+            raise Invalid("facts", "is not taken from callers: leave it out")
+        _check_candidates(request.candidates)
+        patient = national_id_of(request.patient, "patient", production=self._production)
+        passage = await self._steps.enter(method, metadata, caller, patient, sections=SECTIONS)
+        question = Question(as_of=None, max_entries=MOST_ENTRIES)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], passage, question)) for each in SECTIONS]
+        sections = [task.result() for task in tasks]
+        reply = await self._checked(request, sections)
+        record = passage.disclosure(_recorded(passage, each, reply) for each in sections)
+        tell_receipt(context, (await self._recorder.record([record]))[0])
+        if hold_back(await self._steps.fresh(passage, SECTIONS), sections):
+            reply = await self._checked(request, sections)
+        return reply.SerializeToString()
+
+    async def load(self, method: Method, data: bytes, context: Context) -> bytes:
+        """Forwards the load; from its answer on this gateway checks with it."""
+        reply = await self._forwarding.unary(method, data, context)
+        await self._knowing.refresh()
+        return reply
+
+    async def _checked(self, request: CheckMedicationRequest, sections: Iterable[Section]) -> CheckMedicationResponse:
+        with telemetry.span("check medicines"):
+            knowledge = await self._knowing.get()
+            checked = check(knowledge, seen(sections), datetime.now(UTC), request.candidates)
+            return CheckMedicationResponse(
+                findings=checked.findings(),
+                not_checked=checked.not_checked,
+                knowledge_version=checked.version,
+                checked=checked.checked,
+                findings_left_out=checked.left_out,
+            )
+
+
+def _check_candidates(candidates: Iterable[Medication]) -> None:
+    for position, medication in enumerate(candidates):
+        if not (medication.atc.code or medication.code.codings or medication.code.text or medication.ingredients):
+            raise Invalid(f"candidates[{position}].code", "needs a coding, or the medicine in words")
+
+
+def _recorded(passage: DecidedCall, section: Section, reply: CheckMedicationResponse) -> SectionRecord:
+    """What the access log keeps of a section: its state, the entries that findings name, the hash of the reply."""
+    entries = [
+        (each.entry_id, each.version)
+        for finding in reply.findings
+        for each in finding.evidence
+        if each.section == section.section
+    ]
+    sha256 = hashlib.sha256(reply.SerializeToString()).digest()
+    record = passage.section(section.section, dict.fromkeys(entries), sha256)
+    record.state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_").lower()
+    record.unavailable = section.unavailable_reason
+    content = BY_SECTION[section.section].content
+    if section.HasField(content):  # type: ignore[arg-type]  # a field of the oneof, by the table
+        record.withheld = withheld(getattr(section, content))
+    return record

@@ -1,0 +1,230 @@
+"""SummaryService: the rpcs that the gateway serves itself, inside the same steps as every other."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Iterable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from gateway.access.facts import SectionValue
+from gateway.access.tokens import Metadata
+from gateway.contract import Method, disclosed, withheld
+from gateway.decided_call import DecidedCall
+from gateway.front_door import Context, Handlers, tell_receipt
+from gateway.recorder import Recorder
+from gateway.registers.patient_lookup import national_id_of
+from gateway.registers.sources import BY_SECTION, SECTIONS
+from gateway.safety.check import alerts, seen
+from gateway.safety.knowledge_cache import KnowledgeCache
+from gateway.steps import Steps
+from gateway.summary.fanout import Fanout, Question, hold_back, unavailable
+from gateway.summary.indicator import Indicator
+from kjernejournal.audit.v1.audit_pb2 import SectionRecord
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.summary.v1.summary_pb2 import (
+    Alerts,
+    GetPatientSummaryRequest,
+    GetPatientSummaryResponse,
+    Section,
+    StreamPatientSummaryRequest,
+    StreamPatientSummaryResponse,
+    SummaryEnd,
+    SummaryStart,
+)
+from shared import telemetry
+from shared.convert import optional_moment, time_of_reading, timestamp
+from shared.errors import Invalid, NotSupported, Reason
+from shared.handling.decoding import decode
+from shared.register.paging import size_of
+
+COMPLETENESS_HEADER = "kj-completeness"
+HEAD_START = 0.1
+"""Seconds for which a stream waits for critical information before it sends what else is there."""
+
+LARGEST_SUMMARY = 4 * 1024 * 1024 - 4096
+"""Bytes of all sections. A gRPC client that sets no limit of its own refuses replies over 4 MiB whole."""
+
+_UNKNOWN = frozenset({summary_pb2.SECTION_STATE_UNAVAILABLE, summary_pb2.SECTION_STATE_UNSPECIFIED})
+
+SummaryRequest = GetPatientSummaryRequest | StreamPatientSummaryRequest
+
+
+class Summary:
+    """Puts summaries together."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        recorder: Recorder,
+        fanout: Fanout,
+        indicator: Indicator,
+        knowing: KnowledgeCache,
+        *,
+        production: bool,
+    ) -> None:
+        self._steps = steps
+        self._recorder = recorder
+        self._fanout = fanout
+        self._indicator = indicator
+        self._knowing = knowing
+        self._production = production
+
+    def handlers(self, method: Method) -> Handlers:
+        """What serves an rpc of SummaryService."""
+        match method.descriptor.name:
+            case "GetPatientSummary":
+                return Handlers(unary=self.get)
+            case "StreamPatientSummary":
+                return Handlers(server_stream=self.stream)
+            case "GetIndicator":
+                return Handlers(unary=self.indicator)
+            case _:
+                return Handlers(unary=_comes_later)
+
+    async def get(self, method: Method, data: bytes, context: Context) -> bytes:
+        """Every section at once; one record, then the release."""
+        passage, wanted, question = await self._enter(method, data, context)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], passage, question)) for each in wanted]
+        sections = [task.result() for task in tasks]
+        checked = await self._alerts(sections, question)
+        fit(sections, checked.ByteSize() if checked else 0)
+        record = passage.disclosure(_recorded(passage, each, question) for each in sections)
+        tell_receipt(context, (await self._recorder.record([record]))[0])
+        again = await self._steps.fresh(passage, wanted)
+        if hold_back(again, sections):  # what rests on what is held back now must not leave either
+            checked = await self._alerts(sections, question)
+        whole = completeness(sections)
+        await context.send_initial_metadata(((COMPLETENESS_HEADER, _short_name(whole)),))
+        return GetPatientSummaryResponse(
+            access_id=passage.access_id,
+            completeness=whole,
+            sections=sections,
+            assembled_at=timestamp(datetime.now(UTC)),
+            alerts=checked,
+        ).SerializeToString()
+
+    async def stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
+        """Each section as soon as it is there and on record; critical information first when it can be."""
+        passage, wanted, question = await self._enter(method, data, context)
+        tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], passage, question)): each for each in wanted}
+        try:
+            yield _part(start=SummaryStart(access_id=passage.access_id, sections=wanted))
+            sent: list[Section] = []
+            first = [task for task, each in tasks.items() if each == common_pb2.SECTION_CRITICAL_INFO]
+            if first:
+                await asyncio.wait(first, timeout=HEAD_START)
+            pending = set(tasks)
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in sorted(done, key=lambda task: tasks[task]):
+                    section = task.result()
+                    hold_back(passage, [section])  # fetched on an older decision, perhaps
+                    await self._recorder.record([passage.disclosure([_recorded(passage, section, question)])])
+                    passage = await self._steps.fresh(passage, wanted)
+                    hold_back(passage, [section])
+                    sent.append(section)
+                    yield _part(section=section)
+            whole = completeness(sent)  # of what was sent, whatever is held back by now
+            hold_back(await self._steps.fresh(passage, wanted), sent)
+            checked = await self._alerts(sent, question)
+            yield _part(end=SummaryEnd(completeness=whole, assembled_at=timestamp(datetime.now(UTC)), alerts=checked))
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def indicator(self, method: Method, data: bytes, context: Context) -> bytes:
+        """What the icon shows."""
+        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
+        caller = await self._steps.who(metadata)
+        request = decode(summary_pb2.GetIndicatorRequest, data)
+        return (await self._indicator.get(method, metadata, caller, request)).SerializeToString()
+
+    async def _enter(
+        self, method: Method, data: bytes, context: Context
+    ) -> tuple[DecidedCall, tuple[SectionValue, ...], Question]:
+        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
+        caller = await self._steps.who(metadata)
+        request = cast("SummaryRequest", decode(cast("type[Any]", method.request), data))
+        patient = national_id_of(request.patient, "patient", production=self._production)
+        wanted = _wanted(request.sections)
+        question = Question(as_of=optional_moment(request, "as_of"), max_entries=_max_entries(request.max_entries))
+        passage = await self._steps.enter(method, metadata, caller, patient, sections=wanted)
+        return passage, wanted, question
+
+    async def _alerts(self, sections: Iterable[Section], question: Question) -> Alerts | None:
+        """The safety checks over sections as they are about to be released."""
+        with telemetry.span("check medicines"):
+            return alerts(await self._knowing.get(), seen(sections), time_of_reading(question.as_of))
+
+
+def fit(sections: Iterable[Section], besides: int = 0) -> None:
+    """Leaves out the largest sections of a summary that an ordinary client could not take, and says so in them.
+
+    `besides` are the bytes of what else is in the reply.
+
+    Never critical information or medicines. StreamPatientSummary and the sections' own List rpcs have room for each.
+    """
+    sizes = {section.section: section.ByteSize() for section in sections}
+    for section in sorted(sections, key=Section.ByteSize, reverse=True):
+        if sum(sizes.values()) + besides <= LARGEST_SUMMARY:
+            return
+        if not BY_SECTION[section.section].critical:
+            unavailable(section, common_pb2.UNAVAILABLE_REASON_TOO_LARGE)
+            sizes[section.section] = section.ByteSize()
+
+
+def completeness(sections: Iterable[Section]) -> "summary_pb2.Completeness.ValueType":
+    """How whole a summary is: what cannot be fetched makes it partial; critical information or medicines, more so.
+
+    What the patient restricts, and what is not for this caller, is stated in its section and is not a fault.
+    """
+    missing = [each.section for each in sections if each.state in _UNKNOWN]
+    if any(BY_SECTION[section].critical for section in missing):
+        return summary_pb2.COMPLETENESS_CRITICAL_MISSING
+    return summary_pb2.COMPLETENESS_PARTIAL if missing else summary_pb2.COMPLETENESS_COMPLETE
+
+
+async def _comes_later(_method: Method, _data: bytes, _context: Context) -> bytes:
+    raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "this rpc is part of the contract; its behaviour comes later")
+
+
+def _wanted(sections: Iterable[SectionValue]) -> tuple[SectionValue, ...]:
+    asked = tuple(dict.fromkeys(sections))
+    for position, section in enumerate(asked):
+        if section not in BY_SECTION:
+            raise Invalid(f"sections[{position}]", "is not a section of the summary")
+    return tuple(section for section in SECTIONS if section in asked) if asked else SECTIONS
+
+
+def _max_entries(asked: int) -> int:
+    try:
+        return size_of(asked)
+    except Invalid as error:
+        raise Invalid("max_entries", error.problem) from None
+
+
+def _recorded(passage: DecidedCall, section: Section, question: Question) -> SectionRecord:
+    """What the access log keeps of a section: its state, its entries, the hash of its bytes."""
+    source = BY_SECTION[section.section]
+    if section.HasField(source.content):  # type: ignore[arg-type]  # a field of the oneof, by the table
+        content = getattr(section, source.content)
+        sha256 = hashlib.sha256(content.SerializeToString()).digest()
+        record = passage.section(section.section, disclosed(content, source.disclosed), sha256)
+        record.withheld = withheld(content)
+    else:
+        record = passage.section(section.section)
+    record.state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_").lower()
+    record.unavailable = section.unavailable_reason
+    if question.as_of:
+        record.as_of.CopyFrom(timestamp(question.as_of))
+    return record
+
+
+def _part(**part: Any) -> bytes:
+    return StreamPatientSummaryResponse(**part).SerializeToString()
+
+
+def _short_name(whole: "summary_pb2.Completeness.ValueType") -> str:
+    return summary_pb2.Completeness.Name(whole).removeprefix("COMPLETENESS_")

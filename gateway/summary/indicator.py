@@ -1,0 +1,154 @@
+"""GetIndicator: what an EHR's icon shows, 0 to 4, for one patient or a day's list. No content, no record in the log."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from gateway.access.facts import Caller, Outcome
+from gateway.access.policy import NAMED_BLOCK
+from gateway.access.tokens import Metadata
+from gateway.contract import Method
+from gateway.decided_call import DecidedCall
+from gateway.registers.patient_lookup import national_id_of
+from gateway.registers.section_reader import SectionReader
+from gateway.registers.sources import BY_SECTION, Source
+from gateway.steps import Steps
+from gateway.summary.fanout import seconds_for
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier, SectionQuery
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
+from kjernejournal.summary.v1 import summary_pb2
+from kjernejournal.summary.v1.summary_pb2 import GetIndicatorRequest, GetIndicatorResponse
+from shared import telemetry
+from shared.errors import Invalid, Overloaded, Reason, Unavailable
+
+CRITICAL_INFO = BY_SECTION[common_pb2.SECTION_CRITICAL_INFO]
+OWN_REGISTRATIONS = BY_SECTION[common_pb2.SECTION_OWN_REGISTRATIONS]
+_TOLD = frozenset(
+    {own_registrations_pb2.REGISTRATION_KIND_ILLNESS, own_registrations_pb2.REGISTRATION_KIND_COMMUNICATION_NEED}
+)
+"""Kinds of own registrations that the icon shows. Contacts and the donor card are not among them."""
+
+
+class Quota:
+    """Patients that an organisation may ask about in a minute."""
+
+    def __init__(self, a_minute: int) -> None:
+        self._a_minute = a_minute
+        self._minute = 0
+        self._used: dict[str, int] = {}
+
+    def take(self, organisation: str, patients: int) -> None:
+        """Counts. Raises Overloaded (QUOTA_EXCEEDED), and says when the next minute begins."""
+        now = time.time()
+        minute = int(now // 60)
+        if minute != self._minute:
+            self._minute, self._used = minute, {}
+        used = self._used.get(organisation, 0) + patients
+        if used > self._a_minute:
+            text = "the organisation's quota of this minute is used up"
+            raise Overloaded(Reason.ERROR_REASON_QUOTA_EXCEEDED, text, retry_ms=int((60 - now % 60) * 1000) + 1)
+        self._used[organisation] = used
+
+
+class Indicator:
+    """Answers GetIndicator."""
+
+    def __init__(self, steps: Steps, reader: SectionReader, quota: Quota, *, production: bool) -> None:
+        self._steps = steps
+        self._reader = reader
+        self._quota = quota
+        self._production = production
+
+    async def get(
+        self, method: Method, metadata: Metadata, caller: Caller, request: GetIndicatorRequest
+    ) -> GetIndicatorResponse:
+        """The statuses, the one patient's and the list's. Raises Unavailable: it cannot be told, which is not none."""
+        if not request.HasField("patient") and not request.patients:
+            raise Invalid("patient", "is required, or patients")
+        asked = [request.patient] if request.HasField("patient") else []
+        asked.extend(request.patients)
+        self._quota.take(caller.legal_entity, len(asked))
+        ids = [self._id(patient) for patient in asked]
+        statuses = await self._statuses(method, metadata, caller, [each for each in ids if each])
+        answers = [statuses.get(each, summary_pb2.INDICATOR_STATUS_UNSPECIFIED) for each in ids]
+        if not request.HasField("patient"):
+            return GetIndicatorResponse(statuses=answers)
+        return GetIndicatorResponse(status=answers[0], statuses=answers[1:])
+
+    def _id(self, patient: PatientIdentifier) -> str:
+        """The national id; "" when it is not a valid one. A reference from outside is an error all the same."""
+        try:
+            return national_id_of(patient, "patient", production=self._production)
+        except Invalid as error:
+            if error.reason == Reason.ERROR_REASON_PATIENT_REF_REFUSED:
+                raise
+            return ""
+
+    async def _statuses(
+        self, method: Method, metadata: Metadata, caller: Caller, ids: Sequence[str]
+    ) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
+        passages = await self._steps.enter_each(method, metadata, caller, list(dict.fromkeys(ids)))
+        present = await self._present({each.patient or "": each for each in passages if each.decision.permitted})
+        latest = await self._steps.fresh_each(passages)
+        return {each.patient or "": await self._status(each, present) for each in latest}
+
+    async def _status(
+        self, passage: DecidedCall, present: dict[str, "summary_pb2.IndicatorStatus.ValueType"]
+    ) -> "summary_pb2.IndicatorStatus.ValueType":
+        """What the latest decision lets the caller know of what was found."""
+        if passage.decision.outcome is Outcome.NOT_FOUND:
+            return summary_pb2.INDICATOR_STATUS_NO_RECORD
+        if passage.decision.rule == NAMED_BLOCK:  # told that a record exists, and no more
+            return summary_pb2.INDICATOR_STATUS_RECORD
+        await self._steps.refuse_if_denied(passage)
+        if passage.patient not in present:
+            raise _cannot_be_told()  # permitted a moment ago: nothing was asked
+        return present[passage.patient]
+
+    async def _present(self, wanted: dict[str, DecidedCall]) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
+        """The highest status that holds. Who has critical information needs no other register to be told so."""
+        found: dict[str, summary_pb2.IndicatorStatus.ValueType] = {}
+        for patient, critical in (await self._sections(CRITICAL_INFO, wanted)).items():
+            if critical.active:
+                found[patient] = summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION
+        rest = {patient: passage for patient, passage in wanted.items() if patient not in found}
+        for patient, own in (await self._sections(OWN_REGISTRATIONS, rest)).items():
+            told = any(each.total for each in own.counts if each.kind in _TOLD)
+            found[patient] = (
+                summary_pb2.INDICATOR_STATUS_OWN_REGISTRATIONS if told else summary_pb2.INDICATOR_STATUS_RECORD
+            )
+        return found
+
+    async def _sections(self, source: Source, wanted: dict[str, DecidedCall]) -> dict[str, Any]:
+        """Each patient's section, without entries, by one call to the register. Raises Unavailable for a single one
+        that does not come: what is not known is not "none"."""
+        if not wanted:
+            return {}
+        queries = [
+            SectionQuery(
+                access_id=str(number),
+                # What was decided for the rpc: a restricted section shows that there is something, and no more.
+                caller=passage.context(passage.method.rule.section),
+                traceparent=telemetry.traceparent(),
+            )
+            for number, passage in enumerate(wanted.values())
+        ]
+        try:
+            answers = await self._reader.read(source, queries, seconds_for(source, len(queries)))
+        except (grpc.aio.AioRpcError, DecodeError):
+            raise _cannot_be_told() from None
+        found = {}
+        for number, patient in enumerate(wanted):
+            answer = answers.get(str(number))
+            if answer is None or not answer.HasField("section"):
+                raise _cannot_be_told()
+            found[patient] = answer.section
+        return found
+
+
+def _cannot_be_told() -> Unavailable:
+    return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "what there is cannot be asked about now: try again")

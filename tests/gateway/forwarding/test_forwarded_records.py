@@ -1,0 +1,136 @@
+"""Reads of a register that is frozen; and what the log keeps of refused reads, of results, of what is deleted."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+
+from gateway.forwarding.handlers import LONGEST_READ
+from kjernejournal.audit.v1 import audit_pb2
+from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.labs.v1 import labs_pb2
+from kjernejournal.own_registrations.v1 import own_registrations_pb2
+from kjernejournal.visits.v1.visits_pb2 import ListVisitsRequest
+from shared.errors import Reason
+from tests.support.client import Refusal, method, refusal
+from tests.support.gateway import Front
+from tests.support.scripted import RECORD, refusing, saying
+
+LIST = method("ListVisits").path
+STATUS = method("GetCriticalInfoStatus").path
+VERSIONS = method("ListLabReportVersions").path
+RESULTS = method("ListLabResults").path
+DELETE = method("DeleteOwnRegistration").path
+
+
+async def refused(front: Front, request: Any, rpc: str, **caller: Any) -> Refusal:
+    return await refusal(front.client.call(rpc, request, **caller))
+
+
+async def test_a_read_of_a_frozen_register_is_unavailable_and_not_late(front: Front) -> None:
+    """A caller whose own deadline is shorter hears that it has passed, as ever."""
+    patient = front.people.add()
+
+    async def frozen(_: bytes, __: Any) -> bytes:
+        await asyncio.sleep(10)
+        return b""
+
+    front.registers["visits"].unary(LIST, frozen)
+    request = ListVisitsRequest(patient=PatientIdentifier(national_id=patient))
+    for seconds in (None, 4.0):
+        told = await refusal(front.client.answer("ListVisits", request, seconds=seconds))
+        assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
+        assert told.details == {"unavailable": "TIMEOUT"}
+    told = await refusal(front.client.answer("ListVisits", request, seconds=0.5))
+    assert told.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    limits = [call.seconds_left for call in front.registers["visits"].calls]
+    assert all(seconds <= LONGEST_READ + 0.1 for seconds in limits)
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED])
+async def test_a_read_that_its_register_refuses_is_on_record(front: Front, code: grpc.StatusCode) -> None:
+    """That an entry is not there, or is restricted, tells something of the record."""
+    patient = front.people.add()
+    info = error_details_pb2.ErrorInfo(reason="ENTRY_NOT_FOUND", domain="kjernejournal")
+    front.registers["labs"].unary(VERSIONS, refusing(code, "no such entry for this patient", info))
+    request = labs_pb2.ListLabReportVersionsRequest(patient=PatientIdentifier(national_id=patient), id=str(uuid4()))
+    told = await refused(front, request, "ListLabReportVersions")
+    assert told.short == (code.name, "ENTRY_NOT_FOUND")
+    [record] = front.log.records
+    assert record.kind == audit_pb2.RECORD_KIND_DENIAL
+    assert (record.status_code, record.reason) == (code.value[0], Reason.ERROR_REASON_ENTRY_NOT_FOUND)
+    assert record.personal.patient_ref == front.people.ref(patient)
+
+
+async def test_without_the_log_nobody_learns_that_an_entry_is_not_there(front: Front) -> None:
+    patient = front.people.add()
+    info = error_details_pb2.ErrorInfo(reason="ENTRY_NOT_FOUND", domain="kjernejournal")
+    front.registers["labs"].unary(VERSIONS, refusing(grpc.StatusCode.NOT_FOUND, "no such entry", info))
+    front.log.unary(RECORD, refusing(grpc.StatusCode.UNAVAILABLE, "", None))
+    request = labs_pb2.ListLabReportVersionsRequest(patient=PatientIdentifier(national_id=patient), id=str(uuid4()))
+    try:
+        told = await refused(front, request, "ListLabReportVersions")
+    finally:
+        front.log.unary(RECORD, front.log.commit)
+    assert told.short == ("UNAVAILABLE", "AUDIT_UNAVAILABLE")
+
+
+async def test_what_tells_no_content_leaves_no_record_when_it_is_not_there(front: Front) -> None:
+    patient = front.people.add()
+    info = error_details_pb2.ErrorInfo(reason="ENTRY_NOT_FOUND", domain="kjernejournal")
+    front.registers["critical_info"].unary(STATUS, refusing(grpc.StatusCode.NOT_FOUND, "no", info))
+    request = ki.GetCriticalInfoStatusRequest(patient=PatientIdentifier(national_id=patient))
+    assert (await refused(front, request, "GetCriticalInfoStatus")).code is grpc.StatusCode.NOT_FOUND
+    assert not front.log.records
+
+
+async def test_results_are_on_record_by_their_reports(front: Front) -> None:
+    """Each report once, in the version that was shown, however many of its results were."""
+    reports = [str(uuid4()), str(uuid4())]
+    results = [labs_pb2.ResultOfReport(report_id=reports[each % 2], report_version=1 + each % 2) for each in range(6)]
+    front.registers["labs"].unary(
+        RESULTS, saying(labs_pb2.ListLabResultsResponse(results=results, window=ListWindow()))
+    )
+    request = labs_pb2.ListLabResultsRequest(patient=PatientIdentifier(national_id=front.people.add()))
+    await front.client.call("ListLabResults", request)
+    [section] = front.log.records[0].sections
+    assert [(each.id, each.version) for each in section.entries] == [(reports[0], 1), (reports[1], 2)]
+    assert section.entry_count == 2
+
+
+async def test_what_a_list_held_back_is_counted_on_record(front: Front) -> None:
+    reply = labs_pb2.ListLabReportsResponse(window=ListWindow(withheld=3))
+    front.registers["labs"].unary(method("ListLabReports").path, saying(reply))
+    request = labs_pb2.ListLabReportsRequest(patient=PatientIdentifier(national_id=front.people.add()))
+    await front.client.call("ListLabReports", request)
+    assert front.log.records[0].sections[0].withheld == 3
+
+
+async def test_what_is_deleted_for_good_stays_in_the_log(front: Front) -> None:
+    patient, entry, request_id = front.people.add(), str(uuid4()), str(uuid4())
+    front.registers["own_registrations"].unary(DELETE, saying(own_registrations_pb2.DeleteOwnRegistrationResponse()))
+    request = own_registrations_pb2.DeleteOwnRegistrationRequest(
+        patient=PatientIdentifier(national_id=patient), request_id=request_id, id=entry.upper(), version=3
+    )
+    await front.client.call("DeleteOwnRegistration", request, basis="SAMTYKKE")
+    permit, outcome = front.log.records
+    assert [(each.id, each.version) for each in permit.sections[0].entries] == [(entry, 3)]
+    assert permit.request_id == outcome.request_id == request_id
+    assert outcome.kind == audit_pb2.RECORD_KIND_OUTCOME
+    assert outcome.personal.patient_ref == front.people.ref(patient)
+
+
+async def test_an_id_that_is_none_stays_out_of_the_log(front: Front) -> None:
+    """The log would refuse the record; the register says what is wrong with the id."""
+    info = error_details_pb2.ErrorInfo(reason="INVALID_FIELD", domain="kjernejournal")
+    front.registers["own_registrations"].unary(DELETE, refusing(grpc.StatusCode.INVALID_ARGUMENT, "id: no uuid", info))
+    request = own_registrations_pb2.DeleteOwnRegistrationRequest(
+        patient=PatientIdentifier(national_id=front.people.add()), request_id=str(uuid4()), id="01019012345"
+    )
+    told = await refused(front, request, "DeleteOwnRegistration", basis="SAMTYKKE")
+    assert told.short == ("INVALID_ARGUMENT", "INVALID_FIELD")
+    assert not any(record.sections[0].entries for record in front.log.records)

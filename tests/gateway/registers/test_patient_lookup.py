@@ -1,0 +1,171 @@
+"""National ids become references and facts, or there is no answer at all."""
+
+import time
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from gateway.registers.patient_lookup import FRESH, PatientLookup, Resolved, national_id_of
+from kjernejournal.common.v1.common_pb2 import PartialDate, PatientIdentifier
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.patients.v1.patients_pb2 import PatientFacts, PatientResolution, ResolvePatientsResponse
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest
+from shared.errors import Invalid, Unavailable
+from tests.services.patients.people import new_id
+from tests.support.client import refusal
+from tests.support.gateway import Front
+from tests.support.scripted import RESOLVE, refusing, saying
+
+REGISTERED, UNKNOWN, NAMED = (
+    patients_pb2.RESOLUTION_STATE_REGISTERED,
+    patients_pb2.RESOLUTION_STATE_UNKNOWN,
+    patients_pb2.RESOLUTION_STATE_NAMED,
+)
+
+
+class _Answering:
+    """In place of a backend: bytes as they are told."""
+
+    def __init__(self, reply: bytes) -> None:
+        self.reply = reply
+
+    async def unary(self, *_: Any, **__: Any) -> bytes:
+        return self.reply
+
+
+async def resolved(*answers: PatientResolution, asked: str) -> Resolved:
+    reply = ResolvePatientsResponse(patients=answers).SerializeToString()
+    return await PatientLookup(_Answering(reply)).resolve([asked])  # type: ignore[arg-type]  # as far as it is used
+
+
+def registered(person: str, **facts: Any) -> PatientResolution:
+    return PatientResolution(
+        national_id=person, state=REGISTERED, patient_refs=["canonical", "alias"], facts=PatientFacts(**facts)
+    )
+
+
+async def test_a_registered_person_has_refs_and_facts() -> None:
+    person = new_id()
+    found = await resolved(
+        registered(
+            person,
+            blocked_hpr_numbers=["1"],
+            gp_hpr_numbers=["2"],
+            gp_substitute_hpr_numbers=["3"],
+            birth_date=PartialDate(year=1980, month=5, day=17),
+            address_protection=patients_pb2.ADDRESS_PROTECTION_UGRADERT,
+        ),
+        asked=person,
+    )
+    facts = found.facts(person)
+    assert facts is not None
+    assert found.refs(person) == facts.refs == ("canonical", "alias")
+    assert facts.blocked_hpr_numbers == {"1"}
+    assert facts.gp_hpr_numbers == {"2", "3"}
+    assert not facts.address_protection
+    assert person not in repr(facts)
+
+
+@pytest.mark.parametrize("state", [UNKNOWN, NAMED])
+async def test_who_is_not_registered_has_no_record(state: Any) -> None:
+    person = new_id()
+    found = await resolved(PatientResolution(national_id=person, state=state, patient_refs=["r"]), asked=person)
+    assert found.facts(person) is None
+
+
+async def test_an_address_that_is_not_known_to_be_open_is_protected() -> None:
+    person = new_id()
+    facts = (await resolved(registered(person), asked=person)).facts(person)
+    assert facts is not None
+    assert facts.address_protection
+
+
+@pytest.mark.parametrize("date", [PartialDate(), PartialDate(year=1980), PartialDate(year=1980, month=5)])
+async def test_a_birth_date_that_is_not_whole_gives_no_age(date: PartialDate) -> None:
+    person = new_id()
+    facts = (await resolved(registered(person, birth_date=date), asked=person)).facts(person)
+    assert facts is not None
+    assert facts.birth_date is None
+
+
+@pytest.mark.parametrize("at_address", [[], ["mor"]])
+async def test_guardians_count_when_a_parent_lives_there(at_address: list[str]) -> None:
+    person = new_id()
+    parental = patients_pb2.GUARDIAN_KIND_PARENTAL_RESPONSIBILITY
+    other = next(kind for kind in patients_pb2.GuardianKind.values() if kind not in (0, parental))
+    guardians = [
+        patients_pb2.GuardianFact(patient_ref="mor", kind=parental),
+        patients_pb2.GuardianFact(patient_ref="verge", kind=other),
+    ]
+    facts = (
+        await resolved(registered(person, guardians=guardians, parents_at_address=at_address), asked=person)
+    ).facts(person)
+    assert facts is not None
+    assert facts.guardians == set(at_address)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        lambda person: PatientResolution(national_id=person),
+        lambda person: PatientResolution(national_id=person, state=REGISTERED, facts=PatientFacts()),
+        lambda person: PatientResolution(national_id=person, state=REGISTERED, patient_refs=[str(uuid4())]),
+        lambda _: registered(new_id()),
+    ],
+    ids=["none", "no state", "no references", "no facts", "another person"],
+)
+async def test_an_answer_that_does_not_say_who_is_none(answer: Any) -> None:
+    person = new_id()
+    with pytest.raises(Unavailable):
+        await resolved(*([answer(person)] if answer else []), asked=person)
+
+
+async def test_two_answers_about_one_person_are_none() -> None:
+    person = new_id()
+    with pytest.raises(Unavailable):
+        await resolved(PatientResolution(national_id=person), registered(person), asked=person)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [saying(b"\x0a\xff"), saying(b""), refusing(grpc.StatusCode.INTERNAL, "asyncpg", None)],
+    ids=["garbage", "empty", "fault"],
+)
+async def test_without_the_patients_service_there_is_no_answer(front: Front, told: Any) -> None:
+    patient = front.people.add()
+    front.people.unary(RESOLVE, told)
+    try:
+        request = GetPatientSummaryRequest(patient=PatientIdentifier(national_id=patient))
+        got = await refusal(front.client.call("GetPatientSummary", request))
+    finally:
+        front.people.unary(RESOLVE, front.people._resolve)
+    assert got.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
+    assert "asyncpg" not in repr(got)
+    assert not front.log.records
+
+
+def test_facts_are_fresh_for_a_quarter_of_a_second() -> None:
+    assert Resolved(time.monotonic(), {}).fresh
+    assert not Resolved(time.monotonic() - FRESH - 0.01, {}).fresh
+
+
+@pytest.mark.parametrize(
+    "patient, field",
+    [
+        (PatientIdentifier(), "p.national_id"),
+        (PatientIdentifier(national_id=""), "p.national_id"),
+        (PatientIdentifier(national_id="01019012345"), "p.national_id"),
+        (PatientIdentifier(patient_ref=str(uuid4())), "p.patient_ref"),
+        (PatientIdentifier(national_id=new_id(), alias_refs=[str(uuid4())]), "p.alias_refs"),
+        (PatientIdentifier(alias_refs=[str(uuid4())]), "p.alias_refs"),
+    ],
+)
+def test_a_refused_identifier_is_named_by_its_field_and_never_repeated(patient: PatientIdentifier, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        national_id_of(patient, "p", production=False)
+    assert refused.value.field == field
+    for value in (patient.national_id, patient.patient_ref, *patient.alias_refs):
+        assert not value or value not in refused.value.text

@@ -1,0 +1,260 @@
+"""Alerts of summaries and CheckMedication, through the front door: over what is released, and nothing else."""
+
+import asyncio
+import hashlib
+from typing import Any
+
+import grpc
+import pytest
+
+from gateway.registers.patient_lookup import FRESH
+from gateway.registers.sources import SOURCES
+from gateway.safety import knowledge_cache
+from gateway.summary.breaker import Breaker
+from kjernejournal.audit.v1.audit_pb2 import AuditRecord
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from kjernejournal.medications.v1.knowledge_pb2 import GetDrugKnowledgeRequest, GetDrugKnowledgeResponse
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest
+from tests.gateway.safety.patients import KNOWLEDGE, TABLE, Made, medication
+from tests.support.client import refusal
+from tests.support.gateway import Front
+from tests.support.registers import BY_SERVICE, CONTENT, FAULTS, stating
+from tests.support.scripted import RECORD, refusing, saying
+
+CRITICAL_INFO, MEDICATIONS = common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_MEDICATIONS
+AMOXICILLIN, WARFARIN, IBUPROFEN = "J01CA04", "B01AA03", "M01AE01"
+KINDS = {"ALLERGY", "ALLERGY_CLASS", "CONDITION"}
+
+
+@pytest.fixture
+def made(front: Front, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """A patient allergic to a penicillin who takes another, and warfarin with ibuprofen; and who has haemophilia."""
+    monkeypatch.setattr(front.knowing, "_knowledge", KNOWLEDGE)
+    front.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    patient = Made()
+    patient.prescribed(AMOXICILLIN)
+    patient.prescribed(WARFARIN)
+    patient.listed(IBUPROFEN)
+    patient.allergic(AMOXICILLIN)
+    patient.ill("D66")
+    for service, each in CONTENT.items():
+        told(front, service, stating(BY_SERVICE[service], each["DATA"]))
+    told(front, "critical_info", stating(BY_SERVICE["critical_info"], patient.critical))
+    told(front, "medications", stating(BY_SERVICE["medications"], patient.medicines))
+    return patient
+
+
+def told(front: Front, service: str, answer: Any) -> None:
+    front.registers[service].unary(BY_SERVICE[service].path, answer)
+
+
+def about(patient: str) -> PatientIdentifier:
+    return PatientIdentifier(national_id=patient)
+
+
+def short(reply: Any) -> list[str]:
+    return sorted(pb.CheckKind.Name(each.kind).removeprefix("CHECK_KIND_") for each in reply.findings)
+
+
+def said(reply: Any) -> set[tuple[str, str]]:
+    return {
+        (
+            pb.CheckKind.Name(each.kind).removeprefix("CHECK_KIND_"),
+            pb.NotCheckedReason.Name(each.reason).removeprefix("NOT_CHECKED_REASON_"),
+        )
+        for each in reply.not_checked
+    }
+
+
+def recorded(front: Front) -> dict[int, Any]:
+    """The sections of the last record."""
+    record: AuditRecord = front.log.records[-1]
+    return {each.section: each for each in record.sections}
+
+
+async def summary(front: Front, patient: str, **fields: Any) -> Any:
+    return await front.client.call("GetPatientSummary", GetPatientSummaryRequest(patient=about(patient), **fields))
+
+
+async def checked(front: Front, patient: str, *codes: str, **caller: Any) -> Any:
+    request = pb.CheckMedicationRequest(patient=about(patient), candidates=[medication(code) for code in codes])
+    return await front.client.call("CheckMedication", request, **caller)
+
+
+ALL = ["ALLERGY", "CONDITION", "CONDITION", "INTERACTION"]
+
+
+async def test_a_summary_has_the_alerts_of_its_sections(front: Front, made: Made) -> None:
+    got = (await summary(front, front.people.add())).alerts
+    assert short(got) == ALL
+    assert got.knowledge_version == TABLE.version
+    assert [each.severity for each in got.findings] == sorted((each.severity for each in got.findings), reverse=True)
+
+
+async def test_a_streamed_summary_ends_with_the_same_alerts(front: Front, made: Made) -> None:
+    patient = front.people.add()
+    parts = await front.client.stream("StreamPatientSummary", StreamPatientSummaryRequest(patient=about(patient)))
+    assert parts[-1].end.alerts == (await summary(front, patient)).alerts
+
+
+async def test_what_alerts_name_is_on_record_with_its_section(front: Front, made: Made) -> None:
+    got = await summary(front, front.people.add())
+    disclosed = {entry.id for section in recorded(front).values() for entry in section.entries}
+    assert {each.entry_id for finding in got.alerts.findings for each in finding.evidence} <= disclosed
+
+
+async def test_a_summary_without_medicines_has_no_alerts(front: Front, made: Made) -> None:
+    got = await summary(front, front.people.add(), sections=[CRITICAL_INFO])
+    assert not got.HasField("alerts")
+
+
+async def test_a_summary_of_medicines_alone_says_what_was_not_checked(front: Front, made: Made) -> None:
+    got = (await summary(front, front.people.add(), sections=[MEDICATIONS])).alerts
+    assert short(got) == ["INTERACTION"]
+    assert said(got) >= {(kind, "SECTION_NOT_ASKED") for kind in KINDS}
+
+
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"frozen", "slow inside"}))
+async def test_without_critical_information_allergies_and_conditions_are_not_checked(
+    front: Front, made: Made, fault: str
+) -> None:
+    told(front, "critical_info", FAULTS[fault][0](BY_SERVICE["critical_info"]))
+    for got in ((await summary(front, front.people.add())).alerts, await checked(front, front.people.add())):
+        assert short(got) == ["INTERACTION"]
+        assert said(got) >= {(kind, "SECTION_UNAVAILABLE") for kind in KINDS}
+        assert list(got.checked) == [pb.CHECK_KIND_INTERACTION, pb.CHECK_KIND_DUPLICATE]
+
+
+async def test_without_medicines_nothing_is_checked(front: Front, made: Made) -> None:
+    told(front, "medications", FAULTS["down"][0](BY_SERVICE["medications"]))
+    for got in ((await summary(front, front.people.add())).alerts, await checked(front, front.people.add())):
+        assert (list(got.findings), list(got.checked)) == ([], [])
+        assert len(said(got)) == 5
+
+
+async def test_restricted_critical_information_tells_nothing_through_alerts(front: Front, made: Made) -> None:
+    patient = front.people.add(restricted_sections=[CRITICAL_INFO])
+    for got in ((await summary(front, patient)).alerts, await checked(front, patient, "J01CE02")):
+        assert set(short(got)) <= {"INTERACTION"}
+        assert said(got) >= {(kind, "SECTION_WITHHELD") for kind in KINDS}
+        assert CRITICAL_INFO not in {each.section for finding in got.findings for each in finding.evidence}
+    assert not recorded(front)[CRITICAL_INFO].entries
+
+
+async def test_an_elevated_basis_opens_it(front: Front, made: Made) -> None:
+    patient = front.people.add(restricted_sections=[CRITICAL_INFO])
+    got = await checked(front, patient, "J01CE02", basis="FORHOYET_AKUTT")
+    assert short(got) == ["ALLERGY_CLASS"]
+    assert recorded(front)[CRITICAL_INFO].restricted_opened
+
+
+async def test_restricted_medicines_leave_a_candidates_allergies(front: Front, made: Made) -> None:
+    got = await checked(front, front.people.add(restricted_sections=[MEDICATIONS]), "J01CE02")
+    assert short(got) == ["ALLERGY_CLASS"]
+    assert said(got) >= {("INTERACTION", "SECTION_WITHHELD"), ("DUPLICATE", "SECTION_WITHHELD")}
+
+
+async def test_what_is_restricted_between_reading_and_release_tells_nothing(front: Front, made: Made) -> None:
+    patient = front.people.add()
+    source = BY_SERVICE["medications"]
+    honest = stating(source, made.medicines)
+
+    async def restricting(data: bytes, context: Any) -> bytes:
+        front.people.known[patient].facts.restricted_sections.append(CRITICAL_INFO)
+        await asyncio.sleep(FRESH + 0.05)
+        return await honest(data, context)
+
+    told(front, "medications", restricting)
+    for ask in (summary(front, patient), checked(front, patient)):
+        del front.people.known[patient].facts.restricted_sections[:]
+        reply = await ask
+        got = getattr(reply, "alerts", reply)
+        assert short(got) == ["INTERACTION"]
+        assert said(got) >= {(kind, "SECTION_WITHHELD") for kind in KINDS}
+
+
+async def test_what_is_asked_about_is_checked_against_the_record(front: Front, made: Made) -> None:
+    got = await checked(front, front.people.add(), "M01AE02", "J01CE02")
+    assert short(got) == ["ALLERGY_CLASS", "CONDITION", "DUPLICATE", "INTERACTION"]
+
+
+async def test_a_check_is_on_record_with_the_entries_that_it_names(front: Front, made: Made) -> None:
+    got = await checked(front, front.people.add(), "J01CE02")
+    sections = recorded(front)
+    assert set(sections) == {CRITICAL_INFO, MEDICATIONS}
+    named = {each.entry_id for finding in got.findings for each in finding.evidence if each.entry_id}
+    assert named == {entry.id for section in sections.values() for entry in section.entries} != set()
+    assert {each.sha256 for each in sections.values()} == {hashlib.sha256(got.SerializeToString()).digest()}
+    assert {each.state for each in sections.values()} == {"data"}
+
+
+async def test_a_check_without_a_record_releases_nothing(front: Front, made: Made) -> None:
+    patient = front.people.add()
+    honest = front.log.commit
+    front.log.unary(RECORD, refusing(grpc.StatusCode.UNAVAILABLE, "", None))
+    try:
+        told_so = await refusal(checked(front, patient))
+    finally:
+        front.log.unary(RECORD, honest)
+    assert told_so.short == ("UNAVAILABLE", "AUDIT_UNAVAILABLE")
+
+
+@pytest.mark.parametrize("kind", ["citizen", "system", "auditor"])
+async def test_checks_are_for_clinicians(front: Front, made: Made, kind: str) -> None:
+    told_so = await refusal(checked(front, front.people.add(), kind=kind))
+    assert told_so.short == ("PERMISSION_DENIED", "CALLER_KIND_REFUSED")
+
+
+async def test_facts_are_not_taken_from_callers(front: Front, made: Made) -> None:
+    for state in (pb.FACTS_STATE_UNSPECIFIED, pb.FACTS_STATE_AVAILABLE):
+        request = pb.CheckMedicationRequest(patient=about(front.people.add()), facts=pb.PatientFacts(state=state))
+        told_so = await refusal(front.client.call("CheckMedication", request))
+        assert (told_so.code.name, told_so.details["field"]) == ("INVALID_ARGUMENT", "facts")
+
+
+async def test_a_candidate_says_what_it_is(front: Front, made: Made) -> None:
+    request = pb.CheckMedicationRequest(patient=about(front.people.add()), candidates=[pb.Medication(strength="5 mg")])
+    told_so = await refusal(front.client.call("CheckMedication", request))
+    assert (told_so.code.name, told_so.details["field"]) == ("INVALID_ARGUMENT", "candidates[0].code")
+
+
+async def test_without_knowledge_no_check_is_made_and_it_is_said(
+    front: Front, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front.knowing, "_knowledge", None)
+    for got in ((await summary(front, front.people.add())).alerts, await checked(front, front.people.add())):
+        assert (list(got.findings), list(got.checked), got.knowledge_version) == ([], [], "")
+        assert {reason for _, reason in said(got)} == {"KNOWLEDGE_UNAVAILABLE"}
+
+
+async def test_knowledge_is_read_when_it_has_changed_and_kept_when_it_cannot_be_read(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front.knowing, "_knowledge", None)
+    monkeypatch.setattr(front.knowing, "_load", 0)
+    medications = front.registers["medications"]
+    medications.unary(knowledge_cache.PATH, saying(GetDrugKnowledgeResponse(load=7, knowledge=TABLE)))
+    await front.knowing.refresh()
+    assert front.knowing.now is not None
+    assert front.knowing.now.version == TABLE.version
+    before = front.knowing.now
+    for answer in (
+        saying(GetDrugKnowledgeResponse(load=7)),
+        saying(b"\x0a\xff\xff\xff\xff\x0f"),
+        FAULTS["down"][0](SOURCES[0]),
+    ):
+        medications.unary(knowledge_cache.PATH, answer)
+        await front.knowing.refresh()
+        assert front.knowing.now is before
+    [*_, last] = [call for call in medications.calls if call.path == knowledge_cache.PATH]
+    assert GetDrugKnowledgeRequest.FromString(last.messages[0]).known_load == 7
+
+
+async def test_the_registers_states_of_nothing_are_checked(front: Front, made: Made) -> None:
+    """Nothing recorded is something to check against; that little is registered, the section says."""
+    told(front, "critical_info", stating(BY_SERVICE["critical_info"], CONTENT["critical_info"]["NIL_KNOWN"]))
+    got = (await summary(front, front.people.add())).alerts
+    assert short(got) == ["INTERACTION"]
+    assert len(got.checked) == 5
