@@ -17,7 +17,7 @@ from gateway.restricted_entries import RestrictedEntries
 from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.settings import GatewaySettings
 from gateway.steps import Steps
-from gateway.summary.check_medication import Checking
+from gateway.summary.check_medication import MedicationSafety
 from gateway.summary.fanout import Fanout
 from gateway.summary.handlers import Summary
 from gateway.summary.indicator import Indicator, Quota
@@ -39,10 +39,12 @@ async def main() -> None:
         reader = SectionReader(backends)
         steps = Steps(verifier, PatientLookup(backends["patients"]), recorder, RestrictedEntries(reader))
         indicator = Indicator(steps, reader, Quota(settings.indicator_quota), production=settings.production)
-        fanout, knowing = Fanout(reader), KnowledgeCache(backends["medications"])
-        summary = Summary(steps, recorder, fanout, indicator, knowing, production=settings.production)
+        fanout, knowledge_cache = Fanout(reader), KnowledgeCache(backends["medications"])
+        summary = Summary(steps, recorder, fanout, indicator, knowledge_cache, production=settings.production)
         forwarding = Forwarding(steps, recorder, backends, production=settings.production)
-        checking = Checking(steps, recorder, fanout, knowing, forwarding, production=settings.production)
+        medication_safety = MedicationSafety(
+            steps, recorder, fanout, knowledge_cache, forwarding, production=settings.production
+        )
         changes = Changes(steps, recorder, backends, production=settings.production)
         own: dict[str, Summary | Changes] = {contract.SUMMARY: summary, contract.CHANGES: changes}
         server = new_server(settings)
@@ -51,14 +53,14 @@ async def main() -> None:
             lambda method: (
                 own[method.service].handlers(method)
                 if method.service in own
-                else checking.handlers(method) or forwarding.handlers(method)
+                else medication_safety.handlers(method) or forwarding.handlers(method)
             ),
             Admission(verifier, max_calls=settings.max_calls, max_streams=settings.max_streams),
         )
         server.add_generic_rpc_handlers((front_door,))
-        knowing.begin()
+        knowledge_cache.begin()
         await serve(server, settings, contract.service_names(), ready=_always, front_door=True, draining=changes.close)
-        await knowing.end()
+        await knowledge_cache.end()
         await forwarding.finish(settings.drain_seconds)
         await recorder.finish(settings.drain_seconds)
         for backend in backends.values():

@@ -143,7 +143,7 @@ def _begin(method: Method, context: Context) -> Any:
     return span
 
 
-def tell_receipt(context: Context, receipt: Receipt) -> None:
+def add_receipt(context: Context, receipt: Receipt) -> None:
     """Tells the caller where the call stands in the access log: trailing metadata audit-index."""
     kept = tuple(context.trailing_metadata() or ())
     context.set_trailing_metadata((*kept, ("audit-index", str(receipt.index))))

@@ -58,7 +58,7 @@ def byte_range_of(request: Message) -> ByteRange | None:
     return ByteRange(start=offset, end=offset + length if length else 0)
 
 
-def put_ref(passage: DecidedCall, request: Message) -> None:
+def put_ref(decided: DecidedCall, request: Message) -> None:
     """Replaces the national id by the canonical reference: no service but patients sees a national id."""
-    for _, patient in passage.method.patients_in(request):
-        patient.patient_ref = passage.refs[0]
+    for _, patient in decided.method.patients_in(request):
+        patient.patient_ref = decided.refs[0]

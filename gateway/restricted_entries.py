@@ -22,23 +22,23 @@ basis."""
 class RestrictedEntries:
     """Asks the registers whether there is something for an elevated basis to open."""
 
-    def __init__(self, reader: SectionReader) -> None:
-        self._reader = reader
+    def __init__(self, section_reader: SectionReader) -> None:
+        self._section_reader = section_reader
 
-    async def among(self, passage: DecidedCall, sections: Iterable[SectionValue]) -> frozenset[SectionValue]:
+    async def among(self, decided: DecidedCall, sections: Iterable[SectionValue]) -> frozenset[SectionValue]:
         """Those of the sections in which a register holds back entries from this caller without an elevated basis.
 
         A register that does not answer counts: that nothing is restricted there is not known.
         """
         asked = sorted(SECTIONS & set(sections))
-        found = await asyncio.gather(*(self._holds_back(BY_SECTION[each], passage) for each in asked))
+        found = await asyncio.gather(*(self._holds_back(BY_SECTION[each], decided) for each in asked))
         return frozenset(section for section, holds in zip(asked, found, strict=True) if holds)
 
-    async def _holds_back(self, source: Source, passage: DecidedCall) -> bool:
-        query = SectionQuery(access_id=passage.access_id, caller=passage.context(source.section), max_entries=0)
+    async def _holds_back(self, source: Source, decided: DecidedCall) -> bool:
+        query = SectionQuery(access_id=decided.access_id, caller=decided.context(source.section), max_entries=0)
         try:
-            answers = await self._reader.read(source, [query], deadline.inside(source.budget))
+            answers = await self._section_reader.read(source, [query], deadline.inside(source.budget))
         except (grpc.aio.AioRpcError, DecodeError):
             return True
-        answer = answers.get(passage.access_id)
+        answer = answers.get(decided.access_id)
         return answer is None or not answer.HasField("section") or bool(answer.section.window.withheld)

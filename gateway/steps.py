@@ -35,12 +35,16 @@ class Steps:
     """What every call goes through, whatever rpc it names."""
 
     def __init__(
-        self, verifier: TokenVerifier, identity: PatientLookup, recorder: Recorder, entries: RestrictedEntries
+        self,
+        verifier: TokenVerifier,
+        patient_lookup: PatientLookup,
+        recorder: Recorder,
+        restricted_entries: RestrictedEntries,
     ) -> None:
         self._verifier = verifier
-        self._identity = identity
+        self._patient_lookup = patient_lookup
         self._recorder = recorder
-        self._entries = entries
+        self._restricted_entries = restricted_entries
         self._logged = 0
         self._second = 0
 
@@ -63,13 +67,13 @@ class Steps:
     ) -> DecidedCall:
         """Steps 3 and 4: whom, and may they. A denial is on record before it is told. Raises the refusal."""
         resolved = await self._resolve(caller, patient)
-        passage = _decided(_undecided(method, metadata, caller, patient, resolved), sections)
-        if passage.decision.rule == NOTHING_TO_OPEN:
+        decided = _decide(_undecided(method, metadata, caller, patient, resolved), sections)
+        if decided.decision.rule == NOTHING_TO_OPEN:
             # The settings name nothing; an entry may have come restricted from its source.
-            found = await self._entries.among(passage, passage.decision.sections)
-            passage = _decided(replace(passage, restricted_entries=found), sections)
-        await self.refuse_if_denied(passage)
-        return passage
+            found = await self._restricted_entries.among(decided, decided.decision.sections)
+            decided = _decide(replace(decided, restricted_entries=found), sections)
+        await self.refuse_if_denied(decided)
+        return decided
 
     async def enter_each(
         self, method: Method, metadata: Metadata, caller: Caller, patients: Sequence[str]
@@ -78,62 +82,64 @@ class Steps:
 
         The caller of this looks at each decision, and passes denials on with `refuse_if_denied`.
         """
-        resolved = await self._identity.resolve(_with_caller(caller, patients)) if patients else None
+        resolved = await self._patient_lookup.resolve(_with_caller(caller, patients)) if patients else None
         common = _undecided(method, metadata, caller, None, resolved)
-        return [_decided(replace(common, patient=patient), SUMMARY_SECTIONS) for patient in patients]
+        return [_decide(replace(common, patient=patient), SUMMARY_SECTIONS) for patient in patients]
 
     async def refs_of(self, persons: Sequence[str]) -> list[str]:
         """The canonical references of persons that a feed has registered; those that stay unknown are left out."""
         refs: list[str] = []
         for start in range(0, len(persons), MOST_RESOLVED):
             deadline.set_deadline(REFS_SECONDS)
-            resolved = await self._identity.resolve(persons[start : start + MOST_RESOLVED])
+            resolved = await self._patient_lookup.resolve(persons[start : start + MOST_RESOLVED])
             refs.extend(found[0] for found in map(resolved.refs, resolved.by_id) if found)
         return refs
 
-    async def fresh(self, passage: DecidedCall, sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS) -> DecidedCall:
+    async def fresh(self, decided: DecidedCall, sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS) -> DecidedCall:
         """Step 6, before a release: facts that are too old are read again, and the decision is made again.
 
         Raises the refusal when it has changed to a denial, which is on record then.
         """
-        if passage.resolved is None or passage.resolved.fresh:
-            return passage
-        [again] = await self._again([passage], sections)
+        if decided.resolved is None or decided.resolved.fresh:
+            return decided
+        [again] = await self._again([decided], sections)
         await self.refuse_if_denied(again)
         return again
 
-    async def fresh_each(self, passages: Sequence[DecidedCall]) -> Sequence[DecidedCall]:
-        """Step 6 for the passages of `enter_each`. The caller looks at each decision again."""
-        if all(passage.resolved is None or passage.resolved.fresh for passage in passages):
-            return passages
-        return await self._again(passages, SUMMARY_SECTIONS)
+    async def fresh_each(self, decided_calls: Sequence[DecidedCall]) -> Sequence[DecidedCall]:
+        """Does step 6 for the calls of `enter_each`. The caller looks at each decision again."""
+        if all(decided.resolved is None or decided.resolved.fresh for decided in decided_calls):
+            return decided_calls
+        return await self._again(decided_calls, SUMMARY_SECTIONS)
 
-    async def still(self, passage: DecidedCall) -> None:
+    async def still(self, decided: DecidedCall) -> None:
         """On long streams, every few seconds: token and facts are looked at again. Raises the refusal."""
-        await self._verifier.verify_token(passage.token)
-        if passage.patient is None:
+        await self._verifier.verify_token(decided.token)
+        if decided.patient is None:
             return
-        resolved = await self._resolve(passage.caller, passage.patient)
-        await self.refuse_if_denied(_decided(replace(passage, resolved=resolved), SUMMARY_SECTIONS))
+        resolved = await self._resolve(decided.caller, decided.patient)
+        await self.refuse_if_denied(_decide(replace(decided, resolved=resolved), SUMMARY_SECTIONS))
 
     async def _resolve(self, caller: Caller, patient: str | None) -> Resolved | None:
         if patient is None:
             return None
-        return await self._identity.resolve(_with_caller(caller, [patient]))
+        return await self._patient_lookup.resolve(_with_caller(caller, [patient]))
 
-    async def _again(self, passages: Sequence[DecidedCall], sections: tuple[SectionValue, ...]) -> list[DecidedCall]:
-        """One caller's passages, decided on facts that may decide a release."""
-        patients = [passage.patient for passage in passages if passage.patient is not None]
-        resolved = await self._identity.resolve_fresh(_with_caller(passages[0].caller, patients))
-        return [_decided(replace(passage, resolved=resolved), sections) for passage in passages]
+    async def _again(
+        self, decided_calls: Sequence[DecidedCall], sections: tuple[SectionValue, ...]
+    ) -> list[DecidedCall]:
+        """Decides one caller's calls again, on facts that may decide a release."""
+        patients = [decided.patient for decided in decided_calls if decided.patient is not None]
+        resolved = await self._patient_lookup.resolve_fresh(_with_caller(decided_calls[0].caller, patients))
+        return [_decide(replace(decided, resolved=resolved), sections) for decided in decided_calls]
 
-    async def refuse_if_denied(self, passage: DecidedCall) -> None:
-        """Raises the refusal of a passage that was denied, once it is on record."""
-        with telemetry.span("decide", **_decision_attributes(passage.decision)):
-            refusal = passage.decision.refusal()
+    async def refuse_if_denied(self, decided: DecidedCall) -> None:
+        """Raises the refusal of a call that was denied, once it is on record."""
+        with telemetry.span("decide", **_decision_attributes(decided.decision)):
+            refusal = decided.decision.refusal()
         if refusal is None:
             return
-        await self._recorder.record([passage.denial(refusal.reason, refusal.code.value[0])])
+        await self._recorder.record([decided.denial(refusal.reason, refusal.code.value[0])])
         raise refusal
 
     def _log_refusal(self, refusal: KjernejournalError) -> None:
@@ -148,7 +154,7 @@ class Steps:
 def _undecided(
     method: Method, metadata: Metadata, caller: Caller, patient: str | None, resolved: Resolved | None
 ) -> DecidedCall:
-    """The passage of a new access, under an id of its own."""
+    """Returns the call of a new access, under an id of its own."""
     return DecidedCall(
         method=method,
         access_id=str(uuid4()),
@@ -162,23 +168,23 @@ def _undecided(
     )
 
 
-def _decided(passage: DecidedCall, sections: tuple[SectionValue, ...]) -> DecidedCall:
-    """The passage with the policy's decision on the facts it holds."""
-    rule = passage.method.rule
-    if passage.patient is None or passage.resolved is None:
-        return replace(passage, decision=decide_without_patient(passage.caller, passage.basis, rule))
-    caller = passage.caller
+def _decide(decided: DecidedCall, sections: tuple[SectionValue, ...]) -> DecidedCall:
+    """Returns the call with the policy's decision on the facts it holds."""
+    rule = decided.method.rule
+    if decided.patient is None or decided.resolved is None:
+        return replace(decided, decision=decide_without_patient(decided.caller, decided.basis, rule))
+    caller = decided.caller
     if caller.national_id:
-        caller = replace(caller, refs=passage.resolved.refs(caller.national_id))
-    facts = passage.resolved.facts(passage.patient)
-    if facts is not None and passage.restricted_entries:
-        restricted = facts.single_entries_restricted | passage.restricted_entries
+        caller = replace(caller, refs=decided.resolved.refs(caller.national_id))
+    facts = decided.resolved.facts(decided.patient)
+    if facts is not None and decided.restricted_entries:
+        restricted = facts.single_entries_restricted | decided.restricted_entries
         facts = replace(facts, single_entries_restricted=restricted)
-    decision = decide(caller, passage.basis, facts, rule, datetime.now(UTC), sections=sections)
-    if decision.permitted and not caller.attests(passage.patient):
+    decision = decide(caller, decided.basis, facts, rule, datetime.now(UTC), sections=sections)
+    if decision.permitted and not caller.attests(decided.patient):
         denied = Denied(Reason.ERROR_REASON_NO_ACCESS, "")
         decision = replace(decision, outcome=Outcome.DENY, reason=denied.reason, rule="attest-of-another-patient")
-    return replace(passage, caller=caller, decision=decision)
+    return replace(decided, caller=caller, decision=decision)
 
 
 def _with_caller(caller: Caller, patients: Sequence[str]) -> list[str]:

@@ -63,24 +63,24 @@ class Followed:
         self._turn = rest + patients
 
     async def look_at(self, patients: Sequence[str]) -> list[DecidedCall]:
-        """The passages of these patients on facts of now. Whoever comes in or falls out is on record first."""
-        passages = await self._steps.enter_each(self._whole.method, self._metadata, self._whole.caller, patients)
-        passages = [replace(each, access_id=self._whole.access_id) for each in passages]
-        turned = [each for each in passages if self._permitted.get(each.patient or "") != each.decision.permitted]
+        """Decides the calls about these patients on facts of now. Whoever comes in or falls out is on record first."""
+        decided_calls = await self._steps.enter_each(self._whole.method, self._metadata, self._whole.caller, patients)
+        decided_calls = [replace(each, access_id=self._whole.access_id) for each in decided_calls]
+        turned = [each for each in decided_calls if self._permitted.get(each.patient or "") != each.decision.permitted]
         if turned:
             await self._recorder.record([self._record(each) for each in turned])
-        self._permitted.update((each.patient or "", each.decision.permitted) for each in passages)
-        refs = {each.patient or "": each.refs for each in passages}
+        self._permitted.update((each.patient or "", each.decision.permitted) for each in decided_calls)
+        refs = {each.patient or "": each.refs for each in decided_calls}
         if not refs.items() <= self._refs.items():
             self._refs.update(refs)
             self._index()
-        return passages
+        return decided_calls
 
-    def _record(self, passage: DecidedCall) -> AuditRecord:
-        refusal = passage.decision.refusal()
+    def _record(self, decided: DecidedCall) -> AuditRecord:
+        refusal = decided.decision.refusal()
         if refusal is None:
-            return passage.follow(self._sections)
-        return passage.denial(refusal.reason, refusal.code.value[0])
+            return decided.follow(self._sections)
+        return decided.denial(refusal.reason, refusal.code.value[0])
 
     def _index(self) -> None:
         self.unknown = frozenset(patient for patient in self.keys if not self._refs.get(patient))

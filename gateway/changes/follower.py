@@ -144,14 +144,14 @@ class Follower:
             for track, change in batch:
                 track.place = Place.of(change.position)
             return
-        passages: Sequence[DecidedCall] = await self._look_at(list(about))
-        disclosures = [self._disclosure(each, batch) for each in passages if each.decision.permitted]
+        decided_calls: Sequence[DecidedCall] = await self._look_at(list(about))
+        disclosures = [self._disclosure(each, batch) for each in decided_calls if each.decision.permitted]
         if disclosures:
             await self._recorder.record(disclosures)
         for track, change in batch:
             patients = self._followed.of(change.patient_ref)
-            passages = await self._steps.fresh_each(passages)
-            told = {each.patient for each in passages if each.decision.permitted}.intersection(patients)
+            decided_calls = await self._steps.fresh_each(decided_calls)
+            told = {each.patient for each in decided_calls if each.decision.permitted}.intersection(patients)
             if len(patients) == 1 or not told:  # of several messages about one change, none is the last
                 track.place = Place.of(change.position)
             for patient in told:
@@ -159,9 +159,9 @@ class Follower:
             track.place = Place.of(change.position)
 
     async def _look_at(self, patients: Sequence[str]) -> list[DecidedCall]:
-        passages = await self._followed.look_at(patients)
+        decided_calls = await self._followed.look_at(patients)
         self._follow()
-        return passages
+        return decided_calls
 
     async def _look_again(self) -> None:
         """Every few seconds: the token, and the next patients in turn. Raises the refusal.
@@ -186,15 +186,15 @@ class Follower:
             if track.refs != refs:
                 track.follow(refs)
 
-    def _disclosure(self, passage: DecidedCall, batch: Sequence[Waiting]) -> AuditRecord:
+    def _disclosure(self, decided: DecidedCall, batch: Sequence[Waiting]) -> AuditRecord:
         """The record of what one patient's changes in a batch tell."""
         sections: dict[SectionValue, list[tuple[str, int]]] = {}
         for track, change in batch:
-            if passage.patient in self._followed.of(change.patient_ref):
+            if decided.patient in self._followed.of(change.patient_ref):
                 entries = sections.setdefault(track.register.section, [])
                 if change.entry_id:
                     entries.append((change.entry_id, change.version))
-        return passage.disclosure(passage.section(section, entries) for section, entries in sections.items())
+        return decided.disclosure(decided.section(section, entries) for section, entries in sections.items())
 
     def _message(self, key: str, track: Track, change: RegisterChange) -> WatchChangesResponse:
         told = Change(

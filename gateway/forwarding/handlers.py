@@ -1,4 +1,4 @@
-"""Forwards the rpcs that services serve inside the steps of every call. Streams into a service are in `receiving`."""
+"""Forwards the rpcs that services serve, inside the steps of every call. Streams into a service: `incoming_streams`."""
 
 import asyncio
 import hashlib
@@ -14,8 +14,8 @@ from gateway.access.tokens import Metadata
 from gateway.contract import Method, withheld
 from gateway.decided_call import DecidedCall
 from gateway.forwarding.incoming_streams import IncomingStreams
-from gateway.forwarding.write_outcomes import LONGEST_WRITE, Outcomes
-from gateway.front_door import IDLE, Context, Handlers, tell_receipt
+from gateway.forwarding.write_outcomes import LONGEST_WRITE, WriteOutcomes
+from gateway.front_door import IDLE, Context, Handlers, add_receipt
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
 from gateway.registers.refusals import refusal_of, service_fault
@@ -48,8 +48,8 @@ class Forwarding:
     ) -> None:
         self._steps = steps
         self._recorder = recorder
-        self._outcomes = Outcomes(steps, recorder)
-        self._receiving = IncomingStreams(
+        self._outcomes = WriteOutcomes(steps, recorder)
+        self._incoming_streams = IncomingStreams(
             steps, recorder, self._outcomes, backends, production=production, idle=idle, look_again=look_again
         )
         self._backends = backends
@@ -59,7 +59,9 @@ class Forwarding:
 
     def handlers(self, _: Method) -> Handlers:
         """What serves an rpc of a service."""
-        return Handlers(unary=self.unary, server_stream=self.server_stream, client_stream=self._receiving.client_stream)
+        return Handlers(
+            unary=self.unary, server_stream=self.server_stream, client_stream=self._incoming_streams.client_stream
+        )
 
     async def finish(self, seconds: float) -> None:
         """Waits for writes whose callers have gone, and for their records."""
@@ -72,17 +74,17 @@ class Forwarding:
         request = parse(method, data)
         patient = patient_of(method, request, production=self._production)
         if method.rule.status_only and patient:
-            [passage] = await self._steps.enter_each(method, metadata, caller, [patient])
-            if passage.decision.rule == NAMED_BLOCK:
+            [decided] = await self._steps.enter_each(method, metadata, caller, [patient])
+            if decided.decision.rule == NAMED_BLOCK:
                 # Anybody may ask whether there is something, so that a refusal would show the block. Who is blocked
                 # hears what GetIndicator says: a record exists, and nothing of what is in it.
                 return method.response().SerializeToString()
-            await self._steps.refuse_if_denied(passage)
+            await self._steps.refuse_if_denied(decided)
         else:
-            passage = await self._steps.enter(method, metadata, caller, patient)
+            decided = await self._steps.enter(method, metadata, caller, patient)
         if method.rule.action == common_pb2.ACTION_READ:
-            return await self._read(passage, request, context)
-        return await self._write(passage, request)
+            return await self._read(decided, request, context)
+        return await self._write(decided, request)
 
     async def server_stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
         """Each message leaves on facts that are fresh, so that a block holds for the rest of a download too; one that
@@ -91,14 +93,14 @@ class Forwarding:
         metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
         caller = await self._steps.who(metadata)
         request = parse(method, data)
-        passage = await self._steps.enter(
+        decided = await self._steps.enter(
             method, metadata, caller, patient_of(method, request, production=self._production)
         )
-        put_ref(passage, request)
+        put_ref(decided, request)
         call = self._backends[method.service].server_stream(
             method.path,
             request.SerializeToString(),
-            caller=passage.context(method.rule.section),
+            caller=decided.context(method.rule.section),
             timeout=deadline.inside(method.rule.longest_stream or IDLE),
         )
         try:
@@ -106,70 +108,70 @@ class Forwarding:
             async for message in _each(call, self._idle):
                 entries = method.disclosed_in(_parsed(method, message))
                 if entries:
-                    section = passage.section(entries=entries, sha256=hashlib.sha256(message).digest())
+                    section = decided.section(entries=entries, sha256=hashlib.sha256(message).digest())
                     if part := byte_range_of(request):
                         section.range.CopyFrom(part)
-                    await self._recorder.record([passage.disclosure([section])])
+                    await self._recorder.record([decided.disclosure([section])])
                 elif time.monotonic() - looked > self._look_again:
-                    await self._steps.still(passage)
+                    await self._steps.still(decided)
                     looked = time.monotonic()
-                passage = await self._steps.fresh(passage)
+                decided = await self._steps.fresh(decided)
                 yield message
         except grpc.aio.AioRpcError as error:
-            raise await self._refused(passage, error) from None
+            raise await self._refused(decided, error) from None
         finally:
             call.cancel()
 
-    async def _read(self, passage: DecidedCall, request: Message, context: Context) -> bytes:
-        method = passage.method
-        put_ref(passage, request)
+    async def _read(self, decided: DecidedCall, request: Message, context: Context) -> bytes:
+        method = decided.method
+        put_ref(decided, request)
         left = deadline.inside(LONGEST_WRITE)
         seconds = min(left, LONGEST_READ) if method.service in REGISTERS else left
         try:
             reply = await self._backends[method.service].unary(
                 method.path,
                 request.SerializeToString(),
-                caller=passage.context(method.rule.section),
+                caller=decided.context(method.rule.section),
                 timeout=seconds,
             )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and seconds < left:
                 raise _too_slow() from None
-            raise await self._refused(passage, error) from None
+            raise await self._refused(decided, error) from None
         message = _parsed(method, reply)
         if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
             entries = method.disclosed_in(message)
-            section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest())
+            section = decided.section(entries=entries, sha256=hashlib.sha256(reply).digest())
             section.withheld = withheld(message)
-            tell_receipt(context, (await self._recorder.record([passage.disclosure([section])]))[0])
-        await self._steps.fresh(passage)
+            add_receipt(context, (await self._recorder.record([decided.disclosure([section])]))[0])
+        await self._steps.fresh(decided)
         return reply
 
-    async def _refused(self, passage: DecidedCall, error: grpc.aio.AioRpcError) -> KjernejournalError:
+    async def _refused(self, decided: DecidedCall, error: grpc.aio.AioRpcError) -> KjernejournalError:
         """The refusal of a read by its register. One that tells something of the record (a restricted document, an
         entry that is not there) is on record before it is told."""
         refusal = refusal_of(error)
-        counted = passage.method.rule.audit == common_pb2.AUDIT_LEVEL_FULL
+        counted = decided.method.rule.audit == common_pb2.AUDIT_LEVEL_FULL
         if counted and refusal.code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND):
-            await self._recorder.record([passage.denial(refusal.reason, refusal.code.value[0])])
+            await self._recorder.record([decided.denial(refusal.reason, refusal.code.value[0])])
         return refusal
 
-    async def _write(self, passage: DecidedCall, request: Message) -> bytes:
+    async def _write(self, decided: DecidedCall, request: Message) -> bytes:
         request_id = request_id_of(request)
-        put_ref(passage, request)
-        await self._recorder.record([passage.permit(request_id, entries=entries_named(passage.method, request))])
-        passage = await self._steps.fresh(passage)
-        return await self._outcomes.shielded(self._made(passage, request, request_id))
+        put_ref(decided, request)
+        await self._recorder.record([decided.permit(request_id, entries=entries_named(decided.method, request))])
+        decided = await self._steps.fresh(decided)
+        return await self._outcomes.shielded(self._made(decided, request, request_id))
 
-    async def _made(self, passage: DecidedCall, request: Message, request_id: str) -> bytes:
-        method = passage.method
+    async def _made(self, decided: DecidedCall, request: Message, request_id: str) -> bytes:
+        method = decided.method
         call = self._backends[method.service].unary_call(
             method.path,
             request.SerializeToString(),
-            caller=passage.context(method.rule.section),
+            caller=decided.context(method.rule.section),
             timeout=deadline.inside(LONGEST_WRITE),
         )
-        return await self._outcomes.concluded(passage, call, request_id)
+        return await self._outcomes.concluded(decided, call, request_id)
 
 
 def _too_slow() -> Unavailable:

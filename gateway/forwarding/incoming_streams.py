@@ -13,7 +13,7 @@ from gateway.access.facts import Caller
 from gateway.access.tokens import Metadata
 from gateway.contract import Method
 from gateway.decided_call import DecidedCall
-from gateway.forwarding.write_outcomes import MOST_RECORDS, About, Outcomes
+from gateway.forwarding.write_outcomes import MOST_RECORDS, About, WriteOutcomes
 from gateway.front_door import IDLE, Context
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
@@ -33,7 +33,7 @@ class IncomingStreams:
         self,
         steps: Steps,
         recorder: Recorder,
-        outcomes: Outcomes,
+        outcomes: WriteOutcomes,
         backends: dict[str, Backend],
         *,
         production: bool,
@@ -63,13 +63,13 @@ class IncomingStreams:
         if first is None:
             raise Invalid("", "the stream holds no message", Reason.ERROR_REASON_MALFORMED_MESSAGE)
         request = parse(method, first)
-        passage = await self._steps.enter(
+        decided = await self._steps.enter(
             method, metadata, caller, patient_of(method, request, production=self._production)
         )
         request_id = request_id_of(request)
-        put_ref(passage, request)
-        await self._recorder.record([passage.permit(request_id)])
-        passage = await self._steps.fresh(passage)
+        put_ref(decided, request)
+        await self._recorder.record([decided.permit(request_id)])
+        decided = await self._steps.fresh(decided)
 
         async def rest() -> AsyncIterator[bytes]:
             yield request.SerializeToString()
@@ -78,11 +78,11 @@ class IncomingStreams:
                 if method.patients_in(parse(method, message)):
                     raise Invalid("patient", "stands in the first message alone")
                 if time.monotonic() - looked > self._look_again:
-                    await self._steps.still(passage)
+                    await self._steps.still(decided)
                     looked = time.monotonic()
                 yield message
 
-        return await self._streamed(passage, rest(), request_id, context)
+        return await self._streamed(decided, rest(), request_id, context)
 
     async def _feed(
         self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
@@ -112,10 +112,10 @@ class IncomingStreams:
         if len(named) > MOST_RECORDS:
             raise Invalid(named[MOST_RECORDS][0], f"is more than the {MOST_RECORDS} patients that a message may name")
         ids = [national_id_of(patient, path, production=self._production) for path, patient in named]
-        passages = await self._steps.enter_each(method, metadata, whole.caller, ids)
+        decided_calls = await self._steps.enter_each(method, metadata, whole.caller, ids)
         records: list[AuditRecord] = []
-        for (path, patient), passage in zip(named, passages, strict=True):
-            about = replace(passage, access_id=whole.access_id)
+        for (path, patient), decided in zip(named, decided_calls, strict=True):
+            about = replace(decided, access_id=whole.access_id)
             try:
                 await self._steps.refuse_if_denied(about)
             except (Denied, NotFound) as refusal:
@@ -129,17 +129,17 @@ class IncomingStreams:
 
     async def _streamed(
         self,
-        passage: DecidedCall,
+        decided: DecidedCall,
         messages: AsyncIterator[bytes],
         request_id: str,
         context: Context,
         about: About | None = None,
     ) -> bytes:
         """Sends the messages one by one; what goes wrong on our side ends the service's call without effect."""
-        method = passage.method
+        method = decided.method
         call = self._backends[method.service].client_stream(
             method.path,
-            caller=passage.context(method.rule.section),
+            caller=decided.context(method.rule.section),
             timeout=deadline.inside(method.rule.longest_stream or IDLE),
         )
         try:
@@ -150,25 +150,25 @@ class IncomingStreams:
         except BaseException as error:
             call.cancel()
             refusal = error if isinstance(error, KjernejournalError) else _interrupted()
-            await self._outcomes.shielded(self._broken_off(passage, request_id, refusal, about))
+            await self._outcomes.shielded(self._broken_off(decided, request_id, refusal, about))
             raise
-        return await self._outcomes.shielded(self._ended(passage, call, request_id, about))
+        return await self._outcomes.shielded(self._ended(decided, call, request_id, about))
 
     async def _ended(
-        self, passage: DecidedCall, call: ClientStream[bytes, bytes], request_id: str, about: About | None
+        self, decided: DecidedCall, call: ClientStream[bytes, bytes], request_id: str, about: About | None
     ) -> bytes:
         """The service hears that the stream is whole, and may store it: the caller may go away from here on."""
         await call.done_writing()
-        return await self._outcomes.concluded(passage, call, request_id, about)
+        return await self._outcomes.concluded(decided, call, request_id, about)
 
     async def _broken_off(
-        self, passage: DecidedCall, request_id: str, refusal: KjernejournalError, about: About | None
+        self, decided: DecidedCall, request_id: str, refusal: KjernejournalError, about: About | None
     ) -> None:
         """The outcome of a stream that did not come to its end; of a feed's, earlier messages stand."""
         refs: Sequence[str | None] = []
         with suppress(Unavailable):
             refs = await self._outcomes.refs_of(about)
-        await self._outcomes.record(passage, request_id, refusal, passage.section(), refs)
+        await self._outcomes.record(decided, request_id, refusal, decided.section(), refs)
 
 
 async def _still_there(context: Context) -> None:

@@ -43,7 +43,7 @@ class About:
     """National ids of persons whom the stream registers: their references are known when it is through."""
 
 
-class Outcomes:
+class WriteOutcomes:
     """Puts the outcomes of writes on record."""
 
     def __init__(self, steps: Steps, recorder: Recorder) -> None:
@@ -68,9 +68,9 @@ class Outcomes:
         if self._unfinished:
             await asyncio.wait(self._unfinished, timeout=seconds)
 
-    async def concluded(self, passage: DecidedCall, call: Any, request_id: str, about: About | None = None) -> bytes:
+    async def concluded(self, decided: DecidedCall, call: Any, request_id: str, about: About | None = None) -> bytes:
         """The reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
-        method = passage.method
+        method = decided.method
         reply, refusal, entries = b"", None, []
         try:
             reply = await call
@@ -80,8 +80,8 @@ class Outcomes:
         except DecodeError:
             refusal = service_fault()
         refs = await _refs_of(call) or await self.refs_of(about)
-        section = passage.section(entries=entries, sha256=hashlib.sha256(reply).digest() if reply else b"")
-        await self.record(passage, request_id, refusal, section, refs)
+        section = decided.section(entries=entries, sha256=hashlib.sha256(reply).digest() if reply else b"")
+        await self.record(decided, request_id, refusal, section, refs)
         if refusal is not None:
             raise refusal
         return reply
@@ -94,14 +94,14 @@ class Outcomes:
 
     async def record(
         self,
-        passage: DecidedCall,
+        decided: DecidedCall,
         request_id: str,
         refusal: KjernejournalError | None,
         section: SectionRecord,
         refs: Sequence[str | None],
     ) -> None:
         """One record for each person whom the write was about. It is waited for, whatever the caller's deadline."""
-        outcomes = [passage.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
+        outcomes = [decided.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
         for start in range(0, len(outcomes), MOST_RECORDS):
             deadline.set_deadline(LONGEST_WRITE)
             await self._recorder.record(outcomes[start : start + MOST_RECORDS])

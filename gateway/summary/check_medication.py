@@ -12,7 +12,7 @@ from gateway.access.tokens import Metadata
 from gateway.contract import Method, withheld
 from gateway.decided_call import DecidedCall
 from gateway.forwarding.handlers import Forwarding
-from gateway.front_door import Context, Handlers, tell_receipt
+from gateway.front_door import Context, Handlers, add_receipt
 from gateway.recorder import Recorder
 from gateway.registers.patient_lookup import national_id_of
 from gateway.registers.sources import BY_SECTION
@@ -34,7 +34,7 @@ MOST_ENTRIES = 500
 """Entries of a list that are checked."""
 
 
-class Checking:
+class MedicationSafety:
     """Checks medicines on request."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Checking:
         steps: Steps,
         recorder: Recorder,
         fanout: Fanout,
-        knowing: KnowledgeCache,
+        knowledge_cache: KnowledgeCache,
         forwarding: Forwarding,
         *,
         production: bool,
@@ -50,7 +50,7 @@ class Checking:
         self._steps = steps
         self._recorder = recorder
         self._fanout = fanout
-        self._knowing = knowing
+        self._knowledge_cache = knowledge_cache
         self._forwarding = forwarding
         self._production = production
 
@@ -73,27 +73,27 @@ class Checking:
             raise Invalid("facts", "is not taken from callers: leave it out")
         _check_candidates(request.candidates)
         patient = national_id_of(request.patient, "patient", production=self._production)
-        passage = await self._steps.enter(method, metadata, caller, patient, sections=SECTIONS)
+        decided = await self._steps.enter(method, metadata, caller, patient, sections=SECTIONS)
         question = Question(as_of=None, max_entries=MOST_ENTRIES)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], passage, question)) for each in SECTIONS]
+            tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], decided, question)) for each in SECTIONS]
         sections = [task.result() for task in tasks]
         reply = await self._checked(request, sections)
-        record = passage.disclosure(_recorded(passage, each, reply) for each in sections)
-        tell_receipt(context, (await self._recorder.record([record]))[0])
-        if hold_back(await self._steps.fresh(passage, SECTIONS), sections):
+        record = decided.disclosure(_recorded(decided, each, reply) for each in sections)
+        add_receipt(context, (await self._recorder.record([record]))[0])
+        if hold_back(await self._steps.fresh(decided, SECTIONS), sections):
             reply = await self._checked(request, sections)
         return reply.SerializeToString()
 
     async def load(self, method: Method, data: bytes, context: Context) -> bytes:
         """Forwards the load; from its answer on this gateway checks with it."""
         reply = await self._forwarding.unary(method, data, context)
-        await self._knowing.refresh()
+        await self._knowledge_cache.refresh()
         return reply
 
     async def _checked(self, request: CheckMedicationRequest, sections: Iterable[Section]) -> CheckMedicationResponse:
         with telemetry.span("check medicines"):
-            knowledge = await self._knowing.get()
+            knowledge = await self._knowledge_cache.get()
             checked = check(knowledge, seen(sections), datetime.now(UTC), request.candidates)
             return CheckMedicationResponse(
                 findings=checked.findings(),
@@ -110,7 +110,7 @@ def _check_candidates(candidates: Iterable[Medication]) -> None:
             raise Invalid(f"candidates[{position}].code", "needs a coding, or the medicine in words")
 
 
-def _recorded(passage: DecidedCall, section: Section, reply: CheckMedicationResponse) -> SectionRecord:
+def _recorded(decided: DecidedCall, section: Section, reply: CheckMedicationResponse) -> SectionRecord:
     """What the access log keeps of a section: its state, the entries that findings name, the hash of the reply."""
     entries = [
         (each.entry_id, each.version)
@@ -119,7 +119,7 @@ def _recorded(passage: DecidedCall, section: Section, reply: CheckMedicationResp
         if each.section == section.section
     ]
     sha256 = hashlib.sha256(reply.SerializeToString()).digest()
-    record = passage.section(section.section, dict.fromkeys(entries), sha256)
+    record = decided.section(section.section, dict.fromkeys(entries), sha256)
     record.state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_").lower()
     record.unavailable = section.unavailable_reason
     content = BY_SECTION[section.section].content

@@ -43,20 +43,20 @@ class Question:
 class Fanout:
     """The registers, each behind its breaker."""
 
-    def __init__(self, reader: SectionReader) -> None:
-        self._reader = reader
+    def __init__(self, section_reader: SectionReader) -> None:
+        self._section_reader = section_reader
         self._breakers = {source.section: Breaker() for source in SOURCES}
 
-    async def ask(self, source: Source, passage: DecidedCall, question: Question) -> Section:
+    async def ask(self, source: Source, decided: DecidedCall, question: Question) -> Section:
         """One section, within its budget: what the policy holds back is not even asked for."""
         name = common_pb2.Section.Name(source.section).removeprefix("SECTION_")
         started = time.monotonic()
         with telemetry.span(f"section {name.lower()}", **{"kj.section": name}) as span:
             section = Section(section=source.section, source=source.service, coverage=source.coverage)
             section.as_of.CopyFrom(timestamp(question.as_of or datetime.now(UTC)))
-            verdict = passage.decision.sections[source.section].decision
+            verdict = decided.decision.sections[source.section].decision
             if verdict == common_pb2.SECTION_DECISION_PERMIT:
-                await self._fetch(source, passage, question, section)
+                await self._fetch(source, decided, question, section)
             else:
                 withhold(section, verdict)
             section.duration.CopyFrom(_duration(time.monotonic() - started))
@@ -65,13 +65,13 @@ class Fanout:
                 span.fail(common_pb2.UnavailableReason.Name(section.unavailable_reason))
             return section
 
-    async def _fetch(self, source: Source, passage: DecidedCall, question: Question, section: Section) -> None:
+    async def _fetch(self, source: Source, decided: DecidedCall, question: Question, section: Section) -> None:
         if not self._breakers[source.section].admits():
             unavailable(section, common_pb2.UNAVAILABLE_REASON_OVERLOADED)
             return
         query = SectionQuery(
-            access_id=passage.access_id,
-            caller=passage.context(source.section),
+            access_id=decided.access_id,
+            caller=decided.context(source.section),
             traceparent=telemetry.traceparent(),
             max_entries=min(question.max_entries, source.most),
         )
@@ -103,7 +103,7 @@ class Fanout:
         """The register's answer to one query; where it gives none, a failure with the reason."""
         breaker = self._breakers[source.section]
         try:
-            answers = await self._reader.read(source, [query], seconds)
+            answers = await self._section_reader.read(source, [query], seconds)
         except grpc.aio.AioRpcError as error:
             reason = _reason(error)
             if reason != common_pb2.UNAVAILABLE_REASON_TIMEOUT:
@@ -123,11 +123,11 @@ class Fanout:
         return answer
 
 
-def hold_back(passage: DecidedCall, sections: Iterable[Section]) -> bool:
+def hold_back(decided: DecidedCall, sections: Iterable[Section]) -> bool:
     """Takes the content out of sections that the latest decision does not permit; whether there was any."""
     held = False
     for section in sections:
-        verdict = passage.decision.sections[section.section].decision
+        verdict = decided.decision.sections[section.section].decision
         if verdict != common_pb2.SECTION_DECISION_PERMIT:
             held |= section.WhichOneof("content") is not None
             withhold(section, verdict)

@@ -10,7 +10,7 @@ from gateway.access.facts import SectionValue
 from gateway.access.tokens import Metadata
 from gateway.contract import Method, disclosed, withheld
 from gateway.decided_call import DecidedCall
-from gateway.front_door import Context, Handlers, tell_receipt
+from gateway.front_door import Context, Handlers, add_receipt
 from gateway.recorder import Recorder
 from gateway.registers.patient_lookup import national_id_of
 from gateway.registers.sources import BY_SECTION, SECTIONS
@@ -59,7 +59,7 @@ class Summary:
         recorder: Recorder,
         fanout: Fanout,
         indicator: Indicator,
-        knowing: KnowledgeCache,
+        knowledge_cache: KnowledgeCache,
         *,
         production: bool,
     ) -> None:
@@ -67,7 +67,7 @@ class Summary:
         self._recorder = recorder
         self._fanout = fanout
         self._indicator = indicator
-        self._knowing = knowing
+        self._knowledge_cache = knowledge_cache
         self._production = production
 
     def handlers(self, method: Method) -> Handlers:
@@ -84,21 +84,21 @@ class Summary:
 
     async def get(self, method: Method, data: bytes, context: Context) -> bytes:
         """Every section at once; one record, then the release."""
-        passage, wanted, question = await self._enter(method, data, context)
+        decided, wanted, question = await self._enter(method, data, context)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], passage, question)) for each in wanted]
+            tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], decided, question)) for each in wanted]
         sections = [task.result() for task in tasks]
         checked = await self._alerts(sections, question)
         fit(sections, checked.ByteSize() if checked else 0)
-        record = passage.disclosure(_recorded(passage, each, question) for each in sections)
-        tell_receipt(context, (await self._recorder.record([record]))[0])
-        again = await self._steps.fresh(passage, wanted)
+        record = decided.disclosure(_recorded(decided, each, question) for each in sections)
+        add_receipt(context, (await self._recorder.record([record]))[0])
+        again = await self._steps.fresh(decided, wanted)
         if hold_back(again, sections):  # what rests on what is held back now must not leave either
             checked = await self._alerts(sections, question)
         whole = completeness(sections)
         await context.send_initial_metadata(((COMPLETENESS_HEADER, _short_name(whole)),))
         return GetPatientSummaryResponse(
-            access_id=passage.access_id,
+            access_id=decided.access_id,
             completeness=whole,
             sections=sections,
             assembled_at=timestamp(datetime.now(UTC)),
@@ -107,10 +107,10 @@ class Summary:
 
     async def stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
         """Each section as soon as it is there and on record; critical information first when it can be."""
-        passage, wanted, question = await self._enter(method, data, context)
-        tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], passage, question)): each for each in wanted}
+        decided, wanted, question = await self._enter(method, data, context)
+        tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], decided, question)): each for each in wanted}
         try:
-            yield _part(start=SummaryStart(access_id=passage.access_id, sections=wanted))
+            yield _part(start=SummaryStart(access_id=decided.access_id, sections=wanted))
             sent: list[Section] = []
             first = [task for task, each in tasks.items() if each == common_pb2.SECTION_CRITICAL_INFO]
             if first:
@@ -120,14 +120,14 @@ class Summary:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in sorted(done, key=lambda task: tasks[task]):
                     section = task.result()
-                    hold_back(passage, [section])  # fetched on an older decision, perhaps
-                    await self._recorder.record([passage.disclosure([_recorded(passage, section, question)])])
-                    passage = await self._steps.fresh(passage, wanted)
-                    hold_back(passage, [section])
+                    hold_back(decided, [section])  # fetched on an older decision, perhaps
+                    await self._recorder.record([decided.disclosure([_recorded(decided, section, question)])])
+                    decided = await self._steps.fresh(decided, wanted)
+                    hold_back(decided, [section])
                     sent.append(section)
                     yield _part(section=section)
             whole = completeness(sent)  # of what was sent, whatever is held back by now
-            hold_back(await self._steps.fresh(passage, wanted), sent)
+            hold_back(await self._steps.fresh(decided, wanted), sent)
             checked = await self._alerts(sent, question)
             yield _part(end=SummaryEnd(completeness=whole, assembled_at=timestamp(datetime.now(UTC)), alerts=checked))
         finally:
@@ -150,13 +150,13 @@ class Summary:
         patient = national_id_of(request.patient, "patient", production=self._production)
         wanted = _wanted(request.sections)
         question = Question(as_of=optional_moment(request, "as_of"), max_entries=_max_entries(request.max_entries))
-        passage = await self._steps.enter(method, metadata, caller, patient, sections=wanted)
-        return passage, wanted, question
+        decided = await self._steps.enter(method, metadata, caller, patient, sections=wanted)
+        return decided, wanted, question
 
     async def _alerts(self, sections: Iterable[Section], question: Question) -> Alerts | None:
         """The safety checks over sections as they are about to be released."""
         with telemetry.span("check medicines"):
-            return alerts(await self._knowing.get(), seen(sections), time_of_reading(question.as_of))
+            return alerts(await self._knowledge_cache.get(), seen(sections), time_of_reading(question.as_of))
 
 
 def fit(sections: Iterable[Section], besides: int = 0) -> None:
@@ -205,16 +205,16 @@ def _max_entries(asked: int) -> int:
         raise Invalid("max_entries", error.problem) from None
 
 
-def _recorded(passage: DecidedCall, section: Section, question: Question) -> SectionRecord:
+def _recorded(decided: DecidedCall, section: Section, question: Question) -> SectionRecord:
     """What the access log keeps of a section: its state, its entries, the hash of its bytes."""
     source = BY_SECTION[section.section]
     if section.HasField(source.content):  # type: ignore[arg-type]  # a field of the oneof, by the table
         content = getattr(section, source.content)
         sha256 = hashlib.sha256(content.SerializeToString()).digest()
-        record = passage.section(section.section, disclosed(content, source.disclosed), sha256)
+        record = decided.section(section.section, disclosed(content, source.disclosed), sha256)
         record.withheld = withheld(content)
     else:
-        record = passage.section(section.section)
+        record = decided.section(section.section)
     record.state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_").lower()
     record.unavailable = section.unavailable_reason
     if question.as_of:

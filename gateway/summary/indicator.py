@@ -57,9 +57,9 @@ class Quota:
 class Indicator:
     """Answers GetIndicator."""
 
-    def __init__(self, steps: Steps, reader: SectionReader, quota: Quota, *, production: bool) -> None:
+    def __init__(self, steps: Steps, section_reader: SectionReader, quota: Quota, *, production: bool) -> None:
         self._steps = steps
-        self._reader = reader
+        self._section_reader = section_reader
         self._quota = quota
         self._production = production
 
@@ -91,23 +91,23 @@ class Indicator:
     async def _statuses(
         self, method: Method, metadata: Metadata, caller: Caller, ids: Sequence[str]
     ) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
-        passages = await self._steps.enter_each(method, metadata, caller, list(dict.fromkeys(ids)))
-        present = await self._present({each.patient or "": each for each in passages if each.decision.permitted})
-        latest = await self._steps.fresh_each(passages)
+        decided_calls = await self._steps.enter_each(method, metadata, caller, list(dict.fromkeys(ids)))
+        present = await self._present({each.patient or "": each for each in decided_calls if each.decision.permitted})
+        latest = await self._steps.fresh_each(decided_calls)
         return {each.patient or "": await self._status(each, present) for each in latest}
 
     async def _status(
-        self, passage: DecidedCall, present: dict[str, "summary_pb2.IndicatorStatus.ValueType"]
+        self, decided: DecidedCall, present: dict[str, "summary_pb2.IndicatorStatus.ValueType"]
     ) -> "summary_pb2.IndicatorStatus.ValueType":
         """What the latest decision lets the caller know of what was found."""
-        if passage.decision.outcome is Outcome.NOT_FOUND:
+        if decided.decision.outcome is Outcome.NOT_FOUND:
             return summary_pb2.INDICATOR_STATUS_NO_RECORD
-        if passage.decision.rule == NAMED_BLOCK:  # told that a record exists, and no more
+        if decided.decision.rule == NAMED_BLOCK:  # told that a record exists, and no more
             return summary_pb2.INDICATOR_STATUS_RECORD
-        await self._steps.refuse_if_denied(passage)
-        if passage.patient not in present:
+        await self._steps.refuse_if_denied(decided)
+        if decided.patient not in present:
             raise _cannot_be_told()  # permitted a moment ago: nothing was asked
-        return present[passage.patient]
+        return present[decided.patient]
 
     async def _present(self, wanted: dict[str, DecidedCall]) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
         """The highest status that holds. Who has critical information needs no other register to be told so."""
@@ -115,7 +115,7 @@ class Indicator:
         for patient, critical in (await self._sections(CRITICAL_INFO, wanted)).items():
             if critical.active:
                 found[patient] = summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION
-        rest = {patient: passage for patient, passage in wanted.items() if patient not in found}
+        rest = {patient: decided for patient, decided in wanted.items() if patient not in found}
         for patient, own in (await self._sections(OWN_REGISTRATIONS, rest)).items():
             told = any(each.total for each in own.counts if each.kind in _TOLD)
             found[patient] = (
@@ -132,13 +132,13 @@ class Indicator:
             SectionQuery(
                 access_id=str(number),
                 # What was decided for the rpc: a restricted section shows that there is something, and no more.
-                caller=passage.context(passage.method.rule.section),
+                caller=decided.context(decided.method.rule.section),
                 traceparent=telemetry.traceparent(),
             )
-            for number, passage in enumerate(wanted.values())
+            for number, decided in enumerate(wanted.values())
         ]
         try:
-            answers = await self._reader.read(source, queries, seconds_for(source, len(queries)))
+            answers = await self._section_reader.read(source, queries, seconds_for(source, len(queries)))
         except (grpc.aio.AioRpcError, DecodeError):
             raise _cannot_be_told() from None
         found = {}

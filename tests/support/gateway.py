@@ -23,7 +23,7 @@ from gateway.registers.sources import SOURCES
 from gateway.restricted_entries import RestrictedEntries
 from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.steps import LOOK_AGAIN, Steps
-from gateway.summary.check_medication import Checking
+from gateway.summary.check_medication import MedicationSafety
 from gateway.summary.fanout import Fanout
 from gateway.summary.handlers import Summary
 from gateway.summary.indicator import Indicator, Quota
@@ -47,7 +47,7 @@ class Front:
     """By name of the service: every register of the summary. `people` answers ResolvePatients beside "patients"."""
     recorder: Recorder
     fanout: Fanout
-    knowing: KnowledgeCache
+    knowledge_cache: KnowledgeCache
     changes: Changes
 
 
@@ -76,11 +76,11 @@ async def running_gateway(
         steps = Steps(verifier, PatientLookup(backends["patients"]), recorder, RestrictedEntries(reader))
         fanout = Fanout(reader)
         indicator = Indicator(steps, reader, Quota(quota), production=False)
-        knowing = KnowledgeCache(backends["medications"])
-        await knowing.refresh()  # the medications service has not been told to know anything yet
-        summary = Summary(steps, recorder, fanout, indicator, knowing, production=False)
+        knowledge_cache = KnowledgeCache(backends["medications"])
+        await knowledge_cache.refresh()  # the medications service has not been told to know anything yet
+        summary = Summary(steps, recorder, fanout, indicator, knowledge_cache, production=False)
         forwarding = Forwarding(steps, recorder, backends, production=False, **limits)
-        checking = Checking(steps, recorder, fanout, knowing, forwarding, production=False)
+        medication_safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding, production=False)
         changes = Changes(steps, recorder, backends, production=False, look_again=limits.get("look_again", LOOK_AGAIN))
         stack.callback(changes.close)
         own: dict[str, Summary | Changes] = {contract.SUMMARY: summary, contract.CHANGES: changes}
@@ -89,13 +89,13 @@ async def running_gateway(
             lambda method: (
                 own[method.service].handlers(method)
                 if method.service in own
-                else checking.handlers(method) or forwarding.handlers(method)
+                else medication_safety.handlers(method) or forwarding.handlers(method)
             ),
             Admission(verifier),
         )
         address = await stack.enter_async_context(listening(door))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
-        yield Front(Client(channel, issuer), people, log, registers, recorder, fanout, knowing, changes)
+        yield Front(Client(channel, issuer), people, log, registers, recorder, fanout, knowledge_cache, changes)
 
 
 async def _backend(stack: AsyncExitStack, name: str, address: str) -> Backend:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.forwarding.write_outcomes import Outcomes
+from gateway.forwarding.write_outcomes import WriteOutcomes
 from shared.errors import Reason, Unavailable
 
 
@@ -16,7 +16,7 @@ async def left_alone(error: Exception) -> list[dict[str, Any]]:
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
     loop.set_exception_handler(lambda _, context: told.append(context))
-    outcomes = Outcomes(cast("Any", None), cast("Any", None))
+    outcomes = WriteOutcomes(cast("Any", None), cast("Any", None))
     go_on = asyncio.Event()
 
     async def work() -> None:

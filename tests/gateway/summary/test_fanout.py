@@ -35,7 +35,7 @@ SLACK = 0.5
 STATE, REASON = summary_pb2.SectionState, common_pb2.UnavailableReason
 
 
-def passage(decision: Any = common_pb2.SECTION_DECISION_PERMIT) -> DecidedCall:
+def decided(decision: Any = common_pb2.SECTION_DECISION_PERMIT) -> DecidedCall:
     verdict = SectionVerdict(decision, 0, "test")  # type: ignore[arg-type]  # no reason
     return DecidedCall(
         method=methods()["/kjernejournal.summary.v1.SummaryService/GetPatientSummary"],
@@ -65,7 +65,7 @@ async def asked(
     front: Front, answer: Any, *, source: Source = VISITS, question: Question = NOW, of: DecidedCall | None = None
 ) -> Section:
     front.registers[source.service].unary(source.path, answer)
-    return await front.fanout.ask(source, of or passage(), question)
+    return await front.fanout.ask(source, of or decided(), question)
 
 
 def state(section: Section) -> str:
@@ -157,7 +157,7 @@ async def test_every_code_is_a_stated_absence(front: Front, code: grpc.StatusCod
 
 async def test_a_register_that_is_not_there_is_an_error(front: Front) -> None:
     front.registers["visits"].forget()
-    assert state(await front.fanout.ask(VISITS, passage(), NOW)) == "UNAVAILABLE ERROR"
+    assert state(await front.fanout.ask(VISITS, decided(), NOW)) == "UNAVAILABLE ERROR"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.service))
@@ -200,7 +200,7 @@ def test_the_reserve_is_a_quarter_of_what_is_left_and_never_more_than_a_quarter_
     ],
 )
 async def test_what_the_policy_holds_back_is_not_even_asked_for(front: Front, decision: Any, expected: str) -> None:
-    section = await asked(front, hanging, of=passage(decision))
+    section = await asked(front, hanging, of=decided(decision))
     assert state(section) == expected
     assert not front.registers["visits"].calls
 
@@ -231,7 +231,7 @@ async def test_after_five_timeouts_nobody_waits(front: Front) -> None:
     for _ in range(TIMEOUTS):
         await asked(front, refusing(grpc.StatusCode.DEADLINE_EXCEEDED, "", None))
     calls = len(front.registers["visits"].calls)
-    section = await front.fanout.ask(VISITS, passage(), NOW)
+    section = await front.fanout.ask(VISITS, decided(), NOW)
     assert state(section) == "UNAVAILABLE OVERLOADED"
     assert len(front.registers["visits"].calls) == calls
 
