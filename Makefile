@@ -49,7 +49,7 @@ format: $(STAMP) ## format the code and sort its imports
 lock: ## write requirements.lock and k8s/requirements.lock anew; needs uv
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra local --extra dev -o requirements.lock pyproject.toml
+		--extra kj --extra local --extra dev -o requirements.lock pyproject.toml
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--constraint requirements.lock --no-annotate -o k8s/requirements.lock pyproject.toml
 
