@@ -6,15 +6,16 @@ from google.protobuf.message import DecodeError, Message
 
 from gateway.contract import Method
 from gateway.decided_call import DecidedCall
-from gateway.registers.patient_lookup import national_id_of
 from kjernejournal.audit.v1.audit_pb2 import ByteRange
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from shared import national_id
 from shared.errors import Invalid, Reason
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def parse(method: Method, data: bytes) -> Message:
-    """The request. Raises Invalid (MALFORMED_MESSAGE)."""
+    """Returns the request. Raises Invalid (MALFORMED_MESSAGE)."""
     try:
         return method.request.FromString(data)
     except (DecodeError, ValueError):
@@ -22,7 +23,7 @@ def parse(method: Method, data: bytes) -> Message:
 
 
 def patient_of(method: Method, request: Message, *, production: bool) -> str | None:
-    """The national id of the patient whom a request is about; None where the rpc is bound to no patient.
+    """Returns the national id of the patient whom a request is about; None where the rpc is bound to no patient.
 
     Raises Invalid.
     """
@@ -35,14 +36,37 @@ def patient_of(method: Method, request: Message, *, production: bool) -> str | N
     return national_id_of(patient, path, production=production)
 
 
+def national_id_of(patient: PatientIdentifier, path: str, *, production: bool) -> str:
+    """Returns the checked national id in a request.
+
+    Raises Invalid: a reference from outside, none, or not a valid one.
+    """
+    if patient.alias_refs:
+        raise _reference(f"{path}.alias_refs")
+    match patient.WhichOneof("identifier"):
+        case "national_id":
+            return national_id.parse(patient.national_id, production=production, field=f"{path}.national_id").value
+        case "patient_ref":
+            raise _reference(f"{path}.patient_ref")
+        case _:
+            raise Invalid(f"{path}.national_id", "is required")
+
+
+def _reference(field: str) -> Invalid:
+    return Invalid(field, "is not for callers: send national_id", Reason.ERROR_REASON_PATIENT_REF_REFUSED)
+
+
 def request_id_of(request: Message) -> str:
-    """The write's id in the log; "" for one that is none: the service refuses it, and the log need not."""
+    """Returns the write's id in the log; "" for one that is none: the service refuses it, and the log need not."""
     value: str = getattr(request, "request_id", "")
     return value if _UUID.fullmatch(value) else ""
 
 
 def entries_named(method: Method, request: Message) -> list[tuple[str, int]]:
-    """The entry that a write without entries in its reply is about: what is deleted for good stays in the log by id."""
+    """Returns the entry that a write without entries in its reply is about.
+
+    So what is deleted for good stays in the log by its id.
+    """
     value: str = getattr(request, "id", "")
     if method.disclosed or not _UUID.fullmatch(value):
         return []
@@ -50,7 +74,7 @@ def entries_named(method: Method, request: Message) -> list[tuple[str, int]]:
 
 
 def byte_range_of(request: Message) -> ByteRange | None:
-    """The part of a document that is asked for; None where the rpc takes none. An end of 0: to the document's end."""
+    """Returns the part of a document that is asked for, an end of 0 for all the rest; None where the rpc takes none."""
     if "offset" not in request.DESCRIPTOR.fields_by_name:
         return None
     offset: int = getattr(request, "offset", 0)

@@ -13,9 +13,8 @@ from gateway.contract import Method
 from gateway.front_door import Context, Handlers
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
-from gateway.registers.patient_lookup import national_id_of
 from gateway.registers.sources import BY_SECTION, SOURCES
-from gateway.requests import parse
+from gateway.requests import national_id_of, parse
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.changes.v1.changes_pb2 import WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2

@@ -17,8 +17,7 @@ from gateway.forwarding.write_outcomes import MOST_RECORDS, About, WriteOutcomes
 from gateway.front_door import IDLE, Context
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
-from gateway.registers.patient_lookup import national_id_of
-from gateway.requests import parse, patient_of, put_ref, request_id_of
+from gateway.requests import national_id_of, parse, patient_of, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
 from shared import deadline, national_id

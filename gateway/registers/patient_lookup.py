@@ -11,11 +11,11 @@ from google.protobuf.message import DecodeError
 
 from gateway.access.facts import PatientFacts
 from gateway.registers.backends import Backend
-from kjernejournal.common.v1.common_pb2 import PartialDate, PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import PartialDate
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.patients.v1.patients_pb2 import PatientResolution, ResolvePatientsRequest, ResolvePatientsResponse
-from shared import deadline, national_id
-from shared.errors import Invalid, Reason, Unavailable
+from shared import deadline
+from shared.errors import Reason, Unavailable
 
 PATH = "/kjernejournal.patients.v1.PatientsService/ResolvePatients"
 BUDGET = 2.0
@@ -91,23 +91,6 @@ def _says_who(answer: PatientResolution) -> bool:
     if answer.state == patients_pb2.RESOLUTION_STATE_REGISTERED:
         return bool(answer.patient_refs) and answer.HasField("facts")
     return answer.state != patients_pb2.RESOLUTION_STATE_UNSPECIFIED
-
-
-def national_id_of(patient: PatientIdentifier, path: str, *, production: bool) -> str:
-    """The checked national id in a request. Raises Invalid: a reference from outside, none, or not a valid one."""
-    if patient.alias_refs:
-        raise _reference(f"{path}.alias_refs")
-    match patient.WhichOneof("identifier"):
-        case "national_id":
-            return national_id.parse(patient.national_id, production=production, field=f"{path}.national_id").value
-        case "patient_ref":
-            raise _reference(f"{path}.patient_ref")
-        case _:
-            raise Invalid(f"{path}.national_id", "is required")
-
-
-def _reference(field: str) -> Invalid:
-    return Invalid(field, "is not for callers: send national_id", Reason.ERROR_REASON_PATIENT_REF_REFUSED)
 
 
 def _facts(found: PatientResolution) -> PatientFacts:

@@ -12,8 +12,8 @@ from gateway.contract import Method, disclosed, withheld
 from gateway.decided_call import DecidedCall
 from gateway.front_door import Context, Handlers, add_receipt
 from gateway.recorder import Recorder
-from gateway.registers.patient_lookup import national_id_of
 from gateway.registers.sources import BY_SECTION, SECTIONS
+from gateway.requests import national_id_of
 from gateway.safety.check import alerts, seen
 from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.steps import Steps

@@ -12,9 +12,9 @@ from gateway.access.policy import NAMED_BLOCK
 from gateway.access.tokens import Metadata
 from gateway.contract import Method
 from gateway.decided_call import DecidedCall
-from gateway.registers.patient_lookup import national_id_of
 from gateway.registers.section_reader import SectionReader
 from gateway.registers.sources import BY_SECTION, Source
+from gateway.requests import national_id_of
 from gateway.steps import Steps
 from gateway.summary.fanout import seconds_for
 from kjernejournal.common.v1 import common_pb2

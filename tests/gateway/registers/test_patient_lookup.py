@@ -7,12 +7,12 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.registers.patient_lookup import FRESH, PatientLookup, Resolved, national_id_of
+from gateway.registers.patient_lookup import FRESH, PatientLookup, Resolved
 from kjernejournal.common.v1.common_pb2 import PartialDate, PatientIdentifier
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.patients.v1.patients_pb2 import PatientFacts, PatientResolution, ResolvePatientsResponse
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest
-from shared.errors import Invalid, Unavailable
+from shared.errors import Unavailable
 from tests.services.patients.people import new_id
 from tests.support.client import refusal
 from tests.support.gateway import Front
@@ -150,22 +150,3 @@ async def test_without_the_patients_service_there_is_no_answer(front: Front, tol
 def test_facts_are_fresh_for_a_quarter_of_a_second() -> None:
     assert Resolved(time.monotonic(), {}).fresh
     assert not Resolved(time.monotonic() - FRESH - 0.01, {}).fresh
-
-
-@pytest.mark.parametrize(
-    "patient, field",
-    [
-        (PatientIdentifier(), "p.national_id"),
-        (PatientIdentifier(national_id=""), "p.national_id"),
-        (PatientIdentifier(national_id="01019012345"), "p.national_id"),
-        (PatientIdentifier(patient_ref=str(uuid4())), "p.patient_ref"),
-        (PatientIdentifier(national_id=new_id(), alias_refs=[str(uuid4())]), "p.alias_refs"),
-        (PatientIdentifier(alias_refs=[str(uuid4())]), "p.alias_refs"),
-    ],
-)
-def test_a_refused_identifier_is_named_by_its_field_and_never_repeated(patient: PatientIdentifier, field: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        national_id_of(patient, "p", production=False)
-    assert refused.value.field == field
-    for value in (patient.national_id, patient.patient_ref, *patient.alias_refs):
-        assert not value or value not in refused.value.text

@@ -1,0 +1,129 @@
+"""Builds what the access log keeps of a call: pure functions of who called, what was decided, and what was read."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from gateway.access.facts import BasisValue, Caller, Decision, SectionValue
+from gateway.contract import Method
+from kjernejournal.audit.v1 import audit_pb2
+from kjernejournal.audit.v1.audit_pb2 import AccessGround, AuditRecord, DisclosedEntry, PersonalPart, SectionRecord
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import Coding, Organisation, Practitioner
+from shared.codes.personnel import ROLE_SYSTEM
+from shared.convert import timestamp
+
+PURPOSE_SYSTEM = "urn:oid:2.16.840.1.113883.1.11.20448"
+
+_RELATIONS = {
+    "self": audit_pb2.CITIZEN_RELATION_SELF,
+    "guardian": audit_pb2.CITIZEN_RELATION_PARENT,
+    "proxy": audit_pb2.CITIZEN_RELATION_PROXY,
+}
+
+
+def record(
+    kind: audit_pb2.RecordKind.ValueType,
+    sections: Iterable[SectionRecord],
+    *,
+    method: Method,
+    access_id: str,
+    trace_id: str,
+    caller: Caller,
+    basis: BasisValue,
+    decision: Decision,
+    personal: PersonalPart,
+) -> AuditRecord:
+    """Returns a record of this kind, under an id of its own, that occurs now."""
+    return AuditRecord(
+        record_id=str(uuid4()),
+        access_id=access_id,
+        kind=kind,
+        occurred_at=timestamp(datetime.now(UTC)),
+        rpc=method.path,
+        action=method.rule.action,
+        actor=audit_pb2.Actor(
+            kind=caller.kind,
+            legal_entity=Organisation(number=caller.legal_entity),
+            point_of_care=organisation(caller),
+            relation=_RELATIONS.get(acting_as(decision), audit_pb2.CITIZEN_RELATION_UNSPECIFIED),
+        ),
+        ground=_ground(caller, basis),
+        source_system=caller.source_system[:512],
+        sections=sections,
+        policy_version=decision.policy_version,
+        trace_id=trace_id,
+        personal=personal,
+    )
+
+
+def personal_part(caller: Caller, *, patient_ref: str, caller_ref: str) -> PersonalPart:
+    """Returns what the log keeps apart, to be erased one day: the patient, and who called."""
+    personal = PersonalPart(patient_ref=patient_ref)
+    if caller.kind == common_pb2.CALLER_KIND_CLINICIAN:
+        personal.practitioner.CopyFrom(practitioner(caller))
+    elif caller.kind == common_pb2.CALLER_KIND_SYSTEM:
+        personal.subject = caller.source_system[:200]
+    else:
+        personal.actor_ref = caller_ref
+        if caller.kind == common_pb2.CALLER_KIND_AUDITOR:  # who need not be a person in this record at all
+            personal.subject = caller.name[:200]
+    return personal
+
+
+def section_record(
+    section: SectionValue, decision: Decision, entries: Iterable[tuple[str, int]] = (), sha256: bytes = b""
+) -> SectionRecord:
+    """Returns what a record says of one section: what was decided for it, and which entries of it were read."""
+    verdict = decision.sections.get(section)
+    listed = [DisclosedEntry(id=entry_id, version=version) for entry_id, version in entries]
+    return SectionRecord(
+        section=section,
+        decision=verdict.decision if verdict else common_pb2.SECTION_DECISION_UNSPECIFIED,
+        reason=verdict.reason if verdict else 0,  # type: ignore[arg-type]  # 0: no reason
+        entries=listed,
+        entry_count=len(listed),
+        sha256=sha256,
+        restricted_opened=decision.elevated,
+    )
+
+
+def acting_as(decision: Decision) -> str:
+    """Returns the rule by which a citizen acts for the patient: self, guardian or proxy; "" for everybody else."""
+    return decision.rule if decision.for_patient else ""
+
+
+def practitioner(caller: Caller) -> Practitioner:
+    """Returns the health personnel who call; an empty message for callers of other kinds."""
+    if caller.kind != common_pb2.CALLER_KIND_CLINICIAN:
+        return Practitioner()
+    role = Coding(system=ROLE_SYSTEM, code=caller.role[:100]) if caller.role else None
+    return Practitioner(hpr_number=caller.hpr_number, name=caller.name[:200], role=role)
+
+
+def organisation(caller: Caller) -> Organisation:
+    """Returns the place where the caller works."""
+    return Organisation(
+        number=caller.organisation, name=caller.organisation_name[:200], department=caller.department[:200]
+    )
+
+
+def _ground(caller: Caller, basis: BasisValue) -> AccessGround:
+    purpose = caller.purpose_of_use[:100]
+    ground = AccessGround(
+        basis=basis,
+        purpose_of_use=Coding(system=PURPOSE_SYSTEM, code=purpose) if purpose else None,
+        purpose_details=_coding(caller.purpose_details),
+        healthcare_service=_coding(caller.healthcare_service),
+    )
+    if caller.decision_ref:
+        ground.decision_ref.id = caller.decision_ref[:300]
+    if caller.toa:
+        ground.attested_at.CopyFrom(timestamp(caller.toa))
+    return ground
+
+
+def _coding(text: str) -> Coding | None:
+    """Returns the coding in `system|code`, cut to what the log takes."""
+    system, _, code = text.partition("|")
+    return Coding(system=system[:300], code=code[:100]) if code else None
