@@ -13,7 +13,7 @@ from services.critical_info.convert import Content
 from shared.database import Session
 from shared.errors import Invalid, Reason, StateConflict, entry_not_found
 from shared.register.entry import NewEntry, StoredEntry
-from shared.register.store import COLUMNS, EntryStore, stored_entry
+from shared.register.store import COLUMNS, EntryStore, lock_patients, stored_entry
 
 
 class Latest(NamedTuple):
@@ -56,19 +56,6 @@ class Repository(EntryStore):
             name="latest_contents",
         )
         return [stored_entry(row) for row in rows]
-
-    async def lock(self, session: Session, refs: Sequence[str]) -> None:
-        """Makes every other write to these patients' entries wait for the end of this transaction.
-
-        By every reference: one who has not heard of a merge yet knows the patient by one of them. In one order, so
-        that two writers of the same patients never wait for each other.
-        """
-        await session.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(ref, 0))"
-            " FROM (SELECT DISTINCT ref FROM unnest($1::text[]) AS ref ORDER BY ref) AS ordered",
-            list(refs),
-            name="lock_patients",
-        )
 
     async def of_request(
         self, session: Session, refs: Sequence[str], request_id: str | None, digest: bytes
@@ -150,7 +137,7 @@ class Repository(EntryStore):
         paths = {entry[:2]: each.path for entry, each in zip(known, batch, strict=True)}
         deciding = {each.refs: each.path for each in batch if each.new.kind in NEVER_BOTH_ACTIVE}
         async with self.database.transaction() as session:
-            await self.lock(session, [ref for refs in deciding for ref in refs])
+            await lock_patients(session, [ref for refs in deciding for ref in refs])
             in_conflict = {refs for refs in deciding if await self._both_active(session, refs, now)}
             try:
                 counts = await self.import_in(session, known)

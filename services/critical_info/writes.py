@@ -16,6 +16,7 @@ from shared.database import Session
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind
 from shared.register.convert import provenance
 from shared.register.entry import StoredEntry
+from shared.register.store import lock_patients
 
 Change = pb.UpdateCriticalInfoRequest | pb.DeleteCriticalInfoRequest
 
@@ -73,7 +74,7 @@ class Writes:
 
     async def _begin(self, session: Session, request_id: str, asked: bytes) -> StoredEntry | None:
         """What an earlier try of this request stored, shown as deleted where it has been deleted since."""
-        await self._repository.lock(session, self._refs)
+        await lock_patients(session, self._refs)
         before = await self._repository.of_request(session, self._refs, request_id, asked)
         if before is None or before.kind == ABSENCE:
             return before

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, CallerContext, EntryHeader, ListWindow, Provenance
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, CallerContext, EntryHeader, Provenance
 from kjernejournal.documents.v1.documents_pb2 import (
     AVAILABILITY_STATUS_DEPRECATED,
     RELATION_KIND_REPLACES,
@@ -13,9 +13,9 @@ from kjernejournal.documents.v1.documents_pb2 import (
 )
 from services.documents import model
 from services.documents.repository import Listing
-from shared.convert import digest, moment, timestamp
+from shared.convert import digest, moment
 from shared.register import restriction
-from shared.register.convert import complete_header, fed_provenance, provenance
+from shared.register.convert import complete_header, fed_provenance, provenance, window
 from shared.register.entry import NewEntry, StoredEntry
 
 
@@ -97,19 +97,10 @@ def document(stored: StoredEntry) -> Document:
     return message
 
 
-def window(found: Listing, since: datetime | None) -> ListWindow:
-    """What a list holds of what there is."""
-    return ListWindow(
-        returned=len(found.entries),
-        total=found.total,
-        older_exist=found.older_exist,
-        since=timestamp(since) if since else None,
-        withheld=found.withheld,
-    )
-
-
 def section(found: Listing, since: datetime | None) -> DocumentsSection:
     """The summary's section."""
     return DocumentsSection(
-        entries=[document(stored) for stored in found.entries], window=window(found, since), approved=found.approved
+        entries=[document(stored) for stored in found.entries],
+        window=window(found, since, found.withheld),
+        approved=found.approved,
     )

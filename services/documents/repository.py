@@ -115,9 +115,8 @@ class Repository(EntryStore):
             before = await self.of_request(session, refs, new.request_id, new.digest)
             if before is not None:
                 return before
-            version, digest = await self.latest_digest(session, refs, new.id)
-            if digest != new.digest:
-                [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
+            following = await self.following(session, new, refs)
+            if following is not None:
                 stored = await self.add_in(session, following, refs)
                 if stored.id == new.id:
                     await self._keep_content(session, content, seal)

@@ -18,6 +18,7 @@ from shared.handling import Context, caller
 from shared.register import restriction
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
+from shared.register.convert import window
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.paging import page_of
 
@@ -41,7 +42,7 @@ class Servicer(DocumentsServiceServicer):
         return pb.ListDocumentsResponse(
             entries=[convert.document(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
-            window=convert.window(found, since),
+            window=window(found, since, found.withheld),
         )
 
     async def UploadDocument(

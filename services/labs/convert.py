@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, ListWindow, Provenance, StatedAbsence
+from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, Provenance, StatedAbsence
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import model
 from services.labs.repository import Listing
-from shared.convert import moment, timestamp
+from shared.convert import moment
 from shared.register import stated_absence as absences
-from shared.register.convert import complete_header, provenance
+from shared.register.convert import complete_header, provenance, window
 from shared.register.entry import NewEntry, StoredEntry
 
 
@@ -93,22 +93,11 @@ def absence(stored: StoredEntry) -> StatedAbsence:
     return message
 
 
-def window(found: Listing, since: datetime | None) -> ListWindow:
-    """What a list holds of what there is."""
-    return ListWindow(
-        returned=len(found.entries),
-        total=found.total,
-        older_exist=found.older_exist,
-        since=timestamp(since) if since else None,
-        withheld=found.withheld,
-    )
-
-
 def section(found: Listing, since: datetime | None) -> pb.LabsSection:
     """The summary's section."""
     return pb.LabsSection(
         entries=[report(stored) for stored in found.entries],
-        window=window(found, since),
+        window=window(found, since, found.withheld),
         absence=absence(found.absence) if found.absence else None,
     )
 

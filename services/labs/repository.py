@@ -85,22 +85,6 @@ class Repository(EntryStore):
         entries = _entries(rows)
         return _listing(rows, entries, "", older_exist=rows[0]["total"] > len(entries))
 
-    async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
-        """Stores a report as the next version of its id; the same as the latest one, or a late copy, changes nothing.
-
-        Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, StateConflict when it cannot
-        follow the latest version, VersionBehind when another version is stored at the same moment.
-        """
-        async with self.database.transaction() as session:
-            before = await self.of_request(session, refs, new.request_id, new.digest)
-            if before is not None:
-                return before
-            version, digest = await self.latest_digest(session, refs, new.id)
-            if digest != new.digest and await self.to_follow(session, [new._replace(version=version + 1)]):
-                [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
-                return await self.add_in(session, following, refs)
-        return await self.latest(refs, new.id)
-
     async def release(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
         """Stores a released version. Raises VersionBehind when another one is stored at the same moment.
 

@@ -15,6 +15,7 @@ from shared.handling import Context, caller
 from shared.register import stated_absence
 from shared.register.batch_sections import LARGEST_SECTION, answer_each
 from shared.register.bulk_import import import_stream
+from shared.register.convert import window
 from shared.register.entry import StoredEntry
 from shared.register.paging import page_of, size_of, version_below
 from shared.register.store import settled
@@ -32,7 +33,7 @@ class Servicer(LabsServiceServicer):
         return pb.ListLabReportsResponse(
             entries=[convert.report(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
-            window=convert.window(found, question.since),
+            window=window(found, question.since, found.withheld),
             absence=convert.absence(found.absence) if found.absence else None,
         )
 
@@ -42,7 +43,7 @@ class Servicer(LabsServiceServicer):
         return pb.ListLabResultsResponse(
             results=[each for stored in found.entries for each in convert.results(stored, question.codes)],
             next_page_token=found.next_page_token,
-            window=convert.window(found, question.since),
+            window=window(found, question.since, found.withheld),
         )
 
     async def ListLabReportVersions(

@@ -13,7 +13,7 @@ from shared.database import Session
 from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
 from shared.register.convert import fed_provenance, provenance
 from shared.register.entry import StoredEntry
-from shared.register.store import settled
+from shared.register.store import lock_patients, settled
 
 
 class Dispensed(NamedTuple):
@@ -43,7 +43,7 @@ class FeedWrites:
         mark, stated = digest(sent), sent.header.provenance
         ids = convert.known_as(self._refs, pb.Prescription, stated, stated.source_id)
         async with self._repository.database.transaction() as session:
-            await self._repository.lock(session, self._refs)
+            await lock_patients(session, self._refs)
             earlier = await self._repository.of_request(session, self._refs, request_id, mark)
             if earlier is not None:
                 return earlier
@@ -68,7 +68,7 @@ class FeedWrites:
                 raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
             return earlier
         async with self._repository.database.transaction() as session:
-            await self._repository.lock(session, self._refs)
+            await lock_patients(session, self._refs)
             latest = await self._prescription(session, [request.id])
             if latest is None:
                 raise entry_not_found()
@@ -90,7 +90,7 @@ class FeedWrites:
         mark, stated = digest(sent), sent.header.provenance
         ids = convert.known_as(self._refs, pb.Dispensing, stated, stated.source_id)
         async with self._repository.database.transaction() as session:
-            await self._repository.lock(session, self._refs)
+            await lock_patients(session, self._refs)
             # Read first. The same dispensing sent at once either has been committed by now, and is seen below, or takes
             # the prescription's next version, and one of the two begins anew: it is never counted twice.
             of = await self._prescription_of(session, sent)

@@ -10,7 +10,7 @@ from services.medications import importing, kinds
 from services.medications.reserved import ALL, MARKED, Reserved, reserved
 from shared.database import Session
 from shared.register.entry import NewEntry, StoredEntry
-from shared.register.store import COLUMNS, EntryStore, stored_entry
+from shared.register.store import COLUMNS, EntryStore, lock_patients, stored_entry
 
 
 class Latest(NamedTuple):
@@ -54,7 +54,7 @@ class Repository(EntryStore):
         places = {entry[:3]: (*entry[:2], entry.version - 1) for entry in changed if _has_rules(entry)}
         if not places:
             return changed
-        await self.lock(session, [ref for ref, _, _ in places])
+        await lock_patients(session, [ref for ref, _, _ in places])
         rows = await session.fetch(
             f"SELECT {COLUMNS} FROM entries"
             " WHERE (patient_ref, id, version) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]))",
@@ -74,19 +74,6 @@ class Repository(EntryStore):
         )
         wanted = [stored_entry(row) for row in rows if row["wanted"]]
         return Whole(wanted, {row["kind"]: row["total"] for row in rows})
-
-    async def lock(self, session: Session, refs: Sequence[str]) -> None:
-        """Makes every other write to these patients' entries wait for the end of this transaction.
-
-        By every reference: one who has not heard of a merge yet knows the patient by one of them. In one order, so
-        that two writers of the same patients never wait for each other.
-        """
-        await session.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(ref, 0))"
-            " FROM (SELECT DISTINCT ref FROM unnest($1::text[]) AS ref ORDER BY ref) AS ordered",
-            list(refs),
-            name="lock_patients",
-        )
 
     async def reserved(self, refs: Sequence[str]) -> Reserved:
         """What the patient's guardian is not to see."""

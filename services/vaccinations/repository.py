@@ -22,23 +22,6 @@ class Repository(EntryStore):
         """The message that entries of this kind are."""
         return StatedAbsence if kind == stated_absence.KIND else Vaccination
 
-    async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
-        """Stores a vaccination as the next version of its id; the same as the latest one, or a late copy, changes
-        nothing.
-
-        Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, VersionBehind when another
-        version is stored at the same moment.
-        """
-        async with self.database.transaction() as session:
-            before = await self.of_request(session, refs, new.request_id, new.digest)
-            if before is not None:
-                return before
-            version, digest = await self.latest_digest(session, refs, new.id)
-            if digest != new.digest and await self.to_follow(session, [new._replace(version=version + 1)]):
-                [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
-                return await self.add_in(session, following, refs)
-        return await self.latest(refs, new.id)
-
     async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
         """The versions without late copies: known ones that were recorded before the latest, such as a dose that its
         register has withdrawn since."""

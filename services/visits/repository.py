@@ -14,22 +14,6 @@ class Repository(EntryStore):
         """The message that entries are."""
         return Visit
 
-    async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
-        """Stores a visit as the next version of its id; the same as the latest one changes nothing.
-
-        Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, VersionBehind when another
-        version is stored at the same moment.
-        """
-        async with self.database.transaction() as session:
-            before = await self.of_request(session, refs, new.request_id, new.digest)
-            if before is not None:
-                return before
-            version, digest = await self.latest_digest(session, refs, new.id)
-            if digest != new.digest:
-                [following] = await self.with_first_recorder(session, [new._replace(version=version + 1)])
-                return await self.add_in(session, following, refs)
-        return await self.latest(refs, new.id)
-
     async def mark(
         self, refs: Sequence[str], visit_id: str, request_id: str, mark: Callable[[StoredEntry], bytes]
     ) -> StoredEntry:

@@ -1,10 +1,12 @@
 """What every register puts on its entries and lists: who recorded it, its id and version, how much was left out."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, ListWindow, Provenance
 from shared.convert import timestamp
-from shared.register.entry import EntryPage, StoredEntry
+from shared.register.entry import StoredEntry
 
 
 def provenance(caller: CallerContext, now: datetime) -> Provenance:
@@ -40,12 +42,23 @@ def complete_header(header: EntryHeader, stored: StoredEntry) -> None:
     header.stored_at.CopyFrom(timestamp(stored.stored_at))
 
 
-def window(page: EntryPage, since: datetime | None, withheld: int = 0) -> ListWindow:
-    """What a list holds of what there is."""
+class Listed(Protocol):
+    """Entries that were found, and how many there are besides."""
+
+    @property
+    def entries(self) -> Sequence[StoredEntry]: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def older_exist(self) -> bool: ...
+
+
+def window(found: Listed, since: datetime | None, withheld: int = 0) -> ListWindow:
+    """Returns what a list holds of what there is."""
     return ListWindow(
-        returned=len(page.entries),
-        total=page.total,
-        older_exist=page.older_exist,
+        returned=len(found.entries),
+        total=found.total,
+        older_exist=found.older_exist,
         since=timestamp(since) if since else None,
         withheld=withheld,
     )

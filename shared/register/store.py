@@ -25,6 +25,20 @@ COLUMNS = "patient_ref, id, version, kind, deleted, effective_at, stored_at, con
 Result = TypeVar("Result")
 
 
+async def lock_patients(session: Session, refs: Sequence[str]) -> None:
+    """Makes every other write to these patients' entries wait for the end of this transaction.
+
+    By every reference: one who has not heard of a merge yet knows the patient by one of them. In one order, so that
+    two writers of the same patients never wait for each other.
+    """
+    await session.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(ref, 0))"
+        " FROM (SELECT DISTINCT ref FROM unnest($1::text[]) AS ref ORDER BY ref) AS ordered",
+        list(refs),
+        name="lock_patients",
+    )
+
+
 async def settled(write: Callable[[], Awaitable[Result]]) -> Result:
     """What `write` gives. One that lost a race is made once more, from its own reads on.
 
@@ -40,17 +54,37 @@ async def settled(write: Callable[[], Awaitable[Result]]) -> Result:
 class EntryStore(FedEntries):
     """The entries of one register, which says what messages they are."""
 
-    async def add(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
-        """Stores a version; a retry of the same request gives what the first try stored.
+    async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
+        """Stores what a feed sends as the next version of its entry, unless that changes nothing.
+
+        Returns what is stored then, and for a retry what the first try stored. Raises Invalid (REQUEST_ID_REUSED) when
+        the request_id came with another body, VersionBehind when another version is stored at the same moment, and what
+        `to_follow` raises.
+        """
+        async with self.database.transaction() as session:
+            before = await self.of_request(session, refs, new.request_id, new.digest)
+            if before is not None:
+                return before
+            following = await self.following(session, new, refs)
+            if following is not None:
+                return await self.add_in(session, following, refs)
+        return await self.latest(refs, new.id)
+
+    async def following(self, session: Session, new: NewEntry, refs: Sequence[str]) -> NewEntry | None:
+        """Returns the version that `new` makes after the latest one; None when that has the same digest, or when
+        `to_follow` leaves it out."""
+        version, digest = await self.latest_digest(session, refs, new.id)
+        if digest == new.digest:
+            return None
+        kept = await self.to_follow(session, [new._replace(version=version + 1)])
+        return next(iter(await self.with_first_recorder(session, kept)), None)
+
+    async def add_in(self, session: Session, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
+        """Stores a version in the caller's transaction; a retry of the same request gives what the first try stored.
 
         Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, VersionBehind when the version is
         taken, NotFound when there is no such entry to follow.
         """
-        async with self.database.transaction() as session:
-            return await self.add_in(session, new, refs)
-
-    async def add_in(self, session: Session, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
-        """As `add`, inside a transaction of the caller's."""
         before = await self.of_request(session, refs, new.request_id, new.digest)
         if before is not None:
             return before

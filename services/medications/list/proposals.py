@@ -16,6 +16,7 @@ from shared.database import Session
 from shared.errors import Invalid, entry_not_found
 from shared.register.convert import provenance
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.store import lock_patients
 
 
 class Proposals:
@@ -35,7 +36,7 @@ class Proposals:
             raise Invalid("proposals", "is required, unless proposals are withdrawn")
         writing = Writing.of(request)
         async with self._lists.entries.database.transaction() as session:
-            await self._lists.entries.lock(session, self._refs)
+            await lock_patients(session, self._refs)
             made = await self._lists.made_by(session, self._refs, writing)
             if made is not None:
                 return made

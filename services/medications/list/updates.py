@@ -18,7 +18,7 @@ from shared.database import Session
 from shared.errors import Invalid, VersionBehind, entry_not_found
 from shared.register.convert import provenance
 from shared.register.entry import NewEntry, StoredEntry
-from shared.register.store import settled
+from shared.register.store import lock_patients, settled
 
 
 class ListUpdates:
@@ -43,7 +43,7 @@ class ListUpdates:
     async def _send(self, request: pb.UpdateMedicationListRequest, key: bytes) -> list[StoredEntry]:
         writing = Writing.of(request)
         async with self._lists.entries.database.transaction() as session:
-            await self._lists.entries.lock(session, self._refs)
+            await lock_patients(session, self._refs)
             made = await self._lists.made_by(session, self._refs, writing)
             if made is not None:
                 return made

@@ -217,7 +217,8 @@ async def test_the_history_of_a_deleted_entry_stays_filtered_on_every_page(
     for version, status in ((2, pb.STATUS_ACTIVE), (3, pb.STATUS_ENTERED_IN_ERROR)):
         content = reaction(status=status, header=EntryHeader(provenance=created.entry.header.provenance))
         new = convert.new_entry(content, ref, created.entry.header.id, version, None, bytes(32))
-        await store.add(new, [ref])
+        async with store.database.transaction() as session:
+            await store.add_in(session, new, [ref])
     ask = pb.ListCriticalInfoVersionsRequest(
         patient=PatientIdentifier(patient_ref=ref), id=created.entry.header.id, page_size=2
     )
