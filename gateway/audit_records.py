@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from gateway.access.facts import BasisValue, Caller, Decision, SectionValue
+from gateway.access.facts import BasisValue, Caller, Decision, RepresentationValue, SectionValue
 from gateway.contract import Method
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import AccessGround, AuditRecord, DisclosedEntry, PersonalPart, SectionRecord
@@ -15,10 +15,10 @@ from shared.convert import timestamp
 
 PURPOSE_SYSTEM = "urn:oid:2.16.840.1.113883.1.11.20448"
 
-_RELATIONS = {
-    "self": audit_pb2.CITIZEN_RELATION_SELF,
-    "guardian": audit_pb2.CITIZEN_RELATION_PARENT,
-    "proxy": audit_pb2.CITIZEN_RELATION_PROXY,
+_RELATIONS: "dict[RepresentationValue, audit_pb2.CitizenRelation.ValueType]" = {
+    common_pb2.REPRESENTATION_SELF: audit_pb2.CITIZEN_RELATION_SELF,
+    common_pb2.REPRESENTATION_GUARDIAN: audit_pb2.CITIZEN_RELATION_PARENT,
+    common_pb2.REPRESENTATION_PROXY: audit_pb2.CITIZEN_RELATION_PROXY,
 }
 
 
@@ -46,7 +46,7 @@ def record(
             kind=caller.kind,
             legal_entity=Organisation(number=caller.legal_entity),
             point_of_care=organisation(caller),
-            relation=_RELATIONS.get(acting_as(decision), audit_pb2.CITIZEN_RELATION_UNSPECIFIED),
+            relation=_RELATIONS.get(decision.representation, audit_pb2.CITIZEN_RELATION_UNSPECIFIED),
         ),
         ground=_ground(caller, basis),
         source_system=caller.source_system[:512],
@@ -86,11 +86,6 @@ def section_record(
         sha256=sha256,
         restricted_opened=decision.elevated,
     )
-
-
-def acting_as(decision: Decision) -> str:
-    """Returns the rule by which a citizen acts for the patient: self, guardian or proxy; "" for everybody else."""
-    return decision.rule if decision.for_patient else ""
 
 
 def practitioner(caller: Caller) -> Practitioner:

@@ -13,12 +13,6 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared.errors import KjernejournalError, ReasonValue
 
-_REPRESENTATIONS = {
-    "self": common_pb2.REPRESENTATION_SELF,
-    "guardian": common_pb2.REPRESENTATION_GUARDIAN,
-    "proxy": common_pb2.REPRESENTATION_PROXY,
-}
-
 
 @dataclass(frozen=True)
 class DecidedCall:
@@ -58,9 +52,7 @@ class DecidedCall:
             elevated=self.decision.elevated,
             for_patient=self.decision.for_patient,
             controller=self.caller.controller,
-            representation=_REPRESENTATIONS.get(
-                audit_records.acting_as(self.decision), common_pb2.REPRESENTATION_UNSPECIFIED
-            ),
+            representation=self.decision.representation,
         )
 
     def disclosure(self, sections: Iterable[SectionRecord]) -> AuditRecord:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from gateway.access.facts import SUMMARY_SECTIONS, Caller, Decision, Outcome, SectionValue
-from gateway.access.policy import NOTHING_TO_OPEN, decide, decide_without_patient
+from gateway.access.facts import SUMMARY_SECTIONS, Caller, Decision, SectionValue
+from gateway.access.policy import UNDECIDED, decide, decide_without_patient, for_another_patient
 from gateway.access.tokens import Metadata, TokenVerifier, access_basis, bearer_token
 from gateway.contract import Method
 from gateway.decided_call import DecidedCall
@@ -19,7 +19,7 @@ from gateway.recorder import Recorder
 from gateway.registers.patient_lookup import PatientLookup, Resolved
 from gateway.restricted_entries import RestrictedEntries
 from shared import deadline, telemetry
-from shared.errors import Denied, KjernejournalError, Reason, Unauthenticated, reason_name
+from shared.errors import KjernejournalError, Reason, Unauthenticated, reason_name
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Steps:
         """Steps 3 and 4: whom, and may they. A denial is on record before it is told. Raises the refusal."""
         resolved = await self._resolve(caller, patient)
         decided = _decide(_undecided(method, metadata, caller, patient, resolved), sections)
-        if decided.decision.rule == NOTHING_TO_OPEN:
+        if decided.decision.reason == Reason.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED:
             # The settings name nothing; an entry may have come restricted from its source.
             found = await self._restricted_entries.among(decided, decided.decision.sections)
             decided = _decide(replace(decided, restricted_entries=found), sections)
@@ -164,7 +164,7 @@ def _undecided(
         basis=access_basis(metadata),
         patient=patient,
         resolved=resolved,
-        decision=_NO_DECISION,
+        decision=UNDECIDED,
     )
 
 
@@ -182,8 +182,7 @@ def _decide(decided: DecidedCall, sections: tuple[SectionValue, ...]) -> Decided
         facts = replace(facts, single_entries_restricted=restricted)
     decision = decide(caller, decided.basis, facts, rule, datetime.now(UTC), sections=sections)
     if decision.permitted and not caller.attests(decided.patient):
-        denied = Denied(Reason.ERROR_REASON_NO_ACCESS, "")
-        decision = replace(decision, outcome=Outcome.DENY, reason=denied.reason, rule="attest-of-another-patient")
+        decision = for_another_patient(decision)
     return replace(decided, caller=caller, decision=decision)
 
 
@@ -204,6 +203,3 @@ def _decision_attributes(decision: Decision) -> dict[str, telemetry.Value]:
         "kj.reason": reason_name(decision.reason),
         "kj.policy_version": decision.policy_version,
     }
-
-
-_NO_DECISION = Decision(Outcome.DENY, Reason.ERROR_REASON_NO_ACCESS, "undecided", {}, "")

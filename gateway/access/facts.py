@@ -19,6 +19,7 @@ SectionValue: TypeAlias = "common_pb2.Section.ValueType"
 ActionValue: TypeAlias = "common_pb2.Action.ValueType"
 AuditValue: TypeAlias = "common_pb2.AuditLevel.ValueType"
 DecisionValue: TypeAlias = "common_pb2.SectionDecision.ValueType"
+RepresentationValue: TypeAlias = "common_pb2.Representation.ValueType"
 
 SUMMARY_SECTIONS: tuple[SectionValue, ...] = (
     common_pb2.SECTION_CRITICAL_INFO,
@@ -124,11 +125,11 @@ class AccessRule:
     longest_stream: float | None = None
     """Seconds; None on unary rpcs."""
     changes_only: bool = False
-    """The rpc tells that something changed, and no content (WatchChanges)."""
+    """The rpc says that something changed, and no content (WatchChanges)."""
 
     @classmethod
     def from_method(cls, method: MethodDescriptor) -> Self:
-        """The option of a method. Raises ValueError when it has none: such an rpc must not be served."""
+        """Returns the option of a method. Raises ValueError when it has none: such an rpc must not be served."""
         options = method.GetOptions()
         if not options.HasExtension(common_pb2.access):
             raise ValueError(f"{method.full_name} has no access option")
@@ -136,6 +137,7 @@ class AccessRule:
 
     @classmethod
     def from_option(cls, option: common_pb2.Access) -> Self:
+        """Returns the rule that an option states."""
         longest = option.longest_stream.ToTimedelta().total_seconds() if option.HasField("longest_stream") else None
         return cls(
             action=option.action,
@@ -149,7 +151,7 @@ class AccessRule:
 
     @property
     def status_only(self) -> bool:
-        """The rpc tells whether something exists and discloses no content (GetIndicator, GetCriticalInfoStatus)."""
+        """Whether the rpc says that something exists, and no content (GetIndicator, GetCriticalInfoStatus)."""
         return self.audit == common_pb2.AUDIT_LEVEL_NONE
 
 
@@ -157,13 +159,16 @@ class Outcome(enum.Enum):
     """What becomes of the whole call."""
 
     PERMIT = "permit"
+    EXISTS = "exists"
+    """The caller hears that a record exists, and nothing of what is in it: an empty reply of a status rpc. No register
+    is asked. Whoever does not look for this outcome refuses."""
     DENY = "deny"
     NOT_FOUND = "not found"
 
 
 @dataclass(frozen=True, slots=True)
 class SectionVerdict:
-    """What was decided for one section. `reason` is for the caller, `rule` for the audit record alone."""
+    """What was decided for one section. `reason` is for the caller, `rule` for whoever maintains the policy."""
 
     decision: DecisionValue
     reason: ReasonValue
@@ -172,7 +177,11 @@ class SectionVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the policy says of one call. `rule` may tell more than the caller may know: it never leaves the audit."""
+    """What the policy says of one call.
+
+    `rule` explains the decision to whoever maintains the policy. It may say more than the caller may know, and nothing
+    outside this package looks at it: handlers answer by `outcome`.
+    """
 
     outcome: Outcome
     reason: ReasonValue
@@ -181,15 +190,21 @@ class Decision:
     policy_version: str
     elevated: bool = False
     """What the patient has restricted was opened."""
-    for_patient: bool = False
-    """The caller is the patient, or acts for the patient."""
+    representation: RepresentationValue = common_pb2.REPRESENTATION_UNSPECIFIED
+    """In what capacity a citizen acts on the record."""
+
+    @property
+    def for_patient(self) -> bool:
+        """Whether the caller is the patient, or acts for the patient."""
+        return self.representation != common_pb2.REPRESENTATION_UNSPECIFIED
 
     @property
     def permitted(self) -> bool:
+        """Whether the call may go on."""
         return self.outcome is Outcome.PERMIT
 
     def refusal(self) -> KjernejournalError | None:
-        """The error for the caller, or None when the call may go on."""
+        """Returns the error for a caller who is refused, or None when the call may go on."""
         if self.outcome is Outcome.PERMIT:
             return None
         if self.outcome is Outcome.NOT_FOUND:

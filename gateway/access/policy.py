@@ -1,6 +1,6 @@
 """The decision: who may do what with which section. Pure: no I/O, no clock; whatever is not known denies.
 
-The order is part of the contract, since the first reason that applies is the one that is told:
+The order is part of the contract, since the caller hears the first reason that applies:
 
 1. the rpc is open to this kind of caller (says nothing of the patient, so it may come first);
 2. there is a record, and no reservation against it: else NOT_FOUND, the same for both;
@@ -12,7 +12,10 @@ The order is part of the contract, since the first reason that applies is the on
 8. for systems that follow patients: nobody who has blocked somebody or restricted something is followed.
 
 Without an emergency or consent basis a named block must look like having no relation to the patient. So a blocked
-caller is then told what anybody with the same token and no relation would be told.
+caller then hears what anybody with the same token and no relation would hear.
+
+An rpc that says only whether something exists is open to everybody, so that a refusal would show the block: a blocked
+caller hears that a record exists, and no more (Outcome.EXISTS).
 """
 
 from collections.abc import Mapping
@@ -30,6 +33,7 @@ from gateway.access.facts import (
     Outcome,
     PatientFacts,
     ProxyArea,
+    RepresentationValue,
     SectionValue,
     SectionVerdict,
 )
@@ -39,10 +43,6 @@ from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.errors import ReasonValue
 
 NO_BASIS = common_pb2.ACCESS_BASIS_UNSPECIFIED
-NAMED_BLOCK = "named-block"
-"""The rule of a caller whom the patient has blocked."""
-NOTHING_TO_OPEN = "elevated-basis-not-needed"
-"""The rule of an elevated basis where nothing is restricted."""
 SECURITY_LEVEL = 4
 OF_AGE = 16
 """Years: from here on citizens see their own record, and nobody else does without a proxy."""
@@ -71,6 +71,15 @@ _OUTLIVES_RESERVATION: frozenset[tuple[int, SectionValue]] = frozenset(
 )
 
 
+_SELF = common_pb2.REPRESENTATION_SELF
+_GUARDIAN = common_pb2.REPRESENTATION_GUARDIAN
+_PROXY = common_pb2.REPRESENTATION_PROXY
+_RULE_OF = {_SELF: "self", _GUARDIAN: "guardian", _PROXY: "proxy"}
+
+UNDECIDED = Decision(Outcome.DENY, reasons.ERROR_REASON_NO_ACCESS, "undecided", {}, "")
+"""What stands in the place of a decision until there is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Refusal:
     reason: ReasonValue
@@ -86,7 +95,7 @@ def decide(
     *,
     sections: tuple[SectionValue, ...] = SUMMARY_SECTIONS,
 ) -> Decision:
-    """What this caller may do to this patient's record with this rpc.
+    """Returns what this caller may do to this patient's record with this rpc.
 
     `facts` is None when there is no such patient. `now` needs a time zone; ages are counted in UTC days. `sections`
     are the ones a summary holds, asked only when the rpc's section is SECTION_SUMMARY.
@@ -106,7 +115,7 @@ def decide(
 
 
 def decide_without_patient(caller: Caller, basis: BasisValue, access: AccessRule) -> Decision:
-    """The same for an rpc that is bound to no patient (usage statistics, proofs, the registration of a new person)."""
+    """Decides on an rpc that is bound to no patient (usage statistics, proofs, the registration of a new person)."""
     asked = (access.section,)
     if refusal := _kind(caller, access):
         return _deny(asked, refusal)
@@ -116,6 +125,11 @@ def decide_without_patient(caller: Caller, basis: BasisValue, access: AccessRule
             refusal = _Refusal(reasons.ERROR_REASON_ROLE_REFUSED, "people-ask-about-a-patient")
         return _deny(asked, refusal) if refusal else _permit(asked, "proofs-of-the-log")
     return _decide_without_basis(caller, basis, access, asked)
+
+
+def for_another_patient(decision: Decision) -> Decision:
+    """Returns the denial of a call that was permitted, and whose attest names other patients."""
+    return _deny(tuple(decision.sections), _Refusal(reasons.ERROR_REASON_NO_ACCESS, "attest-of-another-patient"))
 
 
 def _kind(caller: Caller, access: AccessRule) -> _Refusal | None:
@@ -153,19 +167,20 @@ def _decide_clinician(
         told = reasons.ERROR_REASON_NO_ACCESS
         if basis in _QUIET_BASES:
             told = token.reason if token else _unrelated(caller, basis, access, asked)
-        return _deny(asked, _Refusal(told, NAMED_BLOCK))
+        outcome = Outcome.EXISTS if access.status_only else Outcome.DENY
+        return _same(asked, outcome, _denied(told, "named-block"))
     if token:
         return _deny(asked, token)
     if access.status_only:
         return _permit(asked, "status-only")
     if basis in ELEVATED and not _anything_restricted(facts, asked):
-        return _deny(asked, _Refusal(reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED, NOTHING_TO_OPEN))
+        return _deny(asked, _Refusal(reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED, "nothing-to-open"))
     verdicts = {section: _clinician_section(caller, basis, facts, access, section) for section in asked}
     return _whole(verdicts, access, elevated=basis in ELEVATED)
 
 
 def _unrelated(caller: Caller, basis: BasisValue, access: AccessRule, asked: tuple[SectionValue, ...]) -> ReasonValue:
-    """What a caller with this token and basis is told who has no relation to the patient."""
+    """Returns what a caller with this token and basis hears who has no relation to the patient."""
     for section in asked:
         part = rules.part_of(section, access.action)
         if access.status_only or (part and rules.find(caller.role, caller.service, basis, access.action, part)):
@@ -211,40 +226,42 @@ def _decide_citizen(
         return _deny(asked, refusal)
     if basis != NO_BASIS:
         return _deny(asked, _Refusal(reasons.ERROR_REASON_BASIS_REFUSED, "citizens-need-no-basis"))
-    rule = _representation(caller, facts, access, now)
-    if rule is None:
+    acting = _representation(caller, facts, access, now)
+    if acting is None:
         return _deny(asked, _Refusal(reasons.ERROR_REASON_NOT_REPRESENTATIVE, "not-representative"))
     # Strangers do not learn of it. The settings stay open: that is where it is taken back.
     if facts.portal_reservation and access.section != common_pb2.SECTION_PRIVACY:
         return _deny(asked, _Refusal(reasons.ERROR_REASON_NO_ACCESS, "portal-reservation"))
-    verdicts = {section: _citizen_section(access, section, rule) for section in asked}
-    return _whole(verdicts, access, for_patient=True)
+    verdicts = {section: _citizen_section(access, section, acting) for section in asked}
+    return _whole(verdicts, access, representation=acting)
 
 
-def _citizen_section(access: AccessRule, section: SectionValue, rule: str) -> SectionVerdict:
+def _citizen_section(access: AccessRule, section: SectionValue, acting: RepresentationValue) -> SectionVerdict:
     if access.action == common_pb2.ACTION_WRITE:
         if section not in _CITIZEN_WRITES:
             return _denied(reasons.ERROR_REASON_ROLE_REFUSED, "citizens-do-not-write-this")
-        if section == common_pb2.SECTION_PRIVACY and rule == "proxy":
+        if section == common_pb2.SECTION_PRIVACY and acting == _PROXY:
             return _denied(reasons.ERROR_REASON_NOT_REPRESENTATIVE, "settings-are-the-patients-own")
-    return _permitted(rule)
+    return _permitted(_RULE_OF[acting])
 
 
-def _representation(caller: Caller, facts: PatientFacts, access: AccessRule, now: datetime) -> str | None:
-    """In what capacity the citizen may act for this person: self, guardian, proxy or not at all."""
+def _representation(
+    caller: Caller, facts: PatientFacts, access: AccessRule, now: datetime
+) -> "RepresentationValue | None":
+    """Returns in what capacity the citizen may act for this person; None: in none."""
     age = _age(facts.birth_date, now)
     if age is None or facts.deceased or access.action == common_pb2.ACTION_ADMIN:
         return None
     if not set(caller.refs).isdisjoint(facts.refs):
-        return "self" if age >= OF_AGE else None
+        return _SELF if age >= OF_AGE else None
     if age < CHILD_UNTIL:
         may = not facts.address_protection and not facts.guardians.isdisjoint(caller.refs)
-        return "guardian" if may else None
+        return _GUARDIAN if may else None
     if age < OF_AGE:
         return None
     needed = ProxyArea.EDIT if access.action == common_pb2.ACTION_WRITE else ProxyArea.VIEW
     granted = any(needed in facts.proxies.get(ref, ()) for ref in caller.refs)
-    return "proxy" if granted else None
+    return _PROXY if granted else None
 
 
 def _age(birth_date: date | None, now: datetime) -> int | None:
@@ -257,7 +274,7 @@ def _age(birth_date: date | None, now: datetime) -> int | None:
 def _decide_without_basis(
     caller: Caller, basis: BasisValue, access: AccessRule, asked: tuple[SectionValue, ...]
 ) -> Decision:
-    """Systems and auditors."""
+    """Decides on systems and auditors."""
     if caller.kind == _AUDITOR:
         if refusal := _level(caller):
             return _deny(asked, refusal)
@@ -276,7 +293,7 @@ def _decide_without_basis(
 
 
 def _not_followed(facts: PatientFacts) -> _Refusal | None:
-    """Why no system hears what changes in this record. Who reads what it follows is not known, so any block counts."""
+    """Returns why no system hears what changes in this record. Who reads there is not known, so any block counts."""
     if facts.blocked_hpr_numbers:
         return _Refusal(reasons.ERROR_REASON_NO_ACCESS, "somebody-is-blocked")
     if facts.restricted_sections or facts.single_entries_restricted:
@@ -289,9 +306,9 @@ def _whole(
     access: AccessRule,
     *,
     elevated: bool = False,
-    for_patient: bool = False,
+    representation: RepresentationValue = common_pb2.REPRESENTATION_UNSPECIFIED,
 ) -> Decision:
-    """The call goes on when something may be released or, in a summary, be shown as withheld."""
+    """Permits the call when something may be released or, in a summary, be shown as withheld."""
     shown = {common_pb2.SECTION_DECISION_PERMIT}
     if access.section == common_pb2.SECTION_SUMMARY:
         shown.add(common_pb2.SECTION_DECISION_WITHHOLD)
@@ -304,7 +321,7 @@ def _whole(
         sections=verdicts,
         policy_version=POLICY_VERSION,
         elevated=elevated and chosen is not None,
-        for_patient=for_patient and chosen is not None,
+        representation=representation if chosen else common_pb2.REPRESENTATION_UNSPECIFIED,
     )
 
 

@@ -216,5 +216,5 @@ def _digest() -> str:
     return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
 
 
-POLICY_VERSION = f"2.{_digest()}"
+POLICY_VERSION = f"3.{_digest()}"
 """Stands in every audit record: a changed table is another version. The number before the dot is the code's."""

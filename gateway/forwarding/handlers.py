@@ -9,7 +9,7 @@ from typing import cast
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from gateway.access.policy import NAMED_BLOCK
+from gateway.access.facts import Outcome
 from gateway.access.tokens import Metadata
 from gateway.contract import Method, withheld
 from gateway.decided_call import DecidedCall
@@ -75,13 +75,8 @@ class Forwarding:
         patient = patient_of(method, request, production=self._production)
         if method.rule.status_only and patient:
             [decided] = await self._steps.enter_each(method, metadata, caller, [patient])
-            if decided.decision.rule == NAMED_BLOCK:
-                # Anybody may ask whether there is something, so that a refusal would show the block. Who is blocked
-                # hears what GetIndicator says: a record exists, and nothing of what is in it.
-                return method.response().SerializeToString()
-            await self._steps.refuse_if_denied(decided)
-        else:
-            decided = await self._steps.enter(method, metadata, caller, patient)
+            return await self._status(decided, request)
+        decided = await self._steps.enter(method, metadata, caller, patient)
         if method.rule.action == common_pb2.ACTION_READ:
             return await self._read(decided, request, context)
         return await self._write(decided, request)
@@ -122,7 +117,31 @@ class Forwarding:
         finally:
             call.cancel()
 
+    async def _status(self, decided: DecidedCall, request: Message) -> bytes:
+        """Returns whether something exists, as far as the latest decision lets the caller know."""
+        reply = b""
+        if decided.decision.permitted:
+            reply, _ = await self._asked(decided, request)
+            [decided] = await self._steps.fresh_each([decided])
+        if decided.decision.outcome is Outcome.EXISTS:
+            return decided.method.response().SerializeToString()
+        await self._steps.refuse_if_denied(decided)
+        return reply
+
     async def _read(self, decided: DecidedCall, request: Message, context: Context) -> bytes:
+        """Returns the register's reply, once its disclosure is on record."""
+        method = decided.method
+        reply, message = await self._asked(decided, request)
+        if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
+            entries = method.disclosed_in(message)
+            section = decided.section(entries=entries, sha256=hashlib.sha256(reply).digest())
+            section.withheld = withheld(message)
+            add_receipt(context, (await self._recorder.record([decided.disclosure([section])]))[0])
+        await self._steps.fresh(decided)
+        return reply
+
+    async def _asked(self, decided: DecidedCall, request: Message) -> tuple[bytes, Message]:
+        """Asks the register. Returns its reply, and the same parsed; raises its refusal."""
         method = decided.method
         put_ref(decided, request)
         left = deadline.inside(LONGEST_WRITE)
@@ -138,14 +157,7 @@ class Forwarding:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and seconds < left:
                 raise _too_slow() from None
             raise await self._refused(decided, error) from None
-        message = _parsed(method, reply)
-        if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
-            entries = method.disclosed_in(message)
-            section = decided.section(entries=entries, sha256=hashlib.sha256(reply).digest())
-            section.withheld = withheld(message)
-            add_receipt(context, (await self._recorder.record([decided.disclosure([section])]))[0])
-        await self._steps.fresh(decided)
-        return reply
+        return reply, _parsed(method, reply)
 
     async def _refused(self, decided: DecidedCall, error: grpc.aio.AioRpcError) -> KjernejournalError:
         """The refusal of a read by its register. One that tells something of the record (a restricted document, an

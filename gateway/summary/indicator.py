@@ -8,7 +8,6 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from gateway.access.facts import Caller, Outcome
-from gateway.access.policy import NAMED_BLOCK
 from gateway.access.tokens import Metadata
 from gateway.contract import Method
 from gateway.decided_call import DecidedCall
@@ -102,7 +101,7 @@ class Indicator:
         """What the latest decision lets the caller know of what was found."""
         if decided.decision.outcome is Outcome.NOT_FOUND:
             return summary_pb2.INDICATOR_STATUS_NO_RECORD
-        if decided.decision.rule == NAMED_BLOCK:  # told that a record exists, and no more
+        if decided.decision.outcome is Outcome.EXISTS:
             return summary_pb2.INDICATOR_STATUS_RECORD
         await self._steps.refuse_if_denied(decided)
         if decided.patient not in present:

@@ -63,11 +63,19 @@ def expected(case: Case) -> tuple[str, dict[str, Answer]]:
     sections = CLINICAL if case.section == "SUMMARY" else (case.section,)
     whole = _refused_as_a_whole(case, sections)
     if whole:
-        outcome = "NOT_FOUND" if whole == "PATIENT_NOT_FOUND" else "DENY"
-        return outcome, dict.fromkeys(sections, ("DENY", whole))
+        return _answered_as_a_whole(case, whole), dict.fromkeys(sections, ("DENY", whole))
     answers = {section: _one(case, section) for section in sections}
     good = {"PERMIT", "WITHHOLD"} if case.section == "SUMMARY" else {"PERMIT"}
     return ("PERMIT" if any(decision in good for decision, _ in answers.values()) else "DENY"), answers
+
+
+def _answered_as_a_whole(case: Case, reason: str) -> str:
+    """What becomes of a call that is refused for every section. Whether there is something may be asked by anybody who
+    works in health care, so that being refused would show the block: those who are blocked get an empty answer."""
+    if reason == "PATIENT_NOT_FOUND":
+        return "NOT_FOUND"
+    gets_in = case.kind == "CLINICIAN" and reason not in {"CALLER_KIND_REFUSED", "NOT_SUPPORTED"}
+    return "EXISTS" if gets_in and case.blocked and case.status_only else "DENY"
 
 
 def _refused_as_a_whole(case: Case, sections: tuple[str, ...]) -> str | None:

@@ -74,10 +74,11 @@ LINES = [line for line in SCENARIOS.splitlines() if line and not line.startswith
 @pytest.mark.parametrize("line", LINES, ids=lambda line: " ".join(line.replace("|", " ").split()))
 def test_scenario(line: str) -> None:
     who, action, section, basis, patient, answer = (cell.strip() for cell in line.split("|"))
-    case = replace(WHO[who], action=action, section=section, basis=basis, **PATIENTS[patient])
+    asked = replace(WHO[who], section=section, basis=basis, **PATIENTS[patient])
+    case = replace(asked, status_only=True) if action == "STATUS" else replace(asked, action=action)
     decision = ask(case)
-    told = "PERMIT" if decision.permitted else reason_name(decision.reason)
-    assert told == answer
+    answers = {Outcome.PERMIT: "PERMIT", Outcome.EXISTS: "EXISTS"}
+    assert answers.get(decision.outcome, reason_name(decision.reason)) == answer
     assert decision.policy_version == POLICY_VERSION
 
 
@@ -177,8 +178,14 @@ def test_the_indicator_needs_no_basis(caller: Caller) -> None:
 def test_the_indicator_tells_nothing_to_the_blocked_or_of_the_reserved() -> None:
     blocked = decide(doctor(), NO_BASIS, PatientFacts(PATIENT, blocked_hpr_numbers=frozenset({HPR})), STATUS, NOW)
     reserved = decide(SYSTEM, NO_BASIS, PatientFacts(PATIENT, reservation=True), STATUS, NOW)
-    assert (blocked.outcome, reason_name(blocked.reason)) == (Outcome.DENY, "NO_ACCESS")
+    assert (blocked.outcome, reason_name(blocked.reason)) == (Outcome.EXISTS, "NO_ACCESS")
     assert reserved.outcome is Outcome.NOT_FOUND
+
+
+def test_who_overlooks_that_a_record_alone_may_be_shown_refuses() -> None:
+    blocked = decide(doctor(), NO_BASIS, PatientFacts(PATIENT, blocked_hpr_numbers=frozenset({HPR})), STATUS, NOW)
+    assert not blocked.permitted
+    assert isinstance(blocked.refusal(), Denied)
 
 
 def test_a_reservation_and_no_such_patient_look_the_same() -> None:
@@ -188,7 +195,7 @@ def test_a_reservation_and_no_such_patient_look_the_same() -> None:
     assert isinstance(told[0], NotFound)
     assert isinstance(told[1], NotFound)
     assert told[0].status() == told[1].status()
-    assert (reserved.rule, unknown.rule) == ("reservation", "no-record")
+    assert (reserved.rule, unknown.rule) == ("reservation", "no-record"), "the rule says what the caller may not know"
 
 
 def test_a_caller_without_an_hpr_number_is_no_clinician() -> None:

@@ -1,0 +1,125 @@
+"""Rpcs that say only whether something exists: both answer by the outcome of the policy, and by it alone."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+
+from gateway import contract, steps
+from gateway.access.facts import Decision, PatientFacts
+from gateway.access.policy import decide
+from gateway.registers.sources import BY_SECTION
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
+from kjernejournal.summary.v1 import summary_pb2
+from tests.support.client import method, refusal
+from tests.support.gateway import Front
+from tests.support.waiting import becomes
+
+HPR = "900000001"
+INDICATOR, STATUS = "GetIndicator", "GetCriticalInfoStatus"
+BOTH = pytest.mark.parametrize("rpc", [INDICATOR, STATUS])
+BASES = ("", "SAMTYKKE", "AKUTT", "UNNTAK", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT")
+SECTIONS = BY_SECTION[common_pb2.SECTION_CRITICAL_INFO].path
+ALONE: dict[str, Message] = {
+    INDICATOR: summary_pb2.GetIndicatorResponse(status=summary_pb2.INDICATOR_STATUS_RECORD),
+    STATUS: ki.GetCriticalInfoStatusResponse(),
+}
+"""That a record exists, and no more."""
+SOMETHING: dict[str, Message] = {
+    INDICATOR: summary_pb2.GetIndicatorResponse(status=summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION),
+    STATUS: ki.GetCriticalInfoStatusResponse(has_critical_information=True),
+}
+
+
+def ill(front: Front, go_on: asyncio.Event | None = None, **facts: Any) -> str:
+    """Somebody with critical information, which the register says once it may go on."""
+    section = ki.CriticalInfoSection(active=1, window=ListWindow())
+
+    async def sections(data: bytes, _: Any) -> bytes:
+        if go_on:
+            await go_on.wait()
+        [query] = ki.BatchGetSectionsRequest.FromString(data).queries
+        answer = ki.SectionAnswer(access_id=query.access_id, section=section)
+        return ki.BatchGetSectionsResponse(answers=[answer]).SerializeToString()
+
+    async def status(_: bytes, __: Any) -> bytes:
+        if go_on:
+            await go_on.wait()
+        return SOMETHING[STATUS].SerializeToString()
+
+    front.registers["critical_info"].unary(SECTIONS, sections)
+    front.registers["critical_info"].unary(method(STATUS).path, status)
+    return front.people.add(**facts)
+
+
+def asking(rpc: str, patient: str) -> Message:
+    request: Message = method(rpc).request(patient=PatientIdentifier(national_id=patient))
+    return request
+
+
+def test_these_are_all() -> None:
+    status_only = {each.descriptor.name for each in contract.methods().values() if each.rule.status_only}
+    assert status_only == set(ALONE)
+
+
+@BOTH
+async def test_who_is_blocked_hears_that_a_record_exists_on_any_basis(front: Front, rpc: str) -> None:
+    patient = ill(front, blocked_hpr_numbers=[HPR])
+    for basis in BASES:
+        assert await front.client.call(rpc, asking(rpc, patient), basis=basis) == ALONE[rpc]
+    assert not front.registers["critical_info"].calls
+    assert await front.client.call(rpc, asking(rpc, patient), kind="nurse") == SOMETHING[rpc]
+    assert not front.log.records
+
+
+@BOTH
+async def test_a_block_that_comes_meanwhile_is_answered_like_one_that_was_there(front: Front, rpc: str) -> None:
+    go_on = asyncio.Event()
+    patient = ill(front, go_on)
+    call = asyncio.create_task(front.client.call(rpc, asking(rpc, patient)))
+    await becomes(lambda: bool(front.registers["critical_info"].calls))
+    front.people.known[patient].facts.blocked_hpr_numbers.append(HPR)
+    await asyncio.sleep(0.3)
+    go_on.set()
+    assert await call == ALONE[rpc]
+
+
+@BOTH
+async def test_the_name_of_a_rule_decides_nothing(front: Front, rpc: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def renamed(*arguments: Any, **named: Any) -> Decision:
+        return replace(decide(*arguments, **named), rule="of another name")
+
+    monkeypatch.setattr(steps, "decide", renamed)
+    assert await front.client.call(rpc, asking(rpc, ill(front, blocked_hpr_numbers=[HPR]))) == ALONE[rpc]
+    assert await front.client.call(rpc, asking(rpc, ill(front))) == SOMETHING[rpc]
+
+
+@BOTH
+async def test_a_refusal_on_the_facts_of_a_block_is_no_block(
+    front: Front, rpc: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the policy refuses is refused, whatever its rule is called."""
+
+    def refusing(
+        caller: Any, basis: Any, facts: PatientFacts | None, access: Any, *rest: Any, **named: Any
+    ) -> Decision:
+        full = replace(access, audit=common_pb2.AUDIT_LEVEL_FULL)
+        return decide(caller, basis, facts, full, *rest, **named)
+
+    monkeypatch.setattr(steps, "decide", refusing)
+    told = await refusal(front.client.call(rpc, asking(rpc, ill(front, blocked_hpr_numbers=[HPR])), basis="AKUTT"))
+    assert told.short == ("PERMISSION_DENIED", "NO_ACCESS")
+
+
+@BOTH
+async def test_a_reservation_looks_like_no_record(front: Front, rpc: str) -> None:
+    patient = ill(front, reserved=True, blocked_hpr_numbers=[HPR])
+    if rpc == INDICATOR:
+        reply = await front.client.call(rpc, asking(rpc, patient))
+        assert reply.status == summary_pb2.INDICATOR_STATUS_NO_RECORD
+    else:
+        assert (await refusal(front.client.call(rpc, asking(rpc, patient)))).short == ("NOT_FOUND", "PATIENT_NOT_FOUND")
