@@ -27,7 +27,7 @@ class ProcessSettings(BaseSettings):
     trace_dir: Path | None = None
     """Directory for OTLP JSON lines, when no collector is set."""
     otlp_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
-    """The collector, by OpenTelemetry's own variable."""
+    """The collector, by OpenTelemetry's own variable; its exporter reads the other `OTEL_EXPORTER_OTLP_` ones."""
     drain_seconds: float = Field(default=10.0, ge=0, le=300)
     """How long calls in flight may go on after SIGTERM."""
     production: bool = False

@@ -1,45 +1,17 @@
-"""Where encoded spans go: a collector over OTLP/gRPC, or rotated files of JSON lines."""
+"""What a destination of spans is, and one of them: rotated files of JSON lines."""
 
 import os
-import random
 import re
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import grpc
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
-from shared.telemetry.otlp import JsonLines, Messages
+from shared.telemetry.otlp import JsonLines
 from shared.telemetry.spans import Span
 
 ROTATE_AT_BYTES = 512 * 1024 * 1024
-
-_ATTEMPTS = 4
-_CALL_SECONDS = 5.0
-_STOPPING_CALL_SECONDS = 1.0
-_BACKOFF_SECONDS = 0.25
-_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-_ENDPOINT = re.compile(r"(?:(https?)://)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?/?")
-
-# What OTLP's specification calls retryable; RESOURCE_EXHAUSTED only when the collector says when to come back,
-# but three more calls harm nobody.
-_RETRYABLE = frozenset(
-    {
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.OUT_OF_RANGE,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DATA_LOSS,
-    }
-)
 
 
 class Destination(Protocol):
@@ -49,55 +21,13 @@ class Destination(Protocol):
     """Spans at a time. Encoding holds the interpreter's lock: a batch must be done in a millisecond or two."""
 
     def send(self, spans: Sequence[Span]) -> int:
-        """Delivers a batch; the number of spans that were not taken. May raise OSError: none were."""
+        """Delivers a batch and returns the number of spans that were not taken. May raise OSError: none were."""
+
+    def interrupt(self) -> None:
+        """Ends a `send` that waits for somebody else, from another thread; its batch is lost, and later ones."""
 
     def close(self) -> None:
         """Gives back what it holds."""
-
-
-class Collector:
-    """An OTLP/gRPC endpoint: `http://host:port`, `https://host:port` (TLS, roots as gRPC finds them) or `host:port`.
-
-    A batch is tried four times over about two seconds, then given up.
-    """
-
-    batch = 256
-
-    def __init__(self, endpoint: str, resource: Resource, stopping: threading.Event) -> None:
-        parts = _ENDPOINT.fullmatch(endpoint)
-        if parts is None:
-            raise ValueError("the OTLP endpoint must be http://host:port, https://host:port or host:port")
-        target = f"{parts[2]}:{parts[3] or 4317}"
-        if parts[1] == "https":
-            self._channel = grpc.secure_channel(target, grpc.ssl_channel_credentials())
-        else:
-            self._channel = grpc.insecure_channel(target)
-        # The generated stub has no types; the method's path is all that it adds.
-        self._export = self._channel.unary_unary(
-            _EXPORT,
-            request_serializer=ExportTraceServiceRequest.SerializeToString,
-            response_deserializer=ExportTraceServiceResponse.FromString,
-        )
-        self._messages = Messages(resource)
-        self._stopping = stopping
-
-    def send(self, spans: Sequence[Span]) -> int:
-        request = self._messages.encode(spans)
-        for attempt in range(_ATTEMPTS):
-            # Read before the call: a stop that comes during it still leaves one short attempt.
-            stopping = self._stopping.is_set()
-            try:
-                reply = self._export(request, timeout=_STOPPING_CALL_SECONDS if stopping else _CALL_SECONDS)
-            except grpc.RpcError as error:
-                if stopping or attempt == _ATTEMPTS - 1 or error.code() not in _RETRYABLE:
-                    break
-                self._stopping.wait(_BACKOFF_SECONDS * 2**attempt * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-            else:
-                return int(reply.partial_success.rejected_spans)
-        return len(spans)
-
-    def close(self) -> None:
-        self._channel.close()
 
 
 class TraceFile:
@@ -135,6 +65,9 @@ class TraceFile:
             return len(spans)
         self._torn = False
         return 0
+
+    def interrupt(self) -> None:
+        """Does nothing: a write to a file waits for nobody."""
 
     def _rotate(self) -> None:
         self._path.replace(self._path.with_suffix(".1.jsonl"))

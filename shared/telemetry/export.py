@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 from time import monotonic
 
-from shared.telemetry.destinations import Collector, Destination, TraceFile
+from shared.telemetry.destinations import Destination, TraceFile
 from shared.telemetry.otlp import resource_of
 from shared.telemetry.spans import Span, on_end
 
@@ -20,6 +20,7 @@ CAPACITY = 16_384
 # Spans of one request end within milliseconds of each other; `kj trace` should find them when the reply has been read.
 _GATHER_SECONDS = 0.2
 _FLUSH_SECONDS = 2.0
+_INTERRUPT_SECONDS = 0.3
 _REPORT_EVERY_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
@@ -28,9 +29,9 @@ _log = logging.getLogger(__name__)
 class Exporter:
     """One thread that empties one queue into one destination."""
 
-    def __init__(self, destination: Destination, stopping: threading.Event, capacity: int = CAPACITY) -> None:
+    def __init__(self, destination: Destination, capacity: int = CAPACITY) -> None:
         self._destination = destination
-        self._stopping = stopping
+        self._stopping = threading.Event()
         self._capacity = capacity
         self._queue: deque[Span] = deque()
         self._wake = threading.Event()
@@ -62,6 +63,9 @@ class Exporter:
         self._stopping.set()
         self._wake.set()
         self._thread.join(_FLUSH_SECONDS)
+        if self._thread.is_alive():
+            self._destination.interrupt()
+            self._thread.join(_INTERRUPT_SECONDS)
         self._overflowed += len(self._queue)
         self._report(force=True)
 
@@ -103,19 +107,22 @@ def configure(service: str, *, directory: Path | None, endpoint: str | None) -> 
 
     `endpoint` is an OTLP/gRPC collector (`http://host:port`, `https://host:port` or `host:port`), from
     `OTEL_EXPORTER_OTLP_ENDPOINT`; it is preferred to `directory`, which gets OTLP JSON lines. Neither: spans are
-    discarded. ValueError for an endpoint that is none of these, OSError for a directory that cannot be written.
+    discarded. ValueError for a malformed endpoint or `OTEL_EXPORTER_OTLP_` variable, OSError for a directory that
+    cannot be written.
     """
     stop()
     resource = resource_of(service)
-    stopping = threading.Event()
     destination: Destination
     if endpoint:
-        destination = Collector(endpoint, resource, stopping)
+        # Here, since most of what it loads serves nobody in a process that sends to no collector.
+        from shared.telemetry.collector import Collector  # noqa: PLC0415
+
+        destination = Collector(endpoint, resource)
     elif directory is not None:
         destination = TraceFile(directory, resource)
     else:
         return
-    _Process.exporter = Exporter(destination, stopping)
+    _Process.exporter = Exporter(destination)
     on_end(_Process.exporter.put)
 
 

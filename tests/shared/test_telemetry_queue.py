@@ -19,6 +19,7 @@ class Gate:
         self.open = threading.Event()
         self.taken: list[Span] = []
         self.broken = False
+        self.interrupted = False
         self.closed = False
 
     def send(self, spans: Sequence[Span]) -> int:
@@ -27,6 +28,9 @@ class Gate:
             raise RuntimeError("secret 21875049123")
         self.taken.extend(spans)
         return 0
+
+    def interrupt(self) -> None:
+        self.interrupted = True
 
     def close(self) -> None:
         self.closed = True
@@ -42,7 +46,7 @@ def _spans(count: int) -> list[Span]:
 
 def test_a_stuck_destination_never_holds_up_a_request(caplog: pytest.LogCaptureFixture) -> None:
     gate = Gate()
-    exporter = Exporter(gate, threading.Event(), capacity=100)
+    exporter = Exporter(gate, capacity=100)
     spans = _spans(1000)
     begin = monotonic()
     for one in spans:
@@ -59,12 +63,13 @@ def test_a_stuck_destination_never_holds_up_a_request(caplog: pytest.LogCaptureF
 
 def test_stop_gives_up_after_two_seconds_and_counts_what_is_left() -> None:
     gate = Gate()
-    exporter = Exporter(gate, threading.Event())
+    exporter = Exporter(gate)
     for one in _spans(10):
         exporter.put(one)
     begin = monotonic()
     exporter.stop()
-    assert 1.9 < monotonic() - begin < 2.5
+    assert 1.9 < monotonic() - begin < 2.6
+    assert gate.interrupted
     assert exporter.dropped >= 6  # all but the batch that is stuck on its way
     gate.open.set()
 
@@ -73,7 +78,7 @@ def test_a_bug_in_the_exporter_ends_neither_thread_nor_text(caplog: pytest.LogCa
     gate = Gate()
     gate.open.set()
     gate.broken = True
-    exporter = Exporter(gate, threading.Event())
+    exporter = Exporter(gate)
     for one in _spans(3):
         exporter.put(one)
     until(lambda: exporter.dropped == 3)
@@ -89,7 +94,7 @@ def test_a_bug_in_the_exporter_ends_neither_thread_nor_text(caplog: pytest.LogCa
 def test_spans_go_out_without_a_stop_and_the_thread_sleeps_between() -> None:
     gate = Gate()
     gate.open.set()
-    exporter = Exporter(gate, threading.Event())
+    exporter = Exporter(gate)
     exporter.put(_spans(1)[0])
     until(lambda: len(gate.taken) == 1)
     exporter.put(_spans(1)[0])

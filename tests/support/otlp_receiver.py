@@ -1,9 +1,10 @@
-"""A small real OTLP/gRPC receiver: keeps what it is sent, and refuses as told."""
+"""Receives OTLP over gRPC in tests: keeps what it is sent, and refuses as the test asks."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import sleep
 
 import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -17,26 +18,28 @@ _SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 @dataclass
 class Receiver:
-    """`refusals` are the codes of the next calls, first to last; `rejects` is the partial success of every reply."""
+    """Keeps what arrives. `refusals` are the codes of the next calls, first to last; while `held`, calls wait."""
 
     port: int = 0
     requests: list[ExportTraceServiceRequest] = field(default_factory=list)
+    metadata: list[dict[str, str | bytes]] = field(default_factory=list)
     calls: int = 0
     refusals: list[grpc.StatusCode] = field(default_factory=list)
-    rejects: int = 0
+    held: bool = False
 
     def export(self, request: ExportTraceServiceRequest, context: grpc.ServicerContext) -> ExportTraceServiceResponse:
-        """The rpc."""
+        """Answers the rpc."""
         self.calls += 1
+        self.metadata.append(dict(context.invocation_metadata()))
+        while self.held and context.is_active():
+            sleep(0.02)
         if self.refusals:
-            context.abort(self.refusals.pop(0), "as told")
+            context.abort(self.refusals.pop(0), "as the test asks")
         self.requests.append(request)
-        reply = ExportTraceServiceResponse()
-        reply.partial_success.rejected_spans = self.rejects
-        return reply
+        return ExportTraceServiceResponse()
 
     def spans(self) -> list[Span]:
-        """All that was taken."""
+        """Returns all that was taken."""
         return [
             span
             for request in self.requests
@@ -47,8 +50,8 @@ class Receiver:
 
 
 @contextmanager
-def otlp_receiver(credentials: grpc.ServerCredentials | None = None) -> Iterator[Receiver]:
-    """Serves on 127.0.0.1 at a free port, with TLS when `credentials` are given."""
+def otlp_receiver(credentials: grpc.ServerCredentials | None = None, port: int = 0) -> Iterator[Receiver]:
+    """Serves on 127.0.0.1 at `port` or a free one, with TLS when `credentials` are given."""
     receiver = Receiver()
     server = grpc.server(ThreadPoolExecutor(max_workers=2))
     export = grpc.unary_unary_rpc_method_handler(
@@ -58,9 +61,9 @@ def otlp_receiver(credentials: grpc.ServerCredentials | None = None) -> Iterator
     )
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(_SERVICE, {"Export": export})])
     if credentials is None:
-        receiver.port = server.add_insecure_port("127.0.0.1:0")
+        receiver.port = server.add_insecure_port(f"127.0.0.1:{port}")
     else:
-        receiver.port = server.add_secure_port("127.0.0.1:0", credentials)
+        receiver.port = server.add_secure_port(f"127.0.0.1:{port}", credentials)
     server.start()
     try:
         yield receiver
