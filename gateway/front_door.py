@@ -5,7 +5,7 @@ Handlers are bytes in, bytes out. The request is parsed once, to find the patien
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -44,14 +44,17 @@ class FrontDoor(grpc.GenericRpcHandler):
 
     def __init__(
         self,
-        methods: dict[str, Method],
-        handlers_of: Callable[[Method], Handlers],
+        methods: Mapping[str, Method],
+        handlers: Mapping[str, Handlers],
         admission: Admission,
         *,
         idle: float = IDLE,
     ) -> None:
+        """Raises TypeError for an rpc that nothing serves, and for a handler of none: both are found out at start."""
+        if unknown := handlers.keys() - methods.keys():
+            raise TypeError(f"no such rpc: {', '.join(sorted(unknown))}")
         self._handlers = {
-            path: _handler(method, handlers_of(method), admission.room(method), idle)
+            path: _handler(method, handlers.get(path, Handlers()), admission.room(method), idle)
             for path, method in methods.items()
         }
 

@@ -45,9 +45,9 @@ class Changes:
         self._registers = {each.section: Register(each.section, backends[each.service]) for each in SOURCES}
         self._followers: set[Follower] = set()
 
-    def handlers(self, _: Method) -> Handlers:
-        """What serves WatchChanges."""
-        return Handlers(server_stream=self.watch)
+    def handlers(self) -> dict[str, Handlers]:
+        """Returns what serves ChangesService, by path."""
+        return {"/kjernejournal.changes.v1.ChangesService/WatchChanges": Handlers(server_stream=self.watch)}
 
     def close(self) -> None:
         """Ends every stream: their followers open them again elsewhere."""

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import cast
 
 import grpc
@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 
 from gateway.access.facts import Outcome
 from gateway.access.tokens import Metadata
-from gateway.contract import Method, withheld
+from gateway.contract import GATEWAY, Method, withheld
 from gateway.decided_call import DecidedCall
 from gateway.forwarding.incoming_streams import IncomingStreams
 from gateway.forwarding.write_outcomes import LONGEST_WRITE, WriteOutcomes
@@ -57,11 +57,12 @@ class Forwarding:
         self._idle = idle
         self._look_again = look_again
 
-    def handlers(self, _: Method) -> Handlers:
-        """What serves an rpc of a service."""
-        return Handlers(
+    def handlers(self, methods: Mapping[str, Method]) -> dict[str, Handlers]:
+        """Returns what serves each of these rpcs that a service behind the gateway serves, by path."""
+        handlers = Handlers(
             unary=self.unary, server_stream=self.server_stream, client_stream=self._incoming_streams.client_stream
         )
+        return {path: handlers for path, method in methods.items() if method.service not in GATEWAY}
 
     async def finish(self, seconds: float) -> None:
         """Waits for writes whose callers have gone, and for their records."""

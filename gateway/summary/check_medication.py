@@ -54,15 +54,12 @@ class MedicationSafety:
         self._forwarding = forwarding
         self._production = production
 
-    def handlers(self, method: Method) -> Handlers | None:
-        """What serves an rpc here; None: it is not one of these."""
-        match method.descriptor.name:
-            case "CheckMedication":
-                return Handlers(unary=self.check)
-            case "ImportDrugKnowledge":
-                return Handlers(unary=self.load)
-            case _:
-                return None
+    def handlers(self) -> dict[str, Handlers]:
+        """Returns what serves the rpcs of other services that are served here, by path."""
+        return {
+            "/kjernejournal.medications.v1.MedicationsService/CheckMedication": Handlers(unary=self.check),
+            "/kjernejournal.medications.v1.DrugKnowledgeService/ImportDrugKnowledge": Handlers(unary=self.load),
+        }
 
     async def check(self, method: Method, data: bytes, context: Context) -> bytes:
         """Reads both sections as a summary would, and releases what was found in what may be released."""

@@ -70,17 +70,14 @@ class Summary:
         self._knowledge_cache = knowledge_cache
         self._production = production
 
-    def handlers(self, method: Method) -> Handlers:
-        """What serves an rpc of SummaryService."""
-        match method.descriptor.name:
-            case "GetPatientSummary":
-                return Handlers(unary=self.get)
-            case "StreamPatientSummary":
-                return Handlers(server_stream=self.stream)
-            case "GetIndicator":
-                return Handlers(unary=self.indicator)
-            case _:
-                return Handlers(unary=_comes_later)
+    def handlers(self) -> dict[str, Handlers]:
+        """Returns what serves SummaryService, by path."""
+        return {
+            "/kjernejournal.summary.v1.SummaryService/GetPatientSummary": Handlers(unary=self.get),
+            "/kjernejournal.summary.v1.SummaryService/StreamPatientSummary": Handlers(server_stream=self.stream),
+            "/kjernejournal.summary.v1.SummaryService/GetIndicator": Handlers(unary=self.indicator),
+            "/kjernejournal.summary.v1.SummaryService/ExportPatientSummary": Handlers(unary=_comes_later),
+        }
 
     async def get(self, method: Method, data: bytes, context: Context) -> bytes:
         """Every section at once; one record, then the release."""

@@ -37,7 +37,7 @@ class Busy:
         self.inside: dict[str, int] = dict.fromkeys(RPCS, 0)
         self._tasks: list[asyncio.Task[Any]] = []
 
-    def handlers(self, _: Method) -> Handlers:
+    def handlers(self) -> Handlers:
         return Handlers(unary=self._unary, server_stream=self._server_stream, client_stream=self._client_stream)
 
     def summary(self, **caller: Any) -> Any:
@@ -90,7 +90,7 @@ async def busy(issuer: Path) -> AsyncIterator[Busy]:
     verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
     methods = {each.path: each for each in map(method, RPCS)}
     busy = Busy()
-    door = FrontDoor(methods, busy.handlers, Admission(verifier, max_calls=4, max_streams=2))
+    door = FrontDoor(methods, dict.fromkeys(methods, busy.handlers()), Admission(verifier, max_calls=4, max_streams=2))
     async with listening(door) as address, grpc.aio.insecure_channel(address) as channel:
         busy.client = Client(channel, issuer)
         yield busy

@@ -19,6 +19,7 @@ from tests.support.waiting import becomes
 
 DOWNLOAD = method("DownloadDocument")
 IDLE = 0.3
+VERIFIER = TokenVerifier(JwksSource("/none"), issuer="", audience="")
 
 
 class Endless:
@@ -36,9 +37,9 @@ class Endless:
             self.open -= 1
 
     def door(self) -> FrontDoor:
-        admission = Admission(TokenVerifier(JwksSource("/none"), issuer="", audience=""))
+        admission = Admission(VERIFIER)
         handlers = Handlers(server_stream=self.stream)
-        return FrontDoor({DOWNLOAD.path: DOWNLOAD}, lambda _: handlers, admission, idle=IDLE)
+        return FrontDoor({DOWNLOAD.path: DOWNLOAD}, {DOWNLOAD.path: handlers}, admission, idle=IDLE)
 
 
 async def test_a_caller_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +80,18 @@ async def test_the_deadline_ends_a_stream_that_is_taken() -> None:
             await read()
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await becomes(lambda: endless.open == 0)
+
+
+def test_an_rpc_that_nothing_serves_is_found_out_at_start() -> None:
+    with pytest.raises(TypeError, match=f"nothing serves {DOWNLOAD.path}"):
+        FrontDoor({DOWNLOAD.path: DOWNLOAD}, {}, Admission(VERIFIER))
+
+
+def test_a_handler_of_no_rpc_is_found_out_at_start() -> None:
+    """A path misspelt here would leave its rpc to whoever forwards the rest."""
+    handlers = {DOWNLOAD.path: Handlers(server_stream=Endless().stream), "/x/DownloadDocument": Handlers()}
+    with pytest.raises(TypeError, match="no such rpc: /x/DownloadDocument"):
+        FrontDoor({DOWNLOAD.path: DOWNLOAD}, handlers, Admission(VERIFIER))
 
 
 def _call(channel: grpc.aio.Channel, seconds: float | None = None) -> Any:

@@ -264,7 +264,7 @@ async def test_a_slow_consumer_gets_everything_and_costs_bounded_memory(
         told += [outboxes.add("labs", ref) for _ in range(100)]
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.5)
-    waiting = [len(track.waiting) for each in front.changes._followers for track in each._tracks.values()]
+    waiting = [len(track.waiting) for each in front.gateway.changes._followers for track in each._tracks.values()]
     assert max(waiting) <= 100
     while len(follower.heard) < len(told):
         follower._note(await call.read())
@@ -275,7 +275,7 @@ async def test_a_slow_consumer_gets_everything_and_costs_bounded_memory(
 async def test_a_drain_ends_the_stream_and_the_token_goes_on(front: Front, outboxes: Outboxes) -> None:
     followed = patient(front)
     async with following(front.client, a=followed) as follower:
-        front.changes.close()
+        front.gateway.changes.close()
         entry = outboxes.add("labs", front.people.ref(followed.national_id))
         await follower.until(lambda: follower.entries("a") == [(entry, 1)])
     assert follower.streams == 2

@@ -31,8 +31,8 @@ KINDS = {"ALLERGY", "ALLERGY_CLASS", "CONDITION"}
 @pytest.fixture
 def made(front: Front, monkeypatch: pytest.MonkeyPatch) -> Made:
     """A patient allergic to a penicillin who takes another, and warfarin with ibuprofen; and who has haemophilia."""
-    monkeypatch.setattr(front.knowledge_cache, "_knowledge", KNOWLEDGE)
-    front.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    monkeypatch.setattr(front.gateway.knowledge_cache, "_knowledge", KNOWLEDGE)
+    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
     patient = Made()
     patient.prescribed(AMOXICILLIN)
     patient.prescribed(WARFARIN)
@@ -223,7 +223,7 @@ async def test_a_candidate_says_what_it_is(front: Front, made: Made) -> None:
 async def test_without_knowledge_no_check_is_made_and_it_is_said(
     front: Front, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(front.knowledge_cache, "_knowledge", None)
+    monkeypatch.setattr(front.gateway.knowledge_cache, "_knowledge", None)
     for got in ((await summary(front, front.people.add())).alerts, await checked(front, front.people.add())):
         assert (list(got.findings), list(got.checked), got.knowledge_version) == ([], [], "")
         assert {reason for _, reason in said(got)} == {"KNOWLEDGE_UNAVAILABLE"}
@@ -232,22 +232,22 @@ async def test_without_knowledge_no_check_is_made_and_it_is_said(
 async def test_knowledge_is_read_when_it_has_changed_and_kept_when_it_cannot_be_read(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(front.knowledge_cache, "_knowledge", None)
-    monkeypatch.setattr(front.knowledge_cache, "_load", 0)
+    monkeypatch.setattr(front.gateway.knowledge_cache, "_knowledge", None)
+    monkeypatch.setattr(front.gateway.knowledge_cache, "_load", 0)
     medications = front.registers["medications"]
     medications.unary(knowledge_cache.PATH, saying(GetDrugKnowledgeResponse(load=7, knowledge=TABLE)))
-    await front.knowledge_cache.refresh()
-    assert front.knowledge_cache.now is not None
-    assert front.knowledge_cache.now.version == TABLE.version
-    before = front.knowledge_cache.now
+    await front.gateway.knowledge_cache.refresh()
+    assert front.gateway.knowledge_cache.now is not None
+    assert front.gateway.knowledge_cache.now.version == TABLE.version
+    before = front.gateway.knowledge_cache.now
     for answer in (
         saying(GetDrugKnowledgeResponse(load=7)),
         saying(b"\x0a\xff\xff\xff\xff\x0f"),
         FAULTS["down"][0](SOURCES[0]),
     ):
         medications.unary(knowledge_cache.PATH, answer)
-        await front.knowledge_cache.refresh()
-        assert front.knowledge_cache.now is before
+        await front.gateway.knowledge_cache.refresh()
+        assert front.gateway.knowledge_cache.now is before
     [*_, last] = [call for call in medications.calls if call.path == knowledge_cache.PATH]
     assert GetDrugKnowledgeRequest.FromString(last.messages[0]).known_load == 7
 

@@ -65,7 +65,7 @@ async def asked(
     front: Front, answer: Any, *, source: Source = VISITS, question: Question = NOW, of: DecidedCall | None = None
 ) -> Section:
     front.registers[source.service].unary(source.path, answer)
-    return await front.fanout.ask(source, of or decided(), question)
+    return await front.gateway.fanout.ask(source, of or decided(), question)
 
 
 def state(section: Section) -> str:
@@ -76,7 +76,7 @@ def state(section: Section) -> str:
 
 @pytest.fixture(autouse=True)
 def closed_breakers(front: Front) -> None:
-    front.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
 
 
 async def test_data_comes_with_source_time_and_coverage(front: Front) -> None:
@@ -157,7 +157,7 @@ async def test_every_code_is_a_stated_absence(front: Front, code: grpc.StatusCod
 
 async def test_a_register_that_is_not_there_is_an_error(front: Front) -> None:
     front.registers["visits"].forget()
-    assert state(await front.fanout.ask(VISITS, decided(), NOW)) == "UNAVAILABLE ERROR"
+    assert state(await front.gateway.fanout.ask(VISITS, decided(), NOW)) == "UNAVAILABLE ERROR"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.service))
@@ -231,7 +231,7 @@ async def test_after_five_timeouts_nobody_waits(front: Front) -> None:
     for _ in range(TIMEOUTS):
         await asked(front, refusing(grpc.StatusCode.DEADLINE_EXCEEDED, "", None))
     calls = len(front.registers["visits"].calls)
-    section = await front.fanout.ask(VISITS, decided(), NOW)
+    section = await front.gateway.fanout.ask(VISITS, decided(), NOW)
     assert state(section) == "UNAVAILABLE OVERLOADED"
     assert len(front.registers["visits"].calls) == calls
 

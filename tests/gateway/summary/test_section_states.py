@@ -29,7 +29,7 @@ CRITICAL = {"critical_info", "medications"}
 @pytest.fixture(autouse=True)
 def registers(front: Front) -> None:
     """Every register answers with an entry."""
-    front.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
     for service in SERVICES:
         told(front, service, stating(BY_SERVICE[service], CONTENT[service]["DATA"]))
 
@@ -119,7 +119,7 @@ async def test_what_could_not_be_fetched(front: Front, service: str, fault: str)
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_breaker_that_is_open(front: Front, service: str) -> None:
     """Nobody waits any more."""
-    breaker = front.fanout._breakers[SECTIONS[service]]
+    breaker = front.gateway.fanout._breakers[SECTIONS[service]]
     for _ in range(TIMEOUTS):
         breaker.timed_out()
     told(front, service, frozen)

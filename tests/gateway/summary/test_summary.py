@@ -60,7 +60,7 @@ CONTENT: dict[int, Any] = {
 @pytest.fixture(autouse=True)
 def registers(front: Front) -> None:
     """Every register answers with its content."""
-    front.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
     for source in SOURCES:
         answer(front, source.section)
 

@@ -113,7 +113,7 @@ class _AlwaysAsked(Breaker):
 @pytest.fixture
 def mixed(front: Front) -> dict[str, Mixture]:
     """Registers that answer about each patient, by reference, as that patient's mixture says."""
-    front.fanout._breakers = {source.section: _AlwaysAsked() for source in SOURCES}
+    front.gateway.fanout._breakers = {source.section: _AlwaysAsked() for source in SOURCES}
     by_ref: dict[str, Mixture] = {}
     for service, source in BY_SERVICE.items():
         front.registers[service].unary(source.path, _mixed(service, by_ref))

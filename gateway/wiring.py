@@ -1,0 +1,70 @@
+"""Puts the gateway together: every part is made here, for the process and for the tests alike."""
+
+from dataclasses import dataclass
+
+from gateway import contract
+from gateway.access.jwks import JwksSource
+from gateway.access.tokens import TokenVerifier
+from gateway.admission import Admission
+from gateway.changes.handlers import Changes
+from gateway.forwarding.handlers import Forwarding
+from gateway.front_door import IDLE, FrontDoor
+from gateway.recorder import Recorder
+from gateway.registers.backends import Backend, open_backends
+from gateway.registers.patient_lookup import PatientLookup
+from gateway.registers.section_reader import SectionReader
+from gateway.restricted_entries import RestrictedEntries
+from gateway.safety.knowledge_cache import KnowledgeCache
+from gateway.settings import GatewaySettings
+from gateway.steps import LOOK_AGAIN, Steps
+from gateway.summary.check_medication import MedicationSafety
+from gateway.summary.fanout import Fanout
+from gateway.summary.handlers import Summary
+from gateway.summary.indicator import Indicator, Quota
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway that is put together: the door, and the parts that live as long as the process."""
+
+    front_door: FrontDoor
+    backends: dict[str, Backend]
+    recorder: Recorder
+    fanout: Fanout
+    knowledge_cache: KnowledgeCache
+    forwarding: Forwarding
+    changes: Changes
+
+    async def finish(self, seconds: float) -> None:
+        """Waits for writes and records whose callers have gone, each for so long at most; then closes the channels."""
+        await self.knowledge_cache.end()
+        await self.forwarding.finish(seconds)
+        await self.recorder.finish(seconds)
+        for backend in self.backends.values():
+            await backend.close()
+
+
+def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = LOOK_AGAIN) -> Gateway:
+    """Makes every part, each with those that it needs. Nothing is asked of anybody yet."""
+    production = settings.production
+    verifier = TokenVerifier(
+        JwksSource(settings.jwks), issuer=settings.issuer, audience=settings.audience, production=production
+    )
+    backends = open_backends(settings.services, settings)
+    recorder, section_reader = Recorder(backends["audit"]), SectionReader(backends)
+    steps = Steps(verifier, PatientLookup(backends["patients"]), recorder, RestrictedEntries(section_reader))
+    fanout, knowledge_cache = Fanout(section_reader), KnowledgeCache(backends["medications"])
+    indicator = Indicator(steps, section_reader, Quota(settings.indicator_quota), production=production)
+    summary = Summary(steps, recorder, fanout, indicator, knowledge_cache, production=production)
+    forwarding = Forwarding(steps, recorder, backends, production=production, idle=idle, look_again=look_again)
+    safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding, production=production)
+    changes = Changes(steps, recorder, backends, production=production, look_again=look_again)
+    methods = contract.methods()
+    front_door = FrontDoor(
+        methods,
+        # What the gateway serves itself comes last, and so in place of what is forwarded.
+        {**forwarding.handlers(methods), **safety.handlers(), **summary.handlers(), **changes.handlers()},
+        Admission(verifier, max_calls=settings.max_calls, max_streams=settings.max_streams),
+        idle=idle,
+    )
+    return Gateway(front_door, backends, recorder, fanout, knowledge_cache, forwarding, changes)
