@@ -15,13 +15,12 @@ from kjernejournal.common.v1.common_pb2 import PartialDate
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.patients.v1.patients_pb2 import PatientResolution, ResolvePatientsRequest, ResolvePatientsResponse
 from shared import deadline
+from shared.block_promise import BLOCK_HOLDS_WITHIN
 from shared.errors import Reason, Unavailable
 
 PATH = "/kjernejournal.patients.v1.PatientsService/ResolvePatients"
 BUDGET = 2.0
 """Seconds, at most: without the answer nothing goes on."""
-FRESH = 0.25
-"""Seconds for which facts may decide a release, counted from the question: the promise of BlockPersonnel."""
 FRESH_TRIES = 3
 """Questions for facts that are fresh, before a patients service that answers too late for it counts as away."""
 
@@ -37,7 +36,7 @@ class Resolved:
     @property
     def fresh(self) -> bool:
         """Whether these facts may still decide a release."""
-        return time.monotonic() - self.asked_at <= FRESH
+        return time.monotonic() - self.asked_at <= BLOCK_HOLDS_WITHIN
 
     def refs(self, person: str | None) -> tuple[str, ...]:
         """Every reference of a person, the canonical one first; none for somebody who is not known."""
@@ -62,13 +61,13 @@ class PatientLookup:
         """As `resolve`, with facts that may decide a release. Raises Unavailable when they come too late for that."""
         for _ in range(FRESH_TRIES):
             with suppress(Unavailable):
-                resolved = await self.resolve(national_ids, seconds=FRESH)
+                resolved = await self.resolve(national_ids, seconds=BLOCK_HOLDS_WITHIN)
                 if resolved.fresh:
                     return resolved
         raise _unavailable()
 
     async def resolve(self, national_ids: Sequence[str], *, seconds: float = BUDGET) -> Resolved:
-        """What is known of these persons now. Raises Unavailable when the service cannot tell in that time."""
+        """Returns what is known of these persons now. Raises Unavailable when no answer comes in that time."""
         asked_at = time.monotonic()
         request = ResolvePatientsRequest(national_ids=sorted(set(national_ids)))
         try:

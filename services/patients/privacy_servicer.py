@@ -11,13 +11,10 @@ from kjernejournal.patients.v1.patients_pb2_grpc import PrivacyServiceServicer
 from services.patients import convert, privacy
 from services.patients.privacy import Change, Settings
 from services.patients.repository import Repository
+from shared.block_promise import BLOCK_HOLDS_WITHIN
 from shared.errors import Invalid
 from shared.handling import Context, caller
 from shared.register.convert import provenance
-
-HOLDS_EVERYWHERE = 0.25
-"""Seconds from the commit of a restriction to its answer. The gateway releases nothing on facts older than this, so
-from the answer on nobody sees what was just closed."""
 
 
 class PrivacyServicer(PrivacyServiceServicer):
@@ -41,7 +38,7 @@ class PrivacyServicer(PrivacyServiceServicer):
             portal=request.portal if request.HasField("portal") else None,
         )
         settings = await self._change(request, change)
-        await asyncio.sleep(HOLDS_EVERYWHERE)
+        await asyncio.sleep(BLOCK_HOLDS_WITHIN)
         return pb.SetReservationResponse(settings=settings)
 
     async def RestrictSections(
@@ -50,7 +47,7 @@ class PrivacyServicer(PrivacyServiceServicer):
         change = privacy.restrict(request.restricted_sections, request.sections_with_restricted_entries)
         expected = request.expected_version if request.HasField("expected_version") else None
         settings = await self._change(request, change, expected_version=expected)
-        await asyncio.sleep(HOLDS_EVERYWHERE)
+        await asyncio.sleep(BLOCK_HOLDS_WITHIN)
         return pb.RestrictSectionsResponse(settings=settings)
 
     async def BlockPersonnel(self, request: pb.BlockPersonnelRequest, context: Context) -> pb.BlockPersonnelResponse:
@@ -58,7 +55,7 @@ class PrivacyServicer(PrivacyServiceServicer):
         source = provenance(caller.current(), datetime.now(UTC))
         blocked = [pb.BlockedPersonnel(practitioner=one, provenance=source) for one in request.personnel]
         settings = await self._change(request, privacy.block(blocked))
-        await asyncio.sleep(HOLDS_EVERYWHERE)
+        await asyncio.sleep(BLOCK_HOLDS_WITHIN)
         return pb.BlockPersonnelResponse(settings=settings)
 
     async def UnblockPersonnel(

@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.registers.patient_lookup import FRESH
 from kj.synthetic.people.cast import PEOPLE
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
@@ -15,6 +14,7 @@ from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.visits.v1 import visits_pb2
+from shared.block_promise import BLOCK_HOLDS_WITHIN
 from shared.errors import Reason
 from tests.support.client import method, refusal
 from tests.support.gateway import Front
@@ -22,7 +22,7 @@ from tests.support.scripted import RESOLVE, Unary, saying
 
 LIST = method("ListVisits").path
 SECTIONS = method("CriticalInfoService/BatchGetSections").path
-SLOW = FRESH + 0.1
+SLOW = BLOCK_HOLDS_WITHIN + 0.1
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.registers.patient_lookup import FRESH, PatientLookup, Resolved
+from gateway.registers.patient_lookup import PatientLookup, Resolved
 from kjernejournal.common.v1.common_pb2 import PartialDate, PatientIdentifier
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.patients.v1.patients_pb2 import PatientFacts, PatientResolution, ResolvePatientsResponse
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest
+from shared.block_promise import BLOCK_HOLDS_WITHIN
 from shared.errors import Unavailable
 from tests.services.patients.people import new_id
 from tests.support.client import refusal
@@ -149,4 +150,4 @@ async def test_without_the_patients_service_there_is_no_answer(front: Front, tol
 
 def test_facts_are_fresh_for_a_quarter_of_a_second() -> None:
     assert Resolved(time.monotonic(), {}).fresh
-    assert not Resolved(time.monotonic() - FRESH - 0.01, {}).fresh
+    assert not Resolved(time.monotonic() - BLOCK_HOLDS_WITHIN - 0.01, {}).fresh

@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.registers.patient_lookup import FRESH
 from gateway.registers.sources import SOURCES
 from gateway.safety import knowledge_cache
 from gateway.summary.breaker import Breaker
@@ -17,6 +16,7 @@ from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.knowledge_pb2 import GetDrugKnowledgeRequest, GetDrugKnowledgeResponse
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest
+from shared.block_promise import BLOCK_HOLDS_WITHIN
 from tests.gateway.safety.patients import KNOWLEDGE, TABLE, Made, medication
 from tests.support.client import refusal
 from tests.support.gateway import Front
@@ -163,7 +163,7 @@ async def test_what_is_restricted_between_reading_and_release_tells_nothing(fron
 
     async def restricting(data: bytes, context: Any) -> bytes:
         front.people.known[patient].facts.restricted_sections.append(CRITICAL_INFO)
-        await asyncio.sleep(FRESH + 0.05)
+        await asyncio.sleep(BLOCK_HOLDS_WITHIN + 0.05)
         return await honest(data, context)
 
     told(front, "medications", restricting)
