@@ -243,7 +243,7 @@ class _UsageDimensionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UsageD
     """Bases in law."""
 
 class UsageDimension(_UsageDimension, metaclass=_UsageDimensionEnumTypeWrapper):
-    """What statistics can be told apart by."""
+    """What statistics can be counted by."""
 
 USAGE_DIMENSION_UNSPECIFIED: UsageDimension.ValueType  # 0
 """Never valid."""
@@ -908,7 +908,7 @@ class AccessedSection(_message.Message):
     reason: _error_reason_pb2.ErrorReason.ValueType
     """Why it was not permitted."""
     state: _builtins.str
-    """The section's state as the summary named it, in lower case; "followed": a system was told of changes. Else empty."""
+    """The section's state as the summary named it, in lower case; "followed": a system hears of changes. Else empty."""
     entry_count: _builtins.int
     """How many were shown."""
     changed: _builtins.bool
@@ -1307,7 +1307,7 @@ class GetUsageStatisticsRequest(_message.Message):
 
     @_builtins.property
     def dimensions(self) -> _containers.RepeatedScalarFieldContainer[Global___UsageDimension.ValueType]:
-        """What to tell apart. Empty: one row."""
+        """What to count by. Empty: one row."""
 
     def __init__(
         self,

@@ -92,28 +92,38 @@ class AuditServiceServicer:
     """
 
     def Record(self, request, context):
-        """Appends records and answers when they are durable: nothing is released before that. Each record is taken or
-        refused by itself; answers are matched by record_id. Sent again with the same content, a record gives the same
-        receipt. INVALID_ARGUMENT: a field is over its limit, nothing was taken; a caller that joined the records of
-        several accesses sends them one by one. RESOURCE_EXHAUSTED: the queue is full, nothing was taken.
-        UNAVAILABLE: the log cannot commit; the same record_ids can be sent again.
+        """Appends records and answers when they are durable: nothing is released before that. Each record is taken or refused
+        by itself; answers are matched by record_id. Sent again with the same content, a record gives the same receipt.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field is over its limit, nothing was taken; a caller that joined the
+        records of several accesses sends them one by one. RESOURCE_EXHAUSTED (OVERLOADED): the queue is full, nothing was
+        taken. UNAVAILABLE (AUDIT_UNAVAILABLE): the log cannot commit; the same record_ids can be sent again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAccesses(self, request, context):
-        """Lists who has opened or changed the record of a patient, newest first. A citizen sees their own; an organisation's
-        auditor what the organisation did; the data controller's auditor everything.
-        INVALID_ARGUMENT: a bad field or page token.
+        """Lists who has opened or changed the record of a patient, newest first.
+
+        Callers: citizens, who see their own and those of whom they act for; auditors: an organisation's sees what the
+        organisation did, the data controller's everything.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListReviews(self, request, context):
-        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of
-        what a patient has restricted. INVALID_ARGUMENT: a bad field or page token.
+        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
+        a patient has restricted.
+
+        Callers: auditors.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,15 +131,23 @@ class AuditServiceServicer:
 
     def ReviewAccess(self, request, context):
         """Records what a review of an access found. The verdict is an entry of its own; the access stays as it was.
-        NOT_FOUND: no such review in this auditor's reach. ABORTED: somebody reviewed it meanwhile.
+
+        Callers: auditors.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such review in this auditor's reach. ABORTED (VERSION_BEHIND): somebody reviewed it
+        meanwhile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReconstructDisclosure(self, request, context):
-        """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be
-        kept. NOT_FOUND: no such access to this patient.
+        """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be kept.
+
+        Callers: auditors.
+
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,7 +155,10 @@ class AuditServiceServicer:
 
     def GetUsageStatistics(self, request, context):
         """Counts use by time, organisation, municipality and kind of service. Names no patient and no practitioner.
-        INVALID_ARGUMENT: a period that is empty or too long.
+
+        Callers: auditors, systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a period that is empty or too long.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,29 +166,44 @@ class AuditServiceServicer:
 
     def ImportOrganisations(self, request_iterator, context):
         """Takes the organisations that statistics speak of. Each message is stored whole or not at all; sending the same
-        again changes nothing. INVALID_ARGUMENT: a field breaks a rule; the messages before are kept.
+        again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; the messages before are kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCheckpoint(self, request, context):
-        """Gives the newest signed checkpoint of the log. UNAVAILABLE: none has been signed yet.
+        """Gives the newest signed checkpoint of the log.
+
+        Callers: citizens, systems, auditors.
+
+        Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): none has been signed yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetInclusionProof(self, request, context):
-        """Proves that a record is in the log (RFC 6962, 2.1.1). NOT_FOUND: the record is not in a tree of this size.
+        """Proves that a record is in the log (RFC 6962, 2.1.1).
+
+        Callers: citizens, systems, auditors.
+
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetConsistencyProof(self, request, context):
-        """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2). INVALID_ARGUMENT: sizes out of order, or
-        larger than the newest checkpoint's.
+        """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2).
+
+        Callers: citizens, systems, auditors.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or larger than the newest checkpoint's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

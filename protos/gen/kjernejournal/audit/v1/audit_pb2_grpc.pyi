@@ -36,44 +36,82 @@ class AuditServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     Record: _grpc.UnaryUnaryMultiCallable[_audit_pb2.RecordRequest, _audit_pb2.RecordResponse]
-    """Appends records and answers when they are durable: nothing is released before that. Each record is taken or
-    refused by itself; answers are matched by record_id. Sent again with the same content, a record gives the same
-    receipt. INVALID_ARGUMENT: a field is over its limit, nothing was taken; a caller that joined the records of
-    several accesses sends them one by one. RESOURCE_EXHAUSTED: the queue is full, nothing was taken.
-    UNAVAILABLE: the log cannot commit; the same record_ids can be sent again.
+    """Appends records and answers when they are durable: nothing is released before that. Each record is taken or refused
+    by itself; answers are matched by record_id. Sent again with the same content, a record gives the same receipt.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field is over its limit, nothing was taken; a caller that joined the
+    records of several accesses sends them one by one. RESOURCE_EXHAUSTED (OVERLOADED): the queue is full, nothing was
+    taken. UNAVAILABLE (AUDIT_UNAVAILABLE): the log cannot commit; the same record_ids can be sent again.
     """
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAccessesRequest, _audit_pb2.ListAccessesResponse]
-    """Lists who has opened or changed the record of a patient, newest first. A citizen sees their own; an organisation's
-    auditor what the organisation did; the data controller's auditor everything.
-    INVALID_ARGUMENT: a bad field or page token.
+    """Lists who has opened or changed the record of a patient, newest first.
+
+    Callers: citizens, who see their own and those of whom they act for; auditors: an organisation's sees what the
+    organisation did, the data controller's everything.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     ListReviews: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]
-    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of
-    what a patient has restricted. INVALID_ARGUMENT: a bad field or page token.
+    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
+    a patient has restricted.
+
+    Callers: auditors.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     ReviewAccess: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ReviewAccessRequest, _audit_pb2.ReviewAccessResponse]
     """Records what a review of an access found. The verdict is an entry of its own; the access stays as it was.
-    NOT_FOUND: no such review in this auditor's reach. ABORTED: somebody reviewed it meanwhile.
+
+    Callers: auditors.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such review in this auditor's reach. ABORTED (VERSION_BEHIND): somebody reviewed it
+    meanwhile.
     """
     ReconstructDisclosure: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ReconstructDisclosureRequest, _audit_pb2.ReconstructDisclosureResponse]
-    """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be
-    kept. NOT_FOUND: no such access to this patient.
+    """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be kept.
+
+    Callers: auditors.
+
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient.
     """
     GetUsageStatistics: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetUsageStatisticsRequest, _audit_pb2.GetUsageStatisticsResponse]
     """Counts use by time, organisation, municipality and kind of service. Names no patient and no practitioner.
-    INVALID_ARGUMENT: a period that is empty or too long.
+
+    Callers: auditors, systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a period that is empty or too long.
     """
     ImportOrganisations: _grpc.StreamUnaryMultiCallable[_audit_pb2.ImportOrganisationsRequest, _audit_pb2.ImportOrganisationsResponse]
     """Takes the organisations that statistics speak of. Each message is stored whole or not at all; sending the same
-    again changes nothing. INVALID_ARGUMENT: a field breaks a rule; the messages before are kept.
+    again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; the messages before are kept.
     """
     GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.GetCheckpointResponse]
-    """Gives the newest signed checkpoint of the log. UNAVAILABLE: none has been signed yet."""
+    """Gives the newest signed checkpoint of the log.
+
+    Callers: citizens, systems, auditors.
+
+    Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): none has been signed yet.
+    """
     GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetInclusionProofRequest, _audit_pb2.GetInclusionProofResponse]
-    """Proves that a record is in the log (RFC 6962, 2.1.1). NOT_FOUND: the record is not in a tree of this size."""
+    """Proves that a record is in the log (RFC 6962, 2.1.1).
+
+    Callers: citizens, systems, auditors.
+
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size.
+    """
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.GetConsistencyProofResponse]
-    """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2). INVALID_ARGUMENT: sizes out of order, or
-    larger than the newest checkpoint's.
+    """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2).
+
+    Callers: citizens, systems, auditors.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or larger than the newest checkpoint's.
     """
 
 @_typing.type_check_only
@@ -82,44 +120,82 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Record: _aio.UnaryUnaryMultiCallable[_audit_pb2.RecordRequest, _audit_pb2.RecordResponse]  # type: ignore[assignment]
-    """Appends records and answers when they are durable: nothing is released before that. Each record is taken or
-    refused by itself; answers are matched by record_id. Sent again with the same content, a record gives the same
-    receipt. INVALID_ARGUMENT: a field is over its limit, nothing was taken; a caller that joined the records of
-    several accesses sends them one by one. RESOURCE_EXHAUSTED: the queue is full, nothing was taken.
-    UNAVAILABLE: the log cannot commit; the same record_ids can be sent again.
+    """Appends records and answers when they are durable: nothing is released before that. Each record is taken or refused
+    by itself; answers are matched by record_id. Sent again with the same content, a record gives the same receipt.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field is over its limit, nothing was taken; a caller that joined the
+    records of several accesses sends them one by one. RESOURCE_EXHAUSTED (OVERLOADED): the queue is full, nothing was
+    taken. UNAVAILABLE (AUDIT_UNAVAILABLE): the log cannot commit; the same record_ids can be sent again.
     """
     ListAccesses: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAccessesRequest, _audit_pb2.ListAccessesResponse]  # type: ignore[assignment]
-    """Lists who has opened or changed the record of a patient, newest first. A citizen sees their own; an organisation's
-    auditor what the organisation did; the data controller's auditor everything.
-    INVALID_ARGUMENT: a bad field or page token.
+    """Lists who has opened or changed the record of a patient, newest first.
+
+    Callers: citizens, who see their own and those of whom they act for; auditors: an organisation's sees what the
+    organisation did, the data controller's everything.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     ListReviews: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]  # type: ignore[assignment]
-    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of
-    what a patient has restricted. INVALID_ARGUMENT: a bad field or page token.
+    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
+    a patient has restricted.
+
+    Callers: auditors.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     ReviewAccess: _aio.UnaryUnaryMultiCallable[_audit_pb2.ReviewAccessRequest, _audit_pb2.ReviewAccessResponse]  # type: ignore[assignment]
     """Records what a review of an access found. The verdict is an entry of its own; the access stays as it was.
-    NOT_FOUND: no such review in this auditor's reach. ABORTED: somebody reviewed it meanwhile.
+
+    Callers: auditors.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such review in this auditor's reach. ABORTED (VERSION_BEHIND): somebody reviewed it
+    meanwhile.
     """
     ReconstructDisclosure: _aio.UnaryUnaryMultiCallable[_audit_pb2.ReconstructDisclosureRequest, _audit_pb2.ReconstructDisclosureResponse]  # type: ignore[assignment]
-    """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be
-    kept. NOT_FOUND: no such access to this patient.
+    """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be kept.
+
+    Callers: auditors.
+
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient.
     """
     GetUsageStatistics: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetUsageStatisticsRequest, _audit_pb2.GetUsageStatisticsResponse]  # type: ignore[assignment]
     """Counts use by time, organisation, municipality and kind of service. Names no patient and no practitioner.
-    INVALID_ARGUMENT: a period that is empty or too long.
+
+    Callers: auditors, systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a period that is empty or too long.
     """
     ImportOrganisations: _aio.StreamUnaryMultiCallable[_audit_pb2.ImportOrganisationsRequest, _audit_pb2.ImportOrganisationsResponse]  # type: ignore[assignment]
     """Takes the organisations that statistics speak of. Each message is stored whole or not at all; sending the same
-    again changes nothing. INVALID_ARGUMENT: a field breaks a rule; the messages before are kept.
+    again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; the messages before are kept.
     """
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.GetCheckpointResponse]  # type: ignore[assignment]
-    """Gives the newest signed checkpoint of the log. UNAVAILABLE: none has been signed yet."""
+    """Gives the newest signed checkpoint of the log.
+
+    Callers: citizens, systems, auditors.
+
+    Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): none has been signed yet.
+    """
     GetInclusionProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetInclusionProofRequest, _audit_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
-    """Proves that a record is in the log (RFC 6962, 2.1.1). NOT_FOUND: the record is not in a tree of this size."""
+    """Proves that a record is in the log (RFC 6962, 2.1.1).
+
+    Callers: citizens, systems, auditors.
+
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size.
+    """
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
-    """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2). INVALID_ARGUMENT: sizes out of order, or
-    larger than the newest checkpoint's.
+    """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2).
+
+    Callers: citizens, systems, auditors.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or larger than the newest checkpoint's.
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -131,11 +207,14 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.RecordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.RecordResponse, _abc.Awaitable[_audit_pb2.RecordResponse]]:
-        """Appends records and answers when they are durable: nothing is released before that. Each record is taken or
-        refused by itself; answers are matched by record_id. Sent again with the same content, a record gives the same
-        receipt. INVALID_ARGUMENT: a field is over its limit, nothing was taken; a caller that joined the records of
-        several accesses sends them one by one. RESOURCE_EXHAUSTED: the queue is full, nothing was taken.
-        UNAVAILABLE: the log cannot commit; the same record_ids can be sent again.
+        """Appends records and answers when they are durable: nothing is released before that. Each record is taken or refused
+        by itself; answers are matched by record_id. Sent again with the same content, a record gives the same receipt.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field is over its limit, nothing was taken; a caller that joined the
+        records of several accesses sends them one by one. RESOURCE_EXHAUSTED (OVERLOADED): the queue is full, nothing was
+        taken. UNAVAILABLE (AUDIT_UNAVAILABLE): the log cannot commit; the same record_ids can be sent again.
         """
 
     @_abc_1.abstractmethod
@@ -144,9 +223,12 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.ListAccessesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListAccessesResponse, _abc.Awaitable[_audit_pb2.ListAccessesResponse]]:
-        """Lists who has opened or changed the record of a patient, newest first. A citizen sees their own; an organisation's
-        auditor what the organisation did; the data controller's auditor everything.
-        INVALID_ARGUMENT: a bad field or page token.
+        """Lists who has opened or changed the record of a patient, newest first.
+
+        Callers: citizens, who see their own and those of whom they act for; auditors: an organisation's sees what the
+        organisation did, the data controller's everything.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -155,8 +237,12 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.ListReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListReviewsResponse, _abc.Awaitable[_audit_pb2.ListReviewsResponse]]:
-        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of
-        what a patient has restricted. INVALID_ARGUMENT: a bad field or page token.
+        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
+        a patient has restricted.
+
+        Callers: auditors.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -166,7 +252,12 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ReviewAccessResponse, _abc.Awaitable[_audit_pb2.ReviewAccessResponse]]:
         """Records what a review of an access found. The verdict is an entry of its own; the access stays as it was.
-        NOT_FOUND: no such review in this auditor's reach. ABORTED: somebody reviewed it meanwhile.
+
+        Callers: auditors.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such review in this auditor's reach. ABORTED (VERSION_BEHIND): somebody reviewed it
+        meanwhile.
         """
 
     @_abc_1.abstractmethod
@@ -175,8 +266,11 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.ReconstructDisclosureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ReconstructDisclosureResponse, _abc.Awaitable[_audit_pb2.ReconstructDisclosureResponse]]:
-        """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be
-        kept. NOT_FOUND: no such access to this patient.
+        """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be kept.
+
+        Callers: auditors.
+
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient.
         """
 
     @_abc_1.abstractmethod
@@ -186,7 +280,10 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.GetUsageStatisticsResponse, _abc.Awaitable[_audit_pb2.GetUsageStatisticsResponse]]:
         """Counts use by time, organisation, municipality and kind of service. Names no patient and no practitioner.
-        INVALID_ARGUMENT: a period that is empty or too long.
+
+        Callers: auditors, systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a period that is empty or too long.
         """
 
     @_abc_1.abstractmethod
@@ -196,7 +293,11 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ImportOrganisationsResponse, _abc.Awaitable[_audit_pb2.ImportOrganisationsResponse]]:
         """Takes the organisations that statistics speak of. Each message is stored whole or not at all; sending the same
-        again changes nothing. INVALID_ARGUMENT: a field breaks a rule; the messages before are kept.
+        again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; the messages before are kept.
         """
 
     @_abc_1.abstractmethod
@@ -205,7 +306,12 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.GetCheckpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.GetCheckpointResponse, _abc.Awaitable[_audit_pb2.GetCheckpointResponse]]:
-        """Gives the newest signed checkpoint of the log. UNAVAILABLE: none has been signed yet."""
+        """Gives the newest signed checkpoint of the log.
+
+        Callers: citizens, systems, auditors.
+
+        Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): none has been signed yet.
+        """
 
     @_abc_1.abstractmethod
     def GetInclusionProof(
@@ -213,7 +319,12 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.GetInclusionProofRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.GetInclusionProofResponse, _abc.Awaitable[_audit_pb2.GetInclusionProofResponse]]:
-        """Proves that a record is in the log (RFC 6962, 2.1.1). NOT_FOUND: the record is not in a tree of this size."""
+        """Proves that a record is in the log (RFC 6962, 2.1.1).
+
+        Callers: citizens, systems, auditors.
+
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size.
+        """
 
     @_abc_1.abstractmethod
     def GetConsistencyProof(
@@ -221,8 +332,11 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.GetConsistencyProofRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.GetConsistencyProofResponse, _abc.Awaitable[_audit_pb2.GetConsistencyProofResponse]]:
-        """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2). INVALID_ARGUMENT: sizes out of order, or
-        larger than the newest checkpoint's.
+        """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2).
+
+        Callers: citizens, systems, auditors.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or larger than the newest checkpoint's.
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -47,21 +47,25 @@ class ChangesServiceServicer:
     """
 
     def WatchChanges(self, request, context):
-        """Follows patients: one message for each change of an entry in any register, at least once; each register's changes of
-        one patient in the order in which they took effect, also after an outage of either side. A register that is away
+        """Follows patients: one message for each change of an entry in any register, at least once; each register's changes
+        of one patient in the order in which they took effect, also after an outage of either side. A register that is away
         delays its own changes alone.
 
         The first message, and one every few seconds in which nothing changes, is a sign of life with a newer token. Go on
-        with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK) after
-        an hour at most, and when the gateway is restarted: open it again with the last token.
+        with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK)
+        after an hour at most, and when the gateway is restarted: open it again with the last token.
 
         Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out, and nothing
-        tells which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is not
-        told later. Whoever comes in again is told of by a change of SECTION_PATIENT, without an entry: read the record.
+        shows which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is
+        not reported later. Whoever comes in again is reported by a change of SECTION_PATIENT, without an entry: read the
+        record.
 
-        INVALID_ARGUMENT: a bad field, a patient or key that comes twice, a token that is none (INVALID_RESUME_TOKEN).
-        FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and begin without a token.
-        UNAVAILABLE: go on later with the same token. UNAUTHENTICATED: the caller's own token has run out; the same.
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_RESUME_TOKEN): a bad field, a patient or key that comes twice, a
+        token that is none. FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and
+        begin without a token. UNAVAILABLE (SERVICE_UNAVAILABLE): go on later with the same token. UNAUTHENTICATED
+        (TOKEN_EXPIRED): the caller's own token has run out; the same.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,21 +34,25 @@ class ChangesServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ChangesServiceAsyncStub: ...
     WatchChanges: _grpc.UnaryStreamMultiCallable[_changes_pb2.WatchChangesRequest, _changes_pb2.WatchChangesResponse]
-    """Follows patients: one message for each change of an entry in any register, at least once; each register's changes of
-    one patient in the order in which they took effect, also after an outage of either side. A register that is away
+    """Follows patients: one message for each change of an entry in any register, at least once; each register's changes
+    of one patient in the order in which they took effect, also after an outage of either side. A register that is away
     delays its own changes alone.
 
     The first message, and one every few seconds in which nothing changes, is a sign of life with a newer token. Go on
-    with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK) after
-    an hour at most, and when the gateway is restarted: open it again with the last token.
+    with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK)
+    after an hour at most, and when the gateway is restarted: open it again with the last token.
 
     Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out, and nothing
-    tells which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is not
-    told later. Whoever comes in again is told of by a change of SECTION_PATIENT, without an entry: read the record.
+    shows which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is
+    not reported later. Whoever comes in again is reported by a change of SECTION_PATIENT, without an entry: read the
+    record.
 
-    INVALID_ARGUMENT: a bad field, a patient or key that comes twice, a token that is none (INVALID_RESUME_TOKEN).
-    FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and begin without a token.
-    UNAVAILABLE: go on later with the same token. UNAUTHENTICATED: the caller's own token has run out; the same.
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_RESUME_TOKEN): a bad field, a patient or key that comes twice, a
+    token that is none. FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and
+    begin without a token. UNAVAILABLE (SERVICE_UNAVAILABLE): go on later with the same token. UNAUTHENTICATED
+    (TOKEN_EXPIRED): the caller's own token has run out; the same.
     """
 
 @_typing.type_check_only
@@ -57,21 +61,25 @@ class ChangesServiceAsyncStub(ChangesServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     WatchChanges: _aio.UnaryStreamMultiCallable[_changes_pb2.WatchChangesRequest, _changes_pb2.WatchChangesResponse]  # type: ignore[assignment]
-    """Follows patients: one message for each change of an entry in any register, at least once; each register's changes of
-    one patient in the order in which they took effect, also after an outage of either side. A register that is away
+    """Follows patients: one message for each change of an entry in any register, at least once; each register's changes
+    of one patient in the order in which they took effect, also after an outage of either side. A register that is away
     delays its own changes alone.
 
     The first message, and one every few seconds in which nothing changes, is a sign of life with a newer token. Go on
-    with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK) after
-    an hour at most, and when the gateway is restarted: open it again with the last token.
+    with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK)
+    after an hour at most, and when the gateway is restarted: open it again with the last token.
 
     Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out, and nothing
-    tells which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is not
-    told later. Whoever comes in again is told of by a change of SECTION_PATIENT, without an entry: read the record.
+    shows which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is
+    not reported later. Whoever comes in again is reported by a change of SECTION_PATIENT, without an entry: read the
+    record.
 
-    INVALID_ARGUMENT: a bad field, a patient or key that comes twice, a token that is none (INVALID_RESUME_TOKEN).
-    FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and begin without a token.
-    UNAVAILABLE: go on later with the same token. UNAUTHENTICATED: the caller's own token has run out; the same.
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_RESUME_TOKEN): a bad field, a patient or key that comes twice, a
+    token that is none. FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and
+    begin without a token. UNAVAILABLE (SERVICE_UNAVAILABLE): go on later with the same token. UNAUTHENTICATED
+    (TOKEN_EXPIRED): the caller's own token has run out; the same.
     """
 
 class ChangesServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -83,21 +91,25 @@ class ChangesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _changes_pb2.WatchChangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_changes_pb2.WatchChangesResponse], _abc.AsyncIterator[_changes_pb2.WatchChangesResponse]]:
-        """Follows patients: one message for each change of an entry in any register, at least once; each register's changes of
-        one patient in the order in which they took effect, also after an outage of either side. A register that is away
+        """Follows patients: one message for each change of an entry in any register, at least once; each register's changes
+        of one patient in the order in which they took effect, also after an outage of either side. A register that is away
         delays its own changes alone.
 
         The first message, and one every few seconds in which nothing changes, is a sign of life with a newer token. Go on
-        with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK) after
-        an hour at most, and when the gateway is restarted: open it again with the last token.
+        with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK)
+        after an hour at most, and when the gateway is restarted: open it again with the last token.
 
         Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out, and nothing
-        tells which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is not
-        told later. Whoever comes in again is told of by a change of SECTION_PATIENT, without an entry: read the record.
+        shows which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is
+        not reported later. Whoever comes in again is reported by a change of SECTION_PATIENT, without an entry: read the
+        record.
 
-        INVALID_ARGUMENT: a bad field, a patient or key that comes twice, a token that is none (INVALID_RESUME_TOKEN).
-        FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and begin without a token.
-        UNAVAILABLE: go on later with the same token. UNAUTHENTICATED: the caller's own token has run out; the same.
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_RESUME_TOKEN): a bad field, a patient or key that comes twice, a
+        token that is none. FAILED_PRECONDITION (CHANGES_GONE): the token is too old; read every patient's record, and
+        begin without a token. UNAVAILABLE (SERVICE_UNAVAILABLE): go on later with the same token. UNAUTHENTICATED
+        (TOKEN_EXPIRED): the caller's own token has run out; the same.
         """
 
 def add_ChangesServiceServicer_to_server(servicer: ChangesServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -100,7 +100,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """What changed after a resume token is not kept any more. FAILED_PRECONDITION."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """ErrorInfo.reason of every refused call, without the prefix; ErrorInfo.domain is "kjernejournal"."""
+    """ErrorInfo.reason of every refused call, without the prefix; ErrorInfo.domain is "kjernejournal".
+
+    An rpc's comment names the errors that are its own. Each rpc may also give, as far as they concern it:
+    INVALID_ARGUMENT (MALFORMED_MESSAGE, INVALID_FIELD, INVALID_NATIONAL_ID, PATIENT_REF_REFUSED, UNKNOWN_BASIS);
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED);
+    PERMISSION_DENIED (CALLER_KIND_REFUSED, SECURITY_LEVEL_TOO_LOW, ROLE_REFUSED, NO_ACCESS, BASIS_MISSING, BASIS_REFUSED,
+    ELEVATED_BASIS_NOT_NEEDED, SECTION_RESTRICTED, NOT_REPRESENTATIVE); NOT_FOUND (PATIENT_NOT_FOUND);
+    RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (AUDIT_UNAVAILABLE, SERVICE_UNAVAILABLE);
+    DEADLINE_EXCEEDED (DEADLINE_EXCEEDED, on streams STREAM_TIMEOUT); INTERNAL (INTERNAL); UNIMPLEMENTED (NOT_SUPPORTED).
+    """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""

@@ -47,9 +47,13 @@ class OutboxServiceServicer:
     """
 
     def ListChanges(self, request, context):
-        """Lists changes after a position, in the order in which they took effect. A change waits until nothing can come before
-        it any more: what has been passed is never added to. INVALID_ARGUMENT: a bad field. FAILED_PRECONDITION
-        (CHANGES_GONE): changes after this position are not kept any more, or it is of another database.
+        """Lists changes after a position, in the order in which they took effect. A change waits until nothing can come
+        before it any more: what has been passed is never added to.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. FAILED_PRECONDITION (CHANGES_GONE): changes after this
+        position are not kept any more, or it is of another database.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

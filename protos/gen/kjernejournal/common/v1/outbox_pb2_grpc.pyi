@@ -34,9 +34,13 @@ class OutboxServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OutboxServiceAsyncStub: ...
     ListChanges: _grpc.UnaryUnaryMultiCallable[_outbox_pb2.ListChangesRequest, _outbox_pb2.ListChangesResponse]
-    """Lists changes after a position, in the order in which they took effect. A change waits until nothing can come before
-    it any more: what has been passed is never added to. INVALID_ARGUMENT: a bad field. FAILED_PRECONDITION
-    (CHANGES_GONE): changes after this position are not kept any more, or it is of another database.
+    """Lists changes after a position, in the order in which they took effect. A change waits until nothing can come
+    before it any more: what has been passed is never added to.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. FAILED_PRECONDITION (CHANGES_GONE): changes after this
+    position are not kept any more, or it is of another database.
     """
 
 @_typing.type_check_only
@@ -45,9 +49,13 @@ class OutboxServiceAsyncStub(OutboxServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListChanges: _aio.UnaryUnaryMultiCallable[_outbox_pb2.ListChangesRequest, _outbox_pb2.ListChangesResponse]  # type: ignore[assignment]
-    """Lists changes after a position, in the order in which they took effect. A change waits until nothing can come before
-    it any more: what has been passed is never added to. INVALID_ARGUMENT: a bad field. FAILED_PRECONDITION
-    (CHANGES_GONE): changes after this position are not kept any more, or it is of another database.
+    """Lists changes after a position, in the order in which they took effect. A change waits until nothing can come
+    before it any more: what has been passed is never added to.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. FAILED_PRECONDITION (CHANGES_GONE): changes after this
+    position are not kept any more, or it is of another database.
     """
 
 class OutboxServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,9 +67,13 @@ class OutboxServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _outbox_pb2.ListChangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_outbox_pb2.ListChangesResponse, _abc.Awaitable[_outbox_pb2.ListChangesResponse]]:
-        """Lists changes after a position, in the order in which they took effect. A change waits until nothing can come before
-        it any more: what has been passed is never added to. INVALID_ARGUMENT: a bad field. FAILED_PRECONDITION
-        (CHANGES_GONE): changes after this position are not kept any more, or it is of another database.
+        """Lists changes after a position, in the order in which they took effect. A change waits until nothing can come
+        before it any more: what has been passed is never added to.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. FAILED_PRECONDITION (CHANGES_GONE): changes after this
+        position are not kept any more, or it is of another database.
         """
 
 def add_OutboxServiceServicer_to_server(servicer: OutboxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

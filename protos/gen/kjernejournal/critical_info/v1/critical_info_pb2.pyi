@@ -534,7 +534,7 @@ Global___TreatmentDecision: _TypeAlias = TreatmentDecision  # noqa: Y015
 @_typing.final
 class AbsenceStatement(_message.Message):
     """What a clinician said about the absence of entries, as HL7's list-empty-reason: stated, not inferred. It holds until
-    a newer one about the same, or an entry about it is recorded or changed; "none known" is not told beside what is
+    a newer one about the same, or an entry about it is recorded or changed; "none known" is not shown beside what is
     active. One that was made in error is replaced by KIND_NOT_ASKED.
     """
 

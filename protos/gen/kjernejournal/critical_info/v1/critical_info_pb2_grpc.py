@@ -87,64 +87,94 @@ class CriticalInfoServiceServicer:
     """
 
     def ListCriticalInfo(self, request, context):
-        """Lists the entries of a patient, newest first, in their latest version or as they were at as_of.
-        INVALID_ARGUMENT: a bad field or page token. Deleted entries are left out.
+        """Lists the entries of a patient, newest first, in their latest version or as they were at as_of. Deleted entries are
+        left out.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCriticalInfo(self, request, context):
-        """Gets one entry. NOT_FOUND: no such entry for this patient.
+        """Gets one entry.
+
+        Callers: clinicians, citizens.
+
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateCriticalInfo(self, request, context):
-        """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-        category, a code is of a system that the category does not take (UNKNOWN_CODE_SYSTEM), of ICD-10 chapter XX or XXI,
-        or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category;
-        doctors write all and state absence, nurses and vernepleiere treatments (6, of medicines cytostatics) and implants
-        (7), psychologists changes of procedure (9), such as a crisis plan. FAILED_PRECONDITION: an active entry of category
-        8 stands beside one of 11, or "none known" beside an active entry; metadata "id" names it. The same request again
-        gives the same answer.
+        """Records an entry, or a clinician's statement that none is known. The same request again gives the same answer.
+
+        Callers: clinicians: doctors write all and state absence; nurses and vernepleiere treatments (6, of medicines
+        cytostatics) and implants (7); psychologists changes of procedure (9), such as a crisis plan.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule of its
+        category, a code is of a system that the category does not take, or of ICD-10 chapter XX or XXI, or the request_id
+        came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category.
+        FAILED_PRECONDITION (STATE_CONFLICT): an active entry of category 8 stands beside one of 11, or "none known" beside
+        an active entry; metadata "id" names it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCriticalInfo(self, request, context):
-        """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
-        higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule, or cannot be changed.
-        FAILED_PRECONDITION: the entry is deleted, would be active beside one of the other of categories 8 and 11, or cannot
-        be verified: by who wrote it, or as it does not hold. PERMISSION_DENIED (ROLE_REFUSED): as in CreateCriticalInfo.
+        """Makes a new version: changes, refutes, re-activates, verifies or comments.
+
+        Callers: clinicians, in the roles of CreateCriticalInfo.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or cannot
+        be changed, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write
+        this category. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient. ABORTED (VERSION_BEHIND): a higher
+        version exists, named in the details. FAILED_PRECONDITION (STATE_CONFLICT): the entry is deleted, would be active
+        beside one of the other of categories 8 and 11, or cannot be verified: by who wrote it, or as it does not hold.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCriticalInfo(self, request, context):
-        """Marks an entry as entered in error; the latest version only. NOT_FOUND: no such entry. ABORTED: a higher version
-        exists, named in the details. FAILED_PRECONDITION: it is deleted already. PERMISSION_DENIED (ROLE_REFUSED): as in
-        CreateCriticalInfo. What is no longer true is refuted, not deleted. No feed brings a deleted entry back.
+        """Marks an entry as entered in error; the latest version only. What is no longer true is refuted, not deleted. No
+        feed brings a deleted entry back.
+
+        Callers: clinicians, in the roles of CreateCriticalInfo.
+
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED
+        (ROLE_REFUSED): the role does not write this category. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient.
+        ABORTED (VERSION_BEHIND): a higher version exists, named in the details. FAILED_PRECONDITION (STATE_CONFLICT): it
+        is deleted already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCriticalInfoVersions(self, request, context):
-        """Lists the versions of one entry, newest first. NOT_FOUND: no such entry for this patient.
+        """Lists the versions of one entry, newest first.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. NOT_FOUND
+        (ENTRY_NOT_FOUND): no such entry for this patient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCriticalInfoStatus(self, request, context):
-        """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
-        Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
-        patient has restricted the section is not told here: whoever reads it hears of it then. Somebody whom the patient has
-        blocked gets an empty answer: a refusal would show the block.
+        """Says whether there is critical information, without content: what an EHR asks before it shows its icon. Not put on
+        record. That the patient has restricted the section is not said here: whoever reads it hears of it then.
+
+        Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked gets an empty answer: a
+        refusal would show the block.
+
+        Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record, or the patient has reserved against it; the two look the same.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,16 +182,24 @@ class CriticalInfoServiceServicer:
 
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports entries of many patients. Each message is stored whole or not at all; a bad field, or another category of
-        an entry that is there, ends the stream with INVALID_ARGUMENT, naming it, and keeps the messages before.
-        FAILED_PRECONDITION: categories 8 and 11 would both be active for a patient. Sending the same again changes nothing;
-        what has been deleted stays deleted.
+        """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
+        stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
+        stays deleted.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or another category of an entry that is there;
+        details name it. FAILED_PRECONDITION (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,46 +37,87 @@ class CriticalInfoServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CriticalInfoServiceAsyncStub: ...
     ListCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.ListCriticalInfoRequest, _critical_info_pb2.ListCriticalInfoResponse]
-    """Lists the entries of a patient, newest first, in their latest version or as they were at as_of.
-    INVALID_ARGUMENT: a bad field or page token. Deleted entries are left out.
+    """Lists the entries of a patient, newest first, in their latest version or as they were at as_of. Deleted entries are
+    left out.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     GetCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoRequest, _critical_info_pb2.GetCriticalInfoResponse]
-    """Gets one entry. NOT_FOUND: no such entry for this patient."""
+    """Gets one entry.
+
+    Callers: clinicians, citizens.
+
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient.
+    """
     CreateCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.CreateCriticalInfoRequest, _critical_info_pb2.CreateCriticalInfoResponse]
-    """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-    category, a code is of a system that the category does not take (UNKNOWN_CODE_SYSTEM), of ICD-10 chapter XX or XXI,
-    or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category;
-    doctors write all and state absence, nurses and vernepleiere treatments (6, of medicines cytostatics) and implants
-    (7), psychologists changes of procedure (9), such as a crisis plan. FAILED_PRECONDITION: an active entry of category
-    8 stands beside one of 11, or "none known" beside an active entry; metadata "id" names it. The same request again
-    gives the same answer.
+    """Records an entry, or a clinician's statement that none is known. The same request again gives the same answer.
+
+    Callers: clinicians: doctors write all and state absence; nurses and vernepleiere treatments (6, of medicines
+    cytostatics) and implants (7); psychologists changes of procedure (9), such as a crisis plan.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule of its
+    category, a code is of a system that the category does not take, or of ICD-10 chapter XX or XXI, or the request_id
+    came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category.
+    FAILED_PRECONDITION (STATE_CONFLICT): an active entry of category 8 stands beside one of 11, or "none known" beside
+    an active entry; metadata "id" names it.
     """
     UpdateCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.UpdateCriticalInfoRequest, _critical_info_pb2.UpdateCriticalInfoResponse]
-    """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
-    higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule, or cannot be changed.
-    FAILED_PRECONDITION: the entry is deleted, would be active beside one of the other of categories 8 and 11, or cannot
-    be verified: by who wrote it, or as it does not hold. PERMISSION_DENIED (ROLE_REFUSED): as in CreateCriticalInfo.
+    """Makes a new version: changes, refutes, re-activates, verifies or comments.
+
+    Callers: clinicians, in the roles of CreateCriticalInfo.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or cannot
+    be changed, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write
+    this category. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient. ABORTED (VERSION_BEHIND): a higher
+    version exists, named in the details. FAILED_PRECONDITION (STATE_CONFLICT): the entry is deleted, would be active
+    beside one of the other of categories 8 and 11, or cannot be verified: by who wrote it, or as it does not hold.
     """
     DeleteCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.DeleteCriticalInfoRequest, _critical_info_pb2.DeleteCriticalInfoResponse]
-    """Marks an entry as entered in error; the latest version only. NOT_FOUND: no such entry. ABORTED: a higher version
-    exists, named in the details. FAILED_PRECONDITION: it is deleted already. PERMISSION_DENIED (ROLE_REFUSED): as in
-    CreateCriticalInfo. What is no longer true is refuted, not deleted. No feed brings a deleted entry back.
+    """Marks an entry as entered in error; the latest version only. What is no longer true is refuted, not deleted. No
+    feed brings a deleted entry back.
+
+    Callers: clinicians, in the roles of CreateCriticalInfo.
+
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED
+    (ROLE_REFUSED): the role does not write this category. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient.
+    ABORTED (VERSION_BEHIND): a higher version exists, named in the details. FAILED_PRECONDITION (STATE_CONFLICT): it
+    is deleted already.
     """
     ListCriticalInfoVersions: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.ListCriticalInfoVersionsRequest, _critical_info_pb2.ListCriticalInfoVersionsResponse]
-    """Lists the versions of one entry, newest first. NOT_FOUND: no such entry for this patient."""
+    """Lists the versions of one entry, newest first.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. NOT_FOUND
+    (ENTRY_NOT_FOUND): no such entry for this patient.
+    """
     GetCriticalInfoStatus: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoStatusRequest, _critical_info_pb2.GetCriticalInfoStatusResponse]
-    """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
-    Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
-    patient has restricted the section is not told here: whoever reads it hears of it then. Somebody whom the patient has
-    blocked gets an empty answer: a refusal would show the block.
+    """Says whether there is critical information, without content: what an EHR asks before it shows its icon. Not put on
+    record. That the patient has restricted the section is not said here: whoever reads it hears of it then.
+
+    Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked gets an empty answer: a
+    refusal would show the block.
+
+    Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record, or the patient has reserved against it; the two look the same.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.BatchGetSectionsRequest, _critical_info_pb2.BatchGetSectionsResponse]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _grpc.StreamUnaryMultiCallable[_critical_info_pb2.BulkImportRequest, _critical_info_pb2.BulkImportResponse]
-    """Imports entries of many patients. Each message is stored whole or not at all; a bad field, or another category of
-    an entry that is there, ends the stream with INVALID_ARGUMENT, naming it, and keeps the messages before.
-    FAILED_PRECONDITION: categories 8 and 11 would both be active for a patient. Sending the same again changes nothing;
-    what has been deleted stays deleted.
+    """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
+    stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
+    stays deleted.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or another category of an entry that is there;
+    details name it. FAILED_PRECONDITION (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
     """
 
 @_typing.type_check_only
@@ -85,46 +126,87 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.ListCriticalInfoRequest, _critical_info_pb2.ListCriticalInfoResponse]  # type: ignore[assignment]
-    """Lists the entries of a patient, newest first, in their latest version or as they were at as_of.
-    INVALID_ARGUMENT: a bad field or page token. Deleted entries are left out.
+    """Lists the entries of a patient, newest first, in their latest version or as they were at as_of. Deleted entries are
+    left out.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     GetCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoRequest, _critical_info_pb2.GetCriticalInfoResponse]  # type: ignore[assignment]
-    """Gets one entry. NOT_FOUND: no such entry for this patient."""
+    """Gets one entry.
+
+    Callers: clinicians, citizens.
+
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient.
+    """
     CreateCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.CreateCriticalInfoRequest, _critical_info_pb2.CreateCriticalInfoResponse]  # type: ignore[assignment]
-    """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-    category, a code is of a system that the category does not take (UNKNOWN_CODE_SYSTEM), of ICD-10 chapter XX or XXI,
-    or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category;
-    doctors write all and state absence, nurses and vernepleiere treatments (6, of medicines cytostatics) and implants
-    (7), psychologists changes of procedure (9), such as a crisis plan. FAILED_PRECONDITION: an active entry of category
-    8 stands beside one of 11, or "none known" beside an active entry; metadata "id" names it. The same request again
-    gives the same answer.
+    """Records an entry, or a clinician's statement that none is known. The same request again gives the same answer.
+
+    Callers: clinicians: doctors write all and state absence; nurses and vernepleiere treatments (6, of medicines
+    cytostatics) and implants (7); psychologists changes of procedure (9), such as a crisis plan.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule of its
+    category, a code is of a system that the category does not take, or of ICD-10 chapter XX or XXI, or the request_id
+    came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category.
+    FAILED_PRECONDITION (STATE_CONFLICT): an active entry of category 8 stands beside one of 11, or "none known" beside
+    an active entry; metadata "id" names it.
     """
     UpdateCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.UpdateCriticalInfoRequest, _critical_info_pb2.UpdateCriticalInfoResponse]  # type: ignore[assignment]
-    """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
-    higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule, or cannot be changed.
-    FAILED_PRECONDITION: the entry is deleted, would be active beside one of the other of categories 8 and 11, or cannot
-    be verified: by who wrote it, or as it does not hold. PERMISSION_DENIED (ROLE_REFUSED): as in CreateCriticalInfo.
+    """Makes a new version: changes, refutes, re-activates, verifies or comments.
+
+    Callers: clinicians, in the roles of CreateCriticalInfo.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or cannot
+    be changed, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write
+    this category. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient. ABORTED (VERSION_BEHIND): a higher
+    version exists, named in the details. FAILED_PRECONDITION (STATE_CONFLICT): the entry is deleted, would be active
+    beside one of the other of categories 8 and 11, or cannot be verified: by who wrote it, or as it does not hold.
     """
     DeleteCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.DeleteCriticalInfoRequest, _critical_info_pb2.DeleteCriticalInfoResponse]  # type: ignore[assignment]
-    """Marks an entry as entered in error; the latest version only. NOT_FOUND: no such entry. ABORTED: a higher version
-    exists, named in the details. FAILED_PRECONDITION: it is deleted already. PERMISSION_DENIED (ROLE_REFUSED): as in
-    CreateCriticalInfo. What is no longer true is refuted, not deleted. No feed brings a deleted entry back.
+    """Marks an entry as entered in error; the latest version only. What is no longer true is refuted, not deleted. No
+    feed brings a deleted entry back.
+
+    Callers: clinicians, in the roles of CreateCriticalInfo.
+
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED
+    (ROLE_REFUSED): the role does not write this category. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient.
+    ABORTED (VERSION_BEHIND): a higher version exists, named in the details. FAILED_PRECONDITION (STATE_CONFLICT): it
+    is deleted already.
     """
     ListCriticalInfoVersions: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.ListCriticalInfoVersionsRequest, _critical_info_pb2.ListCriticalInfoVersionsResponse]  # type: ignore[assignment]
-    """Lists the versions of one entry, newest first. NOT_FOUND: no such entry for this patient."""
+    """Lists the versions of one entry, newest first.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. NOT_FOUND
+    (ENTRY_NOT_FOUND): no such entry for this patient.
+    """
     GetCriticalInfoStatus: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoStatusRequest, _critical_info_pb2.GetCriticalInfoStatusResponse]  # type: ignore[assignment]
-    """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
-    Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
-    patient has restricted the section is not told here: whoever reads it hears of it then. Somebody whom the patient has
-    blocked gets an empty answer: a refusal would show the block.
+    """Says whether there is critical information, without content: what an EHR asks before it shows its icon. Not put on
+    record. That the patient has restricted the section is not said here: whoever reads it hears of it then.
+
+    Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked gets an empty answer: a
+    refusal would show the block.
+
+    Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record, or the patient has reserved against it; the two look the same.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.BatchGetSectionsRequest, _critical_info_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _aio.StreamUnaryMultiCallable[_critical_info_pb2.BulkImportRequest, _critical_info_pb2.BulkImportResponse]  # type: ignore[assignment]
-    """Imports entries of many patients. Each message is stored whole or not at all; a bad field, or another category of
-    an entry that is there, ends the stream with INVALID_ARGUMENT, naming it, and keeps the messages before.
-    FAILED_PRECONDITION: categories 8 and 11 would both be active for a patient. Sending the same again changes nothing;
-    what has been deleted stays deleted.
+    """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
+    stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
+    stays deleted.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or another category of an entry that is there;
+    details name it. FAILED_PRECONDITION (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
     """
 
 class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -136,8 +218,12 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.ListCriticalInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.ListCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.ListCriticalInfoResponse]]:
-        """Lists the entries of a patient, newest first, in their latest version or as they were at as_of.
-        INVALID_ARGUMENT: a bad field or page token. Deleted entries are left out.
+        """Lists the entries of a patient, newest first, in their latest version or as they were at as_of. Deleted entries are
+        left out.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -146,7 +232,12 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.GetCriticalInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.GetCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.GetCriticalInfoResponse]]:
-        """Gets one entry. NOT_FOUND: no such entry for this patient."""
+        """Gets one entry.
+
+        Callers: clinicians, citizens.
+
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient.
+        """
 
     @_abc_1.abstractmethod
     def CreateCriticalInfo(
@@ -154,13 +245,16 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.CreateCriticalInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.CreateCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.CreateCriticalInfoResponse]]:
-        """Records an entry, or a clinician's statement that none is known. INVALID_ARGUMENT: a field breaks a rule of its
-        category, a code is of a system that the category does not take (UNKNOWN_CODE_SYSTEM), of ICD-10 chapter XX or XXI,
-        or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category;
-        doctors write all and state absence, nurses and vernepleiere treatments (6, of medicines cytostatics) and implants
-        (7), psychologists changes of procedure (9), such as a crisis plan. FAILED_PRECONDITION: an active entry of category
-        8 stands beside one of 11, or "none known" beside an active entry; metadata "id" names it. The same request again
-        gives the same answer.
+        """Records an entry, or a clinician's statement that none is known. The same request again gives the same answer.
+
+        Callers: clinicians: doctors write all and state absence; nurses and vernepleiere treatments (6, of medicines
+        cytostatics) and implants (7); psychologists changes of procedure (9), such as a crisis plan.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule of its
+        category, a code is of a system that the category does not take, or of ICD-10 chapter XX or XXI, or the request_id
+        came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write this category.
+        FAILED_PRECONDITION (STATE_CONFLICT): an active entry of category 8 stands beside one of 11, or "none known" beside
+        an active entry; metadata "id" names it.
         """
 
     @_abc_1.abstractmethod
@@ -169,10 +263,15 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.UpdateCriticalInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.UpdateCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.UpdateCriticalInfoResponse]]:
-        """Makes a new version: changes, refutes, re-activates, verifies or comments. NOT_FOUND: no such entry. ABORTED: a
-        higher version exists, named in the details. INVALID_ARGUMENT: a field breaks a rule, or cannot be changed.
-        FAILED_PRECONDITION: the entry is deleted, would be active beside one of the other of categories 8 and 11, or cannot
-        be verified: by who wrote it, or as it does not hold. PERMISSION_DENIED (ROLE_REFUSED): as in CreateCriticalInfo.
+        """Makes a new version: changes, refutes, re-activates, verifies or comments.
+
+        Callers: clinicians, in the roles of CreateCriticalInfo.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or cannot
+        be changed, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): the role does not write
+        this category. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient. ABORTED (VERSION_BEHIND): a higher
+        version exists, named in the details. FAILED_PRECONDITION (STATE_CONFLICT): the entry is deleted, would be active
+        beside one of the other of categories 8 and 11, or cannot be verified: by who wrote it, or as it does not hold.
         """
 
     @_abc_1.abstractmethod
@@ -181,9 +280,15 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.DeleteCriticalInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.DeleteCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.DeleteCriticalInfoResponse]]:
-        """Marks an entry as entered in error; the latest version only. NOT_FOUND: no such entry. ABORTED: a higher version
-        exists, named in the details. FAILED_PRECONDITION: it is deleted already. PERMISSION_DENIED (ROLE_REFUSED): as in
-        CreateCriticalInfo. What is no longer true is refuted, not deleted. No feed brings a deleted entry back.
+        """Marks an entry as entered in error; the latest version only. What is no longer true is refuted, not deleted. No
+        feed brings a deleted entry back.
+
+        Callers: clinicians, in the roles of CreateCriticalInfo.
+
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED
+        (ROLE_REFUSED): the role does not write this category. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient.
+        ABORTED (VERSION_BEHIND): a higher version exists, named in the details. FAILED_PRECONDITION (STATE_CONFLICT): it
+        is deleted already.
         """
 
     @_abc_1.abstractmethod
@@ -192,7 +297,13 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.ListCriticalInfoVersionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.ListCriticalInfoVersionsResponse, _abc.Awaitable[_critical_info_pb2.ListCriticalInfoVersionsResponse]]:
-        """Lists the versions of one entry, newest first. NOT_FOUND: no such entry for this patient."""
+        """Lists the versions of one entry, newest first.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. NOT_FOUND
+        (ENTRY_NOT_FOUND): no such entry for this patient.
+        """
 
     @_abc_1.abstractmethod
     def GetCriticalInfoStatus(
@@ -200,10 +311,13 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.GetCriticalInfoStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.GetCriticalInfoStatusResponse, _abc.Awaitable[_critical_info_pb2.GetCriticalInfoStatusResponse]]:
-        """Tells whether there is critical information, without content: what an EHR asks before it shows its icon.
-        Not put on record. NOT_FOUND: no record, or the patient has reserved against it; the two look the same. That the
-        patient has restricted the section is not told here: whoever reads it hears of it then. Somebody whom the patient has
-        blocked gets an empty answer: a refusal would show the block.
+        """Says whether there is critical information, without content: what an EHR asks before it shows its icon. Not put on
+        record. That the patient has restricted the section is not said here: whoever reads it hears of it then.
+
+        Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked gets an empty answer: a
+        refusal would show the block.
+
+        Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record, or the patient has reserved against it; the two look the same.
         """
 
     @_abc_1.abstractmethod
@@ -212,7 +326,12 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.BatchGetSectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.BatchGetSectionsResponse, _abc.Awaitable[_critical_info_pb2.BatchGetSectionsResponse]]:
-        """Answers the gateway's section reads, many patients in one call, each under its access id."""
+        """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+        """
 
     @_abc_1.abstractmethod
     def BulkImport(
@@ -220,10 +339,14 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_critical_info_pb2.BulkImportRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.BulkImportResponse, _abc.Awaitable[_critical_info_pb2.BulkImportResponse]]:
-        """Imports entries of many patients. Each message is stored whole or not at all; a bad field, or another category of
-        an entry that is there, ends the stream with INVALID_ARGUMENT, naming it, and keeps the messages before.
-        FAILED_PRECONDITION: categories 8 and 11 would both be active for a patient. Sending the same again changes nothing;
-        what has been deleted stays deleted.
+        """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
+        stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
+        stays deleted.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or another category of an entry that is there;
+        details name it. FAILED_PRECONDITION (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
         """
 
 def add_CriticalInfoServiceServicer_to_server(servicer: CriticalInfoServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -73,9 +73,13 @@ class DocumentsServiceServicer:
 
     def ListDocuments(self, request, context):
         """Lists the documents of a patient, newest first, in their latest version or as they were at as_of: Approved and
-        Deprecated, each saying which. INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS)
-        is left out for personnel without an elevated basis and counted in window.withheld; what is refused or delayed for
-        the citizen (NORN_*, NORU) is left out for citizens and not counted.
+        Deprecated, each saying which. What the patient has restricted (NORS) is left out for personnel without an elevated
+        basis and counted in window.withheld; what is refused or delayed for the citizen (NORN_*, NORU) is left out for the
+        citizen and not counted.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,19 +88,29 @@ class DocumentsServiceServicer:
     def UploadDocument(self, request_iterator, context):
         """Takes a document: the first message says whose it is and what it is, the others carry its content. Nothing is
         visible before all of it is stored. A feed that states a provenance.source_id it has used gives that document a new
-        version, or changes nothing when all is the same. INVALID_ARGUMENT: a field breaks a rule, no content, more content
-        than is taken here (reason TOO_LARGE, as soon as it is known), content that is not of the size or SHA-256 stated, or
-        a request_id that came with another body. ABORTED: another version was stored at the same time.
+        version, or changes nothing when all is the same.
+
+        Callers: clinicians, systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE, REQUEST_ID_REUSED): a field breaks a rule,
+        no content, more content than is taken here (as soon as it is known), content that is not of the size or SHA-256
+        stated, or a request_id that came with another body. NOT_FOUND (ENTRY_NOT_FOUND): a relation names no document of
+        this patient. ABORTED (VERSION_BEHIND): another version was stored at the same time. UNAVAILABLE
+        (SERVICE_UNAVAILABLE): the upload took too long; send it again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DownloadDocument(self, request, context):
-        """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB. NOT_FOUND: no such document
-        for this patient, or not for this citizen to see. PERMISSION_DENIED: the patient has restricted it; an elevated basis
-        opens it. INVALID_ARGUMENT: a range outside the document. INTERNAL: the stored content is damaged; what was sent
-        before that is right.
+        """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a range outside the document. PERMISSION_DENIED (SECTION_RESTRICTED): the
+        patient has restricted it; an elevated basis opens it. NOT_FOUND (ENTRY_NOT_FOUND): no such document for this
+        patient, or not for this caller to see. INTERNAL (INTERNAL): the stored content is damaged; what was sent before
+        that is right.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,8 +118,14 @@ class DocumentsServiceServicer:
 
     def ReplaceDocument(self, request_iterator, context):
         """Takes a document that replaces another (RPLC), as UploadDocument does; the replaced one becomes Deprecated in the
-        same moment. NOT_FOUND: no such document for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it
-        is Deprecated already. PERMISSION_DENIED: the patient has restricted it. INVALID_ARGUMENT: as UploadDocument.
+        same moment.
+
+        Callers: clinicians, systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE, REQUEST_ID_REUSED): as UploadDocument.
+        PERMISSION_DENIED (SECTION_RESTRICTED): the patient has restricted it; an elevated basis opens it. NOT_FOUND
+        (ENTRY_NOT_FOUND): no such document for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
+        FAILED_PRECONDITION (STATE_CONFLICT): it is Deprecated already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,15 +133,24 @@ class DocumentsServiceServicer:
 
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports documents of many patients, content and all. Each message is stored whole or not at all; a bad field ends
-        the stream with INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
-        A document that does not fit in a message goes through UploadDocument, which knows a source_id again too.
+        """Imports documents of many patients, content and all. Each message is stored whole or not at all; the first that is
+        refused ends the stream and leaves the messages before it stored. Sending the same again changes nothing. A
+        document that does not fit in a message goes through UploadDocument, which knows a source_id again too.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE): a field breaks a rule, or a document is
+        larger than is taken here; details name it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,34 +37,64 @@ class DocumentsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DocumentsServiceAsyncStub: ...
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_documents_pb2.ListDocumentsRequest, _documents_pb2.ListDocumentsResponse]
     """Lists the documents of a patient, newest first, in their latest version or as they were at as_of: Approved and
-    Deprecated, each saying which. INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS)
-    is left out for personnel without an elevated basis and counted in window.withheld; what is refused or delayed for
-    the citizen (NORN_*, NORU) is left out for citizens and not counted.
+    Deprecated, each saying which. What the patient has restricted (NORS) is left out for personnel without an elevated
+    basis and counted in window.withheld; what is refused or delayed for the citizen (NORN_*, NORU) is left out for the
+    citizen and not counted.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     UploadDocument: _grpc.StreamUnaryMultiCallable[_documents_pb2.UploadDocumentRequest, _documents_pb2.UploadDocumentResponse]
     """Takes a document: the first message says whose it is and what it is, the others carry its content. Nothing is
     visible before all of it is stored. A feed that states a provenance.source_id it has used gives that document a new
-    version, or changes nothing when all is the same. INVALID_ARGUMENT: a field breaks a rule, no content, more content
-    than is taken here (reason TOO_LARGE, as soon as it is known), content that is not of the size or SHA-256 stated, or
-    a request_id that came with another body. ABORTED: another version was stored at the same time.
+    version, or changes nothing when all is the same.
+
+    Callers: clinicians, systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE, REQUEST_ID_REUSED): a field breaks a rule,
+    no content, more content than is taken here (as soon as it is known), content that is not of the size or SHA-256
+    stated, or a request_id that came with another body. NOT_FOUND (ENTRY_NOT_FOUND): a relation names no document of
+    this patient. ABORTED (VERSION_BEHIND): another version was stored at the same time. UNAVAILABLE
+    (SERVICE_UNAVAILABLE): the upload took too long; send it again.
     """
     DownloadDocument: _grpc.UnaryStreamMultiCallable[_documents_pb2.DownloadDocumentRequest, _documents_pb2.DownloadDocumentResponse]
-    """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB. NOT_FOUND: no such document
-    for this patient, or not for this citizen to see. PERMISSION_DENIED: the patient has restricted it; an elevated basis
-    opens it. INVALID_ARGUMENT: a range outside the document. INTERNAL: the stored content is damaged; what was sent
-    before that is right.
+    """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a range outside the document. PERMISSION_DENIED (SECTION_RESTRICTED): the
+    patient has restricted it; an elevated basis opens it. NOT_FOUND (ENTRY_NOT_FOUND): no such document for this
+    patient, or not for this caller to see. INTERNAL (INTERNAL): the stored content is damaged; what was sent before
+    that is right.
     """
     ReplaceDocument: _grpc.StreamUnaryMultiCallable[_documents_pb2.ReplaceDocumentRequest, _documents_pb2.ReplaceDocumentResponse]
     """Takes a document that replaces another (RPLC), as UploadDocument does; the replaced one becomes Deprecated in the
-    same moment. NOT_FOUND: no such document for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it
-    is Deprecated already. PERMISSION_DENIED: the patient has restricted it. INVALID_ARGUMENT: as UploadDocument.
+    same moment.
+
+    Callers: clinicians, systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE, REQUEST_ID_REUSED): as UploadDocument.
+    PERMISSION_DENIED (SECTION_RESTRICTED): the patient has restricted it; an elevated basis opens it. NOT_FOUND
+    (ENTRY_NOT_FOUND): no such document for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
+    FAILED_PRECONDITION (STATE_CONFLICT): it is Deprecated already.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_documents_pb2.BatchGetSectionsRequest, _documents_pb2.BatchGetSectionsResponse]
-    """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _grpc.StreamUnaryMultiCallable[_documents_pb2.BulkImportRequest, _documents_pb2.BulkImportResponse]
-    """Imports documents of many patients, content and all. Each message is stored whole or not at all; a bad field ends
-    the stream with INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
-    A document that does not fit in a message goes through UploadDocument, which knows a source_id again too.
+    """Imports documents of many patients, content and all. Each message is stored whole or not at all; the first that is
+    refused ends the stream and leaves the messages before it stored. Sending the same again changes nothing. A
+    document that does not fit in a message goes through UploadDocument, which knows a source_id again too.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE): a field breaks a rule, or a document is
+    larger than is taken here; details name it.
     """
 
 @_typing.type_check_only
@@ -74,34 +104,64 @@ class DocumentsServiceAsyncStub(DocumentsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDocuments: _aio.UnaryUnaryMultiCallable[_documents_pb2.ListDocumentsRequest, _documents_pb2.ListDocumentsResponse]  # type: ignore[assignment]
     """Lists the documents of a patient, newest first, in their latest version or as they were at as_of: Approved and
-    Deprecated, each saying which. INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS)
-    is left out for personnel without an elevated basis and counted in window.withheld; what is refused or delayed for
-    the citizen (NORN_*, NORU) is left out for citizens and not counted.
+    Deprecated, each saying which. What the patient has restricted (NORS) is left out for personnel without an elevated
+    basis and counted in window.withheld; what is refused or delayed for the citizen (NORN_*, NORU) is left out for the
+    citizen and not counted.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     UploadDocument: _aio.StreamUnaryMultiCallable[_documents_pb2.UploadDocumentRequest, _documents_pb2.UploadDocumentResponse]  # type: ignore[assignment]
     """Takes a document: the first message says whose it is and what it is, the others carry its content. Nothing is
     visible before all of it is stored. A feed that states a provenance.source_id it has used gives that document a new
-    version, or changes nothing when all is the same. INVALID_ARGUMENT: a field breaks a rule, no content, more content
-    than is taken here (reason TOO_LARGE, as soon as it is known), content that is not of the size or SHA-256 stated, or
-    a request_id that came with another body. ABORTED: another version was stored at the same time.
+    version, or changes nothing when all is the same.
+
+    Callers: clinicians, systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE, REQUEST_ID_REUSED): a field breaks a rule,
+    no content, more content than is taken here (as soon as it is known), content that is not of the size or SHA-256
+    stated, or a request_id that came with another body. NOT_FOUND (ENTRY_NOT_FOUND): a relation names no document of
+    this patient. ABORTED (VERSION_BEHIND): another version was stored at the same time. UNAVAILABLE
+    (SERVICE_UNAVAILABLE): the upload took too long; send it again.
     """
     DownloadDocument: _aio.UnaryStreamMultiCallable[_documents_pb2.DownloadDocumentRequest, _documents_pb2.DownloadDocumentResponse]  # type: ignore[assignment]
-    """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB. NOT_FOUND: no such document
-    for this patient, or not for this citizen to see. PERMISSION_DENIED: the patient has restricted it; an elevated basis
-    opens it. INVALID_ARGUMENT: a range outside the document. INTERNAL: the stored content is damaged; what was sent
-    before that is right.
+    """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a range outside the document. PERMISSION_DENIED (SECTION_RESTRICTED): the
+    patient has restricted it; an elevated basis opens it. NOT_FOUND (ENTRY_NOT_FOUND): no such document for this
+    patient, or not for this caller to see. INTERNAL (INTERNAL): the stored content is damaged; what was sent before
+    that is right.
     """
     ReplaceDocument: _aio.StreamUnaryMultiCallable[_documents_pb2.ReplaceDocumentRequest, _documents_pb2.ReplaceDocumentResponse]  # type: ignore[assignment]
     """Takes a document that replaces another (RPLC), as UploadDocument does; the replaced one becomes Deprecated in the
-    same moment. NOT_FOUND: no such document for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it
-    is Deprecated already. PERMISSION_DENIED: the patient has restricted it. INVALID_ARGUMENT: as UploadDocument.
+    same moment.
+
+    Callers: clinicians, systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE, REQUEST_ID_REUSED): as UploadDocument.
+    PERMISSION_DENIED (SECTION_RESTRICTED): the patient has restricted it; an elevated basis opens it. NOT_FOUND
+    (ENTRY_NOT_FOUND): no such document for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
+    FAILED_PRECONDITION (STATE_CONFLICT): it is Deprecated already.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_documents_pb2.BatchGetSectionsRequest, _documents_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
-    """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _aio.StreamUnaryMultiCallable[_documents_pb2.BulkImportRequest, _documents_pb2.BulkImportResponse]  # type: ignore[assignment]
-    """Imports documents of many patients, content and all. Each message is stored whole or not at all; a bad field ends
-    the stream with INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
-    A document that does not fit in a message goes through UploadDocument, which knows a source_id again too.
+    """Imports documents of many patients, content and all. Each message is stored whole or not at all; the first that is
+    refused ends the stream and leaves the messages before it stored. Sending the same again changes nothing. A
+    document that does not fit in a message goes through UploadDocument, which knows a source_id again too.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE): a field breaks a rule, or a document is
+    larger than is taken here; details name it.
     """
 
 class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -114,9 +174,13 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.ListDocumentsResponse, _abc.Awaitable[_documents_pb2.ListDocumentsResponse]]:
         """Lists the documents of a patient, newest first, in their latest version or as they were at as_of: Approved and
-        Deprecated, each saying which. INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS)
-        is left out for personnel without an elevated basis and counted in window.withheld; what is refused or delayed for
-        the citizen (NORN_*, NORU) is left out for citizens and not counted.
+        Deprecated, each saying which. What the patient has restricted (NORS) is left out for personnel without an elevated
+        basis and counted in window.withheld; what is refused or delayed for the citizen (NORN_*, NORU) is left out for the
+        citizen and not counted.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -127,9 +191,15 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_documents_pb2.UploadDocumentResponse, _abc.Awaitable[_documents_pb2.UploadDocumentResponse]]:
         """Takes a document: the first message says whose it is and what it is, the others carry its content. Nothing is
         visible before all of it is stored. A feed that states a provenance.source_id it has used gives that document a new
-        version, or changes nothing when all is the same. INVALID_ARGUMENT: a field breaks a rule, no content, more content
-        than is taken here (reason TOO_LARGE, as soon as it is known), content that is not of the size or SHA-256 stated, or
-        a request_id that came with another body. ABORTED: another version was stored at the same time.
+        version, or changes nothing when all is the same.
+
+        Callers: clinicians, systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE, REQUEST_ID_REUSED): a field breaks a rule,
+        no content, more content than is taken here (as soon as it is known), content that is not of the size or SHA-256
+        stated, or a request_id that came with another body. NOT_FOUND (ENTRY_NOT_FOUND): a relation names no document of
+        this patient. ABORTED (VERSION_BEHIND): another version was stored at the same time. UNAVAILABLE
+        (SERVICE_UNAVAILABLE): the upload took too long; send it again.
         """
 
     @_abc_1.abstractmethod
@@ -138,10 +208,14 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.DownloadDocumentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_documents_pb2.DownloadDocumentResponse], _abc.AsyncIterator[_documents_pb2.DownloadDocumentResponse]]:
-        """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB. NOT_FOUND: no such document
-        for this patient, or not for this citizen to see. PERMISSION_DENIED: the patient has restricted it; an elevated basis
-        opens it. INVALID_ARGUMENT: a range outside the document. INTERNAL: the stored content is damaged; what was sent
-        before that is right.
+        """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a range outside the document. PERMISSION_DENIED (SECTION_RESTRICTED): the
+        patient has restricted it; an elevated basis opens it. NOT_FOUND (ENTRY_NOT_FOUND): no such document for this
+        patient, or not for this caller to see. INTERNAL (INTERNAL): the stored content is damaged; what was sent before
+        that is right.
         """
 
     @_abc_1.abstractmethod
@@ -151,8 +225,14 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.ReplaceDocumentResponse, _abc.Awaitable[_documents_pb2.ReplaceDocumentResponse]]:
         """Takes a document that replaces another (RPLC), as UploadDocument does; the replaced one becomes Deprecated in the
-        same moment. NOT_FOUND: no such document for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it
-        is Deprecated already. PERMISSION_DENIED: the patient has restricted it. INVALID_ARGUMENT: as UploadDocument.
+        same moment.
+
+        Callers: clinicians, systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE, REQUEST_ID_REUSED): as UploadDocument.
+        PERMISSION_DENIED (SECTION_RESTRICTED): the patient has restricted it; an elevated basis opens it. NOT_FOUND
+        (ENTRY_NOT_FOUND): no such document for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
+        FAILED_PRECONDITION (STATE_CONFLICT): it is Deprecated already.
         """
 
     @_abc_1.abstractmethod
@@ -161,7 +241,12 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.BatchGetSectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.BatchGetSectionsResponse, _abc.Awaitable[_documents_pb2.BatchGetSectionsResponse]]:
-        """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone."""
+        """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+        """
 
     @_abc_1.abstractmethod
     def BulkImport(
@@ -169,9 +254,14 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_documents_pb2.BulkImportRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.BulkImportResponse, _abc.Awaitable[_documents_pb2.BulkImportResponse]]:
-        """Imports documents of many patients, content and all. Each message is stored whole or not at all; a bad field ends
-        the stream with INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
-        A document that does not fit in a message goes through UploadDocument, which knows a source_id again too.
+        """Imports documents of many patients, content and all. Each message is stored whole or not at all; the first that is
+        refused ends the stream and leaves the messages before it stored. Sending the same again changes nothing. A
+        document that does not fit in a message goes through UploadDocument, which knows a source_id again too.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, TOO_LARGE): a field breaks a rule, or a document is
+        larger than is taken here; details name it.
         """
 
 def add_DocumentsServiceServicer_to_server(servicer: DocumentsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

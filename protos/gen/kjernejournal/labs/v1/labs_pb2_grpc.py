@@ -79,11 +79,17 @@ class LabsServiceServicer:
     """
 
     def ListLabReports(self, request, context):
-        """Lists the reports of a patient, newest first, in their latest version or as they were at as_of, with all results.
-        INVALID_ARGUMENT: a bad field or page token. What the patient has restricted (NORS) is left out for personnel without
-        an elevated basis and counted in window.withheld, whatever codes, kinds and period were asked for: a count by code
-        would tell what is withheld. What is refused or delayed for the citizen (NORN_*, NORU) is left out for citizens and
-        not counted. Today's restrictions, those of the latest version, govern as_of too. A page ends early at 4 MiB.
+        """Lists the reports of a patient, newest first, in their latest version or as they were at as_of, with all results. A
+        page ends early at 4 MiB.
+
+        What the patient has restricted (NORS) is left out for personnel without an elevated basis and counted in
+        window.withheld, whatever codes, kinds and period were asked for: a count by code would show what is withheld. What
+        is refused or delayed for the citizen (NORN_*, NORU) is left out for the citizen and not counted. Today's
+        restrictions, those of the latest version, govern as_of too.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,35 +98,53 @@ class LabsServiceServicer:
     def ListLabResults(self, request, context):
         """Lists single results, newest first, each with its report: the trend of one analysis, named by any of its codings.
         Cancelled results and those of cancelled reports are left out. Codes and filters as for ListLabReports.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListLabReportVersions(self, request, context):
-        """Lists the versions of one report, newest first: its life from preliminary to corrected. NOT_FOUND: no such report for
-        this patient, or not for this citizen to see. PERMISSION_DENIED: the patient has restricted it.
+        """Lists the versions of one report, newest first: its life from preliminary to corrected.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. PERMISSION_DENIED
+        (SECTION_RESTRICTED): the patient has restricted it; an elevated basis opens it. NOT_FOUND (ENTRY_NOT_FOUND): no
+        such report for this patient, or not for this caller to see.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordLabReport(self, request, context):
-        """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it is
-        the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
-        INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. FAILED_PRECONDITION: the
-        report cannot go from the status it has to this one, such as from final back to preliminary, or has come as far in a
-        version that was issued later. ABORTED: another version was recorded at the same time.
+        """Records a report. With a provenance.source_id that is known, the next version of that report, or no change when it
+        is the same, or an older version that comes once more: one that cannot follow the latest, or is issued before it.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+        request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the same time.
+        FAILED_PRECONDITION (STATE_CONFLICT): the report cannot go from the status it has to this one, such as from final
+        back to preliminary, or has come as far in a version that was issued later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseLabReport(self, request, context):
-        """Ends the citizen's delay (NORU) of one version of a report, once the requester or the treating doctor has judged it.
-        A version that comes later is judged anew. INVALID_ARGUMENT: the request_id came with another body.
-        PERMISSION_DENIED: not a doctor (Volven 9060, LE), or the patient has restricted the report. NOT_FOUND: no such
-        report for this patient. ABORTED: it has a higher version. FAILED_PRECONDITION: it is not delayed.
+        """Ends the citizen's delay (NORU) of one version of a report, once the requester or the treating doctor has judged
+        it. A version that comes later is judged anew.
+
+        Callers: clinicians: doctors alone (Volven 9060, LE).
+
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED
+        (ROLE_REFUSED, SECTION_RESTRICTED): not a doctor, or the patient has restricted the report. NOT_FOUND
+        (ENTRY_NOT_FOUND): no such report for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
+        FAILED_PRECONDITION (STATE_CONFLICT): it is not delayed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,15 +152,24 @@ class LabsServiceServicer:
 
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports reports of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, a report that cannot go to this status with FAILED_PRECONDITION, naming it, and keeps the messages
-        before. A message may hold several versions of a report, in order. Sending the same again changes nothing.
+        """Imports reports of many patients. Each message is stored whole or not at all; the first that is refused ends the
+        stream and leaves the messages before it stored. Sending the same again changes nothing. A message may hold several
+        versions of a report, in order.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
+        FAILED_PRECONDITION (STATE_CONFLICT): a report cannot go to this status; details name it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

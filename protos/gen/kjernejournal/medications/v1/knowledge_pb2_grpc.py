@@ -53,15 +53,23 @@ class DrugKnowledgeServiceServicer:
 
     def ImportDrugKnowledge(self, request, context):
         """Loads a version of the knowledge, whole; from then on it is the one in force. Loading the version in force again
-        changes nothing; loading an earlier one brings it back. INVALID_ARGUMENT: a row breaks a rule, or the request_id
-        came with another body. FAILED_PRECONDITION: the version was loaded before with other rows.
+        changes nothing; loading an earlier one brings it back.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a row breaks a rule, or the request_id came with
+        another body. FAILED_PRECONDITION (STATE_CONFLICT): the version was loaded before with other rows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDrugKnowledge(self, request, context):
-        """Gives the gateway the knowledge in force, unless it has it. NOT_FOUND: none was ever loaded.
+        """Gives the knowledge in force, unless the caller has it.
+
+        Callers: the gateway alone.
+
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): none was ever loaded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,11 +37,20 @@ class DrugKnowledgeServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DrugKnowledgeServiceAsyncStub: ...
     ImportDrugKnowledge: _grpc.UnaryUnaryMultiCallable[_knowledge_pb2.ImportDrugKnowledgeRequest, _knowledge_pb2.ImportDrugKnowledgeResponse]
     """Loads a version of the knowledge, whole; from then on it is the one in force. Loading the version in force again
-    changes nothing; loading an earlier one brings it back. INVALID_ARGUMENT: a row breaks a rule, or the request_id
-    came with another body. FAILED_PRECONDITION: the version was loaded before with other rows.
+    changes nothing; loading an earlier one brings it back.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a row breaks a rule, or the request_id came with
+    another body. FAILED_PRECONDITION (STATE_CONFLICT): the version was loaded before with other rows.
     """
     GetDrugKnowledge: _grpc.UnaryUnaryMultiCallable[_knowledge_pb2.GetDrugKnowledgeRequest, _knowledge_pb2.GetDrugKnowledgeResponse]
-    """Gives the gateway the knowledge in force, unless it has it. NOT_FOUND: none was ever loaded."""
+    """Gives the knowledge in force, unless the caller has it.
+
+    Callers: the gateway alone.
+
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): none was ever loaded.
+    """
 
 @_typing.type_check_only
 class DrugKnowledgeServiceAsyncStub(DrugKnowledgeServiceStub):
@@ -50,11 +59,20 @@ class DrugKnowledgeServiceAsyncStub(DrugKnowledgeServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ImportDrugKnowledge: _aio.UnaryUnaryMultiCallable[_knowledge_pb2.ImportDrugKnowledgeRequest, _knowledge_pb2.ImportDrugKnowledgeResponse]  # type: ignore[assignment]
     """Loads a version of the knowledge, whole; from then on it is the one in force. Loading the version in force again
-    changes nothing; loading an earlier one brings it back. INVALID_ARGUMENT: a row breaks a rule, or the request_id
-    came with another body. FAILED_PRECONDITION: the version was loaded before with other rows.
+    changes nothing; loading an earlier one brings it back.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a row breaks a rule, or the request_id came with
+    another body. FAILED_PRECONDITION (STATE_CONFLICT): the version was loaded before with other rows.
     """
     GetDrugKnowledge: _aio.UnaryUnaryMultiCallable[_knowledge_pb2.GetDrugKnowledgeRequest, _knowledge_pb2.GetDrugKnowledgeResponse]  # type: ignore[assignment]
-    """Gives the gateway the knowledge in force, unless it has it. NOT_FOUND: none was ever loaded."""
+    """Gives the knowledge in force, unless the caller has it.
+
+    Callers: the gateway alone.
+
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): none was ever loaded.
+    """
 
 class DrugKnowledgeServiceServicer(metaclass=_abc_1.ABCMeta):
     """The knowledge that medicines are checked against. It is about medicines, never about patients."""
@@ -66,8 +84,12 @@ class DrugKnowledgeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_knowledge_pb2.ImportDrugKnowledgeResponse, _abc.Awaitable[_knowledge_pb2.ImportDrugKnowledgeResponse]]:
         """Loads a version of the knowledge, whole; from then on it is the one in force. Loading the version in force again
-        changes nothing; loading an earlier one brings it back. INVALID_ARGUMENT: a row breaks a rule, or the request_id
-        came with another body. FAILED_PRECONDITION: the version was loaded before with other rows.
+        changes nothing; loading an earlier one brings it back.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a row breaks a rule, or the request_id came with
+        another body. FAILED_PRECONDITION (STATE_CONFLICT): the version was loaded before with other rows.
         """
 
     @_abc_1.abstractmethod
@@ -76,6 +98,11 @@ class DrugKnowledgeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _knowledge_pb2.GetDrugKnowledgeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_knowledge_pb2.GetDrugKnowledgeResponse, _abc.Awaitable[_knowledge_pb2.GetDrugKnowledgeResponse]]:
-        """Gives the gateway the knowledge in force, unless it has it. NOT_FOUND: none was ever loaded."""
+        """Gives the knowledge in force, unless the caller has it.
+
+        Callers: the gateway alone.
+
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): none was ever loaded.
+        """
 
 def add_DrugKnowledgeServiceServicer_to_server(servicer: DrugKnowledgeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

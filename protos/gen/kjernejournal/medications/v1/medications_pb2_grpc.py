@@ -113,17 +113,26 @@ class MedicationsServiceServicer:
 
     def ListPrescriptions(self, request, context):
         """Lists the prescriptions of a patient, newest first, in their latest version or as they were at as_of: those of the
-        prescription register and those that another source calls orders. INVALID_ARGUMENT: a bad field or page token.
-        Locked prescriptions need consent or an emergency as basis; otherwise they are left out and counted as withheld.
+        prescription register and those that another source calls orders. Locked prescriptions need consent or an emergency
+        as basis; otherwise they are left out and counted as withheld.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordPrescription(self, request, context):
-        """Records a prescription, or the next version of the one with the same source_id. INVALID_ARGUMENT: a field breaks a
-        rule, or the request_id came with another body. FAILED_PRECONDITION: the recorded state does not lead to this one.
-        ABORTED: another version was recorded at the same time. The same request again gives the same answer.
+        """Records a prescription, or the next version of the one with the same source_id. The same request again gives the
+        same answer.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+        request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the same time.
+        FAILED_PRECONDITION (STATE_CONFLICT): the recorded state does not lead to this one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,8 +140,14 @@ class MedicationsServiceServicer:
 
     def RecallPrescription(self, request, context):
         """Recalls a prescription (M5), with its reason. While a pharmacy has it, it stays with the pharmacy and the recall
-        takes effect when it is freed. NOT_FOUND: no such prescription for this patient. FAILED_PRECONDITION: it is
-        finished or recalled already, or not of the prescription register. ABORTED: a higher version exists.
+        takes effect when it is freed.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
+        another body. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription for this patient. ABORTED (VERSION_BEHIND): a
+        higher version exists. FAILED_PRECONDITION (STATE_CONFLICT): it is finished or recalled already, or not of the
+        prescription register.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +155,10 @@ class MedicationsServiceServicer:
 
     def ListDispensings(self, request, context):
         """Lists what was dispensed to a patient, newest first, in its latest version or as it was at as_of.
-        INVALID_ARGUMENT: a bad field or page token.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,16 +166,25 @@ class MedicationsServiceServicer:
 
     def RecordDispensing(self, request, context):
         """Records a dispensing (M10), or the next version of the one with the same source_id, and what it does to its
-        prescription. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. NOT_FOUND: the
-        prescription named by its id is not this patient's. ABORTED: the prescription changed at the same time.
+        prescription.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+        request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): the prescription named by its id is not this
+        patient's. ABORTED (VERSION_BEHIND): the prescription changed at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListMedicationStatements(self, request, context):
-        """Lists what sources say that the patient uses or has used (FHIR MedicationStatement), newest first. They are no
-        part of the medication list, which only doctors send. INVALID_ARGUMENT: a bad field or page token.
+        """Lists what sources say that the patient uses or has used (FHIR MedicationStatement), newest first. They are no part
+        of the medication list, which only doctors send.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,7 +192,11 @@ class MedicationsServiceServicer:
 
     def GetMedicationList(self, request, context):
         """Gets the patient's medication list: who confirmed it, when, where, how old it is. Without a list the answer says
-        "prescriptions only"; it is never an empty list. INVALID_ARGUMENT: a bad field.
+        "prescriptions only"; it is never an empty list.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,27 +204,41 @@ class MedicationsServiceServicer:
 
     def UpdateMedicationList(self, request, context):
         """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-        prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
-        INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
-        or entry for this patient. ABORTED: a newer list exists; the details name its version. FAILED_PRECONDITION: the
-        lookup it is based on is older than four hours (the details name the current version), or a proposal is answered.
+        prescriptions of what it discontinues.
+
+        Callers: clinicians: doctors alone; multidose is its own doctor's.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): an entry breaks a rule, one of
+        the list is missing, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): not a doctor, or
+        multidose is another doctor's. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this
+        patient. ABORTED (VERSION_BEHIND): a newer list exists; the details name its version. FAILED_PRECONDITION
+        (STATE_CONFLICT): the lookup it is based on is older than four hours (the details name the current version), or a
+        proposal is answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ProposeMedicationChange(self, request, context):
-        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed: nurses,
-        vernepleiere, pharmacists, doctors. PERMISSION_DENIED: another role, or somebody else's proposal. INVALID_ARGUMENT:
-        a field breaks a rule. NOT_FOUND: no such entry in the patient's list, no such proposal. FAILED_PRECONDITION: the
-        list is so already, or the proposal is answered.
+        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed.
+
+        Callers: clinicians: nurses, vernepleiere, pharmacists, doctors.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+        request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): another role, or somebody else's proposal.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such entry in the patient's list, no such proposal. FAILED_PRECONDITION
+        (STATE_CONFLICT): the list is so already, or the proposal is answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListProposals(self, request, context):
-        """Lists proposals, newest first, with what became of them. INVALID_ARGUMENT: a bad field or page token.
+        """Lists proposals, newest first, with what became of them.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,8 +247,12 @@ class MedicationsServiceServicer:
     def ReconcileMedications(self, request, context):
         """Compares what is prescribed, dispensed, in use, on the medication list and on a list that is brought along
         (samstemming), entry by entry, and gives a draft of the list. Each entry of each side is in one item. Changes
-        nothing: a doctor sends the draft with UpdateMedicationList, others propose it. INVALID_ARGUMENT: a bad field, or
-        what is brought along breaks a rule of the medication list.
+        nothing: a doctor sends the draft with UpdateMedicationList, others propose it.
+
+        Callers: clinicians.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a bad field, or what is brought along breaks a rule
+        of the medication list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,7 +261,12 @@ class MedicationsServiceServicer:
     def CheckMedication(self, request, context):
         """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
         not be checked is named. Served by the gateway, which reads critical information and medicines as a summary of the
-        two: each is decided on its own. INVALID_ARGUMENT: a bad field. UNAVAILABLE: identity or access log are down.
+        two: each is decided on its own.
+
+        Callers: clinicians.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. UNAVAILABLE (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE):
+        identity or access log are down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,14 +274,22 @@ class MedicationsServiceServicer:
 
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports entries of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
+        stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

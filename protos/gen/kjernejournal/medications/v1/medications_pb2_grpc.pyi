@@ -38,67 +38,131 @@ class MedicationsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> MedicationsServiceAsyncStub: ...
     ListPrescriptions: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ListPrescriptionsRequest, _medications_pb2.ListPrescriptionsResponse]
     """Lists the prescriptions of a patient, newest first, in their latest version or as they were at as_of: those of the
-    prescription register and those that another source calls orders. INVALID_ARGUMENT: a bad field or page token.
-    Locked prescriptions need consent or an emergency as basis; otherwise they are left out and counted as withheld.
+    prescription register and those that another source calls orders. Locked prescriptions need consent or an emergency
+    as basis; otherwise they are left out and counted as withheld.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     RecordPrescription: _grpc.UnaryUnaryMultiCallable[_medications_pb2.RecordPrescriptionRequest, _medications_pb2.RecordPrescriptionResponse]
-    """Records a prescription, or the next version of the one with the same source_id. INVALID_ARGUMENT: a field breaks a
-    rule, or the request_id came with another body. FAILED_PRECONDITION: the recorded state does not lead to this one.
-    ABORTED: another version was recorded at the same time. The same request again gives the same answer.
+    """Records a prescription, or the next version of the one with the same source_id. The same request again gives the
+    same answer.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+    request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the same time.
+    FAILED_PRECONDITION (STATE_CONFLICT): the recorded state does not lead to this one.
     """
     RecallPrescription: _grpc.UnaryUnaryMultiCallable[_medications_pb2.RecallPrescriptionRequest, _medications_pb2.RecallPrescriptionResponse]
     """Recalls a prescription (M5), with its reason. While a pharmacy has it, it stays with the pharmacy and the recall
-    takes effect when it is freed. NOT_FOUND: no such prescription for this patient. FAILED_PRECONDITION: it is
-    finished or recalled already, or not of the prescription register. ABORTED: a higher version exists.
+    takes effect when it is freed.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
+    another body. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription for this patient. ABORTED (VERSION_BEHIND): a
+    higher version exists. FAILED_PRECONDITION (STATE_CONFLICT): it is finished or recalled already, or not of the
+    prescription register.
     """
     ListDispensings: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ListDispensingsRequest, _medications_pb2.ListDispensingsResponse]
     """Lists what was dispensed to a patient, newest first, in its latest version or as it was at as_of.
-    INVALID_ARGUMENT: a bad field or page token.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     RecordDispensing: _grpc.UnaryUnaryMultiCallable[_medications_pb2.RecordDispensingRequest, _medications_pb2.RecordDispensingResponse]
     """Records a dispensing (M10), or the next version of the one with the same source_id, and what it does to its
-    prescription. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. NOT_FOUND: the
-    prescription named by its id is not this patient's. ABORTED: the prescription changed at the same time.
+    prescription.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+    request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): the prescription named by its id is not this
+    patient's. ABORTED (VERSION_BEHIND): the prescription changed at the same time.
     """
     ListMedicationStatements: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ListMedicationStatementsRequest, _medications_pb2.ListMedicationStatementsResponse]
-    """Lists what sources say that the patient uses or has used (FHIR MedicationStatement), newest first. They are no
-    part of the medication list, which only doctors send. INVALID_ARGUMENT: a bad field or page token.
+    """Lists what sources say that the patient uses or has used (FHIR MedicationStatement), newest first. They are no part
+    of the medication list, which only doctors send.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     GetMedicationList: _grpc.UnaryUnaryMultiCallable[_medications_pb2.GetMedicationListRequest, _medications_pb2.GetMedicationListResponse]
     """Gets the patient's medication list: who confirmed it, when, where, how old it is. Without a list the answer says
-    "prescriptions only"; it is never an empty list. INVALID_ARGUMENT: a bad field.
+    "prescriptions only"; it is never an empty list.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field.
     """
     UpdateMedicationList: _grpc.UnaryUnaryMultiCallable[_medications_pb2.UpdateMedicationListRequest, _medications_pb2.UpdateMedicationListResponse]
     """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-    prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
-    INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
-    or entry for this patient. ABORTED: a newer list exists; the details name its version. FAILED_PRECONDITION: the
-    lookup it is based on is older than four hours (the details name the current version), or a proposal is answered.
+    prescriptions of what it discontinues.
+
+    Callers: clinicians: doctors alone; multidose is its own doctor's.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): an entry breaks a rule, one of
+    the list is missing, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): not a doctor, or
+    multidose is another doctor's. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this
+    patient. ABORTED (VERSION_BEHIND): a newer list exists; the details name its version. FAILED_PRECONDITION
+    (STATE_CONFLICT): the lookup it is based on is older than four hours (the details name the current version), or a
+    proposal is answered.
     """
     ProposeMedicationChange: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]
-    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed: nurses,
-    vernepleiere, pharmacists, doctors. PERMISSION_DENIED: another role, or somebody else's proposal. INVALID_ARGUMENT:
-    a field breaks a rule. NOT_FOUND: no such entry in the patient's list, no such proposal. FAILED_PRECONDITION: the
-    list is so already, or the proposal is answered.
+    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed.
+
+    Callers: clinicians: nurses, vernepleiere, pharmacists, doctors.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+    request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): another role, or somebody else's proposal.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such entry in the patient's list, no such proposal. FAILED_PRECONDITION
+    (STATE_CONFLICT): the list is so already, or the proposal is answered.
     """
     ListProposals: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ListProposalsRequest, _medications_pb2.ListProposalsResponse]
-    """Lists proposals, newest first, with what became of them. INVALID_ARGUMENT: a bad field or page token."""
+    """Lists proposals, newest first, with what became of them.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
+    """
     ReconcileMedications: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ReconcileMedicationsRequest, _medications_pb2.ReconcileMedicationsResponse]
     """Compares what is prescribed, dispensed, in use, on the medication list and on a list that is brought along
     (samstemming), entry by entry, and gives a draft of the list. Each entry of each side is in one item. Changes
-    nothing: a doctor sends the draft with UpdateMedicationList, others propose it. INVALID_ARGUMENT: a bad field, or
-    what is brought along breaks a rule of the medication list.
+    nothing: a doctor sends the draft with UpdateMedicationList, others propose it.
+
+    Callers: clinicians.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a bad field, or what is brought along breaks a rule
+    of the medication list.
     """
     CheckMedication: _grpc.UnaryUnaryMultiCallable[_medications_pb2.CheckMedicationRequest, _medications_pb2.CheckMedicationResponse]
     """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
     not be checked is named. Served by the gateway, which reads critical information and medicines as a summary of the
-    two: each is decided on its own. INVALID_ARGUMENT: a bad field. UNAVAILABLE: identity or access log are down.
+    two: each is decided on its own.
+
+    Callers: clinicians.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. UNAVAILABLE (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE):
+    identity or access log are down.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_medications_pb2.BatchGetSectionsRequest, _medications_pb2.BatchGetSectionsResponse]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _grpc.StreamUnaryMultiCallable[_medications_pb2.BulkImportRequest, _medications_pb2.BulkImportResponse]
-    """Imports entries of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
+    stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
     """
 
 @_typing.type_check_only
@@ -108,67 +172,131 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPrescriptions: _aio.UnaryUnaryMultiCallable[_medications_pb2.ListPrescriptionsRequest, _medications_pb2.ListPrescriptionsResponse]  # type: ignore[assignment]
     """Lists the prescriptions of a patient, newest first, in their latest version or as they were at as_of: those of the
-    prescription register and those that another source calls orders. INVALID_ARGUMENT: a bad field or page token.
-    Locked prescriptions need consent or an emergency as basis; otherwise they are left out and counted as withheld.
+    prescription register and those that another source calls orders. Locked prescriptions need consent or an emergency
+    as basis; otherwise they are left out and counted as withheld.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     RecordPrescription: _aio.UnaryUnaryMultiCallable[_medications_pb2.RecordPrescriptionRequest, _medications_pb2.RecordPrescriptionResponse]  # type: ignore[assignment]
-    """Records a prescription, or the next version of the one with the same source_id. INVALID_ARGUMENT: a field breaks a
-    rule, or the request_id came with another body. FAILED_PRECONDITION: the recorded state does not lead to this one.
-    ABORTED: another version was recorded at the same time. The same request again gives the same answer.
+    """Records a prescription, or the next version of the one with the same source_id. The same request again gives the
+    same answer.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+    request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the same time.
+    FAILED_PRECONDITION (STATE_CONFLICT): the recorded state does not lead to this one.
     """
     RecallPrescription: _aio.UnaryUnaryMultiCallable[_medications_pb2.RecallPrescriptionRequest, _medications_pb2.RecallPrescriptionResponse]  # type: ignore[assignment]
     """Recalls a prescription (M5), with its reason. While a pharmacy has it, it stays with the pharmacy and the recall
-    takes effect when it is freed. NOT_FOUND: no such prescription for this patient. FAILED_PRECONDITION: it is
-    finished or recalled already, or not of the prescription register. ABORTED: a higher version exists.
+    takes effect when it is freed.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
+    another body. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription for this patient. ABORTED (VERSION_BEHIND): a
+    higher version exists. FAILED_PRECONDITION (STATE_CONFLICT): it is finished or recalled already, or not of the
+    prescription register.
     """
     ListDispensings: _aio.UnaryUnaryMultiCallable[_medications_pb2.ListDispensingsRequest, _medications_pb2.ListDispensingsResponse]  # type: ignore[assignment]
     """Lists what was dispensed to a patient, newest first, in its latest version or as it was at as_of.
-    INVALID_ARGUMENT: a bad field or page token.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     RecordDispensing: _aio.UnaryUnaryMultiCallable[_medications_pb2.RecordDispensingRequest, _medications_pb2.RecordDispensingResponse]  # type: ignore[assignment]
     """Records a dispensing (M10), or the next version of the one with the same source_id, and what it does to its
-    prescription. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. NOT_FOUND: the
-    prescription named by its id is not this patient's. ABORTED: the prescription changed at the same time.
+    prescription.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+    request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): the prescription named by its id is not this
+    patient's. ABORTED (VERSION_BEHIND): the prescription changed at the same time.
     """
     ListMedicationStatements: _aio.UnaryUnaryMultiCallable[_medications_pb2.ListMedicationStatementsRequest, _medications_pb2.ListMedicationStatementsResponse]  # type: ignore[assignment]
-    """Lists what sources say that the patient uses or has used (FHIR MedicationStatement), newest first. They are no
-    part of the medication list, which only doctors send. INVALID_ARGUMENT: a bad field or page token.
+    """Lists what sources say that the patient uses or has used (FHIR MedicationStatement), newest first. They are no part
+    of the medication list, which only doctors send.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     GetMedicationList: _aio.UnaryUnaryMultiCallable[_medications_pb2.GetMedicationListRequest, _medications_pb2.GetMedicationListResponse]  # type: ignore[assignment]
     """Gets the patient's medication list: who confirmed it, when, where, how old it is. Without a list the answer says
-    "prescriptions only"; it is never an empty list. INVALID_ARGUMENT: a bad field.
+    "prescriptions only"; it is never an empty list.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field.
     """
     UpdateMedicationList: _aio.UnaryUnaryMultiCallable[_medications_pb2.UpdateMedicationListRequest, _medications_pb2.UpdateMedicationListResponse]  # type: ignore[assignment]
     """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-    prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
-    INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
-    or entry for this patient. ABORTED: a newer list exists; the details name its version. FAILED_PRECONDITION: the
-    lookup it is based on is older than four hours (the details name the current version), or a proposal is answered.
+    prescriptions of what it discontinues.
+
+    Callers: clinicians: doctors alone; multidose is its own doctor's.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): an entry breaks a rule, one of
+    the list is missing, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): not a doctor, or
+    multidose is another doctor's. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this
+    patient. ABORTED (VERSION_BEHIND): a newer list exists; the details name its version. FAILED_PRECONDITION
+    (STATE_CONFLICT): the lookup it is based on is older than four hours (the details name the current version), or a
+    proposal is answered.
     """
     ProposeMedicationChange: _aio.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]  # type: ignore[assignment]
-    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed: nurses,
-    vernepleiere, pharmacists, doctors. PERMISSION_DENIED: another role, or somebody else's proposal. INVALID_ARGUMENT:
-    a field breaks a rule. NOT_FOUND: no such entry in the patient's list, no such proposal. FAILED_PRECONDITION: the
-    list is so already, or the proposal is answered.
+    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed.
+
+    Callers: clinicians: nurses, vernepleiere, pharmacists, doctors.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+    request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): another role, or somebody else's proposal.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such entry in the patient's list, no such proposal. FAILED_PRECONDITION
+    (STATE_CONFLICT): the list is so already, or the proposal is answered.
     """
     ListProposals: _aio.UnaryUnaryMultiCallable[_medications_pb2.ListProposalsRequest, _medications_pb2.ListProposalsResponse]  # type: ignore[assignment]
-    """Lists proposals, newest first, with what became of them. INVALID_ARGUMENT: a bad field or page token."""
+    """Lists proposals, newest first, with what became of them.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
+    """
     ReconcileMedications: _aio.UnaryUnaryMultiCallable[_medications_pb2.ReconcileMedicationsRequest, _medications_pb2.ReconcileMedicationsResponse]  # type: ignore[assignment]
     """Compares what is prescribed, dispensed, in use, on the medication list and on a list that is brought along
     (samstemming), entry by entry, and gives a draft of the list. Each entry of each side is in one item. Changes
-    nothing: a doctor sends the draft with UpdateMedicationList, others propose it. INVALID_ARGUMENT: a bad field, or
-    what is brought along breaks a rule of the medication list.
+    nothing: a doctor sends the draft with UpdateMedicationList, others propose it.
+
+    Callers: clinicians.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a bad field, or what is brought along breaks a rule
+    of the medication list.
     """
     CheckMedication: _aio.UnaryUnaryMultiCallable[_medications_pb2.CheckMedicationRequest, _medications_pb2.CheckMedicationResponse]  # type: ignore[assignment]
     """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
     not be checked is named. Served by the gateway, which reads critical information and medicines as a summary of the
-    two: each is decided on its own. INVALID_ARGUMENT: a bad field. UNAVAILABLE: identity or access log are down.
+    two: each is decided on its own.
+
+    Callers: clinicians.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. UNAVAILABLE (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE):
+    identity or access log are down.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_medications_pb2.BatchGetSectionsRequest, _medications_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _aio.StreamUnaryMultiCallable[_medications_pb2.BulkImportRequest, _medications_pb2.BulkImportResponse]  # type: ignore[assignment]
-    """Imports entries of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
+    stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
     """
 
 class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -181,8 +309,12 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.ListPrescriptionsResponse, _abc.Awaitable[_medications_pb2.ListPrescriptionsResponse]]:
         """Lists the prescriptions of a patient, newest first, in their latest version or as they were at as_of: those of the
-        prescription register and those that another source calls orders. INVALID_ARGUMENT: a bad field or page token.
-        Locked prescriptions need consent or an emergency as basis; otherwise they are left out and counted as withheld.
+        prescription register and those that another source calls orders. Locked prescriptions need consent or an emergency
+        as basis; otherwise they are left out and counted as withheld.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -191,9 +323,14 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.RecordPrescriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.RecordPrescriptionResponse, _abc.Awaitable[_medications_pb2.RecordPrescriptionResponse]]:
-        """Records a prescription, or the next version of the one with the same source_id. INVALID_ARGUMENT: a field breaks a
-        rule, or the request_id came with another body. FAILED_PRECONDITION: the recorded state does not lead to this one.
-        ABORTED: another version was recorded at the same time. The same request again gives the same answer.
+        """Records a prescription, or the next version of the one with the same source_id. The same request again gives the
+        same answer.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+        request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the same time.
+        FAILED_PRECONDITION (STATE_CONFLICT): the recorded state does not lead to this one.
         """
 
     @_abc_1.abstractmethod
@@ -203,8 +340,14 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.RecallPrescriptionResponse, _abc.Awaitable[_medications_pb2.RecallPrescriptionResponse]]:
         """Recalls a prescription (M5), with its reason. While a pharmacy has it, it stays with the pharmacy and the recall
-        takes effect when it is freed. NOT_FOUND: no such prescription for this patient. FAILED_PRECONDITION: it is
-        finished or recalled already, or not of the prescription register. ABORTED: a higher version exists.
+        takes effect when it is freed.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
+        another body. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription for this patient. ABORTED (VERSION_BEHIND): a
+        higher version exists. FAILED_PRECONDITION (STATE_CONFLICT): it is finished or recalled already, or not of the
+        prescription register.
         """
 
     @_abc_1.abstractmethod
@@ -214,7 +357,10 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.ListDispensingsResponse, _abc.Awaitable[_medications_pb2.ListDispensingsResponse]]:
         """Lists what was dispensed to a patient, newest first, in its latest version or as it was at as_of.
-        INVALID_ARGUMENT: a bad field or page token.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -224,8 +370,13 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.RecordDispensingResponse, _abc.Awaitable[_medications_pb2.RecordDispensingResponse]]:
         """Records a dispensing (M10), or the next version of the one with the same source_id, and what it does to its
-        prescription. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body. NOT_FOUND: the
-        prescription named by its id is not this patient's. ABORTED: the prescription changed at the same time.
+        prescription.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+        request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): the prescription named by its id is not this
+        patient's. ABORTED (VERSION_BEHIND): the prescription changed at the same time.
         """
 
     @_abc_1.abstractmethod
@@ -234,8 +385,12 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.ListMedicationStatementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.ListMedicationStatementsResponse, _abc.Awaitable[_medications_pb2.ListMedicationStatementsResponse]]:
-        """Lists what sources say that the patient uses or has used (FHIR MedicationStatement), newest first. They are no
-        part of the medication list, which only doctors send. INVALID_ARGUMENT: a bad field or page token.
+        """Lists what sources say that the patient uses or has used (FHIR MedicationStatement), newest first. They are no part
+        of the medication list, which only doctors send.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -245,7 +400,11 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.GetMedicationListResponse, _abc.Awaitable[_medications_pb2.GetMedicationListResponse]]:
         """Gets the patient's medication list: who confirmed it, when, where, how old it is. Without a list the answer says
-        "prescriptions only"; it is never an empty list. INVALID_ARGUMENT: a bad field.
+        "prescriptions only"; it is never an empty list.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field.
         """
 
     @_abc_1.abstractmethod
@@ -255,10 +414,16 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.UpdateMedicationListResponse, _abc.Awaitable[_medications_pb2.UpdateMedicationListResponse]]:
         """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-        prescriptions of what it discontinues. PERMISSION_DENIED: not a doctor, or multidose is another doctor's.
-        INVALID_ARGUMENT: an entry breaks a rule, or one of the list is missing. NOT_FOUND: no such prescription, proposal
-        or entry for this patient. ABORTED: a newer list exists; the details name its version. FAILED_PRECONDITION: the
-        lookup it is based on is older than four hours (the details name the current version), or a proposal is answered.
+        prescriptions of what it discontinues.
+
+        Callers: clinicians: doctors alone; multidose is its own doctor's.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): an entry breaks a rule, one of
+        the list is missing, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): not a doctor, or
+        multidose is another doctor's. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this
+        patient. ABORTED (VERSION_BEHIND): a newer list exists; the details name its version. FAILED_PRECONDITION
+        (STATE_CONFLICT): the lookup it is based on is older than four hours (the details name the current version), or a
+        proposal is answered.
         """
 
     @_abc_1.abstractmethod
@@ -267,10 +432,14 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.ProposeMedicationChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.ProposeMedicationChangeResponse, _abc.Awaitable[_medications_pb2.ProposeMedicationChangeResponse]]:
-        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed: nurses,
-        vernepleiere, pharmacists, doctors. PERMISSION_DENIED: another role, or somebody else's proposal. INVALID_ARGUMENT:
-        a field breaks a rule. NOT_FOUND: no such entry in the patient's list, no such proposal. FAILED_PRECONDITION: the
-        list is so already, or the proposal is answered.
+        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed.
+
+        Callers: clinicians: nurses, vernepleiere, pharmacists, doctors.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, or the
+        request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): another role, or somebody else's proposal.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such entry in the patient's list, no such proposal. FAILED_PRECONDITION
+        (STATE_CONFLICT): the list is so already, or the proposal is answered.
         """
 
     @_abc_1.abstractmethod
@@ -279,7 +448,12 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.ListProposalsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.ListProposalsResponse, _abc.Awaitable[_medications_pb2.ListProposalsResponse]]:
-        """Lists proposals, newest first, with what became of them. INVALID_ARGUMENT: a bad field or page token."""
+        """Lists proposals, newest first, with what became of them.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
+        """
 
     @_abc_1.abstractmethod
     def ReconcileMedications(
@@ -289,8 +463,12 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_medications_pb2.ReconcileMedicationsResponse, _abc.Awaitable[_medications_pb2.ReconcileMedicationsResponse]]:
         """Compares what is prescribed, dispensed, in use, on the medication list and on a list that is brought along
         (samstemming), entry by entry, and gives a draft of the list. Each entry of each side is in one item. Changes
-        nothing: a doctor sends the draft with UpdateMedicationList, others propose it. INVALID_ARGUMENT: a bad field, or
-        what is brought along breaks a rule of the medication list.
+        nothing: a doctor sends the draft with UpdateMedicationList, others propose it.
+
+        Callers: clinicians.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a bad field, or what is brought along breaks a rule
+        of the medication list.
         """
 
     @_abc_1.abstractmethod
@@ -301,7 +479,12 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_medications_pb2.CheckMedicationResponse, _abc.Awaitable[_medications_pb2.CheckMedicationResponse]]:
         """Checks medicines against what is known of the patient: allergies, interactions, duplicates, conditions. What could
         not be checked is named. Served by the gateway, which reads critical information and medicines as a summary of the
-        two: each is decided on its own. INVALID_ARGUMENT: a bad field. UNAVAILABLE: identity or access log are down.
+        two: each is decided on its own.
+
+        Callers: clinicians.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. UNAVAILABLE (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE):
+        identity or access log are down.
         """
 
     @_abc_1.abstractmethod
@@ -310,7 +493,12 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.BatchGetSectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.BatchGetSectionsResponse, _abc.Awaitable[_medications_pb2.BatchGetSectionsResponse]]:
-        """Answers the gateway's section reads, many patients in one call, each under its access id."""
+        """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+        """
 
     @_abc_1.abstractmethod
     def BulkImport(
@@ -318,8 +506,12 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_medications_pb2.BulkImportRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.BulkImportResponse, _abc.Awaitable[_medications_pb2.BulkImportResponse]]:
-        """Imports entries of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
+        stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
         """
 
 def add_MedicationsServiceServicer_to_server(servicer: MedicationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -344,7 +344,7 @@ Global___CommunicationNeed: _TypeAlias = CommunicationNeed  # noqa: Y015
 
 @_typing.final
 class Illness(_message.Message):
-    """A condition, present or past, as the patient tells it. It is no diagnosis."""
+    """A condition, present or past, as the patient describes it. It is no diagnosis."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -394,7 +394,7 @@ class DonorCard(_message.Message):
     decision: Global___DonorDecision.ValueType
     """What the patient has decided."""
     kin_informed: _builtins.bool
-    """The patient's kin have been told."""
+    """The patient's kin know."""
     comment: _builtins.str
     """Comment, such as organs that are excepted."""
     def __init__(
@@ -457,7 +457,7 @@ class OwnRegistrationsSection(_message.Message):
 
     @_builtins.property
     def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___KindCount]:
-        """How many there are of each kind; always told, when no entries were asked for too."""
+        """How many there are of each kind; always there, when no entries were asked for too."""
 
     def __init__(
         self,

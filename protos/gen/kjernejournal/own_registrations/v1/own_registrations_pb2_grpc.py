@@ -70,27 +70,41 @@ class OwnRegistrationsServiceServicer:
 
     def ListOwnRegistrations(self, request, context):
         """Lists what the patient has registered, newest first, in its latest version or as it was at as_of. What has been
-        deleted does not come back through as_of. INVALID_ARGUMENT: a bad field or page token.
+        deleted does not come back through as_of.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SaveOwnRegistration(self, request, context):
-        """Registers something, or changes it: the whole entry is sent. The patient, a proxy with the right to edit, a guardian of
-        a child, or personnel at the patient's request, with the patient's consent as basis. INVALID_ARGUMENT: a field breaks a
-        rule, the entry is of another kind, or the request_id came with another body. NOT_FOUND: no such entry for this
-        patient, or it has been deleted since this request made it. ABORTED: it has another version, which is named.
-        FAILED_PRECONDITION: there is a donor card already; metadata "id" names it.
+        """Registers something, or changes it: the whole entry is sent.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
+        with the right to edit, a guardian of a child.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, the entry is of another kind,
+        or the request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient, or it has
+        been deleted since this request made it. ABORTED (VERSION_BEHIND): it has another version, which is named.
+        FAILED_PRECONDITION (STATE_CONFLICT): there is a donor card already; metadata "id" names it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteOwnRegistration(self, request, context):
-        """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in the
-        access log. Sent again with the same request_id it is OK again. INVALID_ARGUMENT: the request_id came with another
-        body. NOT_FOUND: no such entry for this patient. ABORTED: it has another version, which is named.
+        """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in
+        the access log. Sent again with the same request_id it is OK again.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
+        with the right to edit, a guardian of a child.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient. ABORTED (VERSION_BEHIND): it has another version,
+        which is named.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,16 +112,24 @@ class OwnRegistrationsServiceServicer:
 
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports registrations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing. What the patient
-        has deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
+        """Imports registrations of many patients. Each message is stored whole or not at all; the first that is refused ends
+        the stream and leaves the messages before it stored. Sending the same again changes nothing. What the patient has
+        deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
         Both are counted as unchanged.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or an entry changes its kind; details name it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

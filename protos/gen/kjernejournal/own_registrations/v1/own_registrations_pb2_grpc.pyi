@@ -37,27 +37,50 @@ class OwnRegistrationsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OwnRegistrationsServiceAsyncStub: ...
     ListOwnRegistrations: _grpc.UnaryUnaryMultiCallable[_own_registrations_pb2.ListOwnRegistrationsRequest, _own_registrations_pb2.ListOwnRegistrationsResponse]
     """Lists what the patient has registered, newest first, in its latest version or as it was at as_of. What has been
-    deleted does not come back through as_of. INVALID_ARGUMENT: a bad field or page token.
+    deleted does not come back through as_of.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     SaveOwnRegistration: _grpc.UnaryUnaryMultiCallable[_own_registrations_pb2.SaveOwnRegistrationRequest, _own_registrations_pb2.SaveOwnRegistrationResponse]
-    """Registers something, or changes it: the whole entry is sent. The patient, a proxy with the right to edit, a guardian of
-    a child, or personnel at the patient's request, with the patient's consent as basis. INVALID_ARGUMENT: a field breaks a
-    rule, the entry is of another kind, or the request_id came with another body. NOT_FOUND: no such entry for this
-    patient, or it has been deleted since this request made it. ABORTED: it has another version, which is named.
-    FAILED_PRECONDITION: there is a donor card already; metadata "id" names it.
+    """Registers something, or changes it: the whole entry is sent.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
+    with the right to edit, a guardian of a child.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, the entry is of another kind,
+    or the request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient, or it has
+    been deleted since this request made it. ABORTED (VERSION_BEHIND): it has another version, which is named.
+    FAILED_PRECONDITION (STATE_CONFLICT): there is a donor card already; metadata "id" names it.
     """
     DeleteOwnRegistration: _grpc.UnaryUnaryMultiCallable[_own_registrations_pb2.DeleteOwnRegistrationRequest, _own_registrations_pb2.DeleteOwnRegistrationResponse]
-    """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in the
-    access log. Sent again with the same request_id it is OK again. INVALID_ARGUMENT: the request_id came with another
-    body. NOT_FOUND: no such entry for this patient. ABORTED: it has another version, which is named.
+    """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in
+    the access log. Sent again with the same request_id it is OK again.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
+    with the right to edit, a guardian of a child.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient. ABORTED (VERSION_BEHIND): it has another version,
+    which is named.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_own_registrations_pb2.BatchGetSectionsRequest, _own_registrations_pb2.BatchGetSectionsResponse]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _grpc.StreamUnaryMultiCallable[_own_registrations_pb2.BulkImportRequest, _own_registrations_pb2.BulkImportResponse]
-    """Imports registrations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing. What the patient
-    has deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
+    """Imports registrations of many patients. Each message is stored whole or not at all; the first that is refused ends
+    the stream and leaves the messages before it stored. Sending the same again changes nothing. What the patient has
+    deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
     Both are counted as unchanged.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or an entry changes its kind; details name it.
     """
 
 @_typing.type_check_only
@@ -69,27 +92,50 @@ class OwnRegistrationsServiceAsyncStub(OwnRegistrationsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListOwnRegistrations: _aio.UnaryUnaryMultiCallable[_own_registrations_pb2.ListOwnRegistrationsRequest, _own_registrations_pb2.ListOwnRegistrationsResponse]  # type: ignore[assignment]
     """Lists what the patient has registered, newest first, in its latest version or as it was at as_of. What has been
-    deleted does not come back through as_of. INVALID_ARGUMENT: a bad field or page token.
+    deleted does not come back through as_of.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     SaveOwnRegistration: _aio.UnaryUnaryMultiCallable[_own_registrations_pb2.SaveOwnRegistrationRequest, _own_registrations_pb2.SaveOwnRegistrationResponse]  # type: ignore[assignment]
-    """Registers something, or changes it: the whole entry is sent. The patient, a proxy with the right to edit, a guardian of
-    a child, or personnel at the patient's request, with the patient's consent as basis. INVALID_ARGUMENT: a field breaks a
-    rule, the entry is of another kind, or the request_id came with another body. NOT_FOUND: no such entry for this
-    patient, or it has been deleted since this request made it. ABORTED: it has another version, which is named.
-    FAILED_PRECONDITION: there is a donor card already; metadata "id" names it.
+    """Registers something, or changes it: the whole entry is sent.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
+    with the right to edit, a guardian of a child.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, the entry is of another kind,
+    or the request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient, or it has
+    been deleted since this request made it. ABORTED (VERSION_BEHIND): it has another version, which is named.
+    FAILED_PRECONDITION (STATE_CONFLICT): there is a donor card already; metadata "id" names it.
     """
     DeleteOwnRegistration: _aio.UnaryUnaryMultiCallable[_own_registrations_pb2.DeleteOwnRegistrationRequest, _own_registrations_pb2.DeleteOwnRegistrationResponse]  # type: ignore[assignment]
-    """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in the
-    access log. Sent again with the same request_id it is OK again. INVALID_ARGUMENT: the request_id came with another
-    body. NOT_FOUND: no such entry for this patient. ABORTED: it has another version, which is named.
+    """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in
+    the access log. Sent again with the same request_id it is OK again.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
+    with the right to edit, a guardian of a child.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient. ABORTED (VERSION_BEHIND): it has another version,
+    which is named.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_own_registrations_pb2.BatchGetSectionsRequest, _own_registrations_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _aio.StreamUnaryMultiCallable[_own_registrations_pb2.BulkImportRequest, _own_registrations_pb2.BulkImportResponse]  # type: ignore[assignment]
-    """Imports registrations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing. What the patient
-    has deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
+    """Imports registrations of many patients. Each message is stored whole or not at all; the first that is refused ends
+    the stream and leaves the messages before it stored. Sending the same again changes nothing. What the patient has
+    deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
     Both are counted as unchanged.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or an entry changes its kind; details name it.
     """
 
 class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -104,7 +150,11 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_own_registrations_pb2.ListOwnRegistrationsResponse, _abc.Awaitable[_own_registrations_pb2.ListOwnRegistrationsResponse]]:
         """Lists what the patient has registered, newest first, in its latest version or as it was at as_of. What has been
-        deleted does not come back through as_of. INVALID_ARGUMENT: a bad field or page token.
+        deleted does not come back through as_of.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -113,11 +163,15 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _own_registrations_pb2.SaveOwnRegistrationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_own_registrations_pb2.SaveOwnRegistrationResponse, _abc.Awaitable[_own_registrations_pb2.SaveOwnRegistrationResponse]]:
-        """Registers something, or changes it: the whole entry is sent. The patient, a proxy with the right to edit, a guardian of
-        a child, or personnel at the patient's request, with the patient's consent as basis. INVALID_ARGUMENT: a field breaks a
-        rule, the entry is of another kind, or the request_id came with another body. NOT_FOUND: no such entry for this
-        patient, or it has been deleted since this request made it. ABORTED: it has another version, which is named.
-        FAILED_PRECONDITION: there is a donor card already; metadata "id" names it.
+        """Registers something, or changes it: the whole entry is sent.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
+        with the right to edit, a guardian of a child.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, the entry is of another kind,
+        or the request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient, or it has
+        been deleted since this request made it. ABORTED (VERSION_BEHIND): it has another version, which is named.
+        FAILED_PRECONDITION (STATE_CONFLICT): there is a donor card already; metadata "id" names it.
         """
 
     @_abc_1.abstractmethod
@@ -126,9 +180,15 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _own_registrations_pb2.DeleteOwnRegistrationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_own_registrations_pb2.DeleteOwnRegistrationResponse, _abc.Awaitable[_own_registrations_pb2.DeleteOwnRegistrationResponse]]:
-        """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in the
-        access log. Sent again with the same request_id it is OK again. INVALID_ARGUMENT: the request_id came with another
-        body. NOT_FOUND: no such entry for this patient. ABORTED: it has another version, which is named.
+        """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in
+        the access log. Sent again with the same request_id it is OK again.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
+        with the right to edit, a guardian of a child.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such entry for this patient. ABORTED (VERSION_BEHIND): it has another version,
+        which is named.
         """
 
     @_abc_1.abstractmethod
@@ -137,7 +197,12 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _own_registrations_pb2.BatchGetSectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_own_registrations_pb2.BatchGetSectionsResponse, _abc.Awaitable[_own_registrations_pb2.BatchGetSectionsResponse]]:
-        """Answers the gateway's section reads, many patients in one call, each under its access id."""
+        """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+        """
 
     @_abc_1.abstractmethod
     def BulkImport(
@@ -145,10 +210,14 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_own_registrations_pb2.BulkImportRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_own_registrations_pb2.BulkImportResponse, _abc.Awaitable[_own_registrations_pb2.BulkImportResponse]]:
-        """Imports registrations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing. What the patient
-        has deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
+        """Imports registrations of many patients. Each message is stored whole or not at all; the first that is refused ends
+        the stream and leaves the messages before it stored. Sending the same again changes nothing. What the patient has
+        deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
         Both are counted as unchanged.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or an entry changes its kind; details name it.
         """
 
 def add_OwnRegistrationsServiceServicer_to_server(servicer: OwnRegistrationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -31,7 +31,7 @@ class _NationalIdKind:
 class _NationalIdKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NationalIdKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     NATIONAL_ID_KIND_UNSPECIFIED: _NationalIdKind.ValueType  # 0
-    """Not stated: the number tells."""
+    """Not stated: read from the number."""
     NATIONAL_ID_KIND_FNR: _NationalIdKind.ValueType  # 1
     """Fødselsnummer."""
     NATIONAL_ID_KIND_DNR: _NationalIdKind.ValueType  # 2
@@ -47,7 +47,7 @@ class NationalIdKind(_NationalIdKind, metaclass=_NationalIdKindEnumTypeWrapper):
     """What a national id is, worked out from the number. Kinds after Volven 8327."""
 
 NATIONAL_ID_KIND_UNSPECIFIED: NationalIdKind.ValueType  # 0
-"""Not stated: the number tells."""
+"""Not stated: read from the number."""
 NATIONAL_ID_KIND_FNR: NationalIdKind.ValueType  # 1
 """Fødselsnummer."""
 NATIONAL_ID_KIND_DNR: NationalIdKind.ValueType  # 2
@@ -426,7 +426,7 @@ Global___Guardian: _TypeAlias = Guardian  # noqa: Y015
 
 @_typing.final
 class Person(_message.Message):
-    """Everything that the population register tells about a person."""
+    """Everything that the population register says about a person."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -82,7 +82,11 @@ class PatientsServiceServicer:
     """
 
     def GetPatient(self, request, context):
-        """Gets what is known about the patient: identity, general practitioners, family, guardians. NOT_FOUND: no record.
+        """Gets what is known about the patient: identity, general practitioners, family, guardians.
+
+        Callers: clinicians, citizens.
+
+        Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,18 +94,27 @@ class PatientsServiceServicer:
 
     def RegisterPatient(self, request, context):
         """Takes the population register's present knowledge of a person, whole: a new patient, or a new version of a known
-        one. National ids that are new to a known patient are added; an id never leaves its patient but by
-        UnmergePatients. INVALID_ARGUMENT: a field breaks a rule, a national id is not acceptable, or the request_id came
-        with another body. FAILED_PRECONDITION: the national ids belong to different patients; MergePatients joins them.
+        one. National ids that are new to a known patient are added; an id never leaves its patient but by UnmergePatients.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field
+        breaks a rule, a national id is not acceptable, or the request_id came with another body. FAILED_PRECONDITION
+        (STATE_CONFLICT): the national ids belong to different patients; MergePatients joins them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MergePatients(self, request, context):
-        """Makes two patients one: a D-number became a fødselsnummer, or an unknown patient was identified. Nothing is
-        moved; every read takes both from now on, and the privacy settings of both hold. NOT_FOUND: one of them is not
-        known. FAILED_PRECONDITION: they are one patient already.
+        """Makes two patients one: a D-number became a fødselsnummer, or an unknown patient was identified. Nothing is moved;
+        every read takes both from now on, and the privacy settings of both hold.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a national id is not acceptable, or the
+        request_id came with another body. NOT_FOUND (PATIENT_NOT_FOUND): one of them is not known. FAILED_PRECONDITION
+        (STATE_CONFLICT): they are one patient already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,24 +122,38 @@ class PatientsServiceServicer:
 
     def UnmergePatients(self, request, context):
         """Takes a merge back: the patient who had the national id stands alone again, with those merged into them before.
-        NOT_FOUND: not known. FAILED_PRECONDITION: the national id was never merged into this patient.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a national id is not acceptable, or the
+        request_id came with another body. NOT_FOUND (PATIENT_NOT_FOUND): not known. FAILED_PRECONDITION (STATE_CONFLICT):
+        the national id was never merged into this patient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AssignGeneralPractitioner(self, request, context):
-        """Takes a patient's place on a general practitioner's list from the register of general practitioners. Sent again
-        for the same contract and start it replaces what was known; a place still open on another list ends where this
-        one begins. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body.
+        """Takes a patient's place on a general practitioner's list from the register of general practitioners. Sent again for
+        the same contract and start it replaces what was known; a place still open on another list ends where this one
+        begins.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
+        another body.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolvePatients(self, request, context):
-        """Tells who national ids belong to, with every fact that decides about access. What the gateway asks before every
+        """Says who national ids belong to, with every fact that decides about access. What the gateway asks before every
         call. A national id that is not known is an answer, not an error.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,15 +161,23 @@ class PatientsServiceServicer:
 
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports many patients with all there is about them. Each message is stored whole or not at all; a bad field ends
-        the stream with INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes
-        nothing.
+        """Imports many patients with all there is about them. Each message is stored whole or not at all; the first that is
+        refused ends the stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details
+        name it. FAILED_PRECONDITION (STATE_CONFLICT): the national ids of one person belong to different patients.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -475,6 +510,10 @@ class PrivacyServiceServicer:
 
     def GetPrivacySettings(self, request, context):
         """Gets the patient's settings as they are now.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis; citizens.
+
+        Errors: those of every rpc.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -482,16 +521,28 @@ class PrivacyServiceServicer:
 
     def SetReservation(self, request, context):
         """Reserves the patient against the record or against the portal, or takes that back. Answers when it holds
-        everywhere. INVALID_ARGUMENT: nothing is set, or the request_id came with another body.
+        everywhere.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): nothing is set, or the request_id came with another
+        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RestrictSections(self, request, context):
-        """Restricts whole sections to elevated access, and states in which sections the source restricts single entries.
-        The lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
-        INVALID_ARGUMENT: a section that cannot be restricted. ABORTED: the settings have changed since expected_version.
+        """Restricts whole sections to elevated access, and states in which sections the source restricts single entries. The
+        lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
+        came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. ABORTED
+        (VERSION_BEHIND): the settings have changed since expected_version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -499,15 +550,25 @@ class PrivacyServiceServicer:
 
     def BlockPersonnel(self, request, context):
         """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere.
-        INVALID_ARGUMENT: not an HPR number, or the request_id came with another body.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
+        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnblockPersonnel(self, request, context):
-        """Lifts blocks; lifting one that is not there changes nothing. PERMISSION_DENIED: the caller is blocked: only the
-        patient and personnel who are not blocked lift blocks.
+        """Lifts blocks; lifting one that is not there changes nothing.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -515,14 +576,26 @@ class PrivacyServiceServicer:
 
     def GrantProxy(self, request, context):
         """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
-        INVALID_ARGUMENT: a bad national id, no area, or the patient's own id.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a bad national id, no area, the
+        patient's own id, or the request_id came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked
+        the caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeProxy(self, request, context):
-        """Takes a proxy's right back. NOT_FOUND: no such proxy of this patient.
+        """Takes a proxy's right back.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED (NO_ACCESS):
+        the patient has blocked the caller. NOT_FOUND (ENTRY_NOT_FOUND): no such proxy of this patient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,37 +37,74 @@ class PatientsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PatientsServiceAsyncStub: ...
     GetPatient: _grpc.UnaryUnaryMultiCallable[_patients_pb2.GetPatientRequest, _patients_pb2.GetPatientResponse]
-    """Gets what is known about the patient: identity, general practitioners, family, guardians. NOT_FOUND: no record."""
+    """Gets what is known about the patient: identity, general practitioners, family, guardians.
+
+    Callers: clinicians, citizens.
+
+    Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record.
+    """
     RegisterPatient: _grpc.UnaryUnaryMultiCallable[_patients_pb2.RegisterPatientRequest, _patients_pb2.RegisterPatientResponse]
     """Takes the population register's present knowledge of a person, whole: a new patient, or a new version of a known
-    one. National ids that are new to a known patient are added; an id never leaves its patient but by
-    UnmergePatients. INVALID_ARGUMENT: a field breaks a rule, a national id is not acceptable, or the request_id came
-    with another body. FAILED_PRECONDITION: the national ids belong to different patients; MergePatients joins them.
+    one. National ids that are new to a known patient are added; an id never leaves its patient but by UnmergePatients.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field
+    breaks a rule, a national id is not acceptable, or the request_id came with another body. FAILED_PRECONDITION
+    (STATE_CONFLICT): the national ids belong to different patients; MergePatients joins them.
     """
     MergePatients: _grpc.UnaryUnaryMultiCallable[_patients_pb2.MergePatientsRequest, _patients_pb2.MergePatientsResponse]
-    """Makes two patients one: a D-number became a fødselsnummer, or an unknown patient was identified. Nothing is
-    moved; every read takes both from now on, and the privacy settings of both hold. NOT_FOUND: one of them is not
-    known. FAILED_PRECONDITION: they are one patient already.
+    """Makes two patients one: a D-number became a fødselsnummer, or an unknown patient was identified. Nothing is moved;
+    every read takes both from now on, and the privacy settings of both hold.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a national id is not acceptable, or the
+    request_id came with another body. NOT_FOUND (PATIENT_NOT_FOUND): one of them is not known. FAILED_PRECONDITION
+    (STATE_CONFLICT): they are one patient already.
     """
     UnmergePatients: _grpc.UnaryUnaryMultiCallable[_patients_pb2.UnmergePatientsRequest, _patients_pb2.UnmergePatientsResponse]
     """Takes a merge back: the patient who had the national id stands alone again, with those merged into them before.
-    NOT_FOUND: not known. FAILED_PRECONDITION: the national id was never merged into this patient.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a national id is not acceptable, or the
+    request_id came with another body. NOT_FOUND (PATIENT_NOT_FOUND): not known. FAILED_PRECONDITION (STATE_CONFLICT):
+    the national id was never merged into this patient.
     """
     AssignGeneralPractitioner: _grpc.UnaryUnaryMultiCallable[_patients_pb2.AssignGeneralPractitionerRequest, _patients_pb2.AssignGeneralPractitionerResponse]
-    """Takes a patient's place on a general practitioner's list from the register of general practitioners. Sent again
-    for the same contract and start it replaces what was known; a place still open on another list ends where this
-    one begins. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body.
+    """Takes a patient's place on a general practitioner's list from the register of general practitioners. Sent again for
+    the same contract and start it replaces what was known; a place still open on another list ends where this one
+    begins.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
+    another body.
     """
     ResolvePatients: _grpc.UnaryUnaryMultiCallable[_patients_pb2.ResolvePatientsRequest, _patients_pb2.ResolvePatientsResponse]
-    """Tells who national ids belong to, with every fact that decides about access. What the gateway asks before every
+    """Says who national ids belong to, with every fact that decides about access. What the gateway asks before every
     call. A national id that is not known is an answer, not an error.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_patients_pb2.BatchGetSectionsRequest, _patients_pb2.BatchGetSectionsResponse]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _grpc.StreamUnaryMultiCallable[_patients_pb2.BulkImportRequest, _patients_pb2.BulkImportResponse]
-    """Imports many patients with all there is about them. Each message is stored whole or not at all; a bad field ends
-    the stream with INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes
-    nothing.
+    """Imports many patients with all there is about them. Each message is stored whole or not at all; the first that is
+    refused ends the stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details
+    name it. FAILED_PRECONDITION (STATE_CONFLICT): the national ids of one person belong to different patients.
     """
 
 @_typing.type_check_only
@@ -76,37 +113,74 @@ class PatientsServiceAsyncStub(PatientsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPatient: _aio.UnaryUnaryMultiCallable[_patients_pb2.GetPatientRequest, _patients_pb2.GetPatientResponse]  # type: ignore[assignment]
-    """Gets what is known about the patient: identity, general practitioners, family, guardians. NOT_FOUND: no record."""
+    """Gets what is known about the patient: identity, general practitioners, family, guardians.
+
+    Callers: clinicians, citizens.
+
+    Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record.
+    """
     RegisterPatient: _aio.UnaryUnaryMultiCallable[_patients_pb2.RegisterPatientRequest, _patients_pb2.RegisterPatientResponse]  # type: ignore[assignment]
     """Takes the population register's present knowledge of a person, whole: a new patient, or a new version of a known
-    one. National ids that are new to a known patient are added; an id never leaves its patient but by
-    UnmergePatients. INVALID_ARGUMENT: a field breaks a rule, a national id is not acceptable, or the request_id came
-    with another body. FAILED_PRECONDITION: the national ids belong to different patients; MergePatients joins them.
+    one. National ids that are new to a known patient are added; an id never leaves its patient but by UnmergePatients.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field
+    breaks a rule, a national id is not acceptable, or the request_id came with another body. FAILED_PRECONDITION
+    (STATE_CONFLICT): the national ids belong to different patients; MergePatients joins them.
     """
     MergePatients: _aio.UnaryUnaryMultiCallable[_patients_pb2.MergePatientsRequest, _patients_pb2.MergePatientsResponse]  # type: ignore[assignment]
-    """Makes two patients one: a D-number became a fødselsnummer, or an unknown patient was identified. Nothing is
-    moved; every read takes both from now on, and the privacy settings of both hold. NOT_FOUND: one of them is not
-    known. FAILED_PRECONDITION: they are one patient already.
+    """Makes two patients one: a D-number became a fødselsnummer, or an unknown patient was identified. Nothing is moved;
+    every read takes both from now on, and the privacy settings of both hold.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a national id is not acceptable, or the
+    request_id came with another body. NOT_FOUND (PATIENT_NOT_FOUND): one of them is not known. FAILED_PRECONDITION
+    (STATE_CONFLICT): they are one patient already.
     """
     UnmergePatients: _aio.UnaryUnaryMultiCallable[_patients_pb2.UnmergePatientsRequest, _patients_pb2.UnmergePatientsResponse]  # type: ignore[assignment]
     """Takes a merge back: the patient who had the national id stands alone again, with those merged into them before.
-    NOT_FOUND: not known. FAILED_PRECONDITION: the national id was never merged into this patient.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a national id is not acceptable, or the
+    request_id came with another body. NOT_FOUND (PATIENT_NOT_FOUND): not known. FAILED_PRECONDITION (STATE_CONFLICT):
+    the national id was never merged into this patient.
     """
     AssignGeneralPractitioner: _aio.UnaryUnaryMultiCallable[_patients_pb2.AssignGeneralPractitionerRequest, _patients_pb2.AssignGeneralPractitionerResponse]  # type: ignore[assignment]
-    """Takes a patient's place on a general practitioner's list from the register of general practitioners. Sent again
-    for the same contract and start it replaces what was known; a place still open on another list ends where this
-    one begins. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body.
+    """Takes a patient's place on a general practitioner's list from the register of general practitioners. Sent again for
+    the same contract and start it replaces what was known; a place still open on another list ends where this one
+    begins.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
+    another body.
     """
     ResolvePatients: _aio.UnaryUnaryMultiCallable[_patients_pb2.ResolvePatientsRequest, _patients_pb2.ResolvePatientsResponse]  # type: ignore[assignment]
-    """Tells who national ids belong to, with every fact that decides about access. What the gateway asks before every
+    """Says who national ids belong to, with every fact that decides about access. What the gateway asks before every
     call. A national id that is not known is an answer, not an error.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_patients_pb2.BatchGetSectionsRequest, _patients_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _aio.StreamUnaryMultiCallable[_patients_pb2.BulkImportRequest, _patients_pb2.BulkImportResponse]  # type: ignore[assignment]
-    """Imports many patients with all there is about them. Each message is stored whole or not at all; a bad field ends
-    the stream with INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes
-    nothing.
+    """Imports many patients with all there is about them. Each message is stored whole or not at all; the first that is
+    refused ends the stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details
+    name it. FAILED_PRECONDITION (STATE_CONFLICT): the national ids of one person belong to different patients.
     """
 
 class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -118,7 +192,12 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.GetPatientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.GetPatientResponse, _abc.Awaitable[_patients_pb2.GetPatientResponse]]:
-        """Gets what is known about the patient: identity, general practitioners, family, guardians. NOT_FOUND: no record."""
+        """Gets what is known about the patient: identity, general practitioners, family, guardians.
+
+        Callers: clinicians, citizens.
+
+        Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record.
+        """
 
     @_abc_1.abstractmethod
     def RegisterPatient(
@@ -127,9 +206,13 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.RegisterPatientResponse, _abc.Awaitable[_patients_pb2.RegisterPatientResponse]]:
         """Takes the population register's present knowledge of a person, whole: a new patient, or a new version of a known
-        one. National ids that are new to a known patient are added; an id never leaves its patient but by
-        UnmergePatients. INVALID_ARGUMENT: a field breaks a rule, a national id is not acceptable, or the request_id came
-        with another body. FAILED_PRECONDITION: the national ids belong to different patients; MergePatients joins them.
+        one. National ids that are new to a known patient are added; an id never leaves its patient but by UnmergePatients.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field
+        breaks a rule, a national id is not acceptable, or the request_id came with another body. FAILED_PRECONDITION
+        (STATE_CONFLICT): the national ids belong to different patients; MergePatients joins them.
         """
 
     @_abc_1.abstractmethod
@@ -138,9 +221,14 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.MergePatientsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.MergePatientsResponse, _abc.Awaitable[_patients_pb2.MergePatientsResponse]]:
-        """Makes two patients one: a D-number became a fødselsnummer, or an unknown patient was identified. Nothing is
-        moved; every read takes both from now on, and the privacy settings of both hold. NOT_FOUND: one of them is not
-        known. FAILED_PRECONDITION: they are one patient already.
+        """Makes two patients one: a D-number became a fødselsnummer, or an unknown patient was identified. Nothing is moved;
+        every read takes both from now on, and the privacy settings of both hold.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a national id is not acceptable, or the
+        request_id came with another body. NOT_FOUND (PATIENT_NOT_FOUND): one of them is not known. FAILED_PRECONDITION
+        (STATE_CONFLICT): they are one patient already.
         """
 
     @_abc_1.abstractmethod
@@ -150,7 +238,12 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.UnmergePatientsResponse, _abc.Awaitable[_patients_pb2.UnmergePatientsResponse]]:
         """Takes a merge back: the patient who had the national id stands alone again, with those merged into them before.
-        NOT_FOUND: not known. FAILED_PRECONDITION: the national id was never merged into this patient.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a national id is not acceptable, or the
+        request_id came with another body. NOT_FOUND (PATIENT_NOT_FOUND): not known. FAILED_PRECONDITION (STATE_CONFLICT):
+        the national id was never merged into this patient.
         """
 
     @_abc_1.abstractmethod
@@ -159,9 +252,14 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.AssignGeneralPractitionerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.AssignGeneralPractitionerResponse, _abc.Awaitable[_patients_pb2.AssignGeneralPractitionerResponse]]:
-        """Takes a patient's place on a general practitioner's list from the register of general practitioners. Sent again
-        for the same contract and start it replaces what was known; a place still open on another list ends where this
-        one begins. INVALID_ARGUMENT: a field breaks a rule, or the request_id came with another body.
+        """Takes a patient's place on a general practitioner's list from the register of general practitioners. Sent again for
+        the same contract and start it replaces what was known; a place still open on another list ends where this one
+        begins.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
+        another body.
         """
 
     @_abc_1.abstractmethod
@@ -170,8 +268,12 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.ResolvePatientsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.ResolvePatientsResponse, _abc.Awaitable[_patients_pb2.ResolvePatientsResponse]]:
-        """Tells who national ids belong to, with every fact that decides about access. What the gateway asks before every
+        """Says who national ids belong to, with every fact that decides about access. What the gateway asks before every
         call. A national id that is not known is an answer, not an error.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field.
         """
 
     @_abc_1.abstractmethod
@@ -180,7 +282,12 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.BatchGetSectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.BatchGetSectionsResponse, _abc.Awaitable[_patients_pb2.BatchGetSectionsResponse]]:
-        """Answers the gateway's section reads, many patients in one call, each under its access id."""
+        """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+        """
 
     @_abc_1.abstractmethod
     def BulkImport(
@@ -188,9 +295,13 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_patients_pb2.BulkImportRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.BulkImportResponse, _abc.Awaitable[_patients_pb2.BulkImportResponse]]:
-        """Imports many patients with all there is about them. Each message is stored whole or not at all; a bad field ends
-        the stream with INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes
-        nothing.
+        """Imports many patients with all there is about them. Each message is stored whole or not at all; the first that is
+        refused ends the stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details
+        name it. FAILED_PRECONDITION (STATE_CONFLICT): the national ids of one person belong to different patients.
         """
 
 def add_PatientsServiceServicer_to_server(servicer: PatientsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
@@ -205,30 +316,70 @@ class PrivacyServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PrivacyServiceAsyncStub: ...
     GetPrivacySettings: _grpc.UnaryUnaryMultiCallable[_patients_pb2.GetPrivacySettingsRequest, _patients_pb2.GetPrivacySettingsResponse]
-    """Gets the patient's settings as they are now."""
+    """Gets the patient's settings as they are now.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis; citizens.
+
+    Errors: those of every rpc.
+    """
     SetReservation: _grpc.UnaryUnaryMultiCallable[_patients_pb2.SetReservationRequest, _patients_pb2.SetReservationResponse]
     """Reserves the patient against the record or against the portal, or takes that back. Answers when it holds
-    everywhere. INVALID_ARGUMENT: nothing is set, or the request_id came with another body.
+    everywhere.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): nothing is set, or the request_id came with another
+    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
     """
     RestrictSections: _grpc.UnaryUnaryMultiCallable[_patients_pb2.RestrictSectionsRequest, _patients_pb2.RestrictSectionsResponse]
-    """Restricts whole sections to elevated access, and states in which sections the source restricts single entries.
-    The lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
-    INVALID_ARGUMENT: a section that cannot be restricted. ABORTED: the settings have changed since expected_version.
+    """Restricts whole sections to elevated access, and states in which sections the source restricts single entries. The
+    lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
+    came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. ABORTED
+    (VERSION_BEHIND): the settings have changed since expected_version.
     """
     BlockPersonnel: _grpc.UnaryUnaryMultiCallable[_patients_pb2.BlockPersonnelRequest, _patients_pb2.BlockPersonnelResponse]
     """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere.
-    INVALID_ARGUMENT: not an HPR number, or the request_id came with another body.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
+    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
     """
     UnblockPersonnel: _grpc.UnaryUnaryMultiCallable[_patients_pb2.UnblockPersonnelRequest, _patients_pb2.UnblockPersonnelResponse]
-    """Lifts blocks; lifting one that is not there changes nothing. PERMISSION_DENIED: the caller is blocked: only the
-    patient and personnel who are not blocked lift blocks.
+    """Lifts blocks; lifting one that is not there changes nothing.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
     """
     GrantProxy: _grpc.UnaryUnaryMultiCallable[_patients_pb2.GrantProxyRequest, _patients_pb2.GrantProxyResponse]
     """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
-    INVALID_ARGUMENT: a bad national id, no area, or the patient's own id.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a bad national id, no area, the
+    patient's own id, or the request_id came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked
+    the caller.
     """
     RevokeProxy: _grpc.UnaryUnaryMultiCallable[_patients_pb2.RevokeProxyRequest, _patients_pb2.RevokeProxyResponse]
-    """Takes a proxy's right back. NOT_FOUND: no such proxy of this patient."""
+    """Takes a proxy's right back.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED (NO_ACCESS):
+    the patient has blocked the caller. NOT_FOUND (ENTRY_NOT_FOUND): no such proxy of this patient.
+    """
 
 @_typing.type_check_only
 class PrivacyServiceAsyncStub(PrivacyServiceStub):
@@ -238,30 +389,70 @@ class PrivacyServiceAsyncStub(PrivacyServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPrivacySettings: _aio.UnaryUnaryMultiCallable[_patients_pb2.GetPrivacySettingsRequest, _patients_pb2.GetPrivacySettingsResponse]  # type: ignore[assignment]
-    """Gets the patient's settings as they are now."""
+    """Gets the patient's settings as they are now.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis; citizens.
+
+    Errors: those of every rpc.
+    """
     SetReservation: _aio.UnaryUnaryMultiCallable[_patients_pb2.SetReservationRequest, _patients_pb2.SetReservationResponse]  # type: ignore[assignment]
     """Reserves the patient against the record or against the portal, or takes that back. Answers when it holds
-    everywhere. INVALID_ARGUMENT: nothing is set, or the request_id came with another body.
+    everywhere.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): nothing is set, or the request_id came with another
+    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
     """
     RestrictSections: _aio.UnaryUnaryMultiCallable[_patients_pb2.RestrictSectionsRequest, _patients_pb2.RestrictSectionsResponse]  # type: ignore[assignment]
-    """Restricts whole sections to elevated access, and states in which sections the source restricts single entries.
-    The lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
-    INVALID_ARGUMENT: a section that cannot be restricted. ABORTED: the settings have changed since expected_version.
+    """Restricts whole sections to elevated access, and states in which sections the source restricts single entries. The
+    lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
+    came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. ABORTED
+    (VERSION_BEHIND): the settings have changed since expected_version.
     """
     BlockPersonnel: _aio.UnaryUnaryMultiCallable[_patients_pb2.BlockPersonnelRequest, _patients_pb2.BlockPersonnelResponse]  # type: ignore[assignment]
     """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere.
-    INVALID_ARGUMENT: not an HPR number, or the request_id came with another body.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
+    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
     """
     UnblockPersonnel: _aio.UnaryUnaryMultiCallable[_patients_pb2.UnblockPersonnelRequest, _patients_pb2.UnblockPersonnelResponse]  # type: ignore[assignment]
-    """Lifts blocks; lifting one that is not there changes nothing. PERMISSION_DENIED: the caller is blocked: only the
-    patient and personnel who are not blocked lift blocks.
+    """Lifts blocks; lifting one that is not there changes nothing.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
     """
     GrantProxy: _aio.UnaryUnaryMultiCallable[_patients_pb2.GrantProxyRequest, _patients_pb2.GrantProxyResponse]  # type: ignore[assignment]
     """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
-    INVALID_ARGUMENT: a bad national id, no area, or the patient's own id.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a bad national id, no area, the
+    patient's own id, or the request_id came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked
+    the caller.
     """
     RevokeProxy: _aio.UnaryUnaryMultiCallable[_patients_pb2.RevokeProxyRequest, _patients_pb2.RevokeProxyResponse]  # type: ignore[assignment]
-    """Takes a proxy's right back. NOT_FOUND: no such proxy of this patient."""
+    """Takes a proxy's right back.
+
+    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+    the patient, a guardian of a child, no proxy.
+
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED (NO_ACCESS):
+    the patient has blocked the caller. NOT_FOUND (ENTRY_NOT_FOUND): no such proxy of this patient.
+    """
 
 class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     """What patients have decided about their record, by themselves or with the help of personnel. Settings are versioned
@@ -274,7 +465,12 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.GetPrivacySettingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.GetPrivacySettingsResponse, _abc.Awaitable[_patients_pb2.GetPrivacySettingsResponse]]:
-        """Gets the patient's settings as they are now."""
+        """Gets the patient's settings as they are now.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis; citizens.
+
+        Errors: those of every rpc.
+        """
 
     @_abc_1.abstractmethod
     def SetReservation(
@@ -283,7 +479,13 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.SetReservationResponse, _abc.Awaitable[_patients_pb2.SetReservationResponse]]:
         """Reserves the patient against the record or against the portal, or takes that back. Answers when it holds
-        everywhere. INVALID_ARGUMENT: nothing is set, or the request_id came with another body.
+        everywhere.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): nothing is set, or the request_id came with another
+        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
         """
 
     @_abc_1.abstractmethod
@@ -292,9 +494,15 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.RestrictSectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.RestrictSectionsResponse, _abc.Awaitable[_patients_pb2.RestrictSectionsResponse]]:
-        """Restricts whole sections to elevated access, and states in which sections the source restricts single entries.
-        The lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
-        INVALID_ARGUMENT: a section that cannot be restricted. ABORTED: the settings have changed since expected_version.
+        """Restricts whole sections to elevated access, and states in which sections the source restricts single entries. The
+        lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
+        came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. ABORTED
+        (VERSION_BEHIND): the settings have changed since expected_version.
         """
 
     @_abc_1.abstractmethod
@@ -304,7 +512,12 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.BlockPersonnelResponse, _abc.Awaitable[_patients_pb2.BlockPersonnelResponse]]:
         """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere.
-        INVALID_ARGUMENT: not an HPR number, or the request_id came with another body.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
+        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
         """
 
     @_abc_1.abstractmethod
@@ -313,8 +526,13 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.UnblockPersonnelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.UnblockPersonnelResponse, _abc.Awaitable[_patients_pb2.UnblockPersonnelResponse]]:
-        """Lifts blocks; lifting one that is not there changes nothing. PERMISSION_DENIED: the caller is blocked: only the
-        patient and personnel who are not blocked lift blocks.
+        """Lifts blocks; lifting one that is not there changes nothing.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
         """
 
     @_abc_1.abstractmethod
@@ -324,7 +542,13 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.GrantProxyResponse, _abc.Awaitable[_patients_pb2.GrantProxyResponse]]:
         """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
-        INVALID_ARGUMENT: a bad national id, no area, or the patient's own id.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a bad national id, no area, the
+        patient's own id, or the request_id came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked
+        the caller.
         """
 
     @_abc_1.abstractmethod
@@ -333,6 +557,13 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.RevokeProxyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.RevokeProxyResponse, _abc.Awaitable[_patients_pb2.RevokeProxyResponse]]:
-        """Takes a proxy's right back. NOT_FOUND: no such proxy of this patient."""
+        """Takes a proxy's right back.
+
+        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
+        the patient, a guardian of a child, no proxy.
+
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED (NO_ACCESS):
+        the patient has blocked the caller. NOT_FOUND (ENTRY_NOT_FOUND): no such proxy of this patient.
+        """
 
 def add_PrivacyServiceServicer_to_server(servicer: PrivacyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -31,6 +31,7 @@ class SummaryServiceStub:
 
     Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
     AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
+    protos/README.md says how to call.
     """
 
     def __init__(self, channel):
@@ -67,37 +68,58 @@ class SummaryServiceServicer:
 
     Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
     AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
+    protos/README.md says how to call.
     """
 
     def GetPatientSummary(self, request, context):
-        """Gets the summary. Partial is OK: read completeness, and the state of each section. The header kj-completeness
-        says it too. INVALID_ARGUMENT: a bad field. UNAUTHENTICATED, PERMISSION_DENIED: the reason is in ErrorInfo.
-        NOT_FOUND: no record. UNAVAILABLE: identity or access log are down; nothing is released.
+        """Gets the summary. Partial is OK: read completeness, and the state of each section. The header kj-completeness says
+        it too.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+        (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing is released.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamPatientSummary(self, request, context):
-        """The same, each section as soon as it is there, critical information first when it can be. Codes as for
-        GetPatientSummary; each section is on record before it is sent.
+        """Sends the summary, each section as soon as it is there, critical information first when it can be. Each section is
+        on record before it is sent.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+        (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing more is released.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetIndicator(self, request, context):
-        """Tells what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
+        """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
         access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
-        something, and no more. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the
-        organisation's quota is used up. UNAVAILABLE: it cannot be told now for somebody asked about, which is not "none".
+        something, and no more. A national id that is not valid gives status 0, not an error.
+
+        Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked is shown that a record exists,
+        and no more.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, PATIENT_REF_REFUSED): no patient is named, or one by reference.
+        RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's quota is used up. UNAVAILABLE (SERVICE_UNAVAILABLE): it
+        cannot be said now for somebody asked about, which is not "none".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportPatientSummary(self, request, context):
-        """Exports the summary as a document, such as an International Patient Summary. Codes as for GetPatientSummary.
+        """Exports the summary as a document, such as an International Patient Summary.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+        (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing is released.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +162,7 @@ class SummaryService:
 
     Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
     AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
+    protos/README.md says how to call.
     """
 
     @staticmethod

@@ -32,6 +32,7 @@ class SummaryServiceStub:
 
     Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
     AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
+    protos/README.md says how to call.
     """
 
     @_typing.overload
@@ -39,22 +40,43 @@ class SummaryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SummaryServiceAsyncStub: ...
     GetPatientSummary: _grpc.UnaryUnaryMultiCallable[_summary_pb2.GetPatientSummaryRequest, _summary_pb2.GetPatientSummaryResponse]
-    """Gets the summary. Partial is OK: read completeness, and the state of each section. The header kj-completeness
-    says it too. INVALID_ARGUMENT: a bad field. UNAUTHENTICATED, PERMISSION_DENIED: the reason is in ErrorInfo.
-    NOT_FOUND: no record. UNAVAILABLE: identity or access log are down; nothing is released.
+    """Gets the summary. Partial is OK: read completeness, and the state of each section. The header kj-completeness says
+    it too.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+    (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing is released.
     """
     StreamPatientSummary: _grpc.UnaryStreamMultiCallable[_summary_pb2.StreamPatientSummaryRequest, _summary_pb2.StreamPatientSummaryResponse]
-    """The same, each section as soon as it is there, critical information first when it can be. Codes as for
-    GetPatientSummary; each section is on record before it is sent.
+    """Sends the summary, each section as soon as it is there, critical information first when it can be. Each section is
+    on record before it is sent.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+    (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing more is released.
     """
     GetIndicator: _grpc.UnaryUnaryMultiCallable[_summary_pb2.GetIndicatorRequest, _summary_pb2.GetIndicatorResponse]
-    """Tells what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
+    """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
     access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
-    something, and no more. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the
-    organisation's quota is used up. UNAVAILABLE: it cannot be told now for somebody asked about, which is not "none".
+    something, and no more. A national id that is not valid gives status 0, not an error.
+
+    Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked is shown that a record exists,
+    and no more.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, PATIENT_REF_REFUSED): no patient is named, or one by reference.
+    RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's quota is used up. UNAVAILABLE (SERVICE_UNAVAILABLE): it
+    cannot be said now for somebody asked about, which is not "none".
     """
     ExportPatientSummary: _grpc.UnaryUnaryMultiCallable[_summary_pb2.ExportPatientSummaryRequest, _summary_pb2.ExportPatientSummaryResponse]
-    """Exports the summary as a document, such as an International Patient Summary. Codes as for GetPatientSummary."""
+    """Exports the summary as a document, such as an International Patient Summary.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+    (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing is released.
+    """
 
 @_typing.type_check_only
 class SummaryServiceAsyncStub(SummaryServiceStub):
@@ -63,26 +85,48 @@ class SummaryServiceAsyncStub(SummaryServiceStub):
 
     Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
     AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
+    protos/README.md says how to call.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPatientSummary: _aio.UnaryUnaryMultiCallable[_summary_pb2.GetPatientSummaryRequest, _summary_pb2.GetPatientSummaryResponse]  # type: ignore[assignment]
-    """Gets the summary. Partial is OK: read completeness, and the state of each section. The header kj-completeness
-    says it too. INVALID_ARGUMENT: a bad field. UNAUTHENTICATED, PERMISSION_DENIED: the reason is in ErrorInfo.
-    NOT_FOUND: no record. UNAVAILABLE: identity or access log are down; nothing is released.
+    """Gets the summary. Partial is OK: read completeness, and the state of each section. The header kj-completeness says
+    it too.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+    (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing is released.
     """
     StreamPatientSummary: _aio.UnaryStreamMultiCallable[_summary_pb2.StreamPatientSummaryRequest, _summary_pb2.StreamPatientSummaryResponse]  # type: ignore[assignment]
-    """The same, each section as soon as it is there, critical information first when it can be. Codes as for
-    GetPatientSummary; each section is on record before it is sent.
+    """Sends the summary, each section as soon as it is there, critical information first when it can be. Each section is
+    on record before it is sent.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+    (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing more is released.
     """
     GetIndicator: _aio.UnaryUnaryMultiCallable[_summary_pb2.GetIndicatorRequest, _summary_pb2.GetIndicatorResponse]  # type: ignore[assignment]
-    """Tells what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
+    """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
     access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
-    something, and no more. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the
-    organisation's quota is used up. UNAVAILABLE: it cannot be told now for somebody asked about, which is not "none".
+    something, and no more. A national id that is not valid gives status 0, not an error.
+
+    Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked is shown that a record exists,
+    and no more.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, PATIENT_REF_REFUSED): no patient is named, or one by reference.
+    RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's quota is used up. UNAVAILABLE (SERVICE_UNAVAILABLE): it
+    cannot be said now for somebody asked about, which is not "none".
     """
     ExportPatientSummary: _aio.UnaryUnaryMultiCallable[_summary_pb2.ExportPatientSummaryRequest, _summary_pb2.ExportPatientSummaryResponse]  # type: ignore[assignment]
-    """Exports the summary as a document, such as an International Patient Summary. Codes as for GetPatientSummary."""
+    """Exports the summary as a document, such as an International Patient Summary.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+    (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing is released.
+    """
 
 class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Served by the gateway, which asks every register at once. An answer always comes within the deadline; what is
@@ -90,6 +134,7 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
     AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
+    protos/README.md says how to call.
     """
 
     @_abc_1.abstractmethod
@@ -98,9 +143,13 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _summary_pb2.GetPatientSummaryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_summary_pb2.GetPatientSummaryResponse, _abc.Awaitable[_summary_pb2.GetPatientSummaryResponse]]:
-        """Gets the summary. Partial is OK: read completeness, and the state of each section. The header kj-completeness
-        says it too. INVALID_ARGUMENT: a bad field. UNAUTHENTICATED, PERMISSION_DENIED: the reason is in ErrorInfo.
-        NOT_FOUND: no record. UNAVAILABLE: identity or access log are down; nothing is released.
+        """Gets the summary. Partial is OK: read completeness, and the state of each section. The header kj-completeness says
+        it too.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+        (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing is released.
         """
 
     @_abc_1.abstractmethod
@@ -109,8 +158,13 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _summary_pb2.StreamPatientSummaryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_summary_pb2.StreamPatientSummaryResponse], _abc.AsyncIterator[_summary_pb2.StreamPatientSummaryResponse]]:
-        """The same, each section as soon as it is there, critical information first when it can be. Codes as for
-        GetPatientSummary; each section is on record before it is sent.
+        """Sends the summary, each section as soon as it is there, critical information first when it can be. Each section is
+        on record before it is sent.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+        (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing more is released.
         """
 
     @_abc_1.abstractmethod
@@ -119,10 +173,16 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _summary_pb2.GetIndicatorRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_summary_pb2.GetIndicatorResponse, _abc.Awaitable[_summary_pb2.GetIndicatorResponse]]:
-        """Tells what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
+        """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
         access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
-        something, and no more. A national id that is not valid gives status 0, not an error. RESOURCE_EXHAUSTED: the
-        organisation's quota is used up. UNAVAILABLE: it cannot be told now for somebody asked about, which is not "none".
+        something, and no more. A national id that is not valid gives status 0, not an error.
+
+        Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked is shown that a record exists,
+        and no more.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, PATIENT_REF_REFUSED): no patient is named, or one by reference.
+        RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's quota is used up. UNAVAILABLE (SERVICE_UNAVAILABLE): it
+        cannot be said now for somebody asked about, which is not "none".
         """
 
     @_abc_1.abstractmethod
@@ -131,6 +191,12 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _summary_pb2.ExportPatientSummaryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_summary_pb2.ExportPatientSummaryResponse, _abc.Awaitable[_summary_pb2.ExportPatientSummaryResponse]]:
-        """Exports the summary as a document, such as an International Patient Summary. Codes as for GetPatientSummary."""
+        """Exports the summary as a document, such as an International Patient Summary.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. NOT_FOUND (PATIENT_NOT_FOUND): no record. UNAVAILABLE
+        (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE): identity or access log are down; nothing is released.
+        """
 
 def add_SummaryServiceServicer_to_server(servicer: SummaryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

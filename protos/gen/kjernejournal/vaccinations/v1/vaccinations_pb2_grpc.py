@@ -62,18 +62,26 @@ class VaccinationsServiceServicer:
     """
 
     def ListVaccinations(self, request, context):
-        """Lists the vaccinations of a patient, newest first, in their latest version or as they were at as_of.
-        INVALID_ARGUMENT: a bad field or page token. Vaccinations that the register has withdrawn are left out.
+        """Lists the vaccinations of a patient, newest first, in their latest version or as they were at as_of. Vaccinations
+        that the register has withdrawn are left out.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordVaccination(self, request, context):
-        """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change when
-        it is the same, or an older version that comes once more: one that was recorded before the latest. INVALID_ARGUMENT: a
-        field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id came with another body. ABORTED:
-        another version was recorded at the same time.
+        """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change
+        when it is the same, or an older version that comes once more: one that was recorded before the latest.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, a SYSVAK code and its ATC code
+        do not fit, or the request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the
+        same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,14 +89,22 @@ class VaccinationsServiceServicer:
 
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports vaccinations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        """Imports vaccinations of many patients. Each message is stored whole or not at all; the first that is refused ends
+        the stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; details name it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

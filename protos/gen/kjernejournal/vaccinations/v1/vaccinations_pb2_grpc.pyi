@@ -34,20 +34,37 @@ class VaccinationsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> VaccinationsServiceAsyncStub: ...
     ListVaccinations: _grpc.UnaryUnaryMultiCallable[_vaccinations_pb2.ListVaccinationsRequest, _vaccinations_pb2.ListVaccinationsResponse]
-    """Lists the vaccinations of a patient, newest first, in their latest version or as they were at as_of.
-    INVALID_ARGUMENT: a bad field or page token. Vaccinations that the register has withdrawn are left out.
+    """Lists the vaccinations of a patient, newest first, in their latest version or as they were at as_of. Vaccinations
+    that the register has withdrawn are left out.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     RecordVaccination: _grpc.UnaryUnaryMultiCallable[_vaccinations_pb2.RecordVaccinationRequest, _vaccinations_pb2.RecordVaccinationResponse]
-    """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change when
-    it is the same, or an older version that comes once more: one that was recorded before the latest. INVALID_ARGUMENT: a
-    field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id came with another body. ABORTED:
-    another version was recorded at the same time.
+    """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change
+    when it is the same, or an older version that comes once more: one that was recorded before the latest.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, a SYSVAK code and its ATC code
+    do not fit, or the request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the
+    same time.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_vaccinations_pb2.BatchGetSectionsRequest, _vaccinations_pb2.BatchGetSectionsResponse]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _grpc.StreamUnaryMultiCallable[_vaccinations_pb2.BulkImportRequest, _vaccinations_pb2.BulkImportResponse]
-    """Imports vaccinations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    """Imports vaccinations of many patients. Each message is stored whole or not at all; the first that is refused ends
+    the stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; details name it.
     """
 
 @_typing.type_check_only
@@ -56,20 +73,37 @@ class VaccinationsServiceAsyncStub(VaccinationsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListVaccinations: _aio.UnaryUnaryMultiCallable[_vaccinations_pb2.ListVaccinationsRequest, _vaccinations_pb2.ListVaccinationsResponse]  # type: ignore[assignment]
-    """Lists the vaccinations of a patient, newest first, in their latest version or as they were at as_of.
-    INVALID_ARGUMENT: a bad field or page token. Vaccinations that the register has withdrawn are left out.
+    """Lists the vaccinations of a patient, newest first, in their latest version or as they were at as_of. Vaccinations
+    that the register has withdrawn are left out.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     RecordVaccination: _aio.UnaryUnaryMultiCallable[_vaccinations_pb2.RecordVaccinationRequest, _vaccinations_pb2.RecordVaccinationResponse]  # type: ignore[assignment]
-    """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change when
-    it is the same, or an older version that comes once more: one that was recorded before the latest. INVALID_ARGUMENT: a
-    field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id came with another body. ABORTED:
-    another version was recorded at the same time.
+    """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change
+    when it is the same, or an older version that comes once more: one that was recorded before the latest.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, a SYSVAK code and its ATC code
+    do not fit, or the request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the
+    same time.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_vaccinations_pb2.BatchGetSectionsRequest, _vaccinations_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _aio.StreamUnaryMultiCallable[_vaccinations_pb2.BulkImportRequest, _vaccinations_pb2.BulkImportResponse]  # type: ignore[assignment]
-    """Imports vaccinations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    """Imports vaccinations of many patients. Each message is stored whole or not at all; the first that is refused ends
+    the stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; details name it.
     """
 
 class VaccinationsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -81,8 +115,12 @@ class VaccinationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _vaccinations_pb2.ListVaccinationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_vaccinations_pb2.ListVaccinationsResponse, _abc.Awaitable[_vaccinations_pb2.ListVaccinationsResponse]]:
-        """Lists the vaccinations of a patient, newest first, in their latest version or as they were at as_of.
-        INVALID_ARGUMENT: a bad field or page token. Vaccinations that the register has withdrawn are left out.
+        """Lists the vaccinations of a patient, newest first, in their latest version or as they were at as_of. Vaccinations
+        that the register has withdrawn are left out.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -91,10 +129,14 @@ class VaccinationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _vaccinations_pb2.RecordVaccinationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_vaccinations_pb2.RecordVaccinationResponse, _abc.Awaitable[_vaccinations_pb2.RecordVaccinationResponse]]:
-        """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change when
-        it is the same, or an older version that comes once more: one that was recorded before the latest. INVALID_ARGUMENT: a
-        field breaks a rule, a SYSVAK code and its ATC code do not fit, or the request_id came with another body. ABORTED:
-        another version was recorded at the same time.
+        """Records a vaccination. With a provenance.source_id that is known, a new version of that vaccination, or no change
+        when it is the same, or an older version that comes once more: one that was recorded before the latest.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, a SYSVAK code and its ATC code
+        do not fit, or the request_id came with another body. ABORTED (VERSION_BEHIND): another version was recorded at the
+        same time.
         """
 
     @_abc_1.abstractmethod
@@ -103,7 +145,12 @@ class VaccinationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _vaccinations_pb2.BatchGetSectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_vaccinations_pb2.BatchGetSectionsResponse, _abc.Awaitable[_vaccinations_pb2.BatchGetSectionsResponse]]:
-        """Answers the gateway's section reads, many patients in one call, each under its access id."""
+        """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+        """
 
     @_abc_1.abstractmethod
     def BulkImport(
@@ -111,8 +158,12 @@ class VaccinationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_vaccinations_pb2.BulkImportRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_vaccinations_pb2.BulkImportResponse, _abc.Awaitable[_vaccinations_pb2.BulkImportResponse]]:
-        """Imports vaccinations of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        """Imports vaccinations of many patients. Each message is stored whole or not at all; the first that is refused ends
+        the stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; details name it.
         """
 
 def add_VaccinationsServiceServicer_to_server(servicer: VaccinationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -67,26 +67,40 @@ class VisitsServiceServicer:
     """
 
     def ListVisits(self, request, context):
-        """Lists the visits of a patient, newest first, in their latest version or as they were at as_of.
-        INVALID_ARGUMENT: a bad field or page token. Visits that the patient register has withdrawn are left out.
+        """Lists the visits of a patient, newest first, in their latest version or as they were at as_of. Visits that the
+        patient register has withdrawn are left out.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordVisit(self, request, context):
-        """Records a visit. With a provenance.source_id that is known, a new version of that visit, or no change when it is the
-        same. INVALID_ARGUMENT: a field breaks a rule, a code tells more than the kind of contact, or the request_id came
-        with another body. ABORTED: another version was recorded at the same time.
+        """Records a visit. With a provenance.source_id that is known, a new version of that visit, or no change when it is
+        the same.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, a code
+        says more than the kind of contact, or the request_id came with another body. ABORTED (VERSION_BEHIND): another
+        version was recorded at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReportVisitError(self, request, context):
-        """Reports that a visit is wrong. It stays, marked (feil meldt), until the patient register has decided: the register's
-        next version takes the mark away. NOT_FOUND: no such visit for this patient. FAILED_PRECONDITION: an error is
-        reported already. INVALID_ARGUMENT: a bad field, or the request_id came with another body.
+        """Reports that a visit is wrong. It stays, marked (feil meldt), until the patient register has decided: the
+        register's next version takes the mark away.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such visit for this patient. FAILED_PRECONDITION (STATE_CONFLICT): an error is
+        reported already, or the visit is withdrawn.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,14 +108,22 @@ class VisitsServiceServicer:
 
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkImport(self, request_iterator, context):
-        """Imports visits of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        """Imports visits of many patients. Each message is stored whole or not at all; the first that is refused ends the
+        stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

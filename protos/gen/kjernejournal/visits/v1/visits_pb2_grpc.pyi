@@ -34,24 +34,47 @@ class VisitsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> VisitsServiceAsyncStub: ...
     ListVisits: _grpc.UnaryUnaryMultiCallable[_visits_pb2.ListVisitsRequest, _visits_pb2.ListVisitsResponse]
-    """Lists the visits of a patient, newest first, in their latest version or as they were at as_of.
-    INVALID_ARGUMENT: a bad field or page token. Visits that the patient register has withdrawn are left out.
+    """Lists the visits of a patient, newest first, in their latest version or as they were at as_of. Visits that the
+    patient register has withdrawn are left out.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     RecordVisit: _grpc.UnaryUnaryMultiCallable[_visits_pb2.RecordVisitRequest, _visits_pb2.RecordVisitResponse]
-    """Records a visit. With a provenance.source_id that is known, a new version of that visit, or no change when it is the
-    same. INVALID_ARGUMENT: a field breaks a rule, a code tells more than the kind of contact, or the request_id came
-    with another body. ABORTED: another version was recorded at the same time.
+    """Records a visit. With a provenance.source_id that is known, a new version of that visit, or no change when it is
+    the same.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, a code
+    says more than the kind of contact, or the request_id came with another body. ABORTED (VERSION_BEHIND): another
+    version was recorded at the same time.
     """
     ReportVisitError: _grpc.UnaryUnaryMultiCallable[_visits_pb2.ReportVisitErrorRequest, _visits_pb2.ReportVisitErrorResponse]
-    """Reports that a visit is wrong. It stays, marked (feil meldt), until the patient register has decided: the register's
-    next version takes the mark away. NOT_FOUND: no such visit for this patient. FAILED_PRECONDITION: an error is
-    reported already. INVALID_ARGUMENT: a bad field, or the request_id came with another body.
+    """Reports that a visit is wrong. It stays, marked (feil meldt), until the patient register has decided: the
+    register's next version takes the mark away.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such visit for this patient. FAILED_PRECONDITION (STATE_CONFLICT): an error is
+    reported already, or the visit is withdrawn.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_visits_pb2.BatchGetSectionsRequest, _visits_pb2.BatchGetSectionsResponse]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _grpc.StreamUnaryMultiCallable[_visits_pb2.BulkImportRequest, _visits_pb2.BulkImportResponse]
-    """Imports visits of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    """Imports visits of many patients. Each message is stored whole or not at all; the first that is refused ends the
+    stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
     """
 
 @_typing.type_check_only
@@ -60,24 +83,47 @@ class VisitsServiceAsyncStub(VisitsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListVisits: _aio.UnaryUnaryMultiCallable[_visits_pb2.ListVisitsRequest, _visits_pb2.ListVisitsResponse]  # type: ignore[assignment]
-    """Lists the visits of a patient, newest first, in their latest version or as they were at as_of.
-    INVALID_ARGUMENT: a bad field or page token. Visits that the patient register has withdrawn are left out.
+    """Lists the visits of a patient, newest first, in their latest version or as they were at as_of. Visits that the
+    patient register has withdrawn are left out.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     RecordVisit: _aio.UnaryUnaryMultiCallable[_visits_pb2.RecordVisitRequest, _visits_pb2.RecordVisitResponse]  # type: ignore[assignment]
-    """Records a visit. With a provenance.source_id that is known, a new version of that visit, or no change when it is the
-    same. INVALID_ARGUMENT: a field breaks a rule, a code tells more than the kind of contact, or the request_id came
-    with another body. ABORTED: another version was recorded at the same time.
+    """Records a visit. With a provenance.source_id that is known, a new version of that visit, or no change when it is
+    the same.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, a code
+    says more than the kind of contact, or the request_id came with another body. ABORTED (VERSION_BEHIND): another
+    version was recorded at the same time.
     """
     ReportVisitError: _aio.UnaryUnaryMultiCallable[_visits_pb2.ReportVisitErrorRequest, _visits_pb2.ReportVisitErrorResponse]  # type: ignore[assignment]
-    """Reports that a visit is wrong. It stays, marked (feil meldt), until the patient register has decided: the register's
-    next version takes the mark away. NOT_FOUND: no such visit for this patient. FAILED_PRECONDITION: an error is
-    reported already. INVALID_ARGUMENT: a bad field, or the request_id came with another body.
+    """Reports that a visit is wrong. It stays, marked (feil meldt), until the patient register has decided: the
+    register's next version takes the mark away.
+
+    Callers: clinicians, citizens.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such visit for this patient. FAILED_PRECONDITION (STATE_CONFLICT): an error is
+    reported already, or the visit is withdrawn.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_visits_pb2.BatchGetSectionsRequest, _visits_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
-    """Answers the gateway's section reads, many patients in one call, each under its access id."""
+    """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+    Callers: the gateway alone.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+    """
     BulkImport: _aio.StreamUnaryMultiCallable[_visits_pb2.BulkImportRequest, _visits_pb2.BulkImportResponse]  # type: ignore[assignment]
-    """Imports visits of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-    INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+    """Imports visits of many patients. Each message is stored whole or not at all; the first that is refused ends the
+    stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+    Callers: systems.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
     """
 
 class VisitsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -89,8 +135,12 @@ class VisitsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _visits_pb2.ListVisitsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_visits_pb2.ListVisitsResponse, _abc.Awaitable[_visits_pb2.ListVisitsResponse]]:
-        """Lists the visits of a patient, newest first, in their latest version or as they were at as_of.
-        INVALID_ARGUMENT: a bad field or page token. Visits that the patient register has withdrawn are left out.
+        """Lists the visits of a patient, newest first, in their latest version or as they were at as_of. Visits that the
+        patient register has withdrawn are left out.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
@@ -99,9 +149,14 @@ class VisitsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _visits_pb2.RecordVisitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_visits_pb2.RecordVisitResponse, _abc.Awaitable[_visits_pb2.RecordVisitResponse]]:
-        """Records a visit. With a provenance.source_id that is known, a new version of that visit, or no change when it is the
-        same. INVALID_ARGUMENT: a field breaks a rule, a code tells more than the kind of contact, or the request_id came
-        with another body. ABORTED: another version was recorded at the same time.
+        """Records a visit. With a provenance.source_id that is known, a new version of that visit, or no change when it is
+        the same.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): a field breaks a rule, a code
+        says more than the kind of contact, or the request_id came with another body. ABORTED (VERSION_BEHIND): another
+        version was recorded at the same time.
         """
 
     @_abc_1.abstractmethod
@@ -110,9 +165,14 @@ class VisitsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _visits_pb2.ReportVisitErrorRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_visits_pb2.ReportVisitErrorResponse, _abc.Awaitable[_visits_pb2.ReportVisitErrorResponse]]:
-        """Reports that a visit is wrong. It stays, marked (feil meldt), until the patient register has decided: the register's
-        next version takes the mark away. NOT_FOUND: no such visit for this patient. FAILED_PRECONDITION: an error is
-        reported already. INVALID_ARGUMENT: a bad field, or the request_id came with another body.
+        """Reports that a visit is wrong. It stays, marked (feil meldt), until the patient register has decided: the
+        register's next version takes the mark away.
+
+        Callers: clinicians, citizens.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such visit for this patient. FAILED_PRECONDITION (STATE_CONFLICT): an error is
+        reported already, or the visit is withdrawn.
         """
 
     @_abc_1.abstractmethod
@@ -121,7 +181,12 @@ class VisitsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _visits_pb2.BatchGetSectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_visits_pb2.BatchGetSectionsResponse, _abc.Awaitable[_visits_pb2.BatchGetSectionsResponse]]:
-        """Answers the gateway's section reads, many patients in one call, each under its access id."""
+        """Answers the gateway's section reads, many patients in one call, each under its access id.
+
+        Callers: the gateway alone.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. What goes wrong for one patient stands in that answer.
+        """
 
     @_abc_1.abstractmethod
     def BulkImport(
@@ -129,8 +194,12 @@ class VisitsServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_visits_pb2.BulkImportRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_visits_pb2.BulkImportResponse, _abc.Awaitable[_visits_pb2.BulkImportResponse]]:
-        """Imports visits of many patients. Each message is stored whole or not at all; a bad field ends the stream with
-        INVALID_ARGUMENT, naming it, and keeps the messages before. Sending the same again changes nothing.
+        """Imports visits of many patients. Each message is stored whole or not at all; the first that is refused ends the
+        stream and leaves the messages before it stored. Sending the same again changes nothing.
+
+        Callers: systems.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM): a field breaks a rule; details name it.
         """
 
 def add_VisitsServiceServicer_to_server(servicer: VisitsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
