@@ -3,12 +3,12 @@
 Source: Helsedirektoratet's guide to prescribing, section 4-4 (HDIR, 09.12.2022).
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.model import atc_of
 from shared.convert import moment
-from shared.norwegian_time import norwegian_date
+from shared.norwegian_time import midnight_after, norwegian_date
 
 _DAYS_BY_ATC = {
     "QJ": 5,  # antimicrobials for animals
@@ -24,7 +24,7 @@ def valid_until(prescription: pb.Prescription) -> datetime:
     One year; hormonal contraceptives three years; antibiotics for people ten days, not on blue prescription;
     antimicrobials for animals five days. That the last day counts to its end is inferred.
     """
-    return _midnight_after(_last_day(prescription))
+    return midnight_after(_last_day(prescription))
 
 
 def on_blue_prescription(prescription: pb.Prescription) -> bool:
@@ -48,10 +48,3 @@ def _years_after(day: date, years: int) -> date:
         return day.replace(year=day.year + years)
     except ValueError:  # 29 February
         return day.replace(year=day.year + years, month=3, day=1)
-
-
-def _midnight_after(day: date) -> datetime:
-    """The end of a day in Norway, one hour before midnight UTC, or two in summer."""
-    midnight = datetime.combine(day + timedelta(days=1), time(), UTC)
-    in_summer = midnight - timedelta(hours=2)
-    return in_summer if norwegian_date(in_summer) > day else midnight - timedelta(hours=1)
