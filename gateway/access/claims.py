@@ -1,6 +1,6 @@
-"""From the claims of a verified token to a Caller. Claim names are those of HelseID and the trust framework (v1.1).
+"""Makes a Caller of the claims of a verified token. Claim names are those of HelseID and the trust framework (v1.1).
 
-The kind of caller is told by exactly one of four scopes, and the claims have to fit it:
+Exactly one of four scopes names the kind of caller, and the claims have to fit it:
 
 =========  ==========================  =====================================================================
 kind       scope                       claims
@@ -15,7 +15,6 @@ The first is Kjernejournal's own; the other three kinds have tokens of our own, 
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,7 +69,7 @@ class _Attest:
 
 
 def to_caller(claims: Claims, *, expires: datetime, production: bool) -> Caller:
-    """The caller that these claims name. Raises ClaimsError when they are incomplete or contradict each other."""
+    """Returns the caller that these claims name. Raises ClaimsError when they are incomplete or contradictory."""
     scopes = _scopes(claims)
     kinds = [kind for scope, kind in _KINDS.items() if scope in scopes]
     if len(kinds) != 1:
@@ -99,11 +98,11 @@ def to_caller(claims: Claims, *, expires: datetime, production: bool) -> Caller:
 
 
 def numeric_date(claims: Claims, name: str) -> datetime:
-    """A time of RFC 7519, which has to be there. Raises ClaimsError."""
+    """Returns a time of RFC 7519, which has to be there, between 1970 and 2100. Raises ClaimsError."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ClaimsError("a time is missing")
-    if not math.isfinite(value) or not 0 < value < _LAST_SECOND:
+    if not 0 < value < _LAST_SECOND:  # nor is NaN between them
         raise ClaimsError("an impossible time")
     return datetime.fromtimestamp(value, UTC)
 
@@ -171,7 +170,7 @@ def _attest(claims: Claims) -> _Attest:
 
 
 def _role(practitioner: Claims, authorisations: tuple[str, ...]) -> str:
-    """The role that the attest names, or the only one there is. Two authorisations and no choice: no role."""
+    """Returns the role that the attest names, or the only one there is. Two authorisations and no choice: no role."""
     named = _part(practitioner, "authorization")
     if named:
         return _text(named, "code") if _text(named, "system") == ROLE_SYSTEM else ""

@@ -1,7 +1,10 @@
-"""Who is calling: bearer tokens of the identity provider, and the metadata that comes beside them.
+"""Verifies who is calling: bearer tokens of the identity provider, and the metadata that comes beside them.
 
 A token is verified once and remembered by its SHA-256 until it, or its attest, runs out. Each key id has one algorithm,
 taken from the key and never from the token. Every forged, malformed or contradictory token gets the same answer.
+
+Registered claims (RFC 7519) are judged by joserfc. Where it is laxer than we are, our own check stands beside it: it
+takes a list of audiences with ours among them, times before 1970, and a name that comes twice.
 """
 
 import base64
@@ -17,7 +20,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import ExpiredTokenError, JoseError
+from joserfc.jwt import JWTClaimsRegistry
 
 from gateway.access.claims import ATTEST_LIFE, ClaimsError, numeric_date, to_caller
 from gateway.access.facts import BasisValue, Caller
@@ -51,7 +55,8 @@ _BASES: dict[str, BasisValue] = {
 @dataclass(frozen=True, slots=True)
 class _Verified:
     caller: Caller
-    expires: datetime
+    exp: int
+    """Rounded down to whole seconds, as the registry counts: so the leeway is never more than it says."""
     generation: int
 
 
@@ -69,15 +74,22 @@ class TokenVerifier:
         cache_size: int = 10_000,
     ) -> None:
         self._jwks = jwks
-        self._issuer = issuer
         self._audience = audience
         self._production = production
         self._now = now
+        self._registered = JWTClaimsRegistry(
+            now=lambda: int(now().timestamp()),
+            leeway=int(LEEWAY.total_seconds()),
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            nbf={"essential": True},
+            iat={"essential": True},
+        )
         self._cache_size = cache_size
         self._cache: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def verify(self, metadata: Metadata) -> Caller:
-        """The caller of this metadata (`authorization`, `source-system`).
+        """Returns the caller of this metadata (`authorization`, `source-system`).
 
         Raises Unauthenticated (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED), Invalid for a bad
         source-system, Unavailable when the issuer's keys cannot be had.
@@ -88,7 +100,7 @@ class TokenVerifier:
         return replace(caller, source_system=source_system) if source_system else caller
 
     async def verify_token(self, token: bytes) -> Caller:
-        """The same for the bare token. Call it again on long streams: it tells when the token has run out."""
+        """Does the same for the bare token. Call it again on long streams: it refuses once the token has run out."""
         if len(token) > LONGEST_TOKEN:
             _refuse()
         digest = hashlib.sha256(token).digest()
@@ -120,24 +132,25 @@ class TokenVerifier:
         return self._read(payload)
 
     def _read(self, payload: dict[str, Any]) -> _Verified:
-        if payload.get("iss") != self._issuer or payload.get("aud") not in (self._audience, [self._audience]):
-            _refuse()
         try:
-            expires = numeric_date(payload, "exp")
-            now = self._now()
-            if max(numeric_date(payload, "nbf"), numeric_date(payload, "iat")) > now + LEEWAY:
-                _refuse()
+            # Without exp, which is judged at each use, and last: what is wrong otherwise is never called expired.
+            self._registered.validate({name: value for name, value in payload.items() if name != "exp"})
+            expires, _, _ = (numeric_date(payload, name) for name in ("exp", "nbf", "iat"))
             caller = to_caller(payload, expires=expires, production=self._production)
-        except ClaimsError:
+        except (JoseError, ClaimsError):
             _refuse()
-        if caller.toa is not None and caller.toa > now + LEEWAY:
+        if payload["aud"] not in (self._audience, [self._audience]):
             _refuse()
-        return _Verified(caller, expires, self._jwks.generation)
+        if caller.toa is not None and caller.toa > self._now() + LEEWAY:
+            _refuse()
+        return _Verified(caller, int(payload["exp"]), self._jwks.generation)
 
     def _check_times(self, known: _Verified) -> None:
+        try:
+            self._registered.validate_exp(known.exp)
+        except ExpiredTokenError:
+            raise Unauthenticated(reasons.ERROR_REASON_TOKEN_EXPIRED, "the token has expired") from None
         now = self._now()
-        if now >= known.expires + LEEWAY:
-            raise Unauthenticated(reasons.ERROR_REASON_TOKEN_EXPIRED, "the token has expired")
         if known.caller.toa is not None and now >= known.caller.toa + ATTEST_LIFE:
             # The text is the trust framework's own (rule ATT-58).
             raise Unauthenticated(reasons.ERROR_REASON_ATTEST_EXPIRED, "attestation_has_expired")
@@ -150,7 +163,7 @@ class TokenVerifier:
 
 
 def bearer_token(metadata: Metadata) -> bytes:
-    """The token of the one `authorization` entry. Raises Unauthenticated."""
+    """Returns the token of the one `authorization` entry. Raises Unauthenticated."""
     values = _values(metadata, "authorization")
     if not values:
         raise Unauthenticated(reasons.ERROR_REASON_TOKEN_MISSING, "a bearer token is needed")
@@ -161,7 +174,7 @@ def bearer_token(metadata: Metadata) -> bytes:
 
 
 def access_basis(metadata: Metadata) -> BasisValue:
-    """The basis that metadata `access-basis` names; unspecified when there is none. Raises Invalid."""
+    """Returns the basis that metadata `access-basis` names; unspecified when there is none. Raises Invalid."""
     values = _values(metadata, "access-basis")
     if not values:
         return common_pb2.ACCESS_BASIS_UNSPECIFIED
@@ -171,7 +184,7 @@ def access_basis(metadata: Metadata) -> BasisValue:
 
 
 def source_system_of(metadata: Metadata) -> str:
-    """Metadata `source-system`, 3 to 512 characters, fit for logs; "" when there is none. Raises Invalid."""
+    """Returns metadata `source-system`, 3 to 512 characters, fit for logs; "" when there is none. Raises Invalid."""
     values = _values(metadata, "source-system")
     if not values:
         return ""
@@ -185,7 +198,7 @@ def _values(metadata: Metadata, key: str) -> list[str]:
 
 
 def _open(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and payload of a compact JWS, not verified yet."""
+    """Returns header and payload of a compact JWS, not verified yet."""
     parts = token.split(b".")
     if len(parts) != 3:
         _refuse()
@@ -194,7 +207,10 @@ def _open(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _decode(part: bytes) -> bytes:
-    """Canonical base64url without padding: other spellings of the same bytes would be other tokens to the cache."""
+    """Decodes canonical base64url without padding.
+
+    Other spellings of the same bytes would be other tokens to the cache.
+    """
     if not _BASE64URL.fullmatch(part):
         _refuse()
     try:
@@ -233,8 +249,9 @@ def _refuse() -> NoReturn:
 
 @functools.cache
 def _registry(algorithm: str) -> jws.JWSRegistry:
-    """The library with one algorithm. It asks the registry alone, and an `algorithms` argument beside one is ignored.
+    """Returns the library with one algorithm.
 
-    Headers are judged above, all of them: the library's own list lacks x5t#S256.
+    It asks the registry alone, and an `algorithms` argument beside one is ignored. Headers are judged above, all
+    of them: the library's own list lacks x5t#S256.
     """
     return jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)

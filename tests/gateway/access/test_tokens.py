@@ -206,6 +206,15 @@ FORGED: dict[str, Callable[[], str]] = {
     "exp as text": lambda: sign(claims(exp=str(ago(minutes=-5)))),
     "exp as truth": lambda: sign(claims(exp=True)),
     "exp in milliseconds": lambda: sign(claims(exp=ago(minutes=-5) * 1000)),
+    "exp as a number without end": lambda: _payload(
+        json.dumps(claims(exp=0)).replace('"exp": 0', f'"exp": 1{"0" * 400}')
+    ),
+    "nbf as text": lambda: sign(claims(nbf=str(ago()))),
+    "iat as truth": lambda: sign(claims(iat=True)),
+    "nbf before 1970": lambda: sign(claims(nbf=-1)),
+    "an audience that is no text": lambda: sign(claims(aud={AUDIENCE: True})),
+    "the audience twice": lambda: sign(claims(aud=[AUDIENCE, AUDIENCE])),
+    "a subject that is no text": lambda: sign(claims(sub=7)),
     "not yet": lambda: sign(claims(nbf=ago(seconds=-31))),
     "issued in the future": lambda: sign(claims(iat=ago(seconds=-31))),
     "too long": lambda: sign(claims(sub="x" * LONGEST_TOKEN)),
@@ -302,6 +311,21 @@ async def test_an_expired_token_is_told_from_a_forged_one(verifier: TokenVerifie
     expired = claims(exp=ago(minutes=1))
     assert await refusal(verifier, sign(expired)) == "TOKEN_EXPIRED"
     assert await refusal(verifier, sign(expired, STRANGER)) == "TOKEN_INVALID"
+
+
+async def test_what_is_wrong_besides_is_not_called_expired(verifier: TokenVerifier) -> None:
+    for wrong in ({"iss": "https://another.test"}, {"aud": [AUDIENCE, "nhn:pps"]}, {"scope": "openid"}, {"nbf": None}):
+        assert await refusal(verifier, sign(claims(exp=ago(minutes=1), **wrong))) == "TOKEN_INVALID"
+
+
+async def test_parts_of_a_second_never_lengthen_the_leeway(verifier: TokenVerifier, clock: Clock) -> None:
+    token = sign(claims(exp=ago(seconds=-60) + 0.9))
+    clock.now = NOW + timedelta(seconds=89.9)
+    await verify(verifier, token)
+    clock.now = NOW + timedelta(seconds=90.95)
+    assert await refusal(verifier, token) == "TOKEN_EXPIRED"
+    clock.now = NOW + timedelta(seconds=0.2)
+    assert await refusal(verifier, sign(claims(nbf=ago(seconds=-30) + 0.9))) == "TOKEN_INVALID"
 
 
 async def test_an_attest_lasts_an_hour(verifier: TokenVerifier, clock: Clock) -> None:
