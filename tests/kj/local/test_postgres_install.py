@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,19 @@ def test_binaries_that_its_user_cannot_run_are_copied_once(open_place: Path, mon
     assert copy.is_relative_to(open_place)
     assert server_binaries(account) == copy
     assert [path.name for path in open_place.iterdir()] == [copy.relative_to(open_place).parts[0]]
+
+
+@as_root
+def test_who_comes_second_does_not_replace_what_the_first_runs(
+    open_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account.for_server()
+    wheel = server_binaries(account)
+    runs = postgres_install._runs
+    monkeypatch.setattr(postgres_install, "_runs", lambda path, who: path != wheel and runs(path, who))
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(lambda _: (server_binaries(account) / "postgres").stat().st_ino, range(3)))
+    assert len(set(found)) == 1
 
 
 def test_a_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
