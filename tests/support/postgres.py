@@ -1,11 +1,15 @@
-"""A real PostgreSQL for tests: one cluster a run, a fresh database for whoever asks."""
+"""A real PostgreSQL for tests: one cluster a process of the run, a fresh database for whoever asks."""
 
+import asyncio
 import itertools
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import asyncpg
 
 from kj.local.databases import Names, Passwords, provision
 from kj.local.postgres import SUPERUSER, Postgres
@@ -35,24 +39,49 @@ class Cluster:
         self.postgres = postgres
         self._passwords = passwords
         self._count = itertools.count(1)
+        self._templates: dict[str, Database] = {}
+        self._making = asyncio.Lock()
 
     async def database(self, service: str) -> Database:
         """A new, empty database such as `kj_audit_3`, with roles of its own."""
         names = Names.of(service, f"_{next(self._count)}")
         await provision(self.postgres, self._passwords, [names])
+        return self._of(names)
+
+    async def migrated(self, service: str) -> Database:
+        """A copy of a database with the service's migrations applied; the service's copies have the same two roles."""
+        async with self._making:
+            if service not in self._templates:
+                self._templates[service] = await self._template(service)
+        template = self._templates[service].names
+        return await self._copy(
+            template, Names(f"{template.database}_{next(self._count)}", template.owner, template.runtime)
+        )
+
+    async def _template(self, service: str) -> Database:
+        database = await self.database(service)
+        directory = ROOT / "services" / service / "migrations"
+        await migrate(database.owner_dsn, directory, runtime_role=database.names.runtime)
+        return database
+
+    async def _copy(self, template: Names, names: Names) -> Database:
+        connection = await asyncpg.connect(self.postgres.superuser_url)
+        try:
+            await connection.execute(
+                f"CREATE DATABASE {names.database} OWNER {names.owner} TEMPLATE {template.database}"
+            )
+        finally:
+            await connection.close()
+        await provision(self.postgres, self._passwords, [names])
+        return self._of(names)
+
+    def _of(self, names: Names) -> Database:
         return Database(
             names=names,
             dsn=self._url(names.database, names.runtime),
             owner_dsn=self._url(names.database, names.owner),
             superuser_dsn=self._url(names.database, SUPERUSER),
         )
-
-    async def migrated(self, service: str) -> Database:
-        """The same with the service's migrations applied."""
-        database = await self.database(service)
-        directory = ROOT / "services" / service / "migrations"
-        await migrate(database.owner_dsn, directory, runtime_role=database.names.runtime)
-        return database
 
     def _url(self, database: str, role: str) -> str:
         return self.postgres.url(database, role, self._passwords.of(role))
@@ -82,4 +111,11 @@ async def running_cluster(*, durable: bool = False) -> AsyncIterator[Cluster]:
         try:
             yield Cluster(postgres, passwords)
         finally:
-            await postgres.stop()
+            await (postgres.stop() if durable else _thrown_away(postgres))
+
+
+async def _thrown_away(postgres: Postgres) -> None:
+    """Ends a server whose data nobody reads again: without the checkpoint of a shutdown."""
+    if postgres.process is not None and postgres.process.returncode is None:
+        postgres.process.send_signal(signal.SIGQUIT)
+    await postgres.stop()
