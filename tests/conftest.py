@@ -12,9 +12,25 @@ from tests.support.postgres import Cluster, running_cluster
 settings.register_profile("usual", derandomize="KJ_SEED" not in os.environ)
 settings.load_profile("usual")
 
+LONG = ("tests/assurance/test_fuzz.py", "tests/assurance/", "tests/system/", "tests/kj/test_")
+"""Where the files are that take longest, most of it waiting."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice the cores for `-n auto`, 8 at most: tests wait for much of their time, and a whole system takes memory."""
+    return min(2 * len(os.sched_getaffinity(0)), 8)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with what takes longest where files run side by side, so that the run does not end with one alone."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(
+            key=lambda item: next((at for at, place in enumerate(LONG) if item.nodeid.startswith(place)), len(LONG))
+        )
+
 
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[Cluster]:
-    """The run's one PostgreSQL; `await postgres.migrated("audit")` gives a fresh database of a service."""
+    """The process's one PostgreSQL; `await postgres.migrated("audit")` gives a fresh database of a service."""
     async with running_cluster() as cluster:
         yield cluster
