@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from kj.errors import CommandError
 from kj.local.postgres_install import Account, hidden_place, server_binaries
-from kj.local.process import ProcessId, dies_with_owner
+from kj.local.process import ProcessId, all_processes, dies_with_owner
 
 SUPERUSER = "postgres"
 
@@ -213,7 +213,7 @@ class Postgres:
         """
         lines = self._pid_file()
         old = ProcessId.of(int(lines[0])) if lines and lines[0].isdigit() else None
-        if old is not None and _has_cluster(old, self.cluster):
+        if old is not None and old.works_in(self.cluster):
             for signum, seconds in ((signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
                 old.send(signum)
                 if old.gone_within(seconds):
@@ -239,14 +239,6 @@ def _environment() -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _has_cluster(process: ProcessId, cluster: Path) -> bool:
-    """Whether the process works in the cluster: every process of a server does, and nothing else has a reason to."""
-    try:
-        return Path(f"/proc/{process.pid}/cwd").readlink() == cluster.resolve()
-    except OSError:
-        return False
-
-
 def _processes_of(cluster: Path) -> list[ProcessId]:
-    found = (ProcessId.of(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return [process for process in found if process is not None and _has_cluster(process, cluster)]
+    """Returns who works in the cluster: every process of its server does, and nothing else has a reason to."""
+    return [process for process in all_processes() if process.works_in(cluster)]

@@ -1,7 +1,7 @@
-"""Processes by identity, and children that never outlive their owner.
+"""Names processes so that a recycled pid is nobody's, and starts children that never outlive their owner.
 
-A pid alone says little: after a crash it may belong to somebody else. With the kernel's start time beside it, it names
-one process for as long as the machine is up.
+A pid alone says little: after a crash it may belong to somebody else. With the time of its start beside it, it names
+one process.
 """
 
 import contextlib
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 PR_SET_PDEATHSIG = 1
 
 # Children are started while this process talks gRPC (health checks, tests). gRPC's fork handlers then run in the child
@@ -23,34 +25,46 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 @dataclass(frozen=True)
 class ProcessId:
-    """One process of this machine. `started` is in clock ticks since boot (proc(5), field 22), with the boot's id."""
+    """One process of this machine. `started` is in seconds after the machine's boot, to a hundredth.
+
+    Not in seconds since 1970: psutil's create_time adds the time of boot, which moves when the clock is set, and what
+    runs would look like another process.
+    """
 
     pid: int
-    started: str
+    started: float
 
     @classmethod
     def of(cls, pid: int) -> "ProcessId | None":
-        """The process that has `pid` now; None when there is none, or only a zombie."""
+        """Returns the process that has `pid` now; None when there is none, or only a zombie."""
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
+            process = psutil.Process(pid)
+            if process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}:
+                return None
+            return cls(pid, round(process.create_time() - psutil.boot_time(), 2))
+        except psutil.Error:
             return None
-        state, started = fields[0], fields[19]
-        return None if state in {"Z", "X"} else cls(pid, f"{boot}/{started}")
 
     def is_alive(self) -> bool:
         """Whether this very process still runs; a recycled pid does not count."""
         return ProcessId.of(self.pid) == self
 
+    def works_in(self, directory: Path) -> bool:
+        """Whether this is the process's working directory; False when it may not be asked."""
+        try:
+            return psutil.Process(self.pid).cwd() == str(directory.resolve())
+        except psutil.Error:
+            return False
+
     def send(self, signum: signal.Signals) -> None:
         """Signals the process when it is still the same one."""
         if self.is_alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signum)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(self.pid).send_signal(signum)
 
     def gone_within(self, seconds: float) -> bool:
         """Waits until the process has ended; False when it has not."""
+        # Not psutil's wait: it would take the exit of our own children from the loop that waits for them.
         end = time.monotonic() + seconds
         while self.is_alive():
             if time.monotonic() > end:
@@ -59,12 +73,17 @@ class ProcessId:
         return True
 
 
+def all_processes() -> list[ProcessId]:
+    """Returns every process that runs now."""
+    return [process for pid in psutil.pids() if (process := ProcessId.of(pid)) is not None]
+
+
 # Looked up here: in a forked child nothing may be imported or allocated that another thread could hold a lock on.
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def dies_with_owner(signum: signal.Signals) -> Callable[[], None]:
-    """A `preexec_fn` that has the kernel send `signum` to the child when the thread that started it ends.
+    """Returns a `preexec_fn` that has the kernel send `signum` to the child when the thread that started it ends.
 
     Start children from the main thread: any other thread's end would count as the owner's. The kernel forgets the wish
     when the user changes, so Popen's own `user` (applied before `preexec_fn`) must do that.

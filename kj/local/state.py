@@ -91,4 +91,4 @@ def _what_runs(directory: DataDirectory) -> tuple[str, str]:
 
 
 def _process_id(raw: dict[str, object] | None) -> ProcessId | None:
-    return None if raw is None else ProcessId(pid=int(str(raw["pid"])), started=str(raw["started"]))
+    return None if raw is None else ProcessId(pid=int(str(raw["pid"])), started=float(str(raw["started"])))

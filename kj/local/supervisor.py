@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class Supervisor:
             log=directory.logs / "postgres.log",
         )
         me = ProcessId.of(os.getpid())
-        if me is None:
+        if me is None or sys.platform != "linux":
             raise CommandError("/proc is not there.", "The local runner needs Linux.")
         self._state = State(supervisor=me, gateway=self.address, socket_directory=str(sockets))
 

@@ -22,7 +22,7 @@ ONE, OTHER = "13717404089", "48882807579"
 
 @pytest.fixture
 def system(tmp_path: Path) -> LocalSystem:
-    state = State(supervisor=ProcessId(pid=1, started="0"), gateway="127.0.0.1:1", socket_directory="")
+    state = State(supervisor=ProcessId(pid=1, started=0.0), gateway="127.0.0.1:1", socket_directory="")
     return LocalSystem(DataDirectory.at(tmp_path), state)
 
 

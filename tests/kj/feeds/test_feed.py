@@ -86,7 +86,7 @@ async def system(listening: Listening, tmp_path: Path) -> AsyncIterator[LocalSys
 def local_system(root: Path, port: int) -> LocalSystem:
     directory = DataDirectory.at(root)
     ensure_issuer(directory.issuer)
-    state = State(supervisor=ProcessId(pid=1, started="0"), gateway=f"127.0.0.1:{port}", socket_directory="")
+    state = State(supervisor=ProcessId(pid=1, started=0.0), gateway=f"127.0.0.1:{port}", socket_directory="")
     return LocalSystem(directory, state)
 
 

@@ -34,7 +34,7 @@ def test_it_is_read_as_it_was_written(directory: DataDirectory) -> None:
 
 def test_a_recycled_pid_is_not_the_supervisor(directory: DataDirectory) -> None:
     state = _state()
-    state.supervisor = ProcessId(os.getpid(), "another boot/1")
+    state.supervisor = ProcessId(os.getpid(), state.supervisor.started - 0.01)
     state.write(directory.state_file)
     assert running_state(directory) is None
 
