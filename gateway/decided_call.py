@@ -1,10 +1,11 @@
-"""One call on its way through the steps: who, whom, what was decided; what services are sent of it, and its records."""
+"""One call on its way through the steps: as it came in, and as it was decided, with its records for the access log."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gateway import audit_records
 from gateway.access.facts import BasisValue, Caller, Decision, SectionValue
+from gateway.access.tokens import Metadata
 from gateway.contract import Method
 from gateway.registers.patient_lookup import Resolved
 from kjernejournal.audit.v1 import audit_pb2
@@ -15,21 +16,38 @@ from shared.errors import KjernejournalError, ReasonValue
 
 
 @dataclass(frozen=True)
+class Incoming:
+    """A call after steps 1 and 2: which rpc, who calls, on which basis. Its request is not parsed yet."""
+
+    method: Method
+    metadata: Metadata = field(repr=False)
+    caller: Caller
+    basis: BasisValue
+
+
+@dataclass(frozen=True)
 class DecidedCall:
     """A call after steps 1 to 4."""
 
-    method: Method
+    incoming: Incoming
     access_id: str
     trace_id: str
-    token: bytes = field(repr=False)
-    caller: Caller
-    basis: BasisValue
     patient: str | None = field(repr=False)
     """The national id that the call is about; None: it is bound to no patient."""
     resolved: Resolved | None
     decision: Decision
     restricted_entries: frozenset[SectionValue] = frozenset()
     """Sections in which registers hold single entries that are restricted, beside those of the patient's settings."""
+
+    @property
+    def method(self) -> Method:
+        """Returns the rpc that is called."""
+        return self.incoming.method
+
+    @property
+    def caller(self) -> Caller:
+        """Returns who calls; a citizen with their own references, once the patients service was asked."""
+        return self.incoming.caller
 
     @property
     def refs(self) -> tuple[str, ...]:
@@ -44,7 +62,7 @@ class DecidedCall:
             practitioner=audit_records.practitioner(self.caller),
             organisation=audit_records.organisation(self.caller),
             legal_entity=self.caller.legal_entity,
-            basis=self.basis,
+            basis=self.incoming.basis,
             patient_refs=self.refs,
             access_id=self.access_id,
             decision=verdict.decision if verdict else common_pb2.SECTION_DECISION_UNSPECIFIED,
@@ -111,7 +129,7 @@ class DecidedCall:
             access_id=self.access_id,
             trace_id=self.trace_id,
             caller=self.caller,
-            basis=self.basis,
+            basis=self.incoming.basis,
             decision=self.decision,
             personal=audit_records.personal_part(
                 self.caller, patient_ref=ref or _first(self.refs), caller_ref=_first(callers)

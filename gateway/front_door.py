@@ -1,24 +1,31 @@
-"""The one way in: every rpc of the contract, by a table of paths, through the same steps.
+"""The one way in: takes every rpc of the contract, by a table of paths, through steps 1 and 2: trace, deadline, who.
 
 Handlers are bytes in, bytes out. The request is parsed once, to find the patient; the reply is forwarded as it came.
-`forwarding` does the work of the rpcs that services serve, `summary` that of the gateway's own.
+`forwarding` does the work of the rpcs that services serve, `summary` and `changes` that of the gateway's own; each goes
+through steps 3 to 6, which are in `steps`.
 """
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import grpc
 
-from gateway.admission import Admission, Room
+from gateway.access.tokens import Metadata, TokenVerifier, access_basis
+from gateway.admission import Admission
 from gateway.contract import Method
+from gateway.decided_call import Incoming
 from kjernejournal.audit.v1.audit_pb2 import Receipt
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
-from shared.errors import NotSupported, Reason, TimedOut
+from shared.errors import KjernejournalError, NotSupported, Reason, TimedOut, Unauthenticated, reason_name
 from shared.handling import drain, failures, tracing
+
+log = logging.getLogger(__name__)
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -28,15 +35,17 @@ LONGEST_SECONDS = 5.0
 """No unary call lasts longer."""
 IDLE = 30.0
 """Seconds that a stream may stand still, in either direction."""
+REFUSALS_LOGGED_A_SECOND = 50
+"""Calls without an identity can be made by anybody: their log is bounded."""
 
 
 @dataclass(frozen=True)
 class Handlers:
     """What serves one rpc: one of the three, by its shape."""
 
-    unary: Callable[[Method, bytes, Context], Awaitable[bytes]] | None = None
-    server_stream: Callable[[Method, bytes, Context], AsyncGenerator[bytes, None]] | None = None
-    client_stream: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]] | None = None
+    unary: Callable[[Incoming, bytes, Context], Awaitable[bytes]] | None = None
+    server_stream: Callable[[Incoming, bytes, Context], AsyncGenerator[bytes, None]] | None = None
+    client_stream: Callable[[Incoming, AsyncIterator[bytes], Context], Awaitable[bytes]] | None = None
 
 
 class FrontDoor(grpc.GenericRpcHandler):
@@ -47,62 +56,101 @@ class FrontDoor(grpc.GenericRpcHandler):
         methods: Mapping[str, Method],
         handlers: Mapping[str, Handlers],
         admission: Admission,
+        verifier: TokenVerifier,
         *,
         idle: float = IDLE,
     ) -> None:
         """Raises TypeError for an rpc that nothing serves, and for a handler of none: both are found out at start."""
         if unknown := handlers.keys() - methods.keys():
             raise TypeError(f"no such rpc: {', '.join(sorted(unknown))}")
+        self._admission = admission
+        self._verifier = verifier
+        self._idle = idle
+        self._logged = 0
+        self._second = 0
         self._handlers = {
-            path: _handler(method, handlers.get(path, Handlers()), admission.room(method), idle)
-            for path, method in methods.items()
+            path: self._handler(method, handlers.get(path, Handlers())) for path, method in methods.items()
         }
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
         return self._handlers.get(handler_call_details.method)
 
+    def _handler(self, method: Method, handlers: Handlers) -> "grpc.RpcMethodHandler[Any, Any]":
+        if handlers.client_stream and method.descriptor.client_streaming:
+            return grpc.stream_unary_rpc_method_handler(self._client_stream(method, handlers.client_stream))
+        if handlers.server_stream and method.descriptor.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._server_stream(method, handlers.server_stream))
+        if handlers.unary and not (method.descriptor.client_streaming or method.descriptor.server_streaming):
+            return grpc.unary_unary_rpc_method_handler(self._unary(method, handlers.unary))
+        raise TypeError(f"nothing serves {method.path}")
 
-def _handler(method: Method, handlers: Handlers, room: Room, idle: float) -> "grpc.RpcMethodHandler[Any, Any]":
-    if handlers.client_stream and method.descriptor.client_streaming:
-        return grpc.stream_unary_rpc_method_handler(_client_stream(method, handlers.client_stream, room))
-    if handlers.server_stream and method.descriptor.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_server_stream(method, handlers.server_stream, room, idle))
-    if handlers.unary and not (method.descriptor.client_streaming or method.descriptor.server_streaming):
-        return grpc.unary_unary_rpc_method_handler(_unary(method, handlers.unary, room))
-    raise TypeError(f"nothing serves {method.path}")
+    def _unary(self, method: Method, serve: Callable[[Incoming, bytes, Context], Awaitable[bytes]]) -> Any:
+        async def unary(data: bytes, context: Context) -> bytes:
+            with _begin(method, context) as span:
+                async with failures.as_status(context, span), self._let_in(method, context) as incoming:
+                    return await serve(incoming, data, context)
 
+        return unary
 
-def _unary(method: Method, serve: Callable[[Method, bytes, Context], Awaitable[bytes]], room: Room) -> Any:
-    async def unary(data: bytes, context: Context) -> bytes:
-        with _begin(method, context) as span:
-            async with failures.as_status(context, span):
-                _refuse_internal(method)
-                await room.enter(context)
-                try:
-                    return await serve(method, data, context)
-                finally:
-                    room.leave()
+    def _server_stream(
+        self, method: Method, serve: Callable[[Incoming, bytes, Context], AsyncGenerator[bytes, None]]
+    ) -> Any:
+        # Written, not yielded: at a yield a caller who takes nothing would keep the call, and a message, for ever.
+        async def server_stream(data: bytes, context: Context) -> None:
+            with _begin(method, context) as span:
+                async with (
+                    failures.as_status(context, span),
+                    self._let_in(method, context) as incoming,
+                    aclosing(serve(incoming, data, context)) as messages,
+                ):
+                    async for message in messages:
+                        await _write(context, message, self._idle)
 
-    return unary
+        return server_stream
 
+    def _client_stream(
+        self, method: Method, serve: Callable[[Incoming, AsyncIterator[bytes], Context], Awaitable[bytes]]
+    ) -> Any:
+        async def client_stream(messages: AsyncIterator[bytes], context: Context) -> bytes:
+            with _begin(method, context) as span:
+                async with failures.as_status(context, span):
+                    try:
+                        async with self._let_in(method, context) as incoming:
+                            return await serve(incoming, messages, context)
+                    except Exception:
+                        await drain(messages)
+                        raise
 
-def _server_stream(
-    method: Method, serve: Callable[[Method, bytes, Context], AsyncGenerator[bytes, None]], room: Room, idle: float
-) -> Any:
-    # Written, not yielded: at a yield a caller who takes nothing would keep the call, and a message, for ever.
-    async def server_stream(data: bytes, context: Context) -> None:
-        with _begin(method, context) as span:
-            async with failures.as_status(context, span):
-                _refuse_internal(method)
-                await room.enter(context)
-                try:
-                    async with aclosing(serve(method, data, context)) as messages:
-                        async for message in messages:
-                            await _write(context, message, idle)
-                finally:
-                    room.leave()
+        return client_stream
 
-    return server_stream
+    @asynccontextmanager
+    async def _let_in(self, method: Method, context: Context) -> AsyncIterator[Incoming]:
+        """Counts the call in while it is served, once there is room; and does step 2. Raises the refusal."""
+        if method.rule.action == common_pb2.ACTION_INTERNAL:
+            raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "this rpc is not for outside callers")
+        room = self._admission.room(method)
+        await room.enter(context)
+        try:
+            yield await self._who(method, cast("Metadata", tuple(context.invocation_metadata() or ())))
+        finally:
+            room.leave()
+
+    async def _who(self, method: Method, metadata: Metadata) -> Incoming:
+        """Does step 2, before the request is parsed. Raises Unauthenticated, or Invalid for other metadata."""
+        try:
+            caller = await self._verifier.verify(metadata)
+        except Unauthenticated as refusal:
+            self._log_refusal(refusal)
+            raise
+        return Incoming(method, metadata, caller, access_basis(metadata))
+
+    def _log_refusal(self, refusal: KjernejournalError) -> None:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._logged = second, 0
+        self._logged += 1
+        if self._logged <= REFUSALS_LOGGED_A_SECOND:
+            log.warning("refused without identity: %s", reason_name(refusal.reason))
 
 
 async def _write(context: Context, message: bytes, idle: float) -> None:
@@ -114,28 +162,8 @@ async def _write(context: Context, message: bytes, idle: float) -> None:
         raise TimedOut(Reason.ERROR_REASON_STREAM_TIMEOUT, "the stream was not read, or open, for too long") from None
 
 
-def _client_stream(
-    method: Method, serve: Callable[[Method, AsyncIterator[bytes], Context], Awaitable[bytes]], room: Room
-) -> Any:
-    async def client_stream(messages: AsyncIterator[bytes], context: Context) -> bytes:
-        with _begin(method, context) as span:
-            async with failures.as_status(context, span):
-                try:
-                    _refuse_internal(method)
-                    await room.enter(context)
-                    try:
-                        return await serve(method, messages, context)
-                    finally:
-                        room.leave()
-                except Exception:
-                    await drain(messages)
-                    raise
-
-    return client_stream
-
-
 def _begin(method: Method, context: Context) -> Any:
-    """Step 1: the trace, always recorded, its id in trailing metadata; and the deadline."""
+    """Does step 1: begins the trace, always recorded, its id in trailing metadata; and sets the deadline."""
     service, name = method.path[1:].split("/")
     span = tracing.begin(method.path, service, name, context)
     context.set_trailing_metadata((("trace-id", span.context.trace_id),))
@@ -147,11 +175,6 @@ def _begin(method: Method, context: Context) -> Any:
 
 
 def add_receipt(context: Context, receipt: Receipt) -> None:
-    """Tells the caller where the call stands in the access log: trailing metadata audit-index."""
+    """Adds where the call stands in the access log to its trailing metadata, as audit-index."""
     kept = tuple(context.trailing_metadata() or ())
     context.set_trailing_metadata((*kept, ("audit-index", str(receipt.index))))
-
-
-def _refuse_internal(method: Method) -> None:
-    if method.rule.action == common_pb2.ACTION_INTERNAL:
-        raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "this rpc is not for outside callers")

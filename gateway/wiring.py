@@ -52,19 +52,32 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
     )
     backends = open_backends(settings.services, settings)
     recorder, section_reader = Recorder(backends["audit"]), SectionReader(backends)
-    steps = Steps(verifier, PatientLookup(backends["patients"]), recorder, RestrictedEntries(section_reader))
+    steps = Steps(
+        verifier,
+        PatientLookup(backends["patients"]),
+        recorder,
+        RestrictedEntries(section_reader),
+        production=production,
+    )
     fanout, knowledge_cache = Fanout(section_reader), KnowledgeCache(backends["medications"])
-    indicator = Indicator(steps, section_reader, Quota(settings.indicator_quota), production=production)
-    summary = Summary(steps, recorder, fanout, indicator, knowledge_cache, production=production)
-    forwarding = Forwarding(steps, recorder, backends, production=production, idle=idle, look_again=look_again)
-    safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding, production=production)
-    changes = Changes(steps, recorder, backends, production=production, look_again=look_again)
+    indicator = Indicator(steps, section_reader, Quota(settings.indicator_quota))
+    summary = Summary(steps, recorder, fanout, knowledge_cache)
+    forwarding = Forwarding(steps, recorder, backends, idle=idle, look_again=look_again)
+    safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding)
+    changes = Changes(steps, recorder, backends, look_again=look_again)
     methods = contract.methods()
     front_door = FrontDoor(
         methods,
-        # What the gateway serves itself comes last, and so in place of what is forwarded.
-        {**forwarding.handlers(methods), **safety.handlers(), **summary.handlers(), **changes.handlers()},
+        {
+            **forwarding.handlers(methods),
+            # What the gateway serves itself comes last, and so in place of what is forwarded.
+            **safety.handlers(),
+            **summary.handlers(),
+            **indicator.handlers(),
+            **changes.handlers(),
+        },
         Admission(verifier, max_calls=settings.max_calls, max_streams=settings.max_streams),
+        verifier,
         idle=idle,
     )
     return Gateway(front_door, backends, recorder, fanout, knowledge_cache, forwarding, changes)

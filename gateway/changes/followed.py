@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.access.facts import SectionValue
-from gateway.access.tokens import Metadata
 from gateway.decided_call import DecidedCall
 from gateway.recorder import Recorder
 from gateway.steps import MOST_RESOLVED, Steps
@@ -22,7 +21,6 @@ class Followed:
         steps: Steps,
         recorder: Recorder,
         whole: DecidedCall,
-        metadata: Metadata,
         keys: Mapping[str, str],
         sections: Sequence[SectionValue],
     ) -> None:
@@ -31,7 +29,6 @@ class Followed:
         self._steps = steps
         self._recorder = recorder
         self._whole = whole
-        self._metadata = metadata
         self._sections = sections
         self._refs: dict[str, tuple[str, ...]] = {}
         self._patients: dict[str, list[str]] = {}
@@ -42,15 +39,15 @@ class Followed:
 
     @property
     def refs(self) -> Iterable[str]:
-        """Every reference of everybody."""
+        """Returns every reference of everybody."""
         return self._patients.keys()
 
     def of(self, ref: str) -> Sequence[str]:
-        """The patients whom a reference belongs to: after a merge two may be one."""
+        """Returns the patients whom a reference belongs to: after a merge two may be one."""
         return self._patients.get(ref, ())
 
     async def look_at_all(self) -> None:
-        """Who is followed and who is left out, on record."""
+        """Puts on record who is followed and who is left out."""
         for start in range(0, len(self._turn), LOOKED_AT):
             await self.look_at(self._turn[start : start + LOOKED_AT])
 
@@ -64,7 +61,7 @@ class Followed:
 
     async def look_at(self, patients: Sequence[str]) -> list[DecidedCall]:
         """Decides the calls about these patients on facts of now. Whoever comes in or falls out is on record first."""
-        decided_calls = await self._steps.enter_each(self._whole.method, self._metadata, self._whole.caller, patients)
+        decided_calls = await self._steps.decide_each(self._whole.incoming, patients)
         decided_calls = [replace(each, access_id=self._whole.access_id) for each in decided_calls]
         turned = [each for each in decided_calls if self._permitted.get(each.patient or "") != each.decision.permitted]
         if turned:

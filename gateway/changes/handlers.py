@@ -1,20 +1,19 @@
-"""ChangesService: who follows whom, checked and put on record; the stream itself is in `follower`."""
+"""Serves ChangesService: checks who follows whom, and puts it on record; the stream itself is in `follower`."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import cast
 
 from gateway.access.facts import SectionValue
-from gateway.access.tokens import Metadata
 from gateway.changes.followed import Followed
 from gateway.changes.follower import Follower
 from gateway.changes.outbox_reader import Register
 from gateway.changes.places import places_of
-from gateway.contract import Method
+from gateway.decided_call import Incoming
 from gateway.front_door import Context, Handlers
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
 from gateway.registers.sources import BY_SECTION, SOURCES
-from gateway.requests import national_id_of, parse
+from gateway.requests import parse
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.changes.v1.changes_pb2 import WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2
@@ -35,12 +34,10 @@ class Changes:
         recorder: Recorder,
         backends: Mapping[str, Backend],
         *,
-        production: bool,
         look_again: float = LOOK_AGAIN,
     ) -> None:
         self._steps = steps
         self._recorder = recorder
-        self._production = production
         self._look_again = look_again
         self._registers = {each.section: Register(each.section, backends[each.service]) for each in SOURCES}
         self._followers: set[Follower] = set()
@@ -56,17 +53,15 @@ class Changes:
         for register in self._registers.values():
             register.close()
 
-    async def watch(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
-        """One follower's stream."""
-        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
-        caller = await self._steps.who(metadata)
-        request = cast("WatchChangesRequest", parse(method, data))
+    async def watch(self, incoming: Incoming, data: bytes, _: Context) -> AsyncGenerator[bytes, None]:
+        """Serves one follower's stream."""
+        request = cast("WatchChangesRequest", parse(incoming.method, data))
         patients = self._patients(request)
         validate(request)
         sections, keys = _sections(request), _keys(request, patients)
         places = places_of(request.resume_token) if request.resume_token else {}
-        whole = await self._steps.enter(method, metadata, caller, None)
-        followed = Followed(self._steps, self._recorder, whole, metadata, keys, sections)
+        whole = await self._steps.enter(incoming, None)
+        followed = Followed(self._steps, self._recorder, whole, keys, sections)
         registers = {section: self._registers[section] for section in sections}
         follower = Follower(self._steps, self._recorder, whole, followed, registers, look_again=self._look_again)
         self._followers.add(follower)
@@ -78,15 +73,15 @@ class Changes:
             self._followers.discard(follower)
 
     def _patients(self, request: WatchChangesRequest) -> list[str]:
-        """The national ids of the patients. Raises Invalid, for a reference from outside before all else."""
+        """Returns the national ids of the patients. Raises Invalid, for a reference from outside before all else."""
         return [
-            national_id_of(each.patient, f"patients[{number}].patient", production=self._production)
+            self._steps.national_id_of(f"patients[{number}].patient", each.patient)
             for number, each in enumerate(request.patients[:MOST_PATIENTS])
         ]
 
 
 def _keys(request: WatchChangesRequest, patients: Sequence[str]) -> dict[str, str]:
-    """The follower's name for each patient, by national id. Raises Invalid."""
+    """Returns the follower's name for each patient, by national id. Raises Invalid."""
     keys: dict[str, str] = {}
     for number, (patient, each) in enumerate(zip(patients, request.patients, strict=True)):
         if patient in keys:
@@ -100,7 +95,7 @@ def _keys(request: WatchChangesRequest, patients: Sequence[str]) -> dict[str, st
 
 
 def _sections(request: WatchChangesRequest) -> tuple[SectionValue, ...]:
-    """The sections that are followed, with the patient's own: what is decided there concerns all."""
+    """Returns the sections that are followed, with the patient's own: what is decided there concerns all."""
     for number, section in enumerate(request.sections):
         if section not in BY_SECTION:
             raise Invalid(f"sections[{number}]", "is not a section of the summary")

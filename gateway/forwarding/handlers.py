@@ -10,9 +10,8 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from gateway.access.facts import Outcome
-from gateway.access.tokens import Metadata
 from gateway.contract import GATEWAY, Method, withheld
-from gateway.decided_call import DecidedCall
+from gateway.decided_call import DecidedCall, Incoming
 from gateway.forwarding.incoming_streams import IncomingStreams
 from gateway.forwarding.write_outcomes import LONGEST_WRITE, WriteOutcomes
 from gateway.front_door import IDLE, Context, Handlers, add_receipt
@@ -21,7 +20,7 @@ from gateway.registers.backends import Backend
 from gateway.registers.refusals import refusal_of, service_fault
 from gateway.registers.section_reader import says_how_much
 from gateway.registers.sources import SOURCES
-from gateway.requests import byte_range_of, entries_named, parse, patient_of, put_ref, request_id_of
+from gateway.requests import byte_range_of, entries_named, parse, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
@@ -34,7 +33,7 @@ REGISTERS = frozenset(source.service for source in SOURCES)
 
 
 class Forwarding:
-    """Steps 2 to 6 around a call to a service."""
+    """Does steps 3 to 6 around a call to a service."""
 
     def __init__(
         self,
@@ -42,7 +41,6 @@ class Forwarding:
         recorder: Recorder,
         backends: dict[str, Backend],
         *,
-        production: bool,
         idle: float = IDLE,
         look_again: float = LOOK_AGAIN,
     ) -> None:
@@ -50,10 +48,9 @@ class Forwarding:
         self._recorder = recorder
         self._outcomes = WriteOutcomes(steps, recorder)
         self._incoming_streams = IncomingStreams(
-            steps, recorder, self._outcomes, backends, production=production, idle=idle, look_again=look_again
+            steps, recorder, self._outcomes, backends, idle=idle, look_again=look_again
         )
         self._backends = backends
-        self._production = production
         self._idle = idle
         self._look_again = look_again
 
@@ -68,30 +65,22 @@ class Forwarding:
         """Waits for writes whose callers have gone, and for their records."""
         await self._outcomes.finish(seconds)
 
-    async def unary(self, method: Method, data: bytes, context: Context) -> bytes:
-        """Reads are on record before their reply leaves; writes before they are made, and after."""
-        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
-        caller = await self._steps.who(metadata)
-        request = parse(method, data)
-        patient = patient_of(method, request, production=self._production)
-        if method.rule.status_only and patient:
-            [decided] = await self._steps.enter_each(method, metadata, caller, [patient])
-            return await self._status(decided, request)
-        decided = await self._steps.enter(method, metadata, caller, patient)
-        if method.rule.action == common_pb2.ACTION_READ:
+    async def unary(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
+        """Serves a read, on record before its reply leaves; or a write, on record before it is made, and after."""
+        request = parse(incoming.method, data)
+        if incoming.method.rule.status_only:
+            return await self._status(await self._steps.decide(incoming, request), request)
+        decided = await self._steps.enter(incoming, request)
+        if incoming.method.rule.action == common_pb2.ACTION_READ:
             return await self._read(decided, request, context)
         return await self._write(decided, request)
 
-    async def server_stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
-        """Each message leaves on facts that are fresh, so that a block holds for the rest of a download too; one that
+    async def server_stream(self, incoming: Incoming, data: bytes, _: Context) -> AsyncGenerator[bytes, None]:
+        """Sends each message on facts that are fresh, so that a block holds for the rest of a download too; one that
         names entries is on record before. The token is looked at every 5 s.
         """
-        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
-        caller = await self._steps.who(metadata)
-        request = parse(method, data)
-        decided = await self._steps.enter(
-            method, metadata, caller, patient_of(method, request, production=self._production)
-        )
+        method, request = incoming.method, parse(incoming.method, data)
+        decided = await self._steps.enter(incoming, request)
         put_ref(decided, request)
         call = self._backends[method.service].server_stream(
             method.path,
@@ -161,8 +150,8 @@ class Forwarding:
         return reply, _parsed(method, reply)
 
     async def _refused(self, decided: DecidedCall, error: grpc.aio.AioRpcError) -> KjernejournalError:
-        """The refusal of a read by its register. One that tells something of the record (a restricted document, an
-        entry that is not there) is on record before it is told."""
+        """Returns the refusal of a read by its register. One that says something of the record (a restricted document,
+        an entry that is not there) is on record first."""
         refusal = refusal_of(error)
         counted = decided.method.rule.audit == common_pb2.AUDIT_LEVEL_FULL
         if counted and refusal.code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND):
@@ -194,7 +183,8 @@ def _too_slow() -> Unavailable:
 
 
 def _parsed(method: Method, reply: bytes) -> Message:
-    """A register's reply. Raises ServiceFault: the bytes are none, or a list that does not say how much there is."""
+    """Returns a register's reply. Raises ServiceFault for bytes that are none, or a list that does not say how much
+    there is."""
     try:
         message = method.response.FromString(reply)
     except DecodeError:

@@ -5,19 +5,15 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
 
 from google.protobuf.message import Message
 
-from gateway.access.facts import Caller
-from gateway.access.tokens import Metadata
-from gateway.contract import Method
-from gateway.decided_call import DecidedCall
+from gateway.decided_call import DecidedCall, Incoming
 from gateway.forwarding.write_outcomes import MOST_RECORDS, About, WriteOutcomes
 from gateway.front_door import IDLE, Context
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
-from gateway.requests import national_id_of, parse, patient_of, put_ref, request_id_of
+from gateway.requests import parse, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
 from shared import deadline, national_id
@@ -26,7 +22,7 @@ from shared.errors import Denied, Invalid, KjernejournalError, NotFound, Reason,
 
 
 class IncomingStreams:
-    """Steps 2 to 6 around a stream into a service."""
+    """Does steps 3 to 6 around a stream into a service."""
 
     def __init__(
         self,
@@ -35,7 +31,6 @@ class IncomingStreams:
         outcomes: WriteOutcomes,
         backends: dict[str, Backend],
         *,
-        production: bool,
         idle: float = IDLE,
         look_again: float = LOOK_AGAIN,
     ) -> None:
@@ -43,28 +38,21 @@ class IncomingStreams:
         self._recorder = recorder
         self._outcomes = outcomes
         self._backends = backends
-        self._production = production
         self._idle = idle
         self._look_again = look_again
 
-    async def client_stream(self, method: Method, messages: AsyncIterator[bytes], context: Context) -> bytes:
-        """A stream about one patient names it in its first message; a feed's stream names patients in every message."""
-        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
-        caller = await self._steps.who(metadata)
-        if method.rule.multi_patient:
-            return await self._feed(method, metadata, caller, messages, context)
-        return await self._upload(method, metadata, caller, messages, context)
+    async def client_stream(self, incoming: Incoming, messages: AsyncIterator[bytes], context: Context) -> bytes:
+        """Serves an upload, which names its patient in the first message; or a feed, which names them in every one."""
+        if incoming.method.rule.multi_patient:
+            return await self._feed(incoming, messages, context)
+        return await self._upload(incoming, messages, context)
 
-    async def _upload(
-        self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
-    ) -> bytes:
-        first = await _next(messages, self._idle)
+    async def _upload(self, incoming: Incoming, messages: AsyncIterator[bytes], context: Context) -> bytes:
+        method, first = incoming.method, await _next(messages, self._idle)
         if first is None:
             raise Invalid("", "the stream holds no message", Reason.ERROR_REASON_MALFORMED_MESSAGE)
         request = parse(method, first)
-        decided = await self._steps.enter(
-            method, metadata, caller, patient_of(method, request, production=self._production)
-        )
+        decided = await self._steps.enter(incoming, request)
         request_id = request_id_of(request)
         put_ref(decided, request)
         await self._recorder.record([decided.permit(request_id)])
@@ -83,12 +71,9 @@ class IncomingStreams:
 
         return await self._streamed(decided, rest(), request_id, context)
 
-    async def _feed(
-        self, method: Method, metadata: Metadata, caller: Caller, messages: AsyncIterator[bytes], context: Context
-    ) -> bytes:
-        """A feed: every patient of every message is resolved, decided and on record before the message goes on."""
-        whole = await self._steps.enter(method, metadata, caller, None)
-
+    async def _feed(self, incoming: Incoming, messages: AsyncIterator[bytes], context: Context) -> bytes:
+        """Sends a feed on: every patient of a message is resolved, decided and on record before it goes."""
+        method, whole = incoming.method, await self._steps.enter(incoming, None)
         about = About()
 
         async def each() -> AsyncIterator[bytes]:
@@ -96,7 +81,7 @@ class IncomingStreams:
             while (message := await _next(messages, self._idle)) is not None:
                 request = parse(method, message)
                 about.persons.extend(filter(national_id.is_one, method.persons_in(request)))
-                about.refs.update(dict.fromkeys(await self._permit_batch(whole, metadata, request)))
+                about.refs.update(dict.fromkeys(await self._permit_batch(whole, request)))
                 if time.monotonic() - looked > self._look_again:
                     await self._steps.still(whole)
                     looked = time.monotonic()
@@ -104,14 +89,13 @@ class IncomingStreams:
 
         return await self._streamed(whole, each(), "", context, about)
 
-    async def _permit_batch(self, whole: DecidedCall, metadata: Metadata, request: Message) -> list[str]:
-        """Puts references in place of national ids, each patient's permit on record; gives the references."""
-        method = whole.method
-        named = method.patients_in(request)
+    async def _permit_batch(self, whole: DecidedCall, request: Message) -> list[str]:
+        """Puts references in place of national ids, each patient's permit on record; returns the references."""
+        named = whole.method.patients_in(request)
         if len(named) > MOST_RECORDS:
             raise Invalid(named[MOST_RECORDS][0], f"is more than the {MOST_RECORDS} patients that a message may name")
-        ids = [national_id_of(patient, path, production=self._production) for path, patient in named]
-        decided_calls = await self._steps.enter_each(method, metadata, whole.caller, ids)
+        ids = [self._steps.national_id_of(path, patient) for path, patient in named]
+        decided_calls = await self._steps.decide_each(whole.incoming, ids)
         records: list[AuditRecord] = []
         for (path, patient), decided in zip(named, decided_calls, strict=True):
             about = replace(decided, access_id=whole.access_id)
@@ -156,14 +140,14 @@ class IncomingStreams:
     async def _ended(
         self, decided: DecidedCall, call: ClientStream[bytes, bytes], request_id: str, about: About | None
     ) -> bytes:
-        """The service hears that the stream is whole, and may store it: the caller may go away from here on."""
+        """Ends the stream as whole, so that the service may store it. The caller may go away from here on."""
         await call.done_writing()
         return await self._outcomes.concluded(decided, call, request_id, about)
 
     async def _broken_off(
         self, decided: DecidedCall, request_id: str, refusal: KjernejournalError, about: About | None
     ) -> None:
-        """The outcome of a stream that did not come to its end; of a feed's, earlier messages stand."""
+        """Puts on record that a stream did not come to its end; of a feed's, earlier messages stand."""
         refs: Sequence[str | None] = []
         with suppress(Unavailable):
             refs = await self._outcomes.refs_of(about)
@@ -171,7 +155,7 @@ class IncomingStreams:
 
 
 async def _still_there(context: Context) -> None:
-    """A stream of a caller who has vanished ends as one that is whole: wait a moment for the news of it.
+    """Waits a moment for the news that the caller has vanished: their stream ends as one that is whole.
 
     Raises Unavailable when it has come; the service's call is cancelled then, and stores nothing.
     """
@@ -185,7 +169,7 @@ def _interrupted() -> Unavailable:
 
 
 async def _next(messages: AsyncIterator[bytes], idle: float) -> bytes | None:
-    """The next message; None at the end. Raises TimedOut (STREAM_TIMEOUT) when the caller is silent for too long."""
+    """Returns the next message; None at the end. Raises TimedOut (STREAM_TIMEOUT) after too long a silence."""
     try:
         async with asyncio.timeout(deadline.remaining(idle)):
             return await anext(messages, None)

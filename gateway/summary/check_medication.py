@@ -1,21 +1,18 @@
-"""The rpcs of medication safety that the gateway serves itself, since it alone sees critical information and medicines
-together: CheckMedication; and ImportDrugKnowledge, after which it looks at once."""
+"""Serves two rpcs of medication safety here: CheckMedication, since the gateway alone sees critical information and
+medicines together; and ImportDrugKnowledge, so that this gateway checks with new knowledge at once."""
 
 import asyncio
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import cast
 
 from gateway.access.facts import SectionValue
-from gateway.access.tokens import Metadata
-from gateway.contract import Method, withheld
-from gateway.decided_call import DecidedCall
+from gateway.contract import withheld
+from gateway.decided_call import DecidedCall, Incoming
 from gateway.forwarding.handlers import Forwarding
 from gateway.front_door import Context, Handlers, add_receipt
 from gateway.recorder import Recorder
 from gateway.registers.sources import BY_SECTION
-from gateway.requests import national_id_of
 from gateway.safety.check import check, seen
 from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.steps import Steps
@@ -44,15 +41,12 @@ class MedicationSafety:
         fanout: Fanout,
         knowledge_cache: KnowledgeCache,
         forwarding: Forwarding,
-        *,
-        production: bool,
     ) -> None:
         self._steps = steps
         self._recorder = recorder
         self._fanout = fanout
         self._knowledge_cache = knowledge_cache
         self._forwarding = forwarding
-        self._production = production
 
     def handlers(self) -> dict[str, Handlers]:
         """Returns what serves the rpcs of other services that are served here, by path."""
@@ -61,16 +55,13 @@ class MedicationSafety:
             "/kjernejournal.medications.v1.DrugKnowledgeService/ImportDrugKnowledge": Handlers(unary=self.load),
         }
 
-    async def check(self, method: Method, data: bytes, context: Context) -> bytes:
+    async def check(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
         """Reads both sections as a summary would, and releases what was found in what may be released."""
-        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
-        caller = await self._steps.who(metadata)
         request = decode(CheckMedicationRequest, data)
         if request.HasField("facts"):
             raise Invalid("facts", "is not taken from callers: leave it out")
         _check_candidates(request.candidates)
-        patient = national_id_of(request.patient, "patient", production=self._production)
-        decided = await self._steps.enter(method, metadata, caller, patient, sections=SECTIONS)
+        decided = await self._steps.enter(incoming, request, sections=SECTIONS)
         question = Question(as_of=None, max_entries=MOST_ENTRIES)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], decided, question)) for each in SECTIONS]
@@ -82,9 +73,9 @@ class MedicationSafety:
             reply = await self._checked(request, sections)
         return reply.SerializeToString()
 
-    async def load(self, method: Method, data: bytes, context: Context) -> bytes:
+    async def load(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
         """Forwards the load; from its answer on this gateway checks with it."""
-        reply = await self._forwarding.unary(method, data, context)
+        reply = await self._forwarding.unary(incoming, data, context)
         await self._knowledge_cache.refresh()
         return reply
 
@@ -108,7 +99,7 @@ def _check_candidates(candidates: Iterable[Medication]) -> None:
 
 
 def _recorded(decided: DecidedCall, section: Section, reply: CheckMedicationResponse) -> SectionRecord:
-    """What the access log keeps of a section: its state, the entries that findings name, the hash of the reply."""
+    """Returns what the access log keeps of a section: state, entries that findings name, hash of the reply."""
     entries = [
         (each.entry_id, each.version)
         for finding in reply.findings

@@ -1,4 +1,4 @@
-"""SummaryService: the rpcs that the gateway serves itself, inside the same steps as every other."""
+"""Serves SummaryService: the gateway's own rpcs, inside the same steps as every other."""
 
 import asyncio
 import hashlib
@@ -7,18 +7,15 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from gateway.access.facts import SectionValue
-from gateway.access.tokens import Metadata
-from gateway.contract import Method, disclosed, withheld
-from gateway.decided_call import DecidedCall
+from gateway.contract import disclosed, withheld
+from gateway.decided_call import DecidedCall, Incoming
 from gateway.front_door import Context, Handlers, add_receipt
 from gateway.recorder import Recorder
 from gateway.registers.sources import BY_SECTION, SECTIONS
-from gateway.requests import national_id_of
 from gateway.safety.check import alerts, seen
 from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.steps import Steps
 from gateway.summary.fanout import Fanout, Question, hold_back, unavailable
-from gateway.summary.indicator import Indicator
 from kjernejournal.audit.v1.audit_pb2 import SectionRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1 import summary_pb2
@@ -58,30 +55,24 @@ class Summary:
         steps: Steps,
         recorder: Recorder,
         fanout: Fanout,
-        indicator: Indicator,
         knowledge_cache: KnowledgeCache,
-        *,
-        production: bool,
     ) -> None:
         self._steps = steps
         self._recorder = recorder
         self._fanout = fanout
-        self._indicator = indicator
         self._knowledge_cache = knowledge_cache
-        self._production = production
 
     def handlers(self) -> dict[str, Handlers]:
-        """Returns what serves SummaryService, by path."""
+        """Returns what serves SummaryService but for GetIndicator, by path."""
         return {
             "/kjernejournal.summary.v1.SummaryService/GetPatientSummary": Handlers(unary=self.get),
             "/kjernejournal.summary.v1.SummaryService/StreamPatientSummary": Handlers(server_stream=self.stream),
-            "/kjernejournal.summary.v1.SummaryService/GetIndicator": Handlers(unary=self.indicator),
             "/kjernejournal.summary.v1.SummaryService/ExportPatientSummary": Handlers(unary=_comes_later),
         }
 
-    async def get(self, method: Method, data: bytes, context: Context) -> bytes:
-        """Every section at once; one record, then the release."""
-        decided, wanted, question = await self._enter(method, data, context)
+    async def get(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
+        """Reads every section at once; one record, then the release."""
+        decided, wanted, question = await self._enter(incoming, data)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], decided, question)) for each in wanted]
         sections = [task.result() for task in tasks]
@@ -102,9 +93,9 @@ class Summary:
             alerts=checked,
         ).SerializeToString()
 
-    async def stream(self, method: Method, data: bytes, context: Context) -> AsyncGenerator[bytes, None]:
-        """Each section as soon as it is there and on record; critical information first when it can be."""
-        decided, wanted, question = await self._enter(method, data, context)
+    async def stream(self, incoming: Incoming, data: bytes, _: Context) -> AsyncGenerator[bytes, None]:
+        """Sends each section as soon as it is there and on record; critical information first when it can be."""
+        decided, wanted, question = await self._enter(incoming, data)
         tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], decided, question)): each for each in wanted}
         try:
             yield _part(start=SummaryStart(access_id=decided.access_id, sections=wanted))
@@ -131,27 +122,15 @@ class Summary:
             for task in tasks:
                 task.cancel()
 
-    async def indicator(self, method: Method, data: bytes, context: Context) -> bytes:
-        """What the icon shows."""
-        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
-        caller = await self._steps.who(metadata)
-        request = decode(summary_pb2.GetIndicatorRequest, data)
-        return (await self._indicator.get(method, metadata, caller, request)).SerializeToString()
-
-    async def _enter(
-        self, method: Method, data: bytes, context: Context
-    ) -> tuple[DecidedCall, tuple[SectionValue, ...], Question]:
-        metadata = cast("Metadata", tuple(context.invocation_metadata() or ()))
-        caller = await self._steps.who(metadata)
-        request = cast("SummaryRequest", decode(cast("type[Any]", method.request), data))
-        patient = national_id_of(request.patient, "patient", production=self._production)
+    async def _enter(self, incoming: Incoming, data: bytes) -> tuple[DecidedCall, tuple[SectionValue, ...], Question]:
+        request = cast("SummaryRequest", decode(cast("type[Any]", incoming.method.request), data))
         wanted = _wanted(request.sections)
         question = Question(as_of=optional_moment(request, "as_of"), max_entries=_max_entries(request.max_entries))
-        decided = await self._steps.enter(method, metadata, caller, patient, sections=wanted)
+        decided = await self._steps.enter(incoming, request, sections=wanted)
         return decided, wanted, question
 
     async def _alerts(self, sections: Iterable[Section], question: Question) -> Alerts | None:
-        """The safety checks over sections as they are about to be released."""
+        """Makes the safety checks over sections as they are about to be released."""
         with telemetry.span("check medicines"):
             return alerts(await self._knowledge_cache.get(), seen(sections), time_of_reading(question.as_of))
 
@@ -173,7 +152,7 @@ def fit(sections: Iterable[Section], besides: int = 0) -> None:
 
 
 def completeness(sections: Iterable[Section]) -> "summary_pb2.Completeness.ValueType":
-    """How whole a summary is: what cannot be fetched makes it partial; critical information or medicines, more so.
+    """Returns how whole a summary is: partial when a section is missing, and worse for critical ones.
 
     What the patient restricts, and what is not for this caller, is stated in its section and is not a fault.
     """
@@ -183,7 +162,7 @@ def completeness(sections: Iterable[Section]) -> "summary_pb2.Completeness.Value
     return summary_pb2.COMPLETENESS_PARTIAL if missing else summary_pb2.COMPLETENESS_COMPLETE
 
 
-async def _comes_later(_method: Method, _data: bytes, _context: Context) -> bytes:
+async def _comes_later(_incoming: Incoming, _data: bytes, _context: Context) -> bytes:
     raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "this rpc is part of the contract; its behaviour comes later")
 
 
@@ -203,7 +182,7 @@ def _max_entries(asked: int) -> int:
 
 
 def _recorded(decided: DecidedCall, section: Section, question: Question) -> SectionRecord:
-    """What the access log keeps of a section: its state, its entries, the hash of its bytes."""
+    """Returns what the access log keeps of a section: its state, its entries, the hash of its bytes."""
     source = BY_SECTION[section.section]
     if section.HasField(source.content):  # type: ignore[arg-type]  # a field of the oneof, by the table
         content = getattr(section, source.content)

@@ -1,4 +1,4 @@
-"""GetIndicator: what an EHR's icon shows, 0 to 4, for one patient or a day's list. No content, no record in the log."""
+"""Serves GetIndicator: what an EHR's icon shows, 0 to 4, for a patient or a day's list. No content, no audit record."""
 
 import time
 from collections.abc import Sequence
@@ -7,13 +7,11 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from gateway.access.facts import Caller, Outcome
-from gateway.access.tokens import Metadata
-from gateway.contract import Method
-from gateway.decided_call import DecidedCall
+from gateway.access.facts import Outcome
+from gateway.decided_call import DecidedCall, Incoming
+from gateway.front_door import Context, Handlers
 from gateway.registers.section_reader import SectionReader
 from gateway.registers.sources import BY_SECTION, Source
-from gateway.requests import national_id_of
 from gateway.steps import Steps
 from gateway.summary.fanout import seconds_for
 from kjernejournal.common.v1 import common_pb2
@@ -23,10 +21,11 @@ from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetIndicatorRequest, GetIndicatorResponse
 from shared import telemetry
 from shared.errors import Invalid, Overloaded, Reason, Unavailable
+from shared.handling.decoding import decode
 
 CRITICAL_INFO = BY_SECTION[common_pb2.SECTION_CRITICAL_INFO]
 OWN_REGISTRATIONS = BY_SECTION[common_pb2.SECTION_OWN_REGISTRATIONS]
-_TOLD = frozenset(
+_SHOWN = frozenset(
     {own_registrations_pb2.REGISTRATION_KIND_ILLNESS, own_registrations_pb2.REGISTRATION_KIND_COMMUNICATION_NEED}
 )
 """Kinds of own registrations that the icon shows. Contacts and the donor card are not among them."""
@@ -56,41 +55,43 @@ class Quota:
 class Indicator:
     """Answers GetIndicator."""
 
-    def __init__(self, steps: Steps, section_reader: SectionReader, quota: Quota, *, production: bool) -> None:
+    def __init__(self, steps: Steps, section_reader: SectionReader, quota: Quota) -> None:
         self._steps = steps
         self._section_reader = section_reader
         self._quota = quota
-        self._production = production
 
-    async def get(
-        self, method: Method, metadata: Metadata, caller: Caller, request: GetIndicatorRequest
-    ) -> GetIndicatorResponse:
-        """The statuses, the one patient's and the list's. Raises Unavailable: it cannot be told, which is not none."""
+    def handlers(self) -> dict[str, Handlers]:
+        """Returns what serves GetIndicator, by path."""
+        return {"/kjernejournal.summary.v1.SummaryService/GetIndicator": Handlers(unary=self.get)}
+
+    async def get(self, incoming: Incoming, data: bytes, _: Context) -> bytes:
+        """Returns the statuses, the one patient's and the list's. Raises Unavailable: it is not known, which is not
+        none."""
+        request = decode(GetIndicatorRequest, data)
         if not request.HasField("patient") and not request.patients:
             raise Invalid("patient", "is required, or patients")
-        asked = [request.patient] if request.HasField("patient") else []
-        asked.extend(request.patients)
-        self._quota.take(caller.legal_entity, len(asked))
-        ids = [self._id(patient) for patient in asked]
-        statuses = await self._statuses(method, metadata, caller, [each for each in ids if each])
+        asked = incoming.method.patients_in(request)
+        self._quota.take(incoming.caller.legal_entity, len(asked))
+        ids = [self._id(path, patient) for path, patient in asked]
+        statuses = await self._statuses(incoming, [each for each in ids if each])
         answers = [statuses.get(each, summary_pb2.INDICATOR_STATUS_UNSPECIFIED) for each in ids]
         if not request.HasField("patient"):
-            return GetIndicatorResponse(statuses=answers)
-        return GetIndicatorResponse(status=answers[0], statuses=answers[1:])
+            return GetIndicatorResponse(statuses=answers).SerializeToString()
+        return GetIndicatorResponse(status=answers[0], statuses=answers[1:]).SerializeToString()
 
-    def _id(self, patient: PatientIdentifier) -> str:
-        """The national id; "" when it is not a valid one. A reference from outside is an error all the same."""
+    def _id(self, path: str, patient: PatientIdentifier) -> str:
+        """Returns the national id; "" when it is not a valid one. A reference from outside is an error all the same."""
         try:
-            return national_id_of(patient, "patient", production=self._production)
+            return self._steps.national_id_of(path, patient)
         except Invalid as error:
             if error.reason == Reason.ERROR_REASON_PATIENT_REF_REFUSED:
                 raise
             return ""
 
     async def _statuses(
-        self, method: Method, metadata: Metadata, caller: Caller, ids: Sequence[str]
+        self, incoming: Incoming, ids: Sequence[str]
     ) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
-        decided_calls = await self._steps.enter_each(method, metadata, caller, list(dict.fromkeys(ids)))
+        decided_calls = await self._steps.decide_each(incoming, list(dict.fromkeys(ids)))
         present = await self._present({each.patient or "": each for each in decided_calls if each.decision.permitted})
         latest = await self._steps.fresh_each(decided_calls)
         return {each.patient or "": await self._status(each, present) for each in latest}
@@ -98,33 +99,33 @@ class Indicator:
     async def _status(
         self, decided: DecidedCall, present: dict[str, "summary_pb2.IndicatorStatus.ValueType"]
     ) -> "summary_pb2.IndicatorStatus.ValueType":
-        """What the latest decision lets the caller know of what was found."""
+        """Returns what the latest decision lets the caller know of what was found."""
         if decided.decision.outcome is Outcome.NOT_FOUND:
             return summary_pb2.INDICATOR_STATUS_NO_RECORD
         if decided.decision.outcome is Outcome.EXISTS:
             return summary_pb2.INDICATOR_STATUS_RECORD
         await self._steps.refuse_if_denied(decided)
         if decided.patient not in present:
-            raise _cannot_be_told()  # permitted a moment ago: nothing was asked
+            raise _not_known()  # permitted a moment ago: nothing was asked
         return present[decided.patient]
 
     async def _present(self, wanted: dict[str, DecidedCall]) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
-        """The highest status that holds. Who has critical information needs no other register to be told so."""
+        """Returns the highest status that holds. Who has critical information needs no other register for it."""
         found: dict[str, summary_pb2.IndicatorStatus.ValueType] = {}
         for patient, critical in (await self._sections(CRITICAL_INFO, wanted)).items():
             if critical.active:
                 found[patient] = summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION
         rest = {patient: decided for patient, decided in wanted.items() if patient not in found}
         for patient, own in (await self._sections(OWN_REGISTRATIONS, rest)).items():
-            told = any(each.total for each in own.counts if each.kind in _TOLD)
+            shown = any(each.total for each in own.counts if each.kind in _SHOWN)
             found[patient] = (
-                summary_pb2.INDICATOR_STATUS_OWN_REGISTRATIONS if told else summary_pb2.INDICATOR_STATUS_RECORD
+                summary_pb2.INDICATOR_STATUS_OWN_REGISTRATIONS if shown else summary_pb2.INDICATOR_STATUS_RECORD
             )
         return found
 
     async def _sections(self, source: Source, wanted: dict[str, DecidedCall]) -> dict[str, Any]:
-        """Each patient's section, without entries, by one call to the register. Raises Unavailable for a single one
-        that does not come: what is not known is not "none"."""
+        """Returns each patient's section, without entries, by one call to the register. Raises Unavailable for a single
+        one that does not come: what is not known is not "none"."""
         if not wanted:
             return {}
         queries = [
@@ -139,15 +140,15 @@ class Indicator:
         try:
             answers = await self._section_reader.read(source, queries, seconds_for(source, len(queries)))
         except (grpc.aio.AioRpcError, DecodeError):
-            raise _cannot_be_told() from None
+            raise _not_known() from None
         found = {}
         for number, patient in enumerate(wanted):
             answer = answers.get(str(number))
             if answer is None or not answer.HasField("section"):
-                raise _cannot_be_told()
+                raise _not_known()
             found[patient] = answer.section
         return found
 
 
-def _cannot_be_told() -> Unavailable:
+def _not_known() -> Unavailable:
     return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "what there is cannot be asked about now: try again")

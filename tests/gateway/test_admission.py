@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from gateway.admission import RETRY_MS, Admission
-from gateway.contract import Method
+from gateway.decided_call import Incoming
 from gateway.front_door import FrontDoor, Handlers
 from kj.local.issuer import AUDIENCE, ensure_issuer
 from kj.local.programs import ISSUER
@@ -65,23 +65,24 @@ class Busy:
         self.done.set()
         await asyncio.gather(*self._tasks)
 
-    async def _wait(self, method: Method) -> None:
-        self.inside[method.descriptor.name] += 1
+    async def _wait(self, incoming: Incoming) -> None:
+        name = incoming.method.descriptor.name
+        self.inside[name] += 1
         try:
             await self.done.wait()
         finally:
-            self.inside[method.descriptor.name] -= 1
+            self.inside[name] -= 1
 
-    async def _unary(self, method: Method, _: bytes, __: Any) -> bytes:
-        await self._wait(method)
+    async def _unary(self, incoming: Incoming, _: bytes, __: Any) -> bytes:
+        await self._wait(incoming)
         return b""
 
-    async def _server_stream(self, method: Method, _: bytes, __: Any) -> AsyncGenerator[bytes, None]:
-        await self._wait(method)
+    async def _server_stream(self, incoming: Incoming, _: bytes, __: Any) -> AsyncGenerator[bytes, None]:
+        await self._wait(incoming)
         yield b""
 
-    async def _client_stream(self, method: Method, _: AsyncIterator[bytes], __: Any) -> bytes:
-        await self._wait(method)
+    async def _client_stream(self, incoming: Incoming, _: AsyncIterator[bytes], __: Any) -> bytes:
+        await self._wait(incoming)
         return b""
 
 
@@ -90,7 +91,9 @@ async def busy(issuer: Path) -> AsyncIterator[Busy]:
     verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
     methods = {each.path: each for each in map(method, RPCS)}
     busy = Busy()
-    door = FrontDoor(methods, dict.fromkeys(methods, busy.handlers()), Admission(verifier, max_calls=4, max_streams=2))
+    door = FrontDoor(
+        methods, dict.fromkeys(methods, busy.handlers()), Admission(verifier, max_calls=4, max_streams=2), verifier
+    )
     async with listening(door) as address, grpc.aio.insecure_channel(address) as channel:
         busy.client = Client(channel, issuer)
         yield busy

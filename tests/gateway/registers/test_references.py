@@ -50,7 +50,8 @@ async def test_a_reference_from_outside_is_refused(front: Front, found: Method, 
             told = await refusal(front.client.call(name, request, kind=kind))
         assert told is not None
         assert told.short == ("INVALID_ARGUMENT", "PATIENT_REF_REFUSED")
-        assert told.details["field"].endswith(f"patient.{field}")
+        where = ".".join(f"{step}[0]" if repeated else step for step, repeated in path)
+        assert told.details["field"] == f"{where}.{field}"
         assert not any(record.personal.patient_ref for record in front.log.records)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.access.facts import Caller, Decision, Outcome, SectionVerdict
 from gateway.contract import methods
-from gateway.decided_call import DecidedCall
+from gateway.decided_call import DecidedCall, Incoming
 from gateway.registers.patient_lookup import Resolved
 from gateway.registers.sources import BY_SECTION, SOURCES, Source
 from gateway.summary.breaker import PROBE_AFTER, TIMEOUTS, Breaker
@@ -38,12 +38,14 @@ STATE, REASON = summary_pb2.SectionState, common_pb2.UnavailableReason
 def decided(decision: Any = common_pb2.SECTION_DECISION_PERMIT) -> DecidedCall:
     verdict = SectionVerdict(decision, 0, "test")  # type: ignore[arg-type]  # no reason
     return DecidedCall(
-        method=methods()["/kjernejournal.summary.v1.SummaryService/GetPatientSummary"],
+        incoming=Incoming(
+            methods()["/kjernejournal.summary.v1.SummaryService/GetPatientSummary"],
+            metadata=(),
+            caller=Caller(kind=common_pb2.CALLER_KIND_CLINICIAN),
+            basis=common_pb2.ACCESS_BASIS_AKUTT,
+        ),
         access_id=str(uuid4()),
         trace_id="0" * 32,
-        token=b"",
-        caller=Caller(kind=common_pb2.CALLER_KIND_CLINICIAN),
-        basis=common_pb2.ACCESS_BASIS_AKUTT,
         patient=None,
         resolved=Resolved(time.monotonic(), {}),
         decision=Decision(Outcome.PERMIT, 0, "test", {each.section: verdict for each in SOURCES}, "1"),  # type: ignore[arg-type]  # enum numbers
