@@ -1,7 +1,8 @@
-"""PostgreSQL: a few pinned connections, every query named, traced, and limited by the call's deadline.
+"""Asks PostgreSQL: a few connections, every query named, traced, and limited by the call's deadline.
 
-asyncpg's own pool resets a connection at each release, which doubles the cost of a small query; here a connection goes
-back as it is, after a transaction that always ends, and one that is in doubt is thrown away.
+The pool is ours and not asyncpg's for two reasons. Waiting for a connection, beginning, asking and committing all end
+with the call's deadline; and a connection that is in doubt, after a lost reply or a cancellation, is thrown away and
+never handed on. Speed is none: asyncpg's, which resets a connection at each release, costs 1.14 times as much.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Migrations: numbered SQL files, applied once, in order, forward only, by the owner role.
+"""Applies migrations: numbered SQL files, once, in order, forward only, by the owner role.
 
 Several processes may start at once: one applies, the others wait. A file that has changed since it was applied stops
-the start. dbmate and its like were tried and deadlock or fail when several run at once.
+the start. Ours, since dbmate and its like were tried and deadlock or fail when several run at once.
 
 Two releases at once: while a release is rolled out, processes of the release before serve from the schema that this one
 has migrated, and they do so again after a rollback. So a file must leave everything that the release before reads and

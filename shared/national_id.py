@@ -1,7 +1,8 @@
-"""Norwegian national ids, told apart by kind and checked; and the other numbers that travel beside them.
+"""Checks Norwegian national ids and distinguishes their kinds; and the other numbers that travel beside them.
 
 Pure: no clock, so that the same number gets the same answer on every day. Neither sex nor birth date is read from a
-number: numbers issued from 2032 carry neither, and the population register is the source for both.
+number: numbers issued from 2032 carry neither, and the population register is the source for both. Ours, since the
+published libraries read them nevertheless, and know the old rule of the check digits alone.
 
 Both rules of the first check digit are read in parallel: for fødselsnummer and D-numbers the weighted remainder may be
 0, 1, 2 or 3 (Skatteetaten, "Nytt fødselsnummer fra 2032"), because numbers issued before stay valid for life.

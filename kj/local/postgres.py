@@ -1,7 +1,9 @@
 """One embedded PostgreSQL: made, started, waited for, stopped, and started again after a crash.
 
 It listens on a unix socket in a private directory, asks for SCRAM passwords, keeps fsync on, and shuts down cleanly
-when its owner dies: the kernel then sends the server itself the signal for a fast shutdown.
+when its owner dies: the kernel then sends the server itself the signal for a fast shutdown. Of the wheel only the
+binaries are used: its own server object lets anybody in who reaches the socket (trust), and stops at Python's exit,
+which a kill -9 never reaches.
 """
 
 import asyncio

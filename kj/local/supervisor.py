@@ -1,8 +1,11 @@
-"""Runs PostgreSQL, every service and the gateway of one data directory, until it is told to stop.
+"""Runs PostgreSQL, every service and the gateway of one data directory, until it is asked to stop.
 
 Order of a start: PostgreSQL, databases and roles, migrations, the services together with the gateway. Of a stop: the
 gateway first, so that no call meets a service that is gone, then the services, then PostgreSQL. If the supervisor is
 killed, the kernel ends its children; the next start waits for the last of them.
+
+Ours, since process managers of the supervisord kind start by number or all at once and leave their children behind when
+they are killed; here each step waits until what it needs serves, and nothing outlives its owner.
 """
 
 import asyncio

@@ -1,4 +1,9 @@
-"""Pages of a list: how many, from where. Tokens are opaque, bound to their question, and hold no identity."""
+"""Reads and writes where a page of a list begins, and how many entries it holds.
+
+Tokens are opaque, bound to their question, and hold no identity. They are ours and not a signing library's: a token
+says from where a list goes on and nothing about who may read it, which is decided anew for each page, so there is
+nothing to sign and no key to keep.
+"""
 
 import base64
 import binascii

@@ -1,4 +1,8 @@
-"""Spans as plain records, and the current one of each task."""
+"""Holds spans as plain records, and the current one of each task.
+
+Ours and not the SDK's, since several are made for each query on the way of every request: the SDK's cost at least 7
+times as much (17 us and more against 2.4). The ids and the kinds are OpenTelemetry's.
+"""
 
 import asyncio
 from collections.abc import Callable

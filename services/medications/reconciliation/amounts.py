@@ -1,6 +1,8 @@
-"""Amounts and strengths, as quantities or in words, made comparable. Exact: 0,5 g is 500 mg. Pure functions.
+"""Makes amounts and strengths comparable, in quantities or in words. Exact: 0,5 g is 500 mg. Pure functions.
 
-Units are those that Norwegian medicine names, FEST and UCUM use. What is not understood is None, never a guess.
+Units are those that Norwegian medicine names, FEST and UCUM use. What is not understood is None, never a guess. Ours,
+since libraries of units know neither a decimal comma nor tablets and sprays, and read as much as they can of a text:
+here a text that is not read whole is not read.
 """
 
 import re

@@ -1,7 +1,8 @@
-"""Doses compared: how much, how often, whether only when needed. Pure functions.
+"""Compares doses: how much, how often, whether only when needed. Pure functions.
 
 In structured form where both sides have it; otherwise the same words are the same dose, and other words are not known
-to be another one. What is taken each time and how often both count: two tablets once are not one tablet twice.
+to be another one. What is taken each time and how often both count: two tablets once are not one tablet twice. Ours:
+parsers of dose texts read English and answer with their best guess, where here the answer has to be "not known".
 """
 
 from collections import defaultdict
