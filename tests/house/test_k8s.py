@@ -21,6 +21,7 @@ from shared.settings import ProcessSettings, ServiceSettings
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
 VERSION = "1.37"
+COMPONENT = "app.kubernetes.io/component"
 NAMES = {"gateway", *(service.replace("_", "-") for service in SERVICES)}
 
 Manifest = dict[str, Any]
@@ -113,6 +114,12 @@ def test_every_process_has_a_deployment_and_a_headless_service() -> None:
     services = of_kind(base, "Service")
     assert {name for name, service in services.items() if service["spec"]["clusterIP"] == "None"} == NAMES
     assert of_kind(base, "Job").keys() == {f"{name}-migrate" for name in NAMES - {"gateway"}}
+
+
+def test_migrations_can_be_applied_before_the_processes() -> None:
+    labelled = [each for each in build("base") if each["metadata"].get("labels", {}).get(COMPONENT) == "migration"]
+    assert of_kind(labelled, "Job") == of_kind(build("base"), "Job")
+    assert len(labelled) == len(NAMES) - 1
 
 
 def test_the_restricted_profile(local: list[Manifest]) -> None:
