@@ -77,12 +77,6 @@ def test_the_image_runs_what_was_tested() -> None:
         assert (pinned(pin), hashes) == (pinned(everything[name][0]), everything[name][1])
 
 
-def test_the_image_holds_no_tools() -> None:
-    extras = PYPROJECT["project"]["optional-dependencies"]
-    tools = {canonicalize_name(Requirement(line).name) for lines in extras.values() for line in lines}
-    assert tools & locked("k8s/requirements.lock").keys() == set()
-
-
 def test_this_environment_is_the_locked_one() -> None:
     strays = []
     for name, (pin, _) in locked("requirements.lock").items():
