@@ -10,10 +10,9 @@ from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import AccessGround, AuditRecord, DisclosedEntry, PersonalPart, SectionRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Coding, Organisation, Practitioner
+from shared.codes.helseid import PURPOSE_OF_USE
 from shared.codes.personnel import ROLE_SYSTEM
 from shared.convert import timestamp
-
-PURPOSE_SYSTEM = "urn:oid:2.16.840.1.113883.1.11.20448"
 
 _RELATIONS: "dict[RepresentationValue, audit_pb2.CitizenRelation.ValueType]" = {
     common_pb2.REPRESENTATION_SELF: audit_pb2.CITIZEN_RELATION_SELF,
@@ -107,7 +106,7 @@ def _ground(caller: Caller, basis: BasisValue) -> AccessGround:
     purpose = caller.purpose_of_use[:100]
     ground = AccessGround(
         basis=basis,
-        purpose_of_use=Coding(system=PURPOSE_SYSTEM, code=purpose) if purpose else None,
+        purpose_of_use=Coding(system=PURPOSE_OF_USE, code=purpose) if purpose else None,
         purpose_details=_coding(caller.purpose_details),
         healthcare_service=_coding(caller.healthcare_service),
     )

@@ -16,9 +16,9 @@ from kj.summary import USUAL_BASIS
 from kj.token import mint_for
 from kjernejournal.common.v1.common_pb2 import Coding, PatientIdentifier
 from kjernejournal.medications.v1.medications_pb2 import CheckMedicationRequest, CheckMedicationResponse, Medication
+from shared.codes import atc as atc_codes
 
 PATH = "/kjernejournal.medications.v1.MedicationsService/CheckMedication"
-ATC = "http://www.whocc.no/atc"
 
 
 def check(
@@ -39,7 +39,7 @@ def check(
     codes = [code.strip().upper() for code in atc or ()]
     request = CheckMedicationRequest(
         patient=PatientIdentifier(national_id=national_id),
-        candidates=[Medication(atc=Coding(system=ATC, code=code, display=code)) for code in codes],
+        candidates=[Medication(atc=Coding(system=atc_codes.SYSTEM, code=code, display=code)) for code in codes],
     )
     answered = asyncio.run(
         call(

@@ -11,14 +11,10 @@ from kj.local.data_directory import DEFAULT, DataDirectory, DataDirOption
 from kj.local.issuer import mint
 from kj.synthetic.people.cast import MUNICIPALITY, PEOPLE, PLACES, REGISTERS, Person, Place
 from shared.codes import helseid as names
+from shared.codes.identifiers import FODSELSNUMMER, HPR, ORGANISATION_NUMBER
 from shared.codes.personnel import PERSONNEL, ROLE_SYSTEM, ServiceKind
 from shared.errors import Invalid
 from shared.national_id import parse, valid_hpr_number, valid_organisation_number
-
-_ORGANISATION = "urn:oid:2.16.578.1.12.4.1.4.101"
-_HPR = "urn:oid:2.16.578.1.12.4.1.4.4"
-_PERSON = "urn:oid:2.16.578.1.12.4.1.4.1"
-_PURPOSE = "urn:oid:2.16.840.1.113883.1.11.20448"
 
 KINDS = (*PEOPLE, "system")
 SERVICES = tuple(kind.name.lower().replace("_", "-") for kind in ServiceKind)
@@ -88,15 +84,15 @@ def clinician_claims(
     number = hpr or person.hpr_number
     unit = org or place.organisation
     practitioner = {
-        "identifier": {"id": national_id, "name": person.name, "system": _PERSON},
-        "hpr_nr": {"id": number, "system": _HPR},
+        "identifier": {"id": national_id, "name": person.name, "system": FODSELSNUMMER},
+        "hpr_nr": {"id": number, "system": HPR},
         "authorization": {"code": person.role, "text": PERSONNEL[person.role], "system": ROLE_SYSTEM},
-        "legal_entity": {"id": place.legal_entity, "system": _ORGANISATION},
-        "point_of_care": {"id": unit, "system": _ORGANISATION} | ({} if org else {"name": place.name}),
+        "legal_entity": {"id": place.legal_entity, "system": ORGANISATION_NUMBER},
+        "point_of_care": {"id": unit, "system": ORGANISATION_NUMBER} | ({} if org else {"name": place.name}),
     }
     care: dict[str, Any] = {
         "healthcare_service": {"system": place.service[0], "code": place.service[1]},
-        "purpose_of_use": {"system": _PURPOSE, "code": place.purpose},
+        "purpose_of_use": {"system": names.PURPOSE_OF_USE, "code": place.purpose},
         "decision_ref": {"id": "kj-local", "user_selected": True},
     }
     if place.detail:

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.safety.findings import CheckValue, Found, gravest
-from gateway.safety.knowledge import WHOLE_CODE, Codes, Knowledge, Reach, Rule
+from gateway.safety.knowledge import Codes, Knowledge, Reach, Rule
 from gateway.safety.medicines import Medicine
 from gateway.safety.substances import Entry, words
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.codes.atc import is_whole
 
 CATEGORIES = frozenset({ki.CATEGORY_DRUG_REACTION, ki.CATEGORY_OTHER_ALLERGY})
 _NO_MEDICINE = frozenset({ki.ALLERGEN_KIND_FOOD, ki.ALLERGEN_KIND_ENVIRONMENT})
@@ -91,7 +92,7 @@ def entry_of(info: ki.CriticalInfo) -> Entry:
 
 def _conflict(allergy: Allergy, medicine: Medicine, knowledge: Knowledge) -> Found | None:
     severity = pb.SEVERITY_AVOID if allergy.mild else pb.SEVERITY_CONTRAINDICATED
-    same = any(len(code) >= WHOLE_CODE and code in medicine.codes for code in allergy.codes)
+    same = any(is_whole(code) and code in medicine.codes for code in allergy.codes)
     if allergy.excipient:
         if not same:
             return None
@@ -105,7 +106,7 @@ def _conflict(allergy: Allergy, medicine: Medicine, knowledge: Knowledge) -> Fou
         rule = Rule(severity, "", ADVICE, OF_THE_RECORD)
         text = f"{medicine.name}: {_certainty(allergy)} to {allergy.name}."
         return _found(pb.CHECK_KIND_ALLERGY, rule, text, allergy, medicine)
-    groups = tuple(code for code in allergy.codes if len(code) < WHOLE_CODE)
+    groups = tuple(code for code in allergy.codes if not is_whole(code))
     if groups and any(code.startswith(groups) for code in medicine.codes):
         rule = Rule(severity, "", ADVICE, OF_THE_RECORD)
         text = f"{medicine.name}: {_certainty(allergy)} to {allergy.name}, of which it is one."

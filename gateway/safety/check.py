@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from gateway.safety import allergies, conditions, duplicates, interactions
 from gateway.safety.findings import CheckValue, Found
-from gateway.safety.knowledge import WHOLE_CODE, Knowledge
+from gateway.safety.knowledge import Knowledge
 from gateway.safety.medicines import Medicine, Taken, candidates, taken
 from gateway.safety.substances import Entry
 from kjernejournal.common.v1 import common_pb2
@@ -16,6 +16,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2 import NotChecked
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import Alerts, Section
+from shared.codes.atc import is_whole
 
 WhyNot: TypeAlias = "pb.NotCheckedReason.ValueType"
 
@@ -181,7 +182,7 @@ def _may_be(medicine: Medicine, known: Sequence[allergies.Allergy]) -> bool:
     return not medicine.reach.vague and any(  # vague ones are told of anyhow
         code.startswith(group)
         for group in medicine.codes
-        if len(group) < WHOLE_CODE
+        if not is_whole(group)
         for each in known
         for code in each.codes
     )

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from gateway.safety.findings import Found, gravest
 from gateway.safety.interactions import asked
-from gateway.safety.knowledge import WHOLE_CODE, Knowledge, Rule
+from gateway.safety.knowledge import Knowledge, Rule
 from gateway.safety.medicines import Medicine, Treatment
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.codes.atc import is_whole
 
 BY_ATC = "ATC (WHO): the same substance has the same code"
 _TWICE = Rule(
@@ -49,7 +50,7 @@ def _sharing(used: Sequence[Medicine]) -> Iterator[tuple[int, int]]:
     having: dict[str, list[int]] = defaultdict(list)
     for position, medicine in enumerate(used):
         for code in medicine.codes:
-            if len(code) >= WHOLE_CODE:
+            if is_whole(code):
                 having[code].append(position)
     for members in having.values():
         for index, one in enumerate(members):
@@ -96,4 +97,4 @@ def _apart(treatments: Sequence[Treatment]) -> list[Treatment]:
 
 def _is_whole(medicine: Medicine) -> bool:
     """Known by its substance. Of a group alone, two may well be different ones."""
-    return any(len(code) >= WHOLE_CODE for code in medicine.codes)
+    return any(is_whole(code) for code in medicine.codes)

@@ -1,6 +1,5 @@
 """The knowledge in force, in memory, so that a medicine's rules are found by its ATC codes at once."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,25 +8,16 @@ from typing import NamedTuple, TypeAlias
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
+from shared.codes import atc
 from shared.codes.icd10 import is_icd10
+from shared.codes.systems import canonical
 
 SeverityValue: TypeAlias = "medications_pb2.Severity.ValueType"
 Codes: TypeAlias = tuple[str, ...]
 """ATC codes of one medicine: its own and those of its substances, sorted."""
 
-ATC = frozenset(
-    {
-        "http://www.whocc.no/atc",
-        "urn:oid:2.16.840.1.113883.6.73",  # HL7's name of it, in European summaries
-        "urn:oid:2.16.578.1.12.4.1.1.7180",  # Volven's
-    }
-)
-"""The names of ATC."""
-
-_ATC_CODE = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?")
-"""From the second level down: "heart and circulation" says nothing of a medicine."""
-WHOLE_CODE = 7
-"""Characters of an ATC code that names a substance; shorter ones name groups."""
+_SECOND_LEVEL = 3
+"""Characters of the shortest codes that say something of a medicine: "heart and circulation" does not."""
 _MOST_REMEMBERED = 20_000
 """Medicines whose rules are remembered. There are some 6 000 ATC codes; sources may send what they like."""
 
@@ -81,29 +71,29 @@ class Knowledge:
                 if is_icd10(coding.system):
                     self._icd10[_plain(coding.code)].add(number)
                 else:
-                    self._other_conditions[coding.system, coding.code].add(number)
+                    self._other_conditions[canonical(coding.system), coding.code].add(number)
         self._substances: dict[tuple[str, str], Codes] = {}
         self._names: dict[str, Codes] = {}
         self._parts: dict[str, Codes] = {}
         for code in table.substances:
             if not code.coding.system:
                 self._names[_name(code.coding.code)] = tuple(code.atc)
-            elif code.coding.system in ATC:
-                self._parts[code.coding.code] = tuple(code.atc)
+            elif atc.is_atc(code.coding.system):
+                self._parts[atc.substance(code.coding.code)] = tuple(code.atc)
             else:
-                self._substances[code.coding.system, code.coding.code] = tuple(code.atc)
+                self._substances[canonical(code.coding.system), code.coding.code] = tuple(code.atc)
         self._reaches: dict[Codes, Reach] = {}
 
     def codes(self, codings: Iterable[Coding], *names: str) -> Codes:
         """The ATC codes of what is coded or named so; none when it is not known."""
         found: set[str] = set()
         for coding in codings:
-            if coding.system in ATC:
-                code = coding.code.strip().upper()
-                if _ATC_CODE.fullmatch(code):  # anything else is no code, and not a known substance without rules
+            if atc.is_atc(coding.system):
+                code = atc.substance(coding.code)
+                if len(code) >= _SECOND_LEVEL:  # anything else is no code, and not a known substance without rules
                     found.add(code)
             else:
-                found.update(self._substances.get((coding.system, coding.code), ()))
+                found.update(self._substances.get((canonical(coding.system), coding.code), ()))
         if not found:
             for name in names:
                 found.update(self._names.get(_name(name), ()))
@@ -134,7 +124,7 @@ class Knowledge:
                 for length in range(3, len(code) + 1):
                     found |= self._icd10.get(code[:length], set())
             else:
-                found |= self._other_conditions.get((coding.system, coding.code), set())
+                found |= self._other_conditions.get((canonical(coding.system), coding.code), set())
         return frozenset(found)
 
     def _reach(self, codes: Codes) -> Reach:
@@ -145,7 +135,7 @@ class Knowledge:
             conditions=_under(self._conditions, codes),
             allergies=_under(self._allergies, codes),
             crossed=_under(self._crossed, codes),
-            vague=not any(len(code) >= WHOLE_CODE for code in codes) and not self._above.isdisjoint(codes),
+            vague=not any(atc.is_whole(code) for code in codes) and not self._above.isdisjoint(codes),
         )
 
 

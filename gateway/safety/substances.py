@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.access.facts import SectionValue
-from gateway.safety.knowledge import ATC, Codes, Knowledge
+from gateway.safety.knowledge import Codes, Knowledge
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Provenance
 from kjernejournal.medications.v1.medications_pb2 import Evidence, Medication
+from shared.codes.atc import is_atc
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def concept_of(medication: Medication) -> CodeableConcept:
     if not medication.atc.code:
         return medication.code
     concept = CodeableConcept(codings=[medication.atc], text=medication.code.text or medication.atc.display)
-    concept.codings.extend(coding for coding in medication.code.codings if coding.system not in ATC)
+    concept.codings.extend(coding for coding in medication.code.codings if not is_atc(coding.system))
     return concept
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
+from shared.codes.systems import ICD10
 
 SHIPPED = Path(__file__).with_name("knowledge.tsv")
 """The small table that comes along."""
 
-ICD10 = "urn:oid:2.16.578.1.12.4.1.1.7110"
 _SEVERITIES = {
     name.removeprefix("SEVERITY_").lower(): number
     for name, number in medications_pb2.Severity.items()

@@ -13,7 +13,9 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CriticalInfo,
 )
 from services.critical_info.categories import CATEGORIES
-from services.critical_info.codes import ATC, MEDICINES
+from services.critical_info.codes import MEDICINES
+from shared.codes import atc
+from shared.codes.systems import canonical
 from shared.errors import Denied, Reason
 
 
@@ -75,11 +77,11 @@ def check_statement(role: str) -> None:
 
 
 def _of(entry: CriticalInfo, groups: tuple[str, ...] | None) -> bool:
-    medicines = [coding for coding in entry.code.codings if coding.system in MEDICINES]
+    medicines = [coding for coding in entry.code.codings if canonical(coding.system) in MEDICINES]
     if groups is None or not medicines:
         return True
-    coded = [coding.code for coding in medicines if coding.system == ATC]
-    return bool(coded) and all(code.strip().upper().startswith(groups) for code in coded)
+    coded = [atc.plain(coding.code) for coding in medicines if atc.is_atc(coding.system)]
+    return bool(coded) and all(code.startswith(groups) for code in coded)
 
 
 def _refused() -> Denied:

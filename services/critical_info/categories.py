@@ -25,7 +25,8 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     AllergenKind,
     Category,
 )
-from services.critical_info.codes import DIAGNOSES, MEDICINES, SNOMED
+from services.critical_info.codes import DIAGNOSES, MEDICINES
+from shared.codes.systems import SNOMED
 
 EVERY_SYSTEM = MEDICINES | DIAGNOSES | {SNOMED}
 

@@ -15,6 +15,8 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
 from services.critical_info.categories import CATEGORIES
 from services.critical_info.codes import DURATIONS, MANIFESTATIONS, SOURCES_OF_INFORMATION
 from services.critical_info.model import FIELDS
+from shared.codes import atc
+from shared.codes.systems import canonical
 from shared.convert import moment
 from shared.errors import Invalid, Reason
 
@@ -36,7 +38,10 @@ def check(entry: CriticalInfo, fields: Iterable[str] = FIELDS) -> None:
 def _check_code(entry: CriticalInfo) -> None:
     takes = CATEGORIES[entry.category]
     for position, coding in enumerate(entry.code.codings):
-        _check_system(coding, takes.systems, f"code.codings[{position}]")
+        path = f"code.codings[{position}]"
+        _check_system(coding, takes.systems, path)
+        if atc.is_atc(coding.system) and not atc.plain(coding.code):
+            raise Invalid(f"{path}.code", "is not an ATC code")
     if entry.code.text and not takes.free_text:
         raise Invalid("code.text", "free text is not allowed for infections")
 
@@ -99,7 +104,7 @@ def _check_coding(coding: Coding, systems: frozenset[str], path: str) -> None:
 
 
 def _check_system(coding: Coding, systems: frozenset[str], path: str) -> None:
-    if coding.system not in systems:
+    if canonical(coding.system) not in systems:
         raise Invalid(f"{path}.system", "is not a code system of this field", Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM)
 
 

@@ -4,8 +4,6 @@ Volven 9602 (types of document) as in HL7 Norway's no-basis-R4, value set NoBasi
 (restriction and refusal) stands in shared/register/restriction.py.
 """
 
-VOLVEN_9602 = "urn:oid:2.16.578.1.12.4.1.1.9602"
-
 DOCUMENT_CLASSES = {
     "A00-1": "Epikriser og sammenfatninger",
     "B00-1": "Kontinuerlig/løpende journal",

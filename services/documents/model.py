@@ -18,6 +18,7 @@ from kjernejournal.documents.v1.documents_pb2 import (
     Document,
 )
 from services.documents import codes
+from shared.codes.systems import DOCUMENT_TYPES, canonical
 from shared.convert import moment
 from shared.errors import Invalid, Reason
 from shared.register import restriction
@@ -75,7 +76,7 @@ def complete(document: Document) -> None:
     class_code = class_of(document)
     if class_code and not document.HasField("class_code"):
         document.class_code.CopyFrom(
-            Coding(system=codes.VOLVEN_9602, code=class_code, display=codes.DOCUMENT_CLASSES[class_code])
+            Coding(system=DOCUMENT_TYPES, code=class_code, display=codes.DOCUMENT_CLASSES[class_code])
         )
 
 
@@ -83,7 +84,7 @@ def class_of(document: Document) -> str:
     """The class of Volven 9602, stated or by the type's first letter; "" when there is neither."""
     if document.class_code.code:
         return document.class_code.code
-    types = (coding.code for coding in document.type.codings if coding.system == codes.VOLVEN_9602)
+    types = (coding.code for coding in document.type.codings if canonical(coding.system) == DOCUMENT_TYPES)
     return next((f"{code[0]}00-1" for code in types), "")
 
 
@@ -138,16 +139,16 @@ def _check_type(document: Document) -> None:
         path = f"type.codings[{position}]"
         if not coding.system or not coding.code:
             raise Invalid(path, "needs system and code")
-        if coding.system == codes.VOLVEN_9602 and coding.code not in codes.DOCUMENT_TYPES:
+        if canonical(coding.system) == DOCUMENT_TYPES and coding.code not in codes.DOCUMENT_TYPES:
             raise Invalid(f"{path}.code", "is not a type of Volven 9602")
     if not document.HasField("class_code"):
         return
-    if document.class_code.system != codes.VOLVEN_9602:
+    if canonical(document.class_code.system) != DOCUMENT_TYPES:
         raise Invalid("class_code.system", "must be Volven 9602", Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM)
     if document.class_code.code not in codes.DOCUMENT_CLASSES:
         raise Invalid("class_code.code", "is not a class of Volven 9602")
     for coding in document.type.codings:
-        if coding.system == codes.VOLVEN_9602 and coding.code[0] != document.class_code.code[0]:
+        if canonical(coding.system) == DOCUMENT_TYPES and coding.code[0] != document.class_code.code[0]:
             raise Invalid("class_code.code", "is not the class of the type")
 
 

@@ -10,6 +10,8 @@ from google.protobuf.message import Message
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, EventTime, Organisation, Period, Quantity
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import codes, hierarchy
+from shared.codes import laboratory, systems
+from shared.codes.systems import canonical
 from shared.convert import moment, start_of
 from shared.errors import Invalid
 from shared.register import restriction
@@ -114,8 +116,8 @@ def _quantity(quantity: Quantity, path: str, *, plain: bool = False) -> None:
     if plain and quantity.comparator:
         raise Invalid(f"{path}.comparator", "makes sense in a value alone")
     if quantity.code and not quantity.system:
-        raise Invalid(f"{path}.system", f"is required beside a unit's code: {codes.UCUM} for UCUM")
-    ucum = codes.canonical(quantity.system) == codes.UCUM
+        raise Invalid(f"{path}.system", f"is required beside a unit's code: {systems.UCUM} for UCUM")
+    ucum = canonical(quantity.system) == systems.UCUM
     if ucum and quantity.code and not all("!" <= character <= "~" for character in quantity.code):
         raise Invalid(f"{path}.code", "is not of UCUM, whose codes are ASCII without spaces")
 
@@ -157,7 +159,7 @@ def deviations(result: pb.Result) -> "set[pb.Deviation.ValueType]":
 
 def _said(result: pb.Result) -> "set[pb.Deviation.ValueType | None]":
     codings = (coding for concept in result.interpretations for coding in concept.codings)
-    return {codes.DEVIATIONS.get((codes.canonical(coding.system), coding.code)) for coding in codings}
+    return {codes.DEVIATIONS.get((canonical(coding.system), coding.code)) for coding in codings}
 
 
 def _concepts(message: Message, name: str) -> None:
@@ -166,8 +168,7 @@ def _concepts(message: Message, name: str) -> None:
     concepts = [(name, value)] if isinstance(value, CodeableConcept) else _numbered(name, value)
     for path, concept in concepts:
         for position, coding in enumerate(concept.codings):
-            values = codes.VALUES.get(codes.canonical(coding.system))
-            if values is not None and coding.code not in values:
+            if laboratory.is_wrong(coding.system, coding.code):
                 raise Invalid(f"{path}.codings[{position}].code", "is not a code of its list")
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from kjernejournal.common.v1.common_pb2 import CallerContext, CodeableConcept, Coding
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import checks, codes, hierarchy
+from shared.codes import systems
+from shared.codes.personnel import ROLE_SYSTEM
 from shared.convert import effective, moment
 from shared.errors import Invalid, Reason, StateConflict
 from shared.register import restriction
@@ -101,7 +103,7 @@ def complete(report: pb.LabReport) -> None:
     """Sets, in place, what follows from the rest where the source has not set it: keys, expertise and deviations."""
     hierarchy.set_keys(report.results)
     if not report.expertise:
-        types = (codes.EXPERTISES.get(code) for system, code in _codes(report.code) if system == codes.REPORT_TYPE)
+        types = (codes.EXPERTISES.get(code) for system, code in _codes(report.code) if system == systems.REPORT_TYPES)
         report.expertise = next((each for each in types if each is not None), pb.EXPERTISE_UNSPECIFIED)
     for result in report.results:
         said = checks.deviations(result)
@@ -140,7 +142,7 @@ def asked_codes(codings: Iterable[Coding]) -> list[tuple[str, str]]:
     for position, coding in enumerate(codings):
         if not coding.code:
             raise Invalid(f"codes[{position}].code", "is required")
-        asked.add((codes.canonical(coding.system), coding.code))
+        asked.add((systems.canonical(coding.system), coding.code))
     return sorted(asked)
 
 
@@ -186,11 +188,11 @@ def check_release(report: pb.LabReport, now: datetime) -> None:
 def may_release(caller: CallerContext) -> bool:
     """Whether the caller is a doctor. Source: kjernejournalforskriften section 4; Volven 9060, LE."""
     role = caller.practitioner.role
-    return not caller.for_patient and (role.system, role.code) == (codes.AUTHORISATION, "LE")
+    return not caller.for_patient and (role.system, role.code) == (ROLE_SYSTEM, "LE")
 
 
 def _codes(concept: CodeableConcept) -> Iterator[tuple[str, str]]:
-    return ((codes.canonical(coding.system), coding.code) for coding in concept.codings if coding.code)
+    return ((systems.canonical(coding.system), coding.code) for coding in concept.codings if coding.code)
 
 
 def _made_at(report: pb.LabReport) -> datetime:

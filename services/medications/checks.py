@@ -7,7 +7,8 @@ from google.protobuf.message import Message
 
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications.model import ATC, DISPENSABLE, EXPIRED, NEXT_STATES, NOT_OF_THE_REGISTER, RECALLED
+from services.medications.model import DISPENSABLE, EXPIRED, NEXT_STATES, NOT_OF_THE_REGISTER, RECALLED
+from shared.codes import atc
 from shared.convert import moment
 from shared.errors import Invalid, Reason
 
@@ -20,7 +21,6 @@ AHEAD = timedelta(days=1)
 MOST_REIT = 99
 """More is a slip of the source."""
 
-_ATC_CODE = re.compile(r"Q?[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?")
 _DECIMAL = re.compile(r"\d{1,10}(\.\d{1,6})?")
 
 
@@ -127,9 +127,13 @@ def medication(message: pb.Medication, path: str) -> None:
 
 
 def _atc(coding: Coding, path: str) -> None:
-    if coding.system != ATC:
-        raise Invalid(f"{path}.system", f"must be {ATC}", Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM)
-    if not _ATC_CODE.fullmatch(coding.code):
+    if not atc.is_atc(coding.system):
+        raise Invalid(
+            f"{path}.system",
+            f"must be {atc.SYSTEM} or another name of ATC",
+            Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM,
+        )
+    if not atc.plain(coding.code):
         raise Invalid(f"{path}.code", "is not an ATC code")
 
 

@@ -16,10 +16,9 @@ from kjernejournal.common.v1.common_pb2 import (
     CallerContext,
 )
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.codes import atc
 from shared.convert import moment
 from shared.errors import Reason, StateConflict
-
-ATC = "http://www.whocc.no/atc"
 
 DISPENSABLE = pb.PRESCRIPTION_STATE_DISPENSABLE
 BEING_DISPENSED = pb.PRESCRIPTION_STATE_BEING_DISPENSED
@@ -54,10 +53,8 @@ _LOCKED_OPENED_BY = frozenset(
 
 
 def atc_of(medication: pb.Medication) -> str:
-    """The ATC code, also where the source has it among the codings; empty: not known."""
-    if medication.atc.code:
-        return medication.atc.code
-    return next((coding.code for coding in medication.code.codings if coding.system == ATC), "")
+    """Returns the ATC code, also where the source has it among the codings; empty: not known."""
+    return next(atc.codes([medication.atc, *medication.code.codings]), "")
 
 
 def state_at(prescription: pb.Prescription, now: datetime) -> "pb.PrescriptionState.ValueType":

@@ -25,6 +25,8 @@ from kjernejournal.own_registrations.v1.own_registrations_pb2 import (
     OwnRegistration,
     RegistrationKind,
 )
+from shared.codes.family import RELATIONS
+from shared.codes.systems import FAMILY_RELATIONS
 from shared.convert import moment, start_of
 from shared.errors import Invalid
 
@@ -35,10 +37,6 @@ KINDS: "dict[str, RegistrationKind.ValueType]" = {
     "donor_card": REGISTRATION_KIND_DONOR_CARD,
 }
 """The kind of an entry, by the field that it fills."""
-
-FAMILY_RELATION = "http://hl7.no/fhir/CodeSystem/no-basis-family-relation"
-RELATIONS = frozenset({"mor", "far", "medmor", "barn", "søsken", "ektefelleEllerPartner", "dødfødtBarn"})
-"""Its codes. Source: HL7Norway/basisprofiler-r4-fsh, NoBasisFamilyRelation. Other systems' stay as they are."""
 
 LANGUAGE = re.compile(
     r"[a-z]{2,3}(-[a-z]{3}){0,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*"
@@ -140,7 +138,7 @@ def _check_relation(relation: CodeableConcept) -> None:
     for position, coding in enumerate(relation.codings):
         if not coding.code and not coding.display:
             raise Invalid(f"relation.codings[{position}].code", "is required where there is no display")
-        if coding.system == FAMILY_RELATION and coding.code not in RELATIONS:
+        if coding.system == FAMILY_RELATIONS and coding.code not in RELATIONS:  # other systems' stay as they are
             raise Invalid(f"relation.codings[{position}].code", "is not a code of no-basis-family-relation")
 
 

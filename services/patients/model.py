@@ -23,16 +23,14 @@ from kjernejournal.patients.v1.patients_pb2 import (
     Person,
 )
 from shared import national_id
+from shared.codes.family import RELATIONS
+from shared.codes.systems import FAMILY_RELATIONS, MARITAL_STATUSES, PARENTAL_RESPONSIBILITY
 from shared.convert import moment
 from shared.errors import Invalid, Reason
 
-FAMILY_RELATION = "http://hl7.no/fhir/CodeSystem/no-basis-family-relation"
-MARITAL_STATUS = "http://hl7.no/fhir/CodeSystem/no-basis-marital-status"
-PARENTAL_RESPONSIBILITY = "http://hl7.no/fhir/CodeSystem/no-basis-parental-responsibility"
-
 CODES: Mapping[str, frozenset[str]] = {
-    FAMILY_RELATION: frozenset({"mor", "far", "medmor", "barn", "søsken", "ektefelleEllerPartner", "dødfødtBarn"}),
-    MARITAL_STATUS: frozenset(
+    FAMILY_RELATIONS: RELATIONS,
+    MARITAL_STATUSES: frozenset(
         {
             "uoppgitt",
             "ugift",
@@ -82,14 +80,14 @@ def check_person(person: Person, *, production: bool) -> None:
         raise Invalid("name", "needs a given name or a family name")
     check_address(person.address)
     if person.HasField("marital_status"):
-        check_code(person.marital_status, MARITAL_STATUS, "marital_status")
+        check_code(person.marital_status, MARITAL_STATUSES, "marital_status")
     _check_related(person, seen, production=production)
 
 
 def _check_related(person: Person, own: set[str], *, production: bool) -> None:
     for position, relative in enumerate(person.family):
         path = f"family[{position}]"
-        check_code(relative.relation, FAMILY_RELATION, f"{path}.relation")
+        check_code(relative.relation, FAMILY_RELATIONS, f"{path}.relation")
         if relative.HasField("parental_responsibility"):
             check_code(relative.parental_responsibility, PARENTAL_RESPONSIBILITY, f"{path}.parental_responsibility")
         _check_other(relative.national_id, own, f"{path}.national_id", production=production)

@@ -6,7 +6,8 @@ Codes stand side by side as they came; nothing here makes one up. A vaccine from
 from collections.abc import Sequence
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
-from shared.codes.sysvak import ATC, ATC_CODE
+from shared.codes import atc
+from shared.codes.systems import canonical
 from shared.errors import Invalid
 
 
@@ -23,14 +24,9 @@ def check_asked(asked: Sequence[Coding]) -> None:
 
 
 def _answers(coding: Coding, asked: Coding) -> bool:
-    if asked.system and _name(asked.system) != _name(coding.system):
+    if asked.system and canonical(asked.system) != canonical(coding.system):
         return False
     if coding.code == asked.code:
         return True
-    group = ATC_CODE.fullmatch(asked.code)
-    return coding.system in ATC and group is not None and coding.code.startswith(asked.code)
-
-
-def _name(system: str) -> str:
-    """One name for the systems that have several."""
-    return "ATC" if system in ATC else system
+    group = atc.plain(asked.code)
+    return atc.is_atc(coding.system) and bool(group) and atc.plain(coding.code).startswith(group)

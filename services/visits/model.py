@@ -14,6 +14,7 @@ from kjernejournal.visits.v1.visits_pb2 import (
     Coverage,
     Visit,
 )
+from shared.codes.systems import CONTACT_CLASSES, canonical
 from shared.convert import moment
 from shared.errors import Invalid, Reason, StateConflict
 
@@ -27,16 +28,6 @@ COVERAGE = Coverage(
     kinds=[CONTACT_KIND_OUTPATIENT, CONTACT_KIND_DAY_TREATMENT, CONTACT_KIND_ADMISSION],
 )
 """What the register can know. Primary care, telephone and letter are not in it."""
-
-CLASS_SYSTEMS = frozenset(
-    {
-        "http://terminology.hl7.org/CodeSystem/v3-ActCode",
-        "urn:oid:2.16.840.1.113883.5.4",  # the same, by OID
-        "urn:oid:2.16.578.1.12.4.1.1.8406",  # level of care
-        "urn:oid:2.16.578.1.12.4.1.1.8432",  # kind of contact
-    }
-)
-"""Code systems that tell the kind of a contact and cannot tell its reason."""
 
 NO_PLACE = frozenset({"VR"})
 """Classes of contacts that have no place (virtual): telephone and letter are not shown. Source: as above."""
@@ -89,7 +80,7 @@ def is_before_coverage(start: datetime) -> bool:
 
 
 def _check_class(coding: Coding, path: str) -> None:
-    if coding.system not in CLASS_SYSTEMS:
+    if canonical(coding.system) not in CONTACT_CLASSES:
         raise Invalid(
             f"{path}.system",
             "must be HL7 v3 ActCode, Volven 8406 or 8432: a visit holds no reason",

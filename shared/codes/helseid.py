@@ -18,3 +18,6 @@ SCOPE_CITIZEN = "kjernejournal/citizen"
 SCOPE_SYSTEM = "kjernejournal/system"
 SCOPE_AUDITOR = "kjernejournal/auditor"
 SCOPE_CONTROLLER = "kjernejournal/controller"
+
+PURPOSE_OF_USE = "urn:oid:2.16.840.1.113883.1.11.20448"
+"""The code system of the purpose in an attest: HL7's PurposeOfUse."""

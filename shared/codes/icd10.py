@@ -2,15 +2,17 @@
 
 import re
 
+from shared.codes.systems import ICD10, canonical
+
 CHAPTERS_XX_AND_XXI = frozenset("VWXYZ")
 """First letters of external causes (V0n-Y98) and of contact with health services (Z00-Z99). U is another chapter."""
 
 _OIDS = frozenset(
     {
-        "2.16.578.1.12.4.1.1.7110",  # the Norwegian edition
-        "2.16.840.1.113883.6.3",  # WHO
-        "2.16.840.1.113883.6.90",  # ICD-10-CM
-        "1.2.276.0.76.5.409",  # ICD-10-GM
+        ICD10,  # the Norwegian edition
+        "urn:oid:2.16.840.1.113883.6.3",  # WHO
+        "urn:oid:2.16.840.1.113883.6.90",  # ICD-10-CM
+        "urn:oid:1.2.276.0.76.5.409",  # ICD-10-GM
     }
 )
 _NAME = re.compile(r"icd[-_ ]?10(?![0-9])")
@@ -19,10 +21,10 @@ _PROCEDURES = re.compile(r"pcs|cms\.gov/medicare/coding/icd10")
 
 
 def is_icd10(system: str) -> bool:
-    """Whether a code system is ICD-10 or a national edition: an OID in any form, FHIR's addresses, or its name."""
-    plain = system.strip().lower()
-    if plain.removeprefix("urn:").removeprefix("oid:") in _OIDS:
+    """Whether a system is ICD-10 or a national edition: an OID in any form, FHIR's or Volven's address, or its name."""
+    if canonical(system) in _OIDS:
         return True
+    plain = system.strip().lower()
     return _NAME.search(plain) is not None and _PROCEDURES.search(plain) is None
 
 

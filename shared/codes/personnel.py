@@ -3,8 +3,14 @@
 import enum
 import re
 
-VOLVEN = "urn:oid:2.16.578.1.12.4.1.1."
+from shared.codes.systems import VOLVEN
+
 ROLE_SYSTEM = VOLVEN + "9060"
+AREAS = VOLVEN + "8655"
+MUNICIPAL_SERVICES = VOLVEN + "8663"
+HOSPITAL_SERVICES = VOLVEN + "8653"
+PHARMACY_SERVICES = VOLVEN + "8664"
+MUNICIPAL_DETAILS = VOLVEN + "9151"
 
 PERSONNEL: dict[str, str] = {
     "AA": "ambulansearbeider",
@@ -63,20 +69,20 @@ habilitation (H07, H08), with their subdivisions such as S0208 and PV04."""
 
 _SERVICES: dict[tuple[str, str], ServiceKind] = {
     # Volven 8663, services of municipalities.
-    ("8663", "KA01"): ServiceKind.GP,  # fastlegetjeneste
-    ("8663", "KA02"): ServiceKind.EMERGENCY,  # legevakt
-    ("8663", "KX05"): ServiceKind.KAD,  # øyeblikkelig hjelp døgntilbud
-    ("8663", "KP01"): ServiceKind.NURSING_HOME,  # legetjeneste ved sykehjem mv.
-    ("8663", "KP02"): ServiceKind.HOME_CARE,  # sykepleietjeneste; the detail below tells a nursing home's
-    ("8663", "KD0501"): ServiceKind.ALLOCATION_OFFICE,  # saksbehandling, pleie og omsorg
+    (MUNICIPAL_SERVICES, "KA01"): ServiceKind.GP,  # fastlegetjeneste
+    (MUNICIPAL_SERVICES, "KA02"): ServiceKind.EMERGENCY,  # legevakt
+    (MUNICIPAL_SERVICES, "KX05"): ServiceKind.KAD,  # øyeblikkelig hjelp døgntilbud
+    (MUNICIPAL_SERVICES, "KP01"): ServiceKind.NURSING_HOME,  # legetjeneste ved sykehjem mv.
+    (MUNICIPAL_SERVICES, "KP02"): ServiceKind.HOME_CARE,  # sykepleietjeneste; the detail below tells a nursing home's
+    (MUNICIPAL_SERVICES, "KD0501"): ServiceKind.ALLOCATION_OFFICE,  # saksbehandling, pleie og omsorg
     # Volven 8653, services of hospitals across specialities.
-    ("8653", "4"): ServiceKind.EMERGENCY,  # legevakt
-    ("8653", "6"): ServiceKind.EMERGENCY,  # akuttmottak
-    ("8653", "7"): ServiceKind.EMERGENCY,  # ambulansetjeneste
-    ("8653", "8"): ServiceKind.EMERGENCY,  # luftambulanse
-    ("8653", "9"): ServiceKind.EMERGENCY,  # AMK-sentral
+    (HOSPITAL_SERVICES, "4"): ServiceKind.EMERGENCY,  # legevakt
+    (HOSPITAL_SERVICES, "6"): ServiceKind.EMERGENCY,  # akuttmottak
+    (HOSPITAL_SERVICES, "7"): ServiceKind.EMERGENCY,  # ambulansetjeneste
+    (HOSPITAL_SERVICES, "8"): ServiceKind.EMERGENCY,  # luftambulanse
+    (HOSPITAL_SERVICES, "9"): ServiceKind.EMERGENCY,  # AMK-sentral
     # Volven 8664, services of pharmacies.
-    ("8664", "PA"): ServiceKind.PHARMACY,  # apotek
+    (PHARMACY_SERVICES, "PA"): ServiceKind.PHARMACY,  # apotek
 }
 """Code list and code to the kind of service. Displays as published for the address register and document sharing
 (value set «KithHealthcareServiceTypes», NHN's XCA document source)."""
@@ -90,7 +96,7 @@ _DETAILS: dict[str, ServiceKind] = {
 }
 """Volven 9151, kinds of municipal service, as reported to the municipal patient register (KPR)."""
 
-_NURSING = {("8663", "KP01"), ("8663", "KP02")}
+_NURSING = {(MUNICIPAL_SERVICES, "KP01"), (MUNICIPAL_SERVICES, "KP02")}
 
 
 def service_kind(system: str, code: str, detail_system: str = "", detail_code: str = "") -> ServiceKind:
@@ -98,10 +104,10 @@ def service_kind(system: str, code: str, detail_system: str = "", detail_code: s
 
     Codes we do not know give OTHER: that kind has the fewest rights.
     """
-    service = (system.removeprefix(VOLVEN), code)
-    detail = _DETAILS.get(detail_code) if detail_system == VOLVEN + "9151" else None
+    service = (system, code)
+    detail = _DETAILS.get(detail_code) if detail_system == MUNICIPAL_DETAILS else None
     if detail and (service in _NURSING or service == ("", "")):
         return detail
-    if system == VOLVEN + "8655":
+    if system == AREAS:
         return ServiceKind.HOSPITAL if _SPECIALIST_AREAS.fullmatch(code) else ServiceKind.OTHER
-    return _SERVICES.get(service, ServiceKind.OTHER) if system.startswith(VOLVEN) else ServiceKind.OTHER
+    return _SERVICES.get(service, ServiceKind.OTHER)

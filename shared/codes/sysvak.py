@@ -7,15 +7,13 @@ in the middle of a feed would leave half a file behind.
 import re
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
+from shared.codes import atc, systems
 from shared.errors import Invalid
 
-SYSVAK = "urn:oid:2.16.578.1.12.4.1.1.9501"
+SYSVAK = systems.VOLVEN + "9501"
 """SYSVAK codes: Volven 9501 "SYSVAK vaksinetyper". The number and name stand in Direktoratet for e-helse's list of
 changed code systems (09.06.2022), and Folkehelseinstituttet says that Volven has the codes. No published example of the
 system's identifier was found: this one is Volven's OID with the number, as for all of Volven's code systems."""
-
-ATC = frozenset({"http://www.whocc.no/atc", "urn:oid:2.16.840.1.113883.6.73", "urn:oid:2.16.578.1.12.4.1.1.7180"})
-"""ATC by its URL, HL7's OID and Volven's (7180)."""
 
 VACCINES = "J07"
 IMMUNE_SERA = "J06"
@@ -30,9 +28,6 @@ DIGITS_BEFORE = {"J07BN": frozenset({"03"})}
 ATC levels 2023. SYSVAK codes outlive the ATC codes that they were made from."""
 
 _SYSVAK_CODE = re.compile(r"[A-Z]{2,3}\d\d", re.ASCII)
-ATC_CODE = re.compile(r"[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?", re.ASCII)
-_WHOLE_ATC = 7
-"""Characters of an ATC code of the fifth level, the one that ends in digits."""
 
 
 def check(vaccine: CodeableConcept) -> None:
@@ -41,13 +36,13 @@ def check(vaccine: CodeableConcept) -> None:
     Two or three capital letters for the type of vaccine, then two digits from the ATC code; one code may stand for
     several products. Source: Folkehelseinstituttet, "SYSVAK-koder". What may be right is let through: ATC codes change.
     """
-    beside = [coding.code for coding in vaccine.codings if coding.system in ATC and coding.code]
+    beside = [coding.code for coding in vaccine.codings if atc.is_atc(coding.system) and coding.code]
     for position, coding in enumerate(vaccine.codings):
-        if coding.system != SYSVAK:
+        if systems.canonical(coding.system) != SYSVAK:
             continue
         if not is_sysvak(coding.code):
             raise Invalid(f"codings[{position}].code", "is not a SYSVAK code: two or three capitals and two digits")
-        if beside and not any(fits(coding.code, atc) for atc in beside):
+        if beside and not any(fits(coding.code, each) for each in beside):
             raise Invalid(f"codings[{position}].code", "does not fit the ATC code beside it")
 
 
@@ -56,18 +51,19 @@ def is_sysvak(code: str) -> bool:
     return _SYSVAK_CODE.fullmatch(code) is not None
 
 
-def fits(sysvak: str, atc: str) -> bool:
+def fits(sysvak: str, atc_code: str) -> bool:
     """Whether a SYSVAK code may stand for a vaccine with this ATC code; a shorter code says less and fits more."""
-    if not ATC_CODE.fullmatch(atc) or not _within(atc, VACCINES, IMMUNE_SERA):
+    vaccine = atc.plain(atc_code)
+    if not vaccine or not _within(vaccine, VACCINES, IMMUNE_SERA):
         return False
     letters, digits = sysvak[:-2], sysvak[-2:]
-    if letters == COMBINED and not _within(atc, BACTERIAL_AND_VIRAL):
+    if letters == COMBINED and not _within(vaccine, BACTERIAL_AND_VIRAL):
         return False
-    if len(atc) < _WHOLE_ATC:
+    if not atc.is_whole(vaccine):
         return True
-    return atc.endswith(digits) or digits in DIGITS_BEFORE.get(atc[:5], ())
+    return vaccine.endswith(digits) or digits in DIGITS_BEFORE.get(vaccine[:5], ())
 
 
-def _within(atc: str, *groups: str) -> bool:
+def _within(code: str, *groups: str) -> bool:
     """Whether an ATC code is in one of the groups, or above one and so may be."""
-    return any(atc.startswith(group) or group.startswith(atc) for group in groups)
+    return any(code.startswith(group) or group.startswith(code) for group in groups)

@@ -18,13 +18,8 @@ from kjernejournal.common.v1.common_pb2 import (
     CallerContext,
     Coding,
 )
+from shared.codes.systems import CONFIDENTIALITY, RESTRICTIONS, canonical
 from shared.errors import Denied, Invalid, Reason, entry_not_found
-
-VOLVEN_9603 = frozenset({"urn:oid:2.16.578.1.12.4.1.1.9603", "http://helsedir.no/fhir/CodeSystem/no-kodeverk-9603"})
-
-CONFIDENTIALITY = frozenset(
-    {"urn:oid:2.16.840.1.113883.5.25", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"}
-)
 
 CONFIDENTIALITY_CODES = frozenset("ULMNRV")
 """Unrestricted, low, moderate, normal, restricted, very restricted."""
@@ -84,9 +79,9 @@ def check(codings: Iterable[Coding]) -> None:
     """Raises Invalid for a restriction that is not understood: it would not be kept."""
     for position, coding in enumerate(codings):
         path = f"confidentiality[{position}]"
-        if coding.system in VOLVEN_9603:
+        if canonical(coding.system) == RESTRICTIONS:
             known = coding.code in CODES
-        elif coding.system in CONFIDENTIALITY:
+        elif canonical(coding.system) == CONFIDENTIALITY:
             known = coding.code in CODES or coding.code in CONFIDENTIALITY_CODES
         else:
             raise Invalid(

@@ -6,11 +6,8 @@ from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Organisation, Practitioner, Quantity
 from shared.codes.icd10 import is_cause_or_contact
+from shared.codes.identifiers import HPR, ORGANISATION_NUMBER, RESH
 from shared.national_id import valid_hpr_number, valid_organisation_number
-
-HPR = "urn:oid:2.16.578.1.12.4.1.4.4"
-ORGANISATION_NUMBER = "urn:oid:2.16.578.1.12.4.1.4.101"
-RESH = "urn:oid:2.16.578.1.12.4.1.4.102"
 
 
 def coding(node: Node) -> Coding:

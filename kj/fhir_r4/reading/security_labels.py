@@ -8,16 +8,13 @@ from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
 from kj.fhir_r4.reading.datatypes import coding
 from kjernejournal.common.v1.common_pb2 import Coding
-from shared.register.restriction import CODES, CONFIDENTIALITY, VOLVEN_9603
+from shared.codes.systems import ACT_REASONS, CONFIDENTIALITY, RESTRICTIONS, canonical
+from shared.register.restriction import CODES
 
-SYSTEMS = CONFIDENTIALITY | {"http://hl7.org/fhir/v3/Confidentiality"}
-"""HL7 v3 Confidentiality, under the name it had before R4 too."""
-_CONFIDENTIALITY_NOW = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 OPEN = frozenset("ULMN")
 """Confidentiality that any register of health keeps: unrestricted, low, moderate, normal."""
 _ABOUT_THE_DATA = frozenset({"HTEST"})
 """Test data: no restriction."""
-_PURPOSES = frozenset({"http://terminology.hl7.org/CodeSystem/v3-ActReason", "http://hl7.org/fhir/v3/ActReason"})
 
 _WHOLE = "restricts the whole bundle, which the registers cannot keep"
 UNKNOWN = "carries a restriction that is not understood"
@@ -44,8 +41,8 @@ def carried(found: list[Coding]) -> list[Coding]:
         raise NotPlaced(UNKNOWN)
     made: dict[tuple[str, str], Coding] = {}
     for each in found:
-        system = each.system if each.system in VOLVEN_9603 | CONFIDENTIALITY else _CONFIDENTIALITY_NOW
-        made.setdefault((system, each.code), Coding(system=system, code=each.code, display=each.display))
+        found_as = (canonical(each.system), each.code)
+        made.setdefault(found_as, Coding(system=each.system, code=each.code, display=each.display))
     return list(made.values())[:20]
 
 
@@ -60,14 +57,14 @@ def check_whole(bundle: Node, composition: Node | None) -> None:
 
 def is_understood(label: Coding) -> bool:
     """Whether it is one of Volven 9603, under its own name or HL7's, or of HL7 v3 Confidentiality."""
-    if label.system in SYSTEMS:
+    if canonical(label.system) == CONFIDENTIALITY:
         return label.code in CODES or label.code in OPEN | {"R", "V"}
-    return label.system in VOLVEN_9603 and label.code in CODES
+    return canonical(label.system) == RESTRICTIONS and label.code in CODES
 
 
 def _is_open(label: Coding) -> bool:
-    if label.system in SYSTEMS:
+    if canonical(label.system) == CONFIDENTIALITY:
         return label.code in OPEN
-    if label.system in VOLVEN_9603:
+    if canonical(label.system) == RESTRICTIONS:
         return label.code == "N"
-    return label.system in _PURPOSES and label.code in _ABOUT_THE_DATA
+    return canonical(label.system) == ACT_REASONS and label.code in _ABOUT_THE_DATA

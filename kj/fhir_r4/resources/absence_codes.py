@@ -6,8 +6,8 @@ sets name; FHIR R4, list-empty-reason and data-absent-reason.
 
 from kj.fhir_r4.bundle.node import Node
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
+from shared.codes.systems import SNOMED, canonical
 
-SNOMED = "http://snomed.info/sct"
 IPS_ABSENT = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
 
 NO_KNOWN_DRUG_ALLERGY = {(SNOMED, "409137002"), (IPS_ABSENT, "no-known-medication-allergies")}
@@ -39,7 +39,7 @@ NOT_KNOWN = frozenset({"unknown", "asked-unknown", "not-asked", "temp-unknown"})
 
 def says(concept: CodeableConcept | None, codes: set[tuple[str, str]]) -> bool:
     """Whether one of the concept's codings is one of these."""
-    return concept is not None and any((each.system, each.code) in codes for each in concept.codings)
+    return concept is not None and any((canonical(each.system), each.code) in codes for each in concept.codings)
 
 
 def data_absent(node: Node | None) -> str:

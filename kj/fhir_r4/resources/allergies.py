@@ -29,6 +29,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CriticalInfo,
     Reaction,
 )
+from shared.codes import systems
 
 NIL_KNOWN, NOT_ASKED = AbsenceStatement.KIND_NIL_KNOWN, AbsenceStatement.KIND_NOT_ASKED
 
@@ -47,14 +48,7 @@ _CERTAINTIES = {"confirmed": CERTAINTY_CONFIRMED, "unconfirmed": CERTAINTY_SUSPE
 """FHIR R4's verificationStatus. "presumed" and "provisional" are not of R4."""
 _GONE = frozenset({"inactive", "resolved"})
 _WRONG = frozenset({"refuted", "entered-in-error"})
-_MEDICINE_SYSTEMS = (
-    "http://www.nlm.nih.gov/research/umls/rxnorm",
-    "http://www.whocc.no/atc",
-    "urn:oid:2.16.840.1.113883.6.73",
-    "http://hl7.org/fhir/sid/ndc",
-    "http://ehelse.no/FEST",
-    "http://dmp.no/fhir/NamingSystem/fest",
-)
+_MEDICINE_SYSTEMS = (systems.ATC, systems.RXNORM, systems.NDC, *systems.FEST_BEGINNINGS)
 """Beginnings of code systems that hold medicines alone."""
 
 
@@ -107,7 +101,7 @@ def category_of(categories: list[str], code: CodeableConcept) -> "Category.Value
     """
     if categories:
         return CATEGORY_DRUG_REACTION if "medication" in categories else CATEGORY_OTHER_ALLERGY
-    medicine = any(each.system.startswith(_MEDICINE_SYSTEMS) for each in code.codings)
+    medicine = any(systems.canonical(each.system).startswith(_MEDICINE_SYSTEMS) for each in code.codings)
     return CATEGORY_DRUG_REACTION if medicine else CATEGORY_OTHER_ALLERGY
 
 

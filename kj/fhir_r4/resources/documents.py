@@ -18,12 +18,12 @@ from kjernejournal.documents.v1.documents_pb2 import (
     Document,
     ImportedDocument,
 )
+from shared.codes.systems import DOCUMENT_TYPES, canonical
 from shared.convert import moment
 
 LARGEST = 20 * 1024 * 1024
 """Bytes of content in one message of an import."""
 
-VOLVEN_9602 = "urn:oid:2.16.578.1.12.4.1.1.9602"
 TYPES = frozenset(
     f"{letter}{number:02}-2"
     for letter, most in (("A", 13), ("B", 3), ("C", 7), ("D", 13), ("E", 1), ("F", 10), ("I", 2), ("J", 2), ("S", 3))
@@ -169,7 +169,7 @@ def _type(node: Node, title: str, name: str, further: str) -> CodeableConcept:
         made = concept(each)
         whole = complete(made) if made is not None else CodeableConcept()
         types = [coding for coding in whole.codings if not _is_class(coding)]
-        if any(coding.system == VOLVEN_9602 and coding.code not in TYPES for coding in types):
+        if any(canonical(coding.system) == DOCUMENT_TYPES and coding.code not in TYPES for coding in types):
             raise NotPlaced("is of a type that Volven 9602 does not have")
         if types or whole.text:
             return CodeableConcept(codings=types, text=whole.text)
@@ -178,7 +178,7 @@ def _type(node: Node, title: str, name: str, further: str) -> CodeableConcept:
 
 def _class(node: Node, of: CodeableConcept) -> Coding | None:
     """The class, where the source states one and it is that of the type."""
-    letters = {each.code[0] for each in of.codings if each.system == VOLVEN_9602}
+    letters = {each.code[0] for each in of.codings if canonical(each.system) == DOCUMENT_TYPES}
     for each in (*node.children("category"), node.child("type")):
         for found in (concept(each) or CodeableConcept()).codings:
             if _is_class(found) and letters <= {found.code[0]}:
@@ -187,7 +187,7 @@ def _class(node: Node, of: CodeableConcept) -> Coding | None:
 
 
 def _is_class(found: Coding) -> bool:
-    return found.system == VOLVEN_9602 and found.code in CLASSES
+    return canonical(found.system) == DOCUMENT_TYPES and found.code in CLASSES
 
 
 def _confidentiality(context: Context) -> list[Coding]:

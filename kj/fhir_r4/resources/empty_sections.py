@@ -37,13 +37,10 @@ from kjernejournal.medications.v1.medications_pb2 import (
     MedicationStatement,
     SourceRecord,
 )
+from shared.codes.systems import LIST_EMPTY_REASONS, LOINC, canonical
 
-EMPTY_REASONS = frozenset(
-    {"http://terminology.hl7.org/CodeSystem/list-empty-reason", "http://hl7.org/fhir/list-empty-reason"}
-)
 ALLERGIES, MEDICINES, IMMUNIZATIONS, RESULTS, DEVICES = "48765-2", "10160-0", "11369-6", "30954-2", "46264-8"
 """LOINC codes of a summary's sections that a register holds."""
-_LOINC = "http://loinc.org"
 _NONE, _UNKNOWN = frozenset({"nilknown"}), frozenset({"notasked", "unavailable"})
 
 
@@ -74,7 +71,7 @@ def _section(context: Context, node: Node) -> Stated | None:
     if any(each.text("reference") or each.has("identifier") for each in entries):
         return None  # what stands in a section says more than a reason for having nothing there
     code = concept(node.child("code"))
-    codes = [each.code for each in code.codings if each.system == _LOINC] if code else []
+    codes = [each.code for each in code.codings if canonical(each.system) == LOINC] if code else []
     kind = next((each for each in codes if each in _MAKERS), "")
     reason = _reason(node, entries)
     if not reason or not kind:
@@ -93,7 +90,7 @@ def _reason(node: Node, entries: list[Node]) -> str:
     """The section's reason; one that it gives as absent data is read as unavailable."""
     made = concept(node.child("emptyReason"))
     for each in made.codings if made else ():
-        if each.system in EMPTY_REASONS:
+        if canonical(each.system) == LIST_EMPTY_REASONS:
             return each.code if each.code in _KNOWN else "another reason"
     absent = next(filter(None, map(absence_codes.data_absent, (node, *entries))), "")
     if absent:

@@ -16,13 +16,14 @@ from kj.fhir_r4.bundle.bundle import Bundle, Resource
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import Refused
 from kj.fhir_r4.bundle.times import When, when
+from shared.codes.identifiers import D_NUMBER, FH_NUMBER, FODSELSNUMMER
 from shared.errors import Invalid
 from shared.national_id import make_synthetic, parse
 
 NORWEGIAN = {
-    "urn:oid:2.16.578.1.12.4.1.4.1": "fødselsnummer",
-    "urn:oid:2.16.578.1.12.4.1.4.2": "D-number",
-    "urn:oid:2.16.578.1.12.4.1.4.3": "FH-number",
+    FODSELSNUMMER: "fødselsnummer",
+    D_NUMBER: "D-number",
+    FH_NUMBER: "FH-number",
 }
 """Systems of national ids (HL7 Norway, no-basis-Patient)."""
 

@@ -17,8 +17,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
-
-SNOMED = "http://snomed.info/sct"
+from shared.codes.systems import SNOMED, canonical
 
 
 class Lasting(Enum):
@@ -158,7 +157,7 @@ def _by_name(code: CodeableConcept | None, implant: re.Pattern[str]) -> tuple[La
 
 
 def _snomed(code: CodeableConcept | None) -> list[str]:
-    return [each.code for each in code.codings if each.system == SNOMED] if code else []
+    return [each.code for each in code.codings if canonical(each.system) == SNOMED] if code else []
 
 
 def _names(code: CodeableConcept | None) -> Sequence[str]:

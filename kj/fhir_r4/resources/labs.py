@@ -22,6 +22,7 @@ from kjernejournal.labs.v1.labs_pb2 import (
     Result,
     Specimen,
 )
+from shared.codes import laboratory
 
 DEEPEST = 8
 """Levels of parts that the register takes, the topmost included."""
@@ -226,7 +227,7 @@ def _finish(context: Context, made: LabReport, parts: _Parts) -> None:
 
 def _check_lists(concepts_: Iterable[CodeableConcept]) -> None:
     """Raises NotPlaced for a code that its list does not have, where the register knows the list whole."""
-    if any(expertise.is_wrong(each.system, each.code) for one in concepts_ for each in one.codings):
+    if any(laboratory.is_wrong(each.system, each.code) for one in concepts_ for each in one.codings):
         raise NotPlaced("has a code that its list of Volven does not have")
 
 

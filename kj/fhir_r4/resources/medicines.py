@@ -4,8 +4,6 @@ None of them is a prescription of the national prescription register: what the s
 as it stands, and no state of the prescription register is made up.
 """
 
-import re
-
 from kj.fhir_r4.bundle.bundle import called
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced
@@ -32,10 +30,8 @@ from kjernejournal.medications.v1.medications_pb2 import (
     StatementKind,
     Substitution,
 )
+from shared.codes import atc
 
-ATC = "http://www.whocc.no/atc"
-_ATC_SYSTEMS = frozenset({ATC, "urn:oid:2.16.840.1.113883.6.73", "urn:oid:2.16.578.1.12.4.1.1.7180"})
-_ATC_CODE = re.compile(r"Q?[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?")
 MOST_REPEATS = 99
 """More are a slip of the source, and no register takes them."""
 
@@ -179,8 +175,8 @@ def _atc(code: CodeableConcept, parts: list[Ingredient]) -> Coding | None:
     if len(parts) == 1:
         codings += parts[0].substance.codings
     for coding in codings:
-        if coding.system in _ATC_SYSTEMS and _ATC_CODE.fullmatch(coding.code):
-            return Coding(system=ATC, code=coding.code, display=coding.display)
+        if code_ := next(atc.codes([coding]), ""):
+            return Coding(system=atc.SYSTEM, code=code_, display=coding.display)
     return None
 
 

@@ -24,6 +24,8 @@ from kjernejournal.own_registrations.v1.own_registrations_pb2 import (
     ContactRole,
     OwnRegistration,
 )
+from shared.codes.family import RELATIONS
+from shared.codes.systems import FAMILY_RELATIONS, RELATIONSHIPS, canonical
 
 _ROLES = {
     "N": CONTACT_ROLE_NEXT_OF_KIN,
@@ -34,8 +36,7 @@ _ROLES = {
 }
 _ROLE_SYSTEMS = frozenset(
     {
-        "http://terminology.hl7.org/CodeSystem/v2-0131",
-        "http://hl7.org/fhir/v2/0131",
+        RELATIONSHIPS,
         "http://terminology.hl7.org/CodeSystem/v3-RoleCode",
         "http://terminology.hl7.org/CodeSystem/v3-RoleClass",
     }
@@ -44,9 +45,6 @@ _ROLE_SYSTEMS = frozenset(
 _NORWEGIAN = ("nb", "nn", "no")
 """No need of communication in Norway. "se" and others are told."""
 _INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"
-FAMILY_RELATION = "http://hl7.no/fhir/CodeSystem/no-basis-family-relation"
-RELATIONS = frozenset({"mor", "far", "medmor", "barn", "søsken", "ektefelleEllerPartner", "dødfødtBarn"})
-"""Codes of no-basis-family-relation."""
 _BCP47 = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|\d{3}))?", re.ASCII)
 _PHONE = re.compile(r"[\d\s+()./#*,;:extwp-]*", re.ASCII | re.IGNORECASE)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -111,7 +109,7 @@ def _relation(node: Node) -> CodeableConcept | None:
 
 
 def _is_relation(system: str, code: str) -> bool:
-    return system != FAMILY_RELATION or code in RELATIONS
+    return system != FAMILY_RELATIONS or code in RELATIONS
 
 
 def _roles(node: Node) -> "list[ContactRole.ValueType]":
@@ -119,7 +117,7 @@ def _roles(node: Node) -> "list[ContactRole.ValueType]":
         _ROLES[coding.code]
         for each in concepts(node.children("relationship"))
         for coding in each.codings
-        if coding.system in _ROLE_SYSTEMS and coding.code in _ROLES
+        if canonical(coding.system) in _ROLE_SYSTEMS and coding.code in _ROLES
     }
     return sorted(found)
 

@@ -15,13 +15,13 @@ from kjernejournal.patients.v1.patients_pb2 import (
     NationalId,
     Person,
 )
+from shared.codes.systems import MARITAL_STATUSES
 
 UNNAMED = "Ukjent"
 """Family name of a patient whose source states none: the register needs one."""
 
 _SEXES = {"male": SEX_MALE, "female": SEX_FEMALE, "other": SEX_NOT_SPECIFIED}
 _NAME_ORDER = ("official", "usual", "", "temp", "anonymous", "nickname", "maiden", "old")
-_MARITAL = "http://hl7.no/fhir/CodeSystem/no-basis-marital-status"
 _MARITAL_STATUSES = {"M": "gift", "S": "ugift", "D": "skilt", "W": "enkeEllerEnkemann", "L": "separert"}
 """HL7 v3 MaritalStatus in HL7 Norway's list, where both have the same concept."""
 
@@ -85,7 +85,7 @@ def _marital_status(patient: Node) -> Coding | None:
     status = patient.child("maritalStatus")
     for node in status.children("coding") if status else []:
         if code := _MARITAL_STATUSES.get(node.text("code")):
-            return Coding(system=_MARITAL, code=code)
+            return Coding(system=MARITAL_STATUSES, code=code)
     return None
 
 

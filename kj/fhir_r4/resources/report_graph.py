@@ -13,6 +13,7 @@ from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.reading.datatypes import concept, concepts
 from kj.fhir_r4.resources import expertise
 from kjernejournal.labs.v1.labs_pb2 import EXPERTISE_UNSPECIFIED, Expertise
+from shared.codes.systems import OBSERVATION_CATEGORIES, canonical
 
 RESULTS_SECTION = "30954-2"
 """LOINC code of a document's section of results."""
@@ -32,7 +33,6 @@ NO_REGISTER = {
 }
 """By FHIR's observation-category."""
 NOT_A_LABORATORY = "does not say that it is a laboratory answer"
-_CATEGORY = ("http://terminology.hl7.org/CodeSystem/observation-category", "http://hl7.org/fhir/observation-category")
 
 
 class Answers:
@@ -138,7 +138,7 @@ def why_not(observation: Node) -> str:
 def _category(node: Node) -> str:
     for made in concepts(node.children("category")):
         for each in made.codings:
-            if each.system in _CATEGORY:
+            if canonical(each.system) == OBSERVATION_CATEGORIES:
                 return each.code
     return ""
 

@@ -43,6 +43,7 @@ from kjernejournal.labs.v1.labs_pb2 import (
     Result,
     ValueRange,
 )
+from shared.codes.systems import DEVIATIONS, INTERPRETATIONS, UCUM, canonical
 
 STATUSES = {
     "registered": RESULT_STATUS_REGISTERED,
@@ -63,22 +64,11 @@ _COMPARATORS = {
     ">=": QUANTITY_COMPARATOR_GREATER_OR_EQUAL,
     ">": QUANTITY_COMPARATOR_GREATER,
 }
-_INTERPRETATION = frozenset(
-    {
-        "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation",
-        "http://hl7.org/fhir/v3/ObservationInterpretation",
-        "urn:oid:2.16.840.1.113883.5.83",
-        "http://terminology.hl7.org/CodeSystem/v2-0078",
-        "http://hl7.org/fhir/v2/0078",
-    }
-)
-_VOLVEN_8244 = frozenset({"urn:oid:2.16.578.1.12.4.1.1.8244", "http://helsedir.no/fhir/CodeSystem/no-kodeverk-8244"})
 _ABOVE, _BELOW = frozenset({"H", "HH", "HU", "HX", ">"}), frozenset({"L", "LL", "LU", "LX", "<"})
 _ABNORMAL = frozenset({"A", "AA"})
 """Outside the limits where there is something to be outside of: of a coded value it says that the finding is one."""
 _VALUES = ("Quantity", "CodeableConcept", "String", "Boolean", "Integer", "Range", "Ratio", "SampledData")
 _TIMES = ("Time", "DateTime", "Period")
-_UCUM = frozenset({"http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"})
 _UCUM_CODE = re.compile(r"[!-~]+")
 MOST_TEXT = 20_000
 
@@ -167,7 +157,9 @@ def measured(node: Node | None) -> Quantity | None:
     if node is None or not node.decimal("value"):
         return None
     unit, system, code = node.text("unit", 100), node.text("system"), node.text("code")
-    if not system or (system in _UCUM and not _UCUM_CODE.fullmatch(code)):  # then it is no code of a system, but words
+    if not system or (
+        canonical(system) == UCUM and not _UCUM_CODE.fullmatch(code)
+    ):  # then it is no code of a system, but words
         unit, code = unit or node.cut(code, 100, "code"), ""
     return Quantity(
         value=node.decimal("value"),
@@ -255,10 +247,10 @@ def _deviation(made: Result) -> "Deviation.ValueType":
 
 
 def _meaning(each: Coding, is_measured: bool) -> "Deviation.ValueType":
-    if each.system in _VOLVEN_8244:
+    if canonical(each.system) == DEVIATIONS:
         known = {"1": DEVIATION_ABOVE, "2": DEVIATION_BELOW, "3": DEVIATION_OUTSIDE}
         return known.get(each.code, DEVIATION_UNSPECIFIED)
-    if each.system not in _INTERPRETATION:
+    if canonical(each.system) != INTERPRETATIONS:
         return DEVIATION_UNSPECIFIED
     if each.code in _ABOVE:
         return DEVIATION_ABOVE

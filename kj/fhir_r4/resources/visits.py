@@ -12,20 +12,9 @@ from kjernejournal.visits.v1.visits_pb2 import (
     ContactKind,
     Visit,
 )
+from shared.codes.systems import ACT_CODES, CONTACT_CLASSES, canonical
 from shared.convert import moment
 
-ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-CLASS_SYSTEMS = frozenset(
-    {
-        ACT_CODE,
-        "urn:oid:2.16.840.1.113883.5.4",
-        "urn:oid:2.16.578.1.12.4.1.1.8406",
-        "urn:oid:2.16.578.1.12.4.1.1.8432",
-    }
-)
-"""Code systems that the register takes: they tell the kind of a contact and cannot tell its reason."""
-
-_ACT_SYSTEMS = frozenset({ACT_CODE, "urn:oid:2.16.840.1.113883.5.4", "http://hl7.org/fhir/v3/ActCode"})
 _KINDS = {
     "AMB": CONTACT_KIND_OUTPATIENT,
     "EMER": CONTACT_KIND_OUTPATIENT,
@@ -77,12 +66,10 @@ def map_encounter(context: Context) -> Visit:
 
 def _class(system: str, code: str) -> "tuple[ContactKind.ValueType, list[Coding]]":
     """The kind of contact and the source's code for it; a code of another system is neither kept nor understood."""
-    if not code or (system not in CLASS_SYSTEMS and system not in _ACT_SYSTEMS):
+    if not code or canonical(system) not in CONTACT_CLASSES:
         return CONTACT_KIND_UNSPECIFIED, []
-    if system not in _ACT_SYSTEMS:
-        return CONTACT_KIND_UNSPECIFIED, [Coding(system=system, code=code)]
-    kept = system if system in CLASS_SYSTEMS else ACT_CODE  # the name of the same list before R4
-    return _KINDS.get(code, CONTACT_KIND_UNSPECIFIED), [Coding(system=kept, code=code)]
+    kind = _KINDS.get(code, CONTACT_KIND_UNSPECIFIED) if canonical(system) == ACT_CODES else CONTACT_KIND_UNSPECIFIED
+    return kind, [Coding(system=system, code=code)]
 
 
 def _unit(context: Context) -> Organisation | None:

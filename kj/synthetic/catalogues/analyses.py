@@ -8,10 +8,7 @@ from functools import cache
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Quantity
 from kjernejournal.labs.v1 import labs_pb2 as pb
-
-NLK = "urn:oid:2.16.578.1.12.4.1.1.7280"
-LOINC = "http://loinc.org"
-UCUM = "http://unitsofmeasure.org"
+from shared.codes.systems import LOINC, NLK, UCUM
 
 Limits = tuple[float | None, float | None]
 

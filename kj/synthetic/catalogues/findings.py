@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
-
-ATC = "http://www.whocc.no/atc"
-ICD10 = "urn:oid:2.16.578.1.12.4.1.1.7110"
+from shared.codes.systems import ATC, ICD10
 
 
 @dataclass(frozen=True)

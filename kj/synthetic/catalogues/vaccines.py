@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
-
-ATC = "http://www.whocc.no/atc"
-SYSVAK = "urn:oid:2.16.578.1.12.4.1.1.9501"
-CVX = "http://hl7.org/fhir/sid/cvx"
+from shared.codes.systems import ATC
+from shared.codes.sysvak import SYSVAK
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import count
 
-from shared.codes.personnel import VOLVEN, ServiceKind
+from shared.codes.personnel import AREAS, MUNICIPAL_DETAILS, MUNICIPAL_SERVICES, PHARMACY_SERVICES, ServiceKind
 from shared.national_id import make_synthetic
 
 
@@ -45,27 +45,26 @@ MUNICIPALITY = "100100673"
 HOSPITAL_TRUST = "100100223"
 REGISTERS = "100100010"
 
-_DETAIL = VOLVEN + "9151"
 PLACES: dict[ServiceKind, Place] = {
-    ServiceKind.GP: Place("100100029", "Sørstrand legekontor", "100100037", (VOLVEN + "8663", "KA01")),
-    ServiceKind.HOSPITAL: Place("100100045", "Medisinsk avdeling", HOSPITAL_TRUST, (VOLVEN + "8655", "S03")),
+    ServiceKind.GP: Place("100100029", "Sørstrand legekontor", "100100037", (MUNICIPAL_SERVICES, "KA01")),
+    ServiceKind.HOSPITAL: Place("100100045", "Medisinsk avdeling", HOSPITAL_TRUST, (AREAS, "S03")),
     ServiceKind.EMERGENCY: Place(
-        "100100053", "Kystbyen legevakt", MUNICIPALITY, (VOLVEN + "8663", "KA02"), purpose="ETREAT"
+        "100100053", "Kystbyen legevakt", MUNICIPALITY, (MUNICIPAL_SERVICES, "KA02"), purpose="ETREAT"
     ),
     ServiceKind.KAD: Place(
-        "100100061", "Kystbyen øyeblikkelig hjelp", MUNICIPALITY, (VOLVEN + "8663", "KX05"), purpose="ETREAT"
+        "100100061", "Kystbyen øyeblikkelig hjelp", MUNICIPALITY, (MUNICIPAL_SERVICES, "KX05"), purpose="ETREAT"
     ),
     ServiceKind.HOME_CARE: Place(
-        "100100088", "Hjemmetjenesten vest", MUNICIPALITY, (VOLVEN + "8663", "KP02"), (_DETAIL, "15")
+        "100100088", "Hjemmetjenesten vest", MUNICIPALITY, (MUNICIPAL_SERVICES, "KP02"), (MUNICIPAL_DETAILS, "15")
     ),
     ServiceKind.NURSING_HOME: Place(
-        "100100096", "Solhaug sykehjem", MUNICIPALITY, (VOLVEN + "8663", "KP02"), (_DETAIL, "21")
+        "100100096", "Solhaug sykehjem", MUNICIPALITY, (MUNICIPAL_SERVICES, "KP02"), (MUNICIPAL_DETAILS, "21")
     ),
-    ServiceKind.PHARMACY: Place("100100118", "Svaneapoteket", "100100126", (VOLVEN + "8664", "PA")),
+    ServiceKind.PHARMACY: Place("100100118", "Svaneapoteket", "100100126", (PHARMACY_SERVICES, "PA")),
     ServiceKind.ALLOCATION_OFFICE: Place(
-        "100100134", "Tildelingskontoret", MUNICIPALITY, (VOLVEN + "8663", "KD0501"), purpose="COC"
+        "100100134", "Tildelingskontoret", MUNICIPALITY, (MUNICIPAL_SERVICES, "KD0501"), purpose="COC"
     ),
-    ServiceKind.OTHER: Place("100100142", "Fysioterapi på torget", "100100142", (VOLVEN + "8655", "A03")),
+    ServiceKind.OTHER: Place("100100142", "Fysioterapi på torget", "100100142", (AREAS, "A03")),
 }
 
 PEOPLE: dict[str, Person] = {

@@ -11,9 +11,9 @@ from kj.synthetic.people.organisations import Colleague
 from kj.synthetic.people.people import Person
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, EventTime, PartialDate, Period
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
+from shared.codes.systems import KJ_SOURCES_OF_INFORMATION
 
 SOURCE = "Kjernejournal portal"
-_SOURCE_OF_INFORMATION = "http://nhn.no/kj/fhir/CodeSystem/SourceOfInformation"
 
 _REACTIONS = (pb.CATEGORY_DRUG_REACTION, pb.CATEGORY_OTHER_ALLERGY)
 _BY_HOSPITAL = (
@@ -78,7 +78,7 @@ def _entry(rng: Random, number: int, finding: Finding, person: Person, care: Car
         entry.event_time.CopyFrom(_event(rng, person, day))
     if finding.code and rng.random() < 0.4:
         entry.source_of_information.CopyFrom(
-            Coding(system=_SOURCE_OF_INFORMATION, code="1", display="Resultat av tester/analyser")
+            Coding(system=KJ_SOURCES_OF_INFORMATION, code="1", display="Resultat av tester/analyser")
         )
     if finding.months:
         entry.valid_until.CopyFrom(whole(day + timedelta(days=30 * finding.months)))

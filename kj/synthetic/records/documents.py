@@ -16,9 +16,8 @@ from kj.synthetic.records import texts
 from kj.synthetic.records.pdf import pdf
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, Period
 from kjernejournal.documents.v1 import documents_pb2 as pb
+from shared.codes import systems
 
-_VOLVEN_9602 = "urn:oid:2.16.578.1.12.4.1.1.9602"
-VOLVEN_9603 = "urn:oid:2.16.578.1.12.4.1.1.9603"
 _SHARED_SINCE = date(2016, 1, 1)
 
 TYPES = {
@@ -91,7 +90,7 @@ def document(person: Person, health: Health, plan: Plan) -> pb.ImportedDocument:
             header=EntryHeader(
                 provenance=provenance(plan.author, plan.made, place.name, f"{person.key}/{plan.number}")
             ),
-            type=CodeableConcept(codings=[Coding(system=_VOLVEN_9602, code=plan.type_code, display=title)]),
+            type=CodeableConcept(codings=[Coding(system=systems.DOCUMENT_TYPES, code=plan.type_code, display=title)]),
             mime_type="application/pdf" if plan.is_pdf else "text/plain",
             title=f"{title}, {place.department}",
             author_institution=place,
@@ -100,7 +99,9 @@ def document(person: Person, health: Health, plan: Plan) -> pb.ImportedDocument:
             creation_time=plan.made,
             language="nb-NO",
             confidentiality=[
-                Coding(system=VOLVEN_9603, code=code, display=RESTRICTIONS[code]) for code in [plan.restriction] if code
+                Coding(system=systems.RESTRICTIONS, code=code, display=RESTRICTIONS[code])
+                for code in [plan.restriction]
+                if code
             ],
         ),
         content=content,

@@ -7,10 +7,7 @@ from kj.synthetic.people.health import Health
 from kj.synthetic.people.people import CENSUS, Person
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.patients.v1 import patients_pb2 as pb
-
-RELATION = "http://hl7.no/fhir/CodeSystem/no-basis-family-relation"
-MARITAL_STATUS = "http://hl7.no/fhir/CodeSystem/no-basis-marital-status"
-RESPONSIBILITY = "http://hl7.no/fhir/CodeSystem/no-basis-parental-responsibility"
+from shared.codes.systems import FAMILY_RELATIONS, MARITAL_STATUSES, PARENTAL_RESPONSIBILITY
 
 _DISPLAYS = {"ektefelleEllerPartner": "Ektefelle eller partner", "enkeEllerEnkemann": "Enke eller enkemann"}
 
@@ -25,7 +22,7 @@ def message(person: Person, health: Health, today: date) -> pb.Person:
         birth_date=whole(person.born),
         sex=pb.SEX_FEMALE if person.woman else pb.SEX_MALE,
         address_protection=person.protection,
-        marital_status=_coding(MARITAL_STATUS, person.marital),
+        marital_status=_coding(MARITAL_STATUSES, person.marital),
         family=[_relative(person, code, other, today) for code, other in person.relatives],
         guardians=_guardians(person, health, today),
         changed_at=at(CENSUS),
@@ -68,14 +65,14 @@ def _address(person: Person) -> pb.Address:
 def _relative(person: Person, code: str, other: Person, today: date) -> pb.FamilyRelation:
     relation = pb.FamilyRelation(
         national_id=other.national_id,
-        relation=_coding(RELATION, code),
+        relation=_coding(FAMILY_RELATIONS, code),
         name=_name(other),
         birth_date=whole(other.born),
         deceased=other.died is not None,
     )
     child = person if person.responsibility else other
     if child.responsibility and code != "søsken" and child.age(today) < _OF_AGE:
-        relation.parental_responsibility.CopyFrom(_coding(RESPONSIBILITY, child.responsibility))
+        relation.parental_responsibility.CopyFrom(_coding(PARENTAL_RESPONSIBILITY, child.responsibility))
     return relation
 
 
@@ -87,7 +84,7 @@ def _guardians(person: Person, health: Health, today: date) -> list[pb.Guardian]
                 national_id=parent.national_id,
                 kind=pb.GUARDIAN_KIND_PARENTAL_RESPONSIBILITY,
                 name=_name(parent),
-                responsibility=_coding(RESPONSIBILITY, person.responsibility),
+                responsibility=_coding(PARENTAL_RESPONSIBILITY, person.responsibility),
             )
             for code, parent in person.parents()
             if person.responsibility in {"felles", code} and parent.died is None

@@ -12,14 +12,14 @@ from random import Random
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kj.synthetic.catalogues.analyses import ANALYSES, UCUM, concept, deviation, reference
+from kj.synthetic.catalogues.analyses import ANALYSES, concept, deviation, reference
 from kj.synthetic.draws import at_work, chance, weighted
 from kj.synthetic.people.care import Care, later
 from kj.synthetic.people.contacts import Contact
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import Colleague
 from kj.synthetic.people.people import Person
-from kj.synthetic.records.documents import RESTRICTIONS, VOLVEN_9603
+from kj.synthetic.records.documents import RESTRICTIONS
 from kj.synthetic.records.examinations import Examination, examinations
 from kj.synthetic.records.samples import HEMOGRAM, LIPIDS, Sample, samples
 from kjernejournal.common.v1.common_pb2 import (
@@ -34,9 +34,9 @@ from kjernejournal.common.v1.common_pb2 import (
     Quantity,
 )
 from kjernejournal.labs.v1 import labs_pb2 as pb
+from shared.codes import systems
 
 SOURCE = "Laboratoriesystem"
-_VOLVEN_8202 = "urn:oid:2.16.578.1.12.4.1.1.8202"
 _TYPES = {
     "CLIN": "Medisinsk biokjemi",
     "MBIO": "Medisinsk mikrobiologi",
@@ -143,7 +143,7 @@ def _report(person: Person, care: Care, plan: Plan, taken: Timestamp) -> pb.LabR
     made.header.CopyFrom(EntryHeader(provenance=stated))
     if plan.restriction:
         code = plan.restriction
-        made.confidentiality.add(system=VOLVEN_9603, code=code, display=RESTRICTIONS[code])
+        made.confidentiality.add(system=systems.RESTRICTIONS, code=code, display=RESTRICTIONS[code])
     if isinstance(asked, Examination):
         made.results.append(pb.Result(key="1", code=concept(asked.name), text=asked.found))
         made.conclusion = asked.conclusion
@@ -186,7 +186,7 @@ def _result(name: str, value: float, part_of: str, person: Person, day: date) ->
         quantity=Quantity(
             value=analysis.written(analysis.least if less else value),
             unit=analysis.unit.replace("umol", "µmol").replace("ug", "µg").replace("10*9", "10⁹").strip("{}"),
-            system=UCUM,
+            system=systems.UCUM,
             code=analysis.unit,
             comparator=QUANTITY_COMPARATOR_LESS if less else QUANTITY_COMPARATOR_UNSPECIFIED,
         ),
@@ -208,7 +208,7 @@ def _pcr(*, positive: bool) -> pb.Result:
 
 @cache
 def _type(code: str) -> CodeableConcept:
-    return CodeableConcept(codings=[Coding(system=_VOLVEN_8202, code=code, display=_TYPES[code])])
+    return CodeableConcept(codings=[Coding(system=systems.REPORT_TYPES, code=code, display=_TYPES[code])])
 
 
 def _laboratory(care: Care, kind: str) -> Organisation:

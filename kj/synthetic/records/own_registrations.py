@@ -13,7 +13,7 @@ from kj.synthetic.draws import at_work, chance, day_between, years_before
 from kj.synthetic.people.care import Care, later, provenance
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.people import Person
-from kj.synthetic.records.identity import RELATION, phone, relation_display
+from kj.synthetic.records.identity import phone, relation_display
 from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,
@@ -24,6 +24,7 @@ from kjernejournal.common.v1.common_pb2 import (
 )
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2 import ADDRESS_PROTECTION_UGRADERT
+from shared.codes.systems import FAMILY_RELATIONS
 
 SOURCE = "Helsenorge"
 _OF_AGE = 16
@@ -89,7 +90,9 @@ def _contacts(rng: Random, person: Person, care: Care, today: date) -> Iterator[
         contact = pb.Contact(
             name=other.name,
             roles=[] if unwanted else [pb.CONTACT_ROLE_NEXT_OF_KIN if priority == 1 else pb.CONTACT_ROLE_CONTACT],
-            relation=CodeableConcept(codings=[Coding(system=RELATION, code=code, display=relation_display(code))]),
+            relation=CodeableConcept(
+                codings=[Coding(system=FAMILY_RELATIONS, code=code, display=relation_display(code))]
+            ),
             not_to_be_contacted=unwanted,
             priority=0 if unwanted else priority,
             comment="Skal ikke kontaktes eller informeres." if unwanted else "",

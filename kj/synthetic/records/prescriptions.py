@@ -20,12 +20,9 @@ from kj.synthetic.people.organisations import Colleague
 from kj.synthetic.people.people import Person
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.codes import systems
 
 SOURCE = "Reseptformidleren"
-ATC = "http://www.whocc.no/atc"
-ICPC2 = "urn:oid:2.16.578.1.12.4.1.1.7170"
-_PRESCRIPTION_GROUP = "urn:oid:2.16.578.1.12.4.1.1.7421"
-_UCUM = "http://unitsofmeasure.org"
 
 HISTORY = timedelta(days=3 * 365)
 """How long the register keeps a prescription after its last activity."""
@@ -175,10 +172,10 @@ def medication(medicine: Medicine, strength: str) -> pb.Medication:
     """The medicine as the prescription register names it. One message for all who get it: not to be changed."""
     return pb.Medication(
         code=CodeableConcept(text=medicine.text(strength)),
-        atc=Coding(system=ATC, code=medicine.atc, display=medicine.name),
+        atc=Coding(system=systems.ATC, code=medicine.atc, display=medicine.name),
         form=CodeableConcept(text=medicine.form),
         strength=strength,
-        prescription_group=Coding(system=_PRESCRIPTION_GROUP, code=medicine.group),
+        prescription_group=Coding(system=systems.PRESCRIPTION_GROUPS, code=medicine.group),
         registration_type=pb.REGISTRATION_TYPE_SUBSTANCE,
     )
 
@@ -201,5 +198,5 @@ def dosage(medicine: Medicine) -> pb.Dosage:
 @cache
 def indication(illness: Illness) -> pb.Indication:
     """What it is for. One message for all: not to be changed."""
-    coding = Coding(system=ICPC2, code=illness.icpc, display=illness.name.capitalize())
+    coding = Coding(system=systems.ICPC2, code=illness.icpc, display=illness.name.capitalize())
     return pb.Indication(text=illness.indication, reasons=[CodeableConcept(codings=[coding])])

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from random import Random
 
 from kj.synthetic.catalogues import vaccines
-from kj.synthetic.catalogues.vaccines import CVX, Vaccine
+from kj.synthetic.catalogues.vaccines import Vaccine
 from kj.synthetic.draws import at_work, chance, day_between, whole
 from kj.synthetic.people.care import Care, later, provenance
 from kj.synthetic.people.health import Health
@@ -22,6 +22,7 @@ from kjernejournal.common.v1.common_pb2 import (
     Quantity,
 )
 from kjernejournal.vaccinations.v1 import vaccinations_pb2 as pb
+from shared.codes import systems
 
 SOURCE = "SYSVAK"
 REGISTER_BEGAN = date(1995, 1, 1)
@@ -84,7 +85,7 @@ def vaccination(person: Person, care: Care, dose: Dose, number: int, today: date
         made.batch_expires.CopyFrom(PartialDate(year=dose.day.year + 1, month=rng.randint(1, 12)))
         if vaccine is not vaccines.ROTAVIRUS:
             made.route.text = "Intramuskulær"
-            made.dose.CopyFrom(Quantity(value="0.5", unit="ml", system="http://unitsofmeasure.org", code="mL"))
+            made.dose.CopyFrom(Quantity(value="0.5", unit="ml", system=systems.UCUM, code="mL"))
     return made
 
 
@@ -103,7 +104,7 @@ def from_elsewhere(person: Person, care: Care, today: date) -> Iterator[pb.Vacci
             continue
         source_id = f"{person.key}/abroad/{number}"
         stated = provenance(care.doctor(told), later(at_work(rng, told), 0, today), SOURCE, source_id)
-        codings = [Coding(system=CVX, code=code, display=words)] if code and rng.random() < 0.6 else []
+        codings = [Coding(system=systems.CVX, code=code, display=words)] if code and rng.random() < 0.6 else []
         yield pb.Vaccination(
             header=EntryHeader(provenance=stated),
             status=pb.VACCINATION_STATUS_COMPLETED,

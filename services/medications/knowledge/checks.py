@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
+from shared.codes import atc
 from shared.codes.icd10 import is_icd10
 from shared.errors import Invalid
 
-_ATC = re.compile(r"[A-Z](\d\d([A-Z]([A-Z](\d\d)?)?)?)?")
-_ICD10 = re.compile(r"[A-Z]\d\d(\.\d{1,2})?")
+_ICD10 = re.compile(r"[A-Z]\d\d(\.\d{1,2})?", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -23,6 +23,8 @@ def knowledge(table: pb.DrugKnowledge) -> int:
         path = f"substances[{number}]"
         if not code.coding.code.strip():
             raise Invalid(f"{path}.coding.code", "is required")
+        if atc.is_atc(code.coding.system):
+            _atc([code.coding.code], f"{path}.coding.code")
         _atc(code.atc, f"{path}.atc")
     for number, cross in enumerate(table.cross_reactions):
         _atc(cross.allergy_atc, f"cross_reactions[{number}].allergy_atc")
@@ -42,7 +44,7 @@ def knowledge(table: pb.DrugKnowledge) -> int:
 
 def _atc(codes: Iterable[str], path: str) -> None:
     for position, code in enumerate(codes):
-        if not _ATC.fullmatch(code):
+        if not code or atc.substance(code) != code:  # rules are about substances, in capitals
             raise Invalid(f"{path}[{position}]", "is not an ATC code")
 
 

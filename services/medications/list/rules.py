@@ -13,6 +13,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from services.medications.list import multidose
+from shared.codes.systems import ITEM_GROUPS, canonical
 from shared.convert import moment
 from shared.errors import Denied, Invalid, Reason, entry_not_found
 from shared.norwegian_time import norwegian_date
@@ -26,7 +27,6 @@ SENDERS = frozenset({"LE"})
 DISCONTINUED_FOR = timedelta(days=90)
 """A discontinued entry is sent for 90 days after the date of its discontinuation (ERES)."""
 
-ITEM_GROUPS = "urn:oid:2.16.578.1.12.4.1.1.7402"
 MEDICINES = "L"
 """The goods group of medicines, and of supplements that are bought without prescription (ERES). Nutrition and
 consumables have another one."""
@@ -236,7 +236,7 @@ def check_goods(entry: pb.ListEntry, path: str) -> None:
     for group, kind in NOT_MEDICINES.items():
         if atc.startswith(group):
             raise Invalid(f"{path}.medication", f"{kind} is not for the medication list")
-    if entry.item_group.system == ITEM_GROUPS and entry.item_group.code != MEDICINES:
+    if canonical(entry.item_group.system) == ITEM_GROUPS and entry.item_group.code != MEDICINES:
         raise Invalid(f"{path}.item_group", "nutrition and consumables are not on the medication list")
     what = OTHER_PARAGRAPHS.get(entry.reimbursement.paragraph.lstrip("§ ")[:1])
     if what is not None:

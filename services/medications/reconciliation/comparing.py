@@ -16,8 +16,9 @@ from services.medications import model
 from services.medications.reconciliation import doses, forms
 from services.medications.reconciliation.amounts import Strength, states_strength, strength_of
 from services.medications.reconciliation.likeness import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
+from shared.codes import atc
+from shared.codes.systems import canonical
 
-_FULL_ATC = re.compile(r"Q?[A-Z]\d\d[A-Z][A-Z]\d\d")
 _IDENTIFYING = ("nlm.nih.gov", "snomed", "festlegemiddel", "/fest", "legemiddelverket")
 """Systems whose codes name a product or a substance, wherever they are used: RxNorm, SNOMED CT, FEST."""
 
@@ -48,7 +49,7 @@ class Substance:
     @property
     def full_atc(self) -> str:
         """The code of one substance, or empty."""
-        return self.atc if _FULL_ATC.fullmatch(self.atc) else ""
+        return self.atc if atc.is_whole(self.atc) else ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Compared:
 def comparable(medicine: pb.Medication, dosages: Sequence[pb.Dosage]) -> Comparable:
     """What a medicine and its use say."""
     substance = Substance(
-        model.atc_of(medicine).strip().upper(),
+        model.atc_of(medicine),
         frozenset(_codings(medicine)),
         frozenset(_names(medicine)),
         _plain(medicine.code.text or next((each.display for each in medicine.code.codings), "")),
@@ -170,10 +171,12 @@ def _codings(medicine: pb.Medication) -> list[tuple[str, str]]:
     if len(working) == 1:
         concepts.append(working[0].substance)
     return [
-        (each.system.lower(), each.code)
+        (canonical(each.system).lower(), each.code)
         for concept in concepts
         for each in concept.codings
-        if each.code and each.system != model.ATC and any(part in each.system.lower() for part in _IDENTIFYING)
+        if each.code
+        and not atc.is_atc(each.system)
+        and any(part in canonical(each.system).lower() for part in _IDENTIFYING)
     ]
 
 

@@ -9,7 +9,8 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from shared.codes import helseid as names
-from shared.codes.personnel import ROLE_SYSTEM, VOLVEN
+from shared.codes.personnel import ROLE_SYSTEM
+from shared.codes.systems import VOLVEN
 
 ISSUER = "https://issuer.test"
 AUDIENCE = "nhn:kjernejournal"

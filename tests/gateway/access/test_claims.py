@@ -10,7 +10,8 @@ from gateway.access.claims import ClaimsError, to_caller
 from gateway.access.facts import Caller
 from kjernejournal.common.v1 import common_pb2
 from shared.codes import helseid as names
-from shared.codes.personnel import ROLE_SYSTEM, VOLVEN, ServiceKind
+from shared.codes.personnel import ROLE_SYSTEM, ServiceKind
+from shared.codes.systems import VOLVEN
 from tests.gateway.access.issuing import NOW, PID, attest, claims, clinician
 
 

@@ -7,7 +7,8 @@ from gateway.access import rules
 from gateway.access.facts import SUMMARY_SECTIONS, AccessRule
 from gateway.access.rules import RULES, Part, Relation
 from kjernejournal.common.v1 import common_pb2
-from shared.codes.personnel import PERSONNEL, VOLVEN, ServiceKind, service_kind
+from shared.codes.personnel import PERSONNEL, ServiceKind, service_kind
+from shared.codes.systems import VOLVEN
 
 UNNTAK = common_pb2.ACCESS_BASIS_UNNTAK
 

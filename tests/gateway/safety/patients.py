@@ -8,13 +8,13 @@ from uuid import uuid4
 
 from gateway.safety.check import Checked, Seen, check
 from gateway.safety.knowledge import Knowledge
-from kj.feeds.knowledge_table import ICD10, SHIPPED, read
+from kj.feeds.knowledge_table import SHIPPED, read
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, ListWindow, Provenance
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.codes.systems import ATC, ICD10
 from shared.convert import timestamp
 
-ATC = "http://www.whocc.no/atc"
 NOW = datetime.now(UTC).replace(microsecond=0)
 TABLE = read(SHIPPED)
 KNOWLEDGE = Knowledge(TABLE)

@@ -9,9 +9,9 @@ from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, ListWind
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.knowledge_pb2 import DrugKnowledge
+from shared.codes.systems import ATC
 from shared.convert import timestamp
 from tests.gateway.safety.patients import (
-    ATC,
     KNOWLEDGE,
     NOW,
     TABLE,
@@ -22,6 +22,7 @@ from tests.gateway.safety.patients import (
     medication,
     not_checked,
 )
+from tests.support.look_alikes import LOOK_ALIKES
 
 WARFARIN, IBUPROFEN, NAPROXEN, DICLOFENAC, PARACETAMOL = "B01AA03", "M01AE01", "M01AE02", "M01AB05", "N02BE01"
 PEN_V, AMOXICILLIN, CEFALEXIN = "J01CE02", "J01CA04", "J01DB01"
@@ -71,7 +72,7 @@ class TestWhatAMedicineIs:
         made.allergic("N02BA01")
         assert kinds(made.checked()) == ["ALLERGY"]
 
-    @pytest.mark.parametrize("code", ["", "N/A", "X", "QJ01CA04", "M01AE0", "b"])
+    @pytest.mark.parametrize("code", ["", "N/A", "X", "QJ51CR02", "M01AE0", "b", *LOOK_ALIKES])
     def test_what_is_no_atc_code_is_an_unknown_substance(self, made: Made, code: str) -> None:
         unknown = pb.Medication(code=CodeableConcept(codings=[Coding(system=ATC, code=code)], text="Noe"))
         made.prescribed("", medication=unknown)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from kj.feeds.knowledge_table import ICD10, SHIPPED, TableError, parse, read
+from kj.feeds.knowledge_table import SHIPPED, TableError, parse, read
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.codes.systems import ICD10
 
 VERSION = "version\t1"
 

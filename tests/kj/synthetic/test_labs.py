@@ -3,10 +3,11 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from kj.synthetic.catalogues.analyses import ANALYSES, LOINC, NLK
+from kj.synthetic.catalogues.analyses import ANALYSES
 from kj.synthetic.records.record import Record
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import checks, model
+from shared.codes.systems import LOINC, NLK
 from shared.errors import StateConflict
 from tests.kj.synthetic.conftest import TODAY
 

@@ -3,11 +3,12 @@
 from collections import Counter
 from datetime import UTC, date, datetime
 
-from kj.synthetic.catalogues.vaccines import ATC, SYSVAK
 from kj.synthetic.records.record import Record
 from kjernejournal.vaccinations.v1 import vaccinations_pb2 as pb
 from services.vaccinations import model
 from shared.codes import sysvak
+from shared.codes.systems import ATC
+from shared.codes.sysvak import SYSVAK
 from tests.kj.synthetic.conftest import TODAY
 
 NOW = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)

@@ -11,9 +11,12 @@ from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EventTim
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from services.critical_info import clinician_checks, model
 from services.critical_info.categories import CATEGORIES
+from shared.codes import atc
+from shared.codes.systems import names_of
 from shared.convert import timestamp
 from shared.errors import Invalid, reason_name
 from tests.services.critical_info.calls import ATC, ICD10, SNOMED, VOLVEN, coded, made
+from tests.support.look_alikes import LOOK_ALIKES
 
 ALL = tuple(CATEGORIES)
 DETAILS: dict[str, Any] = {
@@ -59,7 +62,9 @@ def test_details_belong_to_their_category(category: pb.Category.ValueType, name:
 
 @pytest.mark.parametrize("category", ALL)
 @pytest.mark.parametrize("code", ["V01.1", "w54", "X44", "Y98", "Z00", "Z88.0"])
-@pytest.mark.parametrize("system", [ICD10, "2.16.578.1.12.4.1.1.7110", "http://hl7.org/fhir/sid/icd-10-cm"])
+@pytest.mark.parametrize(
+    "system", [ICD10, *names_of(VOLVEN + "7110"), "2.16.578.1.12.4.1.1.7110", "http://hl7.org/fhir/sid/icd-10-cm"]
+)
 def test_icd10_chapters_xx_and_xxi_are_refused_in_every_form(
     category: pb.Category.ValueType, code: str, system: str
 ) -> None:
@@ -71,7 +76,7 @@ def test_icd10_chapters_xx_and_xxi_are_refused_in_every_form(
 @pytest.mark.parametrize(
     "category, system, taken",
     [
-        (pb.CATEGORY_DRUG_REACTION, ATC, True),
+        *((pb.CATEGORY_DRUG_REACTION, name, True) for name in atc.NAMES),
         (pb.CATEGORY_DRUG_REACTION, "http://dmp.no/fhir/NamingSystem/festLegemiddelMerkevare", True),
         (pb.CATEGORY_DRUG_REACTION, SNOMED, True),
         (pb.CATEGORY_DRUG_REACTION, ICD10, False),
@@ -81,7 +86,7 @@ def test_icd10_chapters_xx_and_xxi_are_refused_in_every_form(
         (pb.CATEGORY_CRITICAL_CONDITION, ATC, False),
         (pb.CATEGORY_ONGOING_TREATMENT, ATC, True),
         (pb.CATEGORY_INFECTION, ICD10, True),
-        (pb.CATEGORY_INFECTION, ATC, False),
+        *((pb.CATEGORY_INFECTION, name, False) for name in atc.NAMES),
         (pb.CATEGORY_TREATMENT_DECISION, ATC, False),
         (pb.CATEGORY_IMPLANT, "http://loinc.org", False),
     ],
@@ -94,6 +99,13 @@ def test_a_category_takes_codes_of_its_systems(category: pb.Category.ValueType, 
     else:
         assert reason_name(refused(entry).reason) == "UNKNOWN_CODE_SYSTEM"
         model.check(entry)  # a feed keeps the codes of its source
+
+
+@pytest.mark.parametrize("code", LOOK_ALIKES)
+def test_a_code_of_atc_has_its_form(code: str) -> None:
+    entry = made(pb.CATEGORY_DRUG_REACTION, words="", code=coded(ATC, code))
+    assert refused(entry).field == "code.codings[0].code"
+    model.check(entry)  # a feed keeps the codes of its source
 
 
 def test_an_entry_says_what_it_is_about() -> None:

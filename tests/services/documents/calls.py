@@ -21,9 +21,9 @@ from kjernejournal.common.v1.common_pb2 import (
     Provenance,
 )
 from kjernejournal.documents.v1 import documents_pb2 as pb
-from services.documents.codes import VOLVEN_9602
 from services.documents.repository import Repository
 from services.documents.uploads import Uploads
+from shared.codes.systems import DOCUMENT_TYPES
 from shared.convert import timestamp
 from shared.database import Database
 from tests.support.service import DOCTOR, FEED, calling
@@ -53,7 +53,7 @@ def patient(ref: str) -> PatientIdentifier:
 def document(*restrictions: str, source_id: str = "", made: datetime = MADE, **fields: object) -> pb.Document:
     """A discharge summary."""
     values: dict[str, object] = {
-        "type": CodeableConcept(codings=[Coding(system=VOLVEN_9602, code="A03-2", display="Epikrise")]),
+        "type": CodeableConcept(codings=[Coding(system=DOCUMENT_TYPES, code="A03-2", display="Epikrise")]),
         "mime_type": "application/pdf",
         "title": "Epikrise",
         "service_period": Period(start=timestamp(made)),

@@ -7,7 +7,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Period
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from services.documents import codes, model
-from services.documents.codes import VOLVEN_9602
+from shared.codes.systems import DOCUMENT_TYPES
 from shared.convert import timestamp
 from shared.errors import Invalid
 from shared.register import restriction
@@ -31,10 +31,10 @@ def at(year: int) -> Period:
         ("size", document(size=-1)),
         ("type", document(type=CodeableConcept())),
         ("type.codings[0]", document(type=CodeableConcept(codings=[Coding(code="A03-2")]))),
-        ("type.codings[0].code", document(type=CodeableConcept(codings=[Coding(system=VOLVEN_9602, code="A99-2")]))),
+        ("type.codings[0].code", document(type=CodeableConcept(codings=[Coding(system=DOCUMENT_TYPES, code="A99-2")]))),
         ("class_code.system", document(class_code=Coding(system="urn:x", code="A00-1"))),
-        ("class_code.code", document(class_code=Coding(system=VOLVEN_9602, code="A03-2"))),
-        ("class_code.code", document(class_code=Coding(system=VOLVEN_9602, code="B00-1"))),
+        ("class_code.code", document(class_code=Coding(system=DOCUMENT_TYPES, code="A03-2"))),
+        ("class_code.code", document(class_code=Coding(system=DOCUMENT_TYPES, code="B00-1"))),
         ("confidentiality[0].system", document(confidentiality=[Coding(system="urn:x", code="R")])),
         ("confidentiality[0].code", document("NORX")),
         ("confidentiality[1].code", document("N", "")),
@@ -65,7 +65,7 @@ def test_class_marks_and_status_stand_side_by_side(code: str) -> None:
     for class_code in codes.DOCUMENT_CLASSES:
         status = pb.AVAILABILITY_STATUS_DEPRECATED
         sent = document(code, availability_status=status, type=CodeableConcept(text="noe"))
-        sent.class_code.CopyFrom(Coding(system=VOLVEN_9602, code=class_code))
+        sent.class_code.CopyFrom(Coding(system=DOCUMENT_TYPES, code=class_code))
         kind = model.kind_of(sent)
         assert kind & model.DEPRECATED
         assert kind & sum(restriction.Mark) == restriction.marks_of(sent.confidentiality)

@@ -25,7 +25,7 @@ from kjernejournal.common.v1.common_pb2 import (
     StatedAbsence,
 )
 from kjernejournal.labs.v1 import labs_pb2 as pb
-from services.labs.codes import LOINC, NLK, UCUM
+from shared.codes.systems import LOINC, NLK, UCUM
 from shared.convert import timestamp
 from tests.support.service import DOCTOR, FEED, calling
 

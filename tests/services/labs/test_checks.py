@@ -18,7 +18,8 @@ from kjernejournal.common.v1.common_pb2 import (
 )
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import checks, codes, hierarchy, model
-from services.labs.codes import DEVIATION, INTERPRETATION, LOINC, REPORT_TYPE, STATUS, UCUM, VOLVEN
+from shared.codes import systems
+from shared.codes.systems import DEVIATIONS, INTERPRETATIONS, LOINC, REPORT_TYPES, RESULT_STATUSES, UCUM, VOLVEN
 from shared.convert import timestamp
 from shared.errors import Invalid
 from tests.services.labs.calls import TAKEN, concept, quantity, report, result
@@ -52,9 +53,12 @@ def range_of(low: Quantity | None, high: Quantity | None) -> pb.ValueRange:
         (report(issued=timestamp(datetime(1, 1, 1, tzinfo=UTC))), "issued"),
         (report(performer=Organisation(number="12345678")), "performer.number"),
         (report(requester=pb.Requester(organisation=Organisation(number="x"))), "requester.organisation.number"),
-        (report(code=concept(Coding(system=REPORT_TYPE, code="XXX"))), "code.codings[0].code"),
-        (report(categories=[concept(), concept(Coding(system=REPORT_TYPE))]), "categories[1].codings[0].code"),
-        (report(conclusion_codes=[concept(Coding(system=STATUS, code="16"))]), "conclusion_codes[0].codings[0].code"),
+        (report(code=concept(Coding(system=REPORT_TYPES, code="XXX"))), "code.codings[0].code"),
+        (report(categories=[concept(), concept(Coding(system=REPORT_TYPES))]), "categories[1].codings[0].code"),
+        (
+            report(conclusion_codes=[concept(Coding(system=RESULT_STATUSES, code="16"))]),
+            "conclusion_codes[0].codings[0].code",
+        ),
         (report(specimens=[pb.Specimen(collected=LATER)]), "specimens[0].collected.instant"),
         (report(identifiers=[Coding(system="urn:oid:1.2")]), "identifiers[0].code"),
         (report(confidentiality=[Coding(code="NORS")]), "confidentiality[0].system"),
@@ -76,7 +80,7 @@ def test_a_report_that_breaks_a_rule_is_refused_by_field(wrong: pb.LabReport, fi
         (result(specimen=1), "specimen"),
         (result(specimen=-1), "specimen"),
         (result(effective=LATER), "effective.instant"),
-        (result(method=concept(Coding(system=DEVIATION, code="4"))), "method.codings[0].code"),
+        (result(method=concept(Coding(system=DEVIATIONS, code="4"))), "method.codings[0].code"),
         (result(quantity=Quantity(unit="g/dL")), "quantity.value"),
         (result(quantity=Quantity(value="1e31")), "quantity.value"),
         (result(quantity=Quantity(value="1", code="g/dL")), "quantity.system"),
@@ -101,15 +105,15 @@ def test_a_report_that_breaks_a_rule_is_refused_by_field(wrong: pb.LabReport, fi
             "reference_ranges[0].range.high.comparator",
         ),
         (
-            result(reference_ranges=[pb.ReferenceRange(type=concept(Coding(system=DEVIATION, code="0")))]),
+            result(reference_ranges=[pb.ReferenceRange(type=concept(Coding(system=DEVIATIONS, code="0")))]),
             "reference_ranges[0].type.codings[0].code",
         ),
         (
-            result(deviation=pb.DEVIATION_BELOW, interpretations=[concept(Coding(system=DEVIATION, code="1"))]),
+            result(deviation=pb.DEVIATION_BELOW, interpretations=[concept(Coding(system=DEVIATIONS, code="1"))]),
             "deviation",
         ),
         (
-            result(deviation=pb.DEVIATION_ABOVE, interpretations=[concept(Coding(system=INTERPRETATION, code="N"))]),
+            result(deviation=pb.DEVIATION_ABOVE, interpretations=[concept(Coding(system=INTERPRETATIONS, code="N"))]),
             "deviation",
         ),
     ],
@@ -191,14 +195,14 @@ def test_eight_levels_are_taken_and_a_part_may_stand_before_its_whole() -> None:
 @pytest.mark.parametrize(
     "system, code, deviation",
     [
-        (DEVIATION, "1", pb.DEVIATION_ABOVE),
+        (DEVIATIONS, "1", pb.DEVIATION_ABOVE),
         ("http://helsedir.no/fhir/CodeSystem/no-kodeverk-8244", "2", pb.DEVIATION_BELOW),
-        (DEVIATION, "3", pb.DEVIATION_OUTSIDE),
-        (INTERPRETATION, "HH", pb.DEVIATION_ABOVE),
+        (DEVIATIONS, "3", pb.DEVIATION_OUTSIDE),
+        (INTERPRETATIONS, "HH", pb.DEVIATION_ABOVE),
         ("http://terminology.hl7.org/CodeSystem/v2-0078", "L", pb.DEVIATION_BELOW),
-        (INTERPRETATION, "N", pb.DEVIATION_NONE),
-        (INTERPRETATION, "A", pb.DEVIATION_UNSPECIFIED),
-        (INTERPRETATION, "POS", pb.DEVIATION_UNSPECIFIED),
+        (INTERPRETATIONS, "N", pb.DEVIATION_NONE),
+        (INTERPRETATIONS, "A", pb.DEVIATION_UNSPECIFIED),
+        (INTERPRETATIONS, "POS", pb.DEVIATION_UNSPECIFIED),
         ("", "H", pb.DEVIATION_UNSPECIFIED),
     ],
 )
@@ -210,30 +214,32 @@ def test_a_deviation_follows_from_what_the_source_says_and_from_nothing_else(
 
 
 def test_a_deviation_that_says_less_than_the_interpretation_stays() -> None:
-    high = [concept(Coding(system=INTERPRETATION, code="H"))]
+    high = [concept(Coding(system=INTERPRETATIONS, code="H"))]
     sent = result(deviation=pb.DEVIATION_OUTSIDE, interpretations=high)
     assert checked(report(results=[sent])).results[0].deviation == pb.DEVIATION_OUTSIDE
 
 
 def test_a_deviation_beside_an_interpretation_that_may_say_more_stays() -> None:
-    normal_but = [concept(Coding(system=INTERPRETATION, code="N"), Coding(system=INTERPRETATION, code="A"))]
+    normal_but = [concept(Coding(system=INTERPRETATIONS, code="N"), Coding(system=INTERPRETATIONS, code="A"))]
     sent = result(deviation=pb.DEVIATION_OUTSIDE, interpretations=normal_but)
     assert checked(report(results=[sent])).results[0].deviation == pb.DEVIATION_OUTSIDE
 
 
 def test_two_interpretations_that_differ_give_no_deviation() -> None:
-    both = [concept(Coding(system=INTERPRETATION, code="H"), Coding(system=INTERPRETATION, code="L"))]
+    both = [concept(Coding(system=INTERPRETATIONS, code="H"), Coding(system=INTERPRETATIONS, code="L"))]
     assert not checked(report(results=[result(interpretations=both)])).results[0].deviation
 
 
 def test_the_main_expertise_follows_from_a_report_type_that_is_one() -> None:
     for code, expertise in codes.EXPERTISES.items():
-        typed = report(expertise=0, code=concept(Coding(system=LOINC, code="1"), Coding(system=REPORT_TYPE, code=code)))
+        typed = report(
+            expertise=0, code=concept(Coding(system=LOINC, code="1"), Coding(system=REPORT_TYPES, code=code))
+        )
         assert checked(typed).expertise == expertise
-    assert not checked(report(expertise=0, code=concept(Coding(system=REPORT_TYPE, code="MBIO")))).expertise
+    assert not checked(report(expertise=0, code=concept(Coding(system=REPORT_TYPES, code="MBIO")))).expertise
 
 
 def test_a_system_has_one_spelling_to_be_found_by() -> None:
-    assert codes.canonical("http://helsedir.no/fhir/CodeSystem/no-kodeverk-7280") == codes.NLK
-    assert codes.canonical("urn:oid:2.16.840.1.113883.6.1") == LOINC
-    assert codes.canonical("urn:oid:1.2.3") == "urn:oid:1.2.3"
+    assert systems.canonical("http://helsedir.no/fhir/CodeSystem/no-kodeverk-7280") == systems.NLK
+    assert systems.canonical("urn:oid:2.16.840.1.113883.6.1") == LOINC
+    assert systems.canonical("urn:oid:1.2.3") == "urn:oid:1.2.3"

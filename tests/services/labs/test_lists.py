@@ -10,7 +10,7 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import Coding, EventTime
 from kjernejournal.labs.v1 import labs_pb2 as pb
-from services.labs.codes import LOINC, NLK
+from shared.codes.systems import LOINC, NLK
 from shared.convert import timestamp
 from tests.services.labs.calls import (
     DAY,

@@ -5,8 +5,8 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import model
-from services.labs.codes import LOINC
 from services.labs.model import FoundBy
+from shared.codes.systems import LOINC
 from shared.convert import timestamp
 from shared.errors import Invalid, StateConflict
 from tests.services.labs.calls import DAY, TAKEN, concept, report, result

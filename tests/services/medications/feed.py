@@ -19,7 +19,7 @@ from kjernejournal.common.v1.common_pb2 import (
     SectionQuery,
 )
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications.model import ATC
+from shared.codes.systems import ATC
 from shared.convert import timestamp
 from tests.support.service import DOCTOR, FEED, calling
 

@@ -10,7 +10,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks
-from services.medications.model import ATC
+from shared.codes.systems import ATC
 from shared.convert import timestamp
 from shared.errors import Invalid, Reason
 

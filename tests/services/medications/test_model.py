@@ -11,6 +11,7 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext, CodeableConcept, Coding, Period
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
+from shared.codes.systems import ATC
 from shared.convert import timestamp
 from shared.errors import StateConflict
 
@@ -21,7 +22,7 @@ STATES = [model.DISPENSABLE, model.BEING_DISPENSED, model.FINISHED, model.RECALL
 def prescription(atc: str = "C10AA05", **fields: Any) -> pb.Prescription:
     values: dict[str, Any] = {
         "state": model.DISPENSABLE,
-        "medication": pb.Medication(atc=Coding(system=model.ATC, code=atc)),
+        "medication": pb.Medication(atc=Coding(system=ATC, code=atc)),
         "prescribed_at": timestamp(NOW),
         "valid_until": timestamp(NOW + timedelta(days=365)),
         **fields,
@@ -36,7 +37,7 @@ def order(status: str, **fields: Any) -> pb.Prescription:
 
 
 def test_an_atc_code_among_the_codings_is_known() -> None:
-    coded = pb.Medication(code=CodeableConcept(codings=[Coding(code="1"), Coding(system=model.ATC, code="N02BE01")]))
+    coded = pb.Medication(code=CodeableConcept(codings=[Coding(code="1"), Coding(system=ATC, code="N02BE01")]))
     assert model.atc_of(coded) == "N02BE01"
     assert model.atc_of(pb.Medication(code=CodeableConcept(text="Paracet"))) == ""
 

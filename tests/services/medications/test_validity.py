@@ -8,6 +8,7 @@ from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from services.medications.validity import valid_until
+from shared.codes.systems import ATC
 from shared.convert import timestamp
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -16,7 +17,7 @@ NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 def prescribed(at: datetime = NOW, atc: str = "C10AA05", blue: str = "") -> pb.Prescription:
     return pb.Prescription(
         state=model.DISPENSABLE,
-        medication=pb.Medication(atc=Coding(system=model.ATC, code=atc)),
+        medication=pb.Medication(atc=Coding(system=ATC, code=atc)),
         prescribed_at=timestamp(at),
         reimbursement=pb.Reimbursement(paragraph=blue),
     )

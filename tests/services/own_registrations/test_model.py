@@ -8,6 +8,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EventTime, PartialDate, Period
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb
 from services.own_registrations import model
+from shared.codes.systems import FAMILY_RELATIONS
 from shared.convert import timestamp
 from shared.errors import Invalid
 
@@ -63,7 +64,7 @@ def test_a_registration_holds_something() -> None:
         contact(),
         contact(roles=[pb.CONTACT_ROLE_NEXT_OF_KIN, pb.CONTACT_ROLE_CONTACT], priority=1),
         contact(not_to_be_contacted=True, roles=[pb.CONTACT_ROLE_CONTACT]),
-        contact(relation=CodeableConcept(codings=[Coding(system=model.FAMILY_RELATION, code="søsken")])),
+        contact(relation=CodeableConcept(codings=[Coding(system=FAMILY_RELATIONS, code="søsken")])),
         contact(relation=CodeableConcept(codings=[Coding(system="http://loinc.org", code="BRO")], text="Bror")),
         contact(period=Period(end=timestamp(NOW))),
         need(kind=pb.COMMUNICATION_KIND_HEARING, interpreter=True),
@@ -147,7 +148,7 @@ def test_a_language_belongs_to_the_need_of_one() -> None:
 
 @pytest.mark.parametrize("code", ["Mor", "MOR", "bror", "sosken", "venn", "15"])
 def test_a_relation_of_the_norwegian_list_is_one_of_its_codes(code: str) -> None:
-    wrong = contact(relation=CodeableConcept(codings=[Coding(system=model.FAMILY_RELATION, code=code)]))
+    wrong = contact(relation=CodeableConcept(codings=[Coding(system=FAMILY_RELATIONS, code=code)]))
     assert refused(wrong) == "contact.relation.codings[0].code"
 
 
@@ -163,7 +164,7 @@ def test_no_refusal_repeats_what_was_registered() -> None:
         reached(PHONE, canary),
         need(kind=LANGUAGE, language=canary + "-" + canary),
         contact(name=canary, priority=-1),
-        contact(relation=CodeableConcept(codings=[Coding(system=model.FAMILY_RELATION, code=canary)])),
+        contact(relation=CodeableConcept(codings=[Coding(system=FAMILY_RELATIONS, code=canary)])),
     ):
         error = refusal(wrong)
         assert error is not None

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from kjernejournal.common.v1.common_pb2 import Coding, Organisation, PartialDate, Period, Practitioner
 from kjernejournal.patients.v1 import patients_pb2 as pb
-from services.patients.model import FAMILY_RELATION, PARENTAL_RESPONSIBILITY
+from shared.codes.systems import FAMILY_RELATIONS, PARENTAL_RESPONSIBILITY
 from shared.convert import timestamp
 from shared.national_id import NHN_MONTH_OFFSET, TENOR_MONTH_OFFSET, make_synthetic
 
@@ -48,7 +48,7 @@ def parent(value: str, relation: str = "mor") -> pb.FamilyRelation:
     """A parent as the child's record names them."""
     return pb.FamilyRelation(
         national_id=value,
-        relation=Coding(system=FAMILY_RELATION, code=relation),
+        relation=Coding(system=FAMILY_RELATIONS, code=relation),
         name=pb.HumanName(given="Mor", family="Nordmann"),
     )
 

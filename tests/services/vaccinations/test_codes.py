@@ -4,9 +4,8 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
 from services.vaccinations import codes
+from shared.codes import atc
 from tests.services.vaccinations.register import ATC, CVX, SYSVAK, vaccine
-
-NORWEGIAN_ATC = "urn:oid:2.16.578.1.12.4.1.1.7180"
 
 INFLUENZA = vaccine((SYSVAK, "AII02"), (ATC, "J07BB02"), (CVX, "141"))
 
@@ -17,7 +16,7 @@ INFLUENZA = vaccine((SYSVAK, "AII02"), (ATC, "J07BB02"), (CVX, "141"))
         (ATC, "J07BB02"),
         (ATC, "J07BB"),
         (ATC, "J07"),
-        (NORWEGIAN_ATC, "J07BB"),
+        (ATC, "j07bb"),
         ("", "J07B"),
         (SYSVAK, "AII02"),
         (CVX, "141"),
@@ -42,6 +41,18 @@ def test_a_question_finds_every_coding_and_what_is_under_an_atc_code(system: str
 )
 def test_a_question_does_not_find_what_merely_begins_alike(system: str, code: str) -> None:
     assert not codes.carries(INFLUENZA, [Coding(system=system, code=code)])
+
+
+@pytest.mark.parametrize("stored", atc.NAMES)
+@pytest.mark.parametrize("asked", ["", *atc.NAMES])
+def test_atc_is_found_under_every_name_of_it(stored: str, asked: str) -> None:
+    assert codes.carries(vaccine((stored, "J07BB02")), [Coding(system=asked, code="J07BB")])
+
+
+@pytest.mark.parametrize("code", ["J٠٧", "J０７"])  # Arabic and full-width digits
+def test_look_alikes_of_a_code_are_not_found_and_find_nothing(code: str) -> None:
+    assert not codes.carries(INFLUENZA, [Coding(system=ATC, code=code)])
+    assert not codes.carries(vaccine((ATC, code + "BB02")), [Coding(system=ATC, code="J07")])
 
 
 def test_display_and_version_are_not_looked_at() -> None:

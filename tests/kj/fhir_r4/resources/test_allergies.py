@@ -4,6 +4,7 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import PartialDate
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
+from shared.codes import atc
 from tests.kj.fhir_r4.bundles import RXNORM, SNOMED, allergy, coded, reasons, record_of
 
 IPS_ABSENT = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
@@ -42,7 +43,8 @@ def test_a_coding_without_a_code_lives_on_as_text() -> None:
         (["food"], SNOMED, pb.CATEGORY_OTHER_ALLERGY),
         (["biologic"], SNOMED, pb.CATEGORY_OTHER_ALLERGY),
         ([], RXNORM, pb.CATEGORY_DRUG_REACTION),
-        ([], "http://www.whocc.no/atc", pb.CATEGORY_DRUG_REACTION),
+        *(([], name, pb.CATEGORY_DRUG_REACTION) for name in atc.NAMES),
+        ([], "urn:oid:2.16.840.1.113883.6.88", pb.CATEGORY_DRUG_REACTION),  # RxNorm
         ([], SNOMED, pb.CATEGORY_OTHER_ALLERGY),
     ],
 )

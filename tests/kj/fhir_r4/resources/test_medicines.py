@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.codes import atc
 from tests.kj.fhir_r4.bundles import RXNORM, SNOMED, coded, mapped, record_of, request, resource, whole
-
-ATC = "http://www.whocc.no/atc"
+from tests.support.look_alikes import LOOK_ALIKES
 
 
 def prescription(**fields: Any) -> pb.Prescription:
@@ -79,8 +79,24 @@ def test_a_medicine_of_its_own_resource_comes_with_form_and_parts() -> None:
     }
     order = request(medicationCodeableConcept=None, medicationReference={"reference": "Medication/m"})
     made = record_of(order, medicine).medications.prescriptions[0].medication
-    assert (made.atc.system, made.atc.code) == (ATC, "N02BA01")
+    assert (made.atc.system, made.atc.code) == (atc.SYSTEM, "N02BA01")
     assert (made.form.codings[0].display, made.ingredients[0].strength_numerator.value) == ("Tablet", "500")
+
+
+@pytest.mark.parametrize("name", atc.NAMES)
+@pytest.mark.parametrize("written, code", [("B01AA03", "B01AA03"), ("b01aa03", "B01AA03"), ("QJ01CA04", "QJ01CA04")])
+def test_the_atc_code_is_found_under_every_name_and_the_coding_stays_as_it_came(
+    name: str, written: str, code: str
+) -> None:
+    made = prescription(medicationCodeableConcept=coded(written, "Marevan", name)).medication
+    assert (made.atc.system, made.atc.code) == (atc.SYSTEM, code)
+    assert [(each.system, each.code) for each in made.code.codings] == [(name, written)]
+
+
+@pytest.mark.parametrize("written", LOOK_ALIKES)
+def test_look_alikes_are_no_atc_code(written: str) -> None:
+    made = prescription(medicationCodeableConcept=coded(written, "Amoxicillin", atc.SYSTEM)).medication
+    assert not made.HasField("atc")
 
 
 def test_a_medicine_elsewhere_is_known_by_its_name() -> None:

@@ -122,8 +122,3 @@ def test_an_interpreter_is_needed_where_it_is_stated_alone() -> None:
     assert stated.records[0].own_registrations.entries[0].communication_need.interpreter
     unstated = told(communication=[{"language": coded("so", "", "urn:ietf:bcp:47")}])
     assert not unstated.records[0].own_registrations.entries[0].communication_need.interpreter
-
-
-def test_the_code_list_is_that_of_the_register() -> None:
-    assert own_registrations.RELATIONS == model.RELATIONS
-    assert own_registrations.FAMILY_RELATION == model.FAMILY_RELATION

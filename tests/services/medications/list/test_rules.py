@@ -10,6 +10,7 @@ from kjernejournal.common.v1.common_pb2 import Coding, Practitioner, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from services.medications.list import rules
+from shared.codes.systems import ITEM_GROUPS
 from shared.convert import timestamp
 from shared.errors import Invalid
 from tests.services.medications.feed import medicine
@@ -69,7 +70,7 @@ def test_what_was_discontinued_long_ago_and_is_news_is_kept_in_the_version_that_
     [
         ("medication", {"medication": medicine("J07BB02", "Influensavaksine")}),
         ("medication", {"medication": medicine("V06DB", "Næringsdrikk")}),
-        ("item_group", {"item_group": Coding(system=rules.ITEM_GROUPS, code="A", display="Annet")}),
+        ("item_group", {"item_group": Coding(system=ITEM_GROUPS, code="A", display="Annet")}),
         ("reimbursement.paragraph", {"reimbursement": pb.Reimbursement(paragraph="5")}),
         ("reimbursement.paragraph", {"reimbursement": pb.Reimbursement(paragraph="§ 6")}),
         ("supply", {"supply": pb.SUPPLY_WITHOUT_PRESCRIPTION, "prescription_source_id": "r1"}),
@@ -85,7 +86,7 @@ def test_no_vaccines_nutrition_or_consumables(field: str, bad: dict[str, Any]) -
 
 
 def test_a_supplement_is_of_goods_group_l_and_without_prescription() -> None:
-    group = Coding(system=rules.ITEM_GROUPS, code="L", display="Legemiddel")
+    group = Coding(system=ITEM_GROUPS, code="L", display="Legemiddel")
     assert following([], entry(item_group=group, supply=pb.SUPPLY_WITHOUT_PRESCRIPTION))
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from kj.synthetic.catalogues.medicines import MEDICINES, Medicine
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications.model import ATC
+from shared.codes.systems import ATC
 from shared.convert import timestamp
 from tests.services.medications.feed import NOW
 

@@ -9,10 +9,10 @@ import pytest
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications.model import ATC
 from services.medications.reconciliation import amounts, comparing, forms
 from services.medications.reconciliation.comparing import Basis, Compared
 from services.medications.reconciliation.likeness import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
+from shared.codes.systems import ATC
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 

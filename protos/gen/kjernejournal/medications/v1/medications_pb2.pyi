@@ -656,7 +656,7 @@ class Medication(_message.Message):
 
     @_builtins.property
     def atc(self) -> _common_pb2.Coding:
-        """ATC code (http://www.whocc.no/atc), where it is known."""
+        """ATC code, where it is known: system http://www.whocc.no/atc, or another name of ATC (its OID at HL7 or Volven)."""
 
     @_builtins.property
     def form(self) -> _common_pb2.CodeableConcept:
