@@ -1,1 +1,22 @@
-"""The one door: aggregates the registers into summaries and forwards every other rpc, after access and audit steps."""
+"""The one door: every call from outside takes the same six steps here, and each step has one room.
+
+1. the trace and the deadline       `front_door`; whether there is room for the call at all: `admission`
+2. who calls, on which basis        `front_door` asks `access/tokens` (and `access/claims`, `access/jwks`)
+3. whom the call is about           `requests` reads it, `registers/patient_lookup` asks the patients service
+4. may they                         `access/policy` decides on `access/facts`, by the table in `access/rules`
+                                    (whether single entries are restricted: `restricted_entries` asks the registers)
+5. audit                            `audit_records` builds the records, `recorder` makes them durable
+6. release                          `steps.fresh`: only on facts that are fresh (`shared/block_promise`)
+
+`steps` puts 3 to 6 in order around the work, and `decided_call` is the call on its way through them. The work itself:
+
+`forwarding/`   rpcs that services serve: reads, writes, and the streams of documents and feeds
+`summary/`      the summary of all registers, the indicator, the check of a medicine
+`changes/`      followers of what changes
+`safety/`       the checks of medicines, without I/O, and the knowledge that they check against
+`registers/`    how registers are asked: which there are (`registers/sources`), by which channels
+                (`registers/backends`), and what becomes of their failures (`registers/refusals`)
+
+`contract` holds what the descriptors say of each rpc, `settings` what the operator says, and `wiring` puts the parts
+together for `__main__`. `access/` does no I/O but for the issuer's keys.
+"""

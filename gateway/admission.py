@@ -1,4 +1,4 @@
-"""Admission: how many calls the gateway has inside at a time. Beyond that they are refused at once, emergencies last.
+"""Limits how many calls the gateway has inside at a time. Beyond that they are refused at once, emergencies last.
 
 A call that is let in has to be answered within its deadline; one too many makes all of them late. Streams are counted
 apart from calls and summaries, so that feeds, uploads and downloads cannot take the room of those; and followers apart
@@ -58,11 +58,11 @@ class Room:
             raise _overloaded()
 
     def leave(self) -> None:
-        """The call is over."""
+        """Counts the call out: it is over."""
         self._inside -= 1
 
     async def _emergency(self, metadata: Metadata) -> bool:
-        """Health personnel, by a token that verifies, on an emergency's basis. The policy has its say later."""
+        """Whether health personnel call, by a token that verifies, on an emergency's basis. The policy comes later."""
         with suppress(KjernejournalError):
             if access_basis(metadata) in _EMERGENCIES:
                 caller = await self._verifier.verify_token(bearer_token(metadata))
@@ -79,7 +79,7 @@ class Admission:
         self._followers = Room(verifier, MAX_FOLLOWERS)
 
     def room(self, method: Method) -> Room:
-        """Where calls of this rpc are counted."""
+        """Returns the room in which calls of this rpc are counted."""
         if method.service == CHANGES:
             return self._followers
         streams = method.descriptor.client_streaming or method.descriptor.server_streaming

@@ -1,4 +1,4 @@
-"""Step 5, audit: records are durable before anything is released. Calls that come together share one Record.
+"""Does step 5, audit: makes records durable before anything is released. Calls that come together share one Record.
 
 While one Record is under way the next records gather, and go together when it is back: the service commits them in one
 transaction. A caller who goes away does not take their record along.
@@ -49,7 +49,7 @@ class Recorder:
         self._sender: asyncio.Task[None] | None = None
 
     async def record(self, records: Sequence[AuditRecord]) -> list[Receipt]:
-        """Makes the records durable and gives their places in the log.
+        """Makes the records durable and returns their places in the log.
 
         Raises Unavailable (AUDIT_UNAVAILABLE) when that cannot be shown in time: nothing may be released then.
         """
@@ -109,7 +109,7 @@ class Recorder:
                     await self._call([each])
                 return
         except DecodeError:
-            pass  # garbage: every rider is told that its record is not known to be durable
+            pass  # garbage: no record of these is known to be durable, and every rider hears that
         except Exception:
             log.exception("a call to the access log could not be made")
         finally:

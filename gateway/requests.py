@@ -1,4 +1,4 @@
-"""What the front door reads in a request before it goes on: whom it is about, and under which id it is made."""
+"""Reads in a request what the steps need before it goes on: whom it is about, and under which id it is made."""
 
 import re
 

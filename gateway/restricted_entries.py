@@ -1,4 +1,4 @@
-"""Single entries that came restricted from their source, which the patient's own settings do not name."""
+"""Looks for single entries that came restricted from their source, which the patient's own settings do not name."""
 
 import asyncio
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class RestrictedEntries:
         self._section_reader = section_reader
 
     async def among(self, decided: DecidedCall, sections: Iterable[SectionValue]) -> frozenset[SectionValue]:
-        """Those of the sections in which a register holds back entries from this caller without an elevated basis.
+        """Returns those of the sections in which a register holds back entries, for want of an elevated basis.
 
         A register that does not answer counts: that nothing is restricted there is not known.
         """

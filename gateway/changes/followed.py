@@ -1,4 +1,4 @@
-"""Whom a follower follows: every reference of each patient, and who is left out now."""
+"""Keeps whom a follower follows: every reference of each patient, and who is left out now."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

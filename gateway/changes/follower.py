@@ -1,4 +1,4 @@
-"""One follower's stream: changes as they come, each on record and on facts of its moment, with a token after each."""
+"""Puts one follower's stream together: changes as they come, each on record and on facts of its moment, and a token."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from gateway.access.facts import SectionValue
 from gateway.changes.followed import Followed
-from gateway.changes.outbox_reader import Register, Track
+from gateway.changes.outbox_reader import OutboxReader, Track
 from gateway.changes.places import Place, token_of
 from gateway.decided_call import DecidedCall
 from gateway.recorder import Recorder
@@ -32,7 +32,7 @@ Waiting = tuple[Track, RegisterChange]
 
 
 class Follower:
-    """Puts one stream together."""
+    """One follower, from the first sign of life to the end of the stream."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Follower:
         recorder: Recorder,
         whole: DecidedCall,
         followed: Followed,
-        registers: Mapping[SectionValue, Register],
+        outboxes: Mapping[SectionValue, OutboxReader],
         *,
         look_again: float = LOOK_AGAIN,
     ) -> None:
@@ -51,7 +51,7 @@ class Follower:
         self._look_interval = look_again
         self._awake = asyncio.Event()
         self._closing = False
-        self._tracks = {section: Track(each, self._awake.set) for section, each in registers.items()}
+        self._tracks = {section: Track(each, self._awake.set) for section, each in outboxes.items()}
         self._reads: dict[Track, asyncio.Task[None]] = {}
         self._who = self._tracks[common_pb2.SECTION_PATIENT]
         self._looked_from = Place(0, 0)
@@ -65,7 +65,7 @@ class Follower:
     async def begin(self, places: Mapping[SectionValue, Place]) -> None:
         """Finds where to begin, and then looks at the patients. Raises Unavailable when a register cannot say where."""
         unknown = [section for section in self._tracks if section not in places]
-        now = await asyncio.gather(*(self._tracks[section].register.now() for section in unknown))
+        now = await asyncio.gather(*(self._tracks[section].outbox.now() for section in unknown))
         places = {**places, **dict(zip(unknown, now, strict=True))}
         for section, track in self._tracks.items():
             track.begin(places[section])
@@ -74,7 +74,7 @@ class Follower:
         self._looked_from = self._who.place
 
     async def messages(self) -> AsyncGenerator[WatchChangesResponse, None]:
-        """The stream, from its first sign of life to its end."""
+        """Returns the stream, from its first sign of life to its end."""
         try:
             yield self._sign()
             sent = looked = time.monotonic()
@@ -100,10 +100,10 @@ class Follower:
             for read in self._reads.values():
                 read.cancel()
             for track in self._tracks.values():
-                track.register.leave(track)
+                track.outbox.leave(track)
 
     async def _wait(self, until: float) -> None:
-        """Until something comes, or is due."""
+        """Waits until something comes, or is due."""
         due = [until, time.monotonic() + deadline.remaining(LONGEST) - ENDING]
         due += [track.retry_at for track in self._tracks.values() if not track.level and track not in self._reads]
         try:
@@ -130,7 +130,7 @@ class Follower:
             self._awake.set()
 
     def _next(self) -> list[Waiting]:
-        """The next changes to tell, each register's in order."""
+        """Returns the next changes to send, each register's in order."""
         batch: list[Waiting] = []
         for track in self._tracks.values():
             while track.waiting and len(batch) < MOST_AT_ONCE:
@@ -138,7 +138,7 @@ class Follower:
         return batch
 
     async def _released(self, batch: Sequence[Waiting]) -> AsyncGenerator[WatchChangesResponse, None]:
-        """Tells what may be told of a batch; the rest is passed by."""
+        """Sends what may be sent of a batch; the rest is passed by."""
         about = dict.fromkeys(patient for _, change in batch for patient in self._followed.of(change.patient_ref))
         if not about:
             for track, change in batch:
@@ -151,10 +151,10 @@ class Follower:
         for track, change in batch:
             patients = self._followed.of(change.patient_ref)
             decided_calls = await self._steps.fresh_each(decided_calls)
-            told = {each.patient for each in decided_calls if each.decision.permitted}.intersection(patients)
-            if len(patients) == 1 or not told:  # of several messages about one change, none is the last
+            permitted = {each.patient for each in decided_calls if each.decision.permitted}.intersection(patients)
+            if len(patients) == 1 or not permitted:  # of several messages about one change, none is the last
                 track.place = Place.of(change.position)
-            for patient in told:
+            for patient in permitted:
                 yield self._message(self._followed.keys[patient or ""], track, change)
             track.place = Place.of(change.position)
 
@@ -164,7 +164,7 @@ class Follower:
         return decided_calls
 
     async def _look_again(self) -> None:
-        """Every few seconds: the token, and the next patients in turn. Raises the refusal.
+        """Looks every few seconds at the token, and at the next patients in turn. Raises the refusal.
 
         Somebody who was unknown and has a record now came with a change that could not be known for theirs: it is read
         again.
@@ -180,32 +180,32 @@ class Follower:
         self._looked_from = min(place, self._who.place)
 
     def _follow(self) -> None:
-        """Follows the references that the patients have now: before what a merge did is told, not after."""
+        """Follows the references that the patients have now: before what a merge did is sent, not after."""
         refs = frozenset(self._followed.refs)
         for track in self._tracks.values():
             if track.refs != refs:
                 track.follow(refs)
 
     def _disclosure(self, decided: DecidedCall, batch: Sequence[Waiting]) -> AuditRecord:
-        """The record of what one patient's changes in a batch tell."""
+        """Returns the record of what one patient's changes in a batch disclose."""
         sections: dict[SectionValue, list[tuple[str, int]]] = {}
         for track, change in batch:
             if decided.patient in self._followed.of(change.patient_ref):
-                entries = sections.setdefault(track.register.section, [])
+                entries = sections.setdefault(track.outbox.section, [])
                 if change.entry_id:
                     entries.append((change.entry_id, change.version))
         return decided.disclosure(decided.section(section, entries) for section, entries in sections.items())
 
     def _message(self, key: str, track: Track, change: RegisterChange) -> WatchChangesResponse:
-        told = Change(
+        sent = Change(
             key=key,
-            section=track.register.section,
+            section=track.outbox.section,
             entry_id=change.entry_id,
             version=change.version,
             kind=change.kind,
             stored_at=change.stored_at,
         )
-        return WatchChangesResponse(change=told, resume_token=self._token())
+        return WatchChangesResponse(change=sent, resume_token=self._token())
 
     def _sign(self) -> WatchChangesResponse:
         return WatchChangesResponse(resume_token=self._token())

@@ -6,7 +6,7 @@ from typing import cast
 from gateway.access.facts import SectionValue
 from gateway.changes.followed import Followed
 from gateway.changes.follower import Follower
-from gateway.changes.outbox_reader import Register
+from gateway.changes.outbox_reader import OutboxReader
 from gateway.changes.places import places_of
 from gateway.decided_call import Incoming
 from gateway.front_door import Context, Handlers
@@ -39,7 +39,7 @@ class Changes:
         self._steps = steps
         self._recorder = recorder
         self._look_again = look_again
-        self._registers = {each.section: Register(each.section, backends[each.service]) for each in SOURCES}
+        self._outboxes = {each.section: OutboxReader(each.section, backends[each.service]) for each in SOURCES}
         self._followers: set[Follower] = set()
 
     def handlers(self) -> dict[str, Handlers]:
@@ -50,8 +50,8 @@ class Changes:
         """Ends every stream: their followers open them again elsewhere."""
         for follower in self._followers:
             follower.close()
-        for register in self._registers.values():
-            register.close()
+        for outbox in self._outboxes.values():
+            outbox.close()
 
     async def watch(self, incoming: Incoming, data: bytes, _: Context) -> AsyncGenerator[bytes, None]:
         """Serves one follower's stream."""
@@ -62,11 +62,11 @@ class Changes:
         places = places_of(request.resume_token) if request.resume_token else {}
         whole = await self._steps.enter(incoming, None)
         followed = Followed(self._steps, self._recorder, whole, keys, sections)
-        registers = {section: self._registers[section] for section in sections}
-        follower = Follower(self._steps, self._recorder, whole, followed, registers, look_again=self._look_again)
+        outboxes = {section: self._outboxes[section] for section in sections}
+        follower = Follower(self._steps, self._recorder, whole, followed, outboxes, look_again=self._look_again)
         self._followers.add(follower)
         try:
-            await follower.begin({section: place for section, place in places.items() if section in registers})
+            await follower.begin({section: place for section, place in places.items() if section in outboxes})
             async for message in follower.messages():
                 yield message.SerializeToString()
         finally:

@@ -1,4 +1,4 @@
-"""One register's outbox, read once for all followers: who is level with the reader is given each change as it comes."""
+"""Reads one register's outbox once for all followers: who is level with the reader gets each change as it comes."""
 
 import asyncio
 import contextvars
@@ -39,10 +39,10 @@ class Page(NamedTuple):
 class Track:
     """One follower's way through one register."""
 
-    def __init__(self, register: "Register", wake: Callable[[], None]) -> None:
-        self.register = register
+    def __init__(self, outbox: "OutboxReader", wake: Callable[[], None]) -> None:
+        self.outbox = outbox
         self.place = Place(0, 0)
-        """Everything up to here has been told, or is not to be told."""
+        """Everything up to here has been sent, or is not to be sent."""
         self.waiting: deque[RegisterChange] = deque()
         self.refs: frozenset[str] = frozenset()
         self.retry_at = 0.0
@@ -58,21 +58,21 @@ class Track:
 
     @property
     def level(self) -> bool:
-        """The register's one reader serves this track."""
-        return self in self.register.tracks
+        """Whether the register's one reader serves this track."""
+        return self in self.outbox.tracks
 
     async def read(self) -> None:
         """Reads on by itself, and gets level at the end. Raises the refusal of the register."""
         if self._lost:
             self._read_to, self._lost = self.place, False
-        page = await self.register.read(self._read_to, self.refs)
+        page = await self.outbox.read(self._read_to, self.refs)
         self.waiting.extend(page.changes)
         self._read_to = page.place
         if not page.more:
-            self.register.join(self, self._read_to)
+            self.outbox.join(self, self._read_to)
 
     def offer(self, change: RegisterChange) -> None:
-        """A change for a track that is level."""
+        """Takes a change, as a track that is level."""
         if Place.of(change.position) <= self._read_to:
             return
         if len(self.waiting) >= MOST_WAITING:
@@ -82,8 +82,8 @@ class Track:
         self._wake()
 
     def fall_behind(self) -> None:
-        """Forgets what waits: it is read again later, from the place of the last change told then."""
-        self.register.leave(self)
+        """Forgets what waits: it is read again later, from the place of the last change that was sent by then."""
+        self.outbox.leave(self)
         self.waiting.clear()
         self._lost = True
         self._wake()
@@ -94,11 +94,11 @@ class Track:
         self.fall_behind()
 
     def settle(self) -> None:
-        """When nothing waits or is being told, the track stands where it has been read to."""
+        """Puts the track where it has been read to, when nothing waits or is being sent."""
         if self._lost:
             return
-        if self.level and self.register.place is not None:
-            self._read_to = max(self._read_to, self.register.place)
+        if self.level and self.outbox.place is not None:
+            self._read_to = max(self._read_to, self.outbox.place)
         if not self.waiting:
             self.place = self._read_to
 
@@ -106,14 +106,14 @@ class Track:
         """Follows these references from here on. All tracks of a follower share the one set."""
         level = self.level
         if level:
-            self.register.leave(self)
+            self.outbox.leave(self)
         self.refs = refs
         if level:
-            self.register.add(self)
+            self.outbox.add(self)
 
 
-class Register:
-    """One register. It is polled while anybody is level, once for all."""
+class OutboxReader:
+    """Reads one register's outbox. It is polled while anybody is level, once for all."""
 
     def __init__(self, section: SectionValue, backend: Backend) -> None:
         self.section = section
@@ -132,11 +132,11 @@ class Register:
         self.place = None
 
     async def now(self) -> Place:
-        """The place after which whatever changes from now on comes. Raises Unavailable."""
+        """Returns the place after which whatever changes from now on comes. Raises Unavailable."""
         return (await self._list(ListChangesRequest())).place
 
     async def read(self, after: Place, refs: Collection[str] | None) -> Page:
-        """Changes after a place; `refs` None: everybody's. Raises Unavailable, or CHANGES_GONE."""
+        """Returns the changes after a place; `refs` None: everybody's. Raises Unavailable, or CHANGES_GONE."""
         return await self._list(
             ListChangesRequest(after=after.position(), patient_refs=refs or (), everybody=refs is None)
         )
@@ -159,7 +159,7 @@ class Register:
             self._by_ref.setdefault(ref, []).append(track)
 
     def leave(self, track: Track) -> None:
-        """The track is served no more."""
+        """Serves the track no more."""
         if track not in self.tracks:
             return
         self.tracks.discard(track)

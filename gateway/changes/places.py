@@ -1,4 +1,4 @@
-"""Where a follower stands: a place in each register's outbox, and the token that holds them."""
+"""Says where a follower stands: a place in each register's outbox, and the token that holds them."""
 
 import base64
 import binascii
@@ -25,22 +25,22 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, position: OutboxPosition) -> "Place":
-        """The place that a register names."""
+        """Returns the place that a register names."""
         return cls(position.transaction, position.sequence)
 
     def position(self) -> OutboxPosition:
-        """The same for the register."""
+        """Returns the same for the register."""
         return OutboxPosition(transaction=self.transaction, sequence=self.sequence)
 
 
 def token_of(places: Mapping[SectionValue, Place]) -> str:
-    """The resume token of these places. It says nothing of patients, and any gateway reads it."""
+    """Returns the resume token of these places. It says nothing of patients, and any gateway reads it."""
     packed = bytes([_VERSION]) + b"".join(_PLACE.pack(section, *places[section]) for section in sorted(places))
     return base64.urlsafe_b64encode(packed + _SUM.pack(zlib.crc32(packed))).decode().rstrip("=")
 
 
 def places_of(token: str) -> dict[SectionValue, Place]:
-    """The places in a token. Raises Invalid (INVALID_RESUME_TOKEN): it is none of ours, or was cut or changed."""
+    """Returns the places in a token. Raises Invalid (INVALID_RESUME_TOKEN) when it is none of ours."""
     try:
         packed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         content, checksum = packed[: -_SUM.size], packed[-_SUM.size :]

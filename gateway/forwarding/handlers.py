@@ -27,7 +27,7 @@ from shared import deadline
 from shared.errors import KjernejournalError, Reason, Unavailable
 
 LONGEST_READ = 1.5
-"""Seconds for which a register is waited for, at most. A caller who waits longer is told that the register is slow, and
+"""Seconds for which a register is waited for, at most. A caller who waits longer hears that the register is slow, and
 not that the deadline has passed."""
 REGISTERS = frozenset(source.service for source in SOURCES)
 

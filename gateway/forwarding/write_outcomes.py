@@ -1,4 +1,4 @@
-"""The end of a write: its outcome is on record before its caller learns of it."""
+"""Ends a write: its outcome is on record before its caller learns of it."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ from shared.errors import KjernejournalError
 log = logging.getLogger(__name__)
 
 REFS_KEY = "kj-patient-refs-bin"
-"""Trailing metadata with which the patients service tells whom a write was about."""
+"""Trailing metadata with which the patients service says whom a write was about."""
 MOST_RECORDS = 1000
 """Records that go to the access log at a time."""
 LONGEST_WRITE = 5.0
@@ -52,7 +52,7 @@ class WriteOutcomes:
         self._unfinished: set[asyncio.Task[Any]] = set()
 
     async def shielded(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` gives. The caller may go away now; the work goes on."""
+        """Returns what `work` returns. The caller may go away now; the work goes on."""
         task = asyncio.create_task(work)
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
@@ -69,7 +69,7 @@ class WriteOutcomes:
             await asyncio.wait(self._unfinished, timeout=seconds)
 
     async def concluded(self, decided: DecidedCall, call: Any, request_id: str, about: About | None = None) -> bytes:
-        """The reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
+        """Returns the reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
         method = decided.method
         reply, refusal, entries = b"", None, []
         try:
@@ -87,7 +87,7 @@ class WriteOutcomes:
         return reply
 
     async def refs_of(self, about: About | None) -> list[str]:
-        """The canonical references of everybody whom a stream was about."""
+        """Returns the canonical references of everybody whom a stream was about."""
         if about is None:
             return []
         return list(about.refs | dict.fromkeys(await self._steps.refs_of(about.persons)))
@@ -100,7 +100,7 @@ class WriteOutcomes:
         section: SectionRecord,
         refs: Sequence[str | None],
     ) -> None:
-        """One record for each person whom the write was about. It is waited for, whatever the caller's deadline."""
+        """Makes a record for each person whom the write was about, and waits for it, whatever the caller's deadline."""
         outcomes = [decided.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
         for start in range(0, len(outcomes), MOST_RECORDS):
             deadline.set_deadline(LONGEST_WRITE)
@@ -108,14 +108,14 @@ class WriteOutcomes:
 
 
 def _ended_alone(task: asyncio.Task[Any]) -> None:
-    """Work whose caller has gone: a refusal was for that caller alone, anything else is a bug of ours."""
+    """Logs what went wrong with work whose caller has gone. A refusal was for that caller alone, the rest is a bug."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, KjernejournalError):
         log.error("work went wrong after its caller had gone", exc_info=error)
 
 
 async def _refs_of(call: Any) -> Sequence[str | None]:
-    """Whom a write was about, when only the patients service knew."""
+    """Returns whom a write was about, when only the patients service knew."""
     with suppress(grpc.aio.AioRpcError):
         for key, value in await call.trailing_metadata() or ():
             if key == REFS_KEY and isinstance(value, bytes):

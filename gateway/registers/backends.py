@@ -1,4 +1,4 @@
-"""Calls to the services: bytes in, bytes out, under a span, with the call's context and deadline."""
+"""Calls the services: bytes in, bytes out, under a span, with the call's context and deadline."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -24,7 +24,7 @@ class Backend:
         self._unary: dict[str, Any] = {}
 
     async def unary(self, path: str, data: bytes, *, caller: CallerContext | None, timeout: float) -> bytes:
-        """One request, one reply. Raises grpc.aio.AioRpcError."""
+        """Sends one request, and returns its reply. Raises grpc.aio.AioRpcError."""
         with self._span(path) as span:
             try:
                 reply: bytes = await self.unary_call(path, data, caller=caller, timeout=timeout)
@@ -36,7 +36,7 @@ class Backend:
     def unary_call(
         self, path: str, data: bytes, *, caller: CallerContext | None, timeout: float
     ) -> "grpc.aio.UnaryUnaryCall[bytes, bytes]":
-        """The same as a call whose trailing metadata can be read."""
+        """Does the same by a call whose trailing metadata can be read."""
         multicallable = self._unary.get(path)
         if multicallable is None:
             multicallable = self._unary[path] = self._channel.unary_unary(path)
@@ -47,12 +47,12 @@ class Backend:
     def server_stream(
         self, path: str, data: bytes, *, caller: CallerContext, timeout: float
     ) -> "grpc.aio.UnaryStreamCall[bytes, bytes]":
-        """One request, a stream of replies."""
+        """Sends one request, for a stream of replies."""
         call: Any = self._channel.unary_stream(path)
         return cast("grpc.aio.UnaryStreamCall[bytes, bytes]", call(data, metadata=metadata(caller), timeout=timeout))
 
     def client_stream(self, path: str, *, caller: CallerContext, timeout: float) -> ClientStream[bytes, bytes]:
-        """A stream of requests, written one by one, and one reply."""
+        """Begins a stream of requests, written one by one, with one reply."""
         call: Any = self._channel.stream_unary(path)
         return ClientStream(call(metadata=metadata(caller), timeout=timeout))
 
@@ -70,15 +70,15 @@ class Backend:
 
 
 def metadata(caller: CallerContext | None) -> Metadata:
-    """What a service is told about a call: its trace, and its caller. Nothing that came from outside goes along."""
-    told: Metadata = [("traceparent", telemetry.traceparent())]
+    """Returns what a service is sent about a call: its trace, and its caller. Nothing from outside goes along."""
+    sent: Metadata = [("traceparent", telemetry.traceparent())]
     if caller is not None:
-        told.append(("kj-caller-bin", caller.SerializeToString()))
-    return told
+        sent.append(("kj-caller-bin", caller.SerializeToString()))
+    return sent
 
 
 def open_backends(addresses: Mapping[str, str], settings: ProcessSettings) -> dict[str, Backend]:
-    """A backend for each address. Channels connect when they are first used, and again after a service was away."""
+    """Returns a backend for each address. Channels connect when first used, and again after a service was away."""
     return {
         name: Backend(
             name,

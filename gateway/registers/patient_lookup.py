@@ -1,4 +1,4 @@
-"""Step 3, whom: national ids become references and the facts that decide, asked of the patients service."""
+"""Does step 3, whom: asks the patients service for the references and facts of people, by national id."""
 
 import time
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ class Resolved:
         return time.monotonic() - self.asked_at <= BLOCK_HOLDS_WITHIN
 
     def refs(self, person: str | None) -> tuple[str, ...]:
-        """Every reference of a person, the canonical one first; none for somebody who is not known."""
+        """Returns every reference of a person, the canonical one first; none for somebody who is not known."""
         found = self.by_id.get(person or "")
         return tuple(found.patient_refs) if found else ()
 
     def facts(self, person: str) -> PatientFacts | None:
-        """The facts of a patient; None: no such patient."""
+        """Returns the facts of a patient; None: no such patient."""
         found = self.by_id.get(person)
         if found is None or found.state != patients_pb2.RESOLUTION_STATE_REGISTERED:
             return None
@@ -58,7 +58,7 @@ class PatientLookup:
         self._patients = patients
 
     async def resolve_fresh(self, national_ids: Sequence[str]) -> Resolved:
-        """As `resolve`, with facts that may decide a release. Raises Unavailable when they come too late for that."""
+        """Returns the same, fresh enough for a release. Raises Unavailable when it comes too late for that."""
         for _ in range(FRESH_TRIES):
             with suppress(Unavailable):
                 resolved = await self.resolve(national_ids, seconds=BLOCK_HOLDS_WITHIN)

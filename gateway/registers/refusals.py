@@ -1,4 +1,4 @@
-"""What a service's failure becomes at the front door: its own refusals as they are, anything else with a fixed text."""
+"""Turns a service's failure into a refusal for the caller: its own as they are, anything else with a fixed text."""
 
 import grpc
 from google.protobuf import any_pb2
@@ -41,7 +41,7 @@ class ServiceFault(KjernejournalError):
 
 
 def refusal_of(error: grpc.aio.AioRpcError) -> KjernejournalError:
-    """The refusal for the caller. Nothing that grpc itself or a library wrote goes along."""
+    """Returns the refusal for the caller. Nothing that grpc itself or a library wrote goes along."""
     code = error.code()
     if code in _REFUSALS:
         relayed = _relayed(code, error)
@@ -55,7 +55,7 @@ def refusal_of(error: grpc.aio.AioRpcError) -> KjernejournalError:
 
 
 def service_fault() -> ServiceFault:
-    """The refusal for what no service of ours should have said."""
+    """Returns the refusal for what no service of ours should have said."""
     return ServiceFault(Reason.ERROR_REASON_INTERNAL, "a fault in a service; its log names the trace id")
 
 

@@ -13,16 +13,16 @@ from kjernejournal.common.v1.common_pb2 import SectionQuery
 
 
 class SectionReader:
-    """Asks registers for sections, one call each time it is asked."""
+    """Asks registers for sections, one call each time it is used."""
 
     def __init__(self, backends: dict[str, Backend]) -> None:
         self._backends = backends
 
     async def read(self, source: Source, queries: Sequence[SectionQuery], seconds: float) -> dict[str, Any]:
-        """The register's answers by access id. Raises grpc.aio.AioRpcError, or DecodeError when it sends garbage.
+        """Returns the register's answers by access id. Raises grpc.aio.AioRpcError, or DecodeError for garbage.
 
         An answer whose key nobody asked for is dropped, and so are two answers to one question and a section that does
-        not say how much there is: the one who asked is told that there is no answer.
+        not say how much there is: the one who asked is left without an answer.
         """
         request = source.proto.BatchGetSectionsRequest(queries=queries)
         backend = self._backends[source.service]

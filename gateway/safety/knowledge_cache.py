@@ -1,4 +1,4 @@
-"""The knowledge that medicines are checked against, kept in memory: asked for at start, and again every minute.
+"""Keeps the knowledge that medicines are checked against in memory: asks for it at start, and again every minute.
 
 A summary never waits for it for long. Without knowledge no check is made, and alerts say so; what was read once
 stays when the medications service is away, and every finding names its version.
@@ -40,22 +40,22 @@ class KnowledgeCache:
 
     @property
     def now(self) -> Knowledge | None:
-        """What is known at this moment; None: nothing was loaded, or none could be read yet."""
+        """Returns what is known at this moment; None: nothing was loaded, or none could be read yet."""
         return self._knowledge
 
     def begin(self) -> None:
-        """Looks from now on, in traces of its own, until `end`."""
+        """Starts to ask in the background, each time in a trace of its own, until `end`."""
         self._looking = asyncio.create_task(self._look(), context=contextvars.Context())
 
     async def end(self) -> None:
-        """Looks no more."""
+        """Stops asking."""
         if self._looking is not None:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
 
     async def get(self) -> Knowledge | None:
-        """The knowledge; after a start, once it was asked for or FIRST_WAIT has passed."""
+        """Returns the knowledge; after a start, once it was asked for or FIRST_WAIT has passed."""
         if self._knowledge is None and not self._asked.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_WAIT):

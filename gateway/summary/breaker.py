@@ -27,11 +27,11 @@ class Breaker:
         return True
 
     def answered(self) -> None:
-        """The register answered, well or badly: it is not hanging."""
+        """Counts from nought again: the register answered, well or badly, so it does not hang."""
         self._timeouts = 0
 
     def timed_out(self) -> None:
-        """The register did not answer in time."""
+        """Counts a register that did not answer in time."""
         self._timeouts += 1
         if self._timeouts == TIMEOUTS:
             self._next_probe = self._clock() + PROBE_AFTER

@@ -48,7 +48,7 @@ class Fanout:
         self._breakers = {source.section: Breaker() for source in SOURCES}
 
     async def ask(self, source: Source, decided: DecidedCall, question: Question) -> Section:
-        """One section, within its budget: what the policy holds back is not even asked for."""
+        """Returns one section, within its budget. What the policy holds back is not even asked for."""
         name = common_pb2.Section.Name(source.section).removeprefix("SECTION_")
         started = time.monotonic()
         with telemetry.span(f"section {name.lower()}", **{"kj.section": name}) as span:
@@ -86,8 +86,8 @@ class Fanout:
             _fill(section, source, answer.section)
 
     async def _answer(self, source: Source, query: SectionQuery) -> Any:
-        """The register's answer. One that is too large is asked for again with fewer entries, while there is time: a
-        section that says what it leaves out helps more than none."""
+        """Returns the register's answer. One that is too large is asked for again with fewer entries, while there is
+        time: a section that says what it leaves out helps more than none."""
         seconds = seconds_for(source)
         ends = time.monotonic() + seconds
         answer = await self._read(source, query, seconds)
@@ -100,7 +100,7 @@ class Fanout:
         return answer
 
     async def _read(self, source: Source, query: SectionQuery, seconds: float) -> Any:
-        """The register's answer to one query; where it gives none, a failure with the reason."""
+        """Returns the register's answer to one query; where it gives none, a failure with the reason."""
         breaker = self._breakers[source.section]
         try:
             answers = await self._section_reader.read(source, [query], seconds)
@@ -124,7 +124,7 @@ class Fanout:
 
 
 def hold_back(decided: DecidedCall, sections: Iterable[Section]) -> bool:
-    """Takes the content out of sections that the latest decision does not permit; whether there was any."""
+    """Takes the content out of sections that the latest decision does not permit. Returns whether there was any."""
     held = False
     for section in sections:
         verdict = decided.decision.sections[section.section].decision
@@ -179,13 +179,13 @@ def unavailable(section: Section, reason: "common_pb2.UnavailableReason.ValueTyp
 
 
 def seconds_for(source: Source, patients: int = 1) -> float:
-    """Seconds that a register may take: its budget, inside what the deadline leaves."""
+    """Returns the seconds that a register may take: its budget, inside what the deadline leaves."""
     left = deadline.remaining(60.0)
     return max(0.001, min(source.budget + EACH_MORE * (patients - 1), left - min(RESERVE, left * RESERVE)))
 
 
 def _start(end: datetime, window: timedelta) -> datetime:
-    """Where a history window begins: not before there are dates."""
+    """Returns where a history window begins: not before there are dates."""
     return end - window if end - _FIRST > window else _FIRST
 
 

@@ -40,7 +40,7 @@ class Quota:
         self._used: dict[str, int] = {}
 
     def take(self, organisation: str, patients: int) -> None:
-        """Counts. Raises Overloaded (QUOTA_EXCEEDED), and says when the next minute begins."""
+        """Counts these patients. Raises Overloaded (QUOTA_EXCEEDED), which says when the next minute begins."""
         now = time.time()
         minute = int(now // 60)
         if minute != self._minute:
