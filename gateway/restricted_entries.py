@@ -10,13 +10,9 @@ from gateway.access.facts import SectionValue
 from gateway.decided_call import DecidedCall
 from gateway.registers.section_reader import SectionReader
 from gateway.registers.sources import BY_SECTION, Source
-from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SectionQuery
 from shared import deadline
-
-SECTIONS = frozenset({common_pb2.SECTION_DOCUMENTS, common_pb2.SECTION_LABS})
-"""Sections whose entries carry a restriction of their own (Volven 9603, NORS). Locked prescriptions need no elevated
-basis."""
+from shared.register.sections import ENTRIES_RESTRICTED_AT_SOURCE
 
 
 class RestrictedEntries:
@@ -30,7 +26,7 @@ class RestrictedEntries:
 
         A register that does not answer counts: that nothing is restricted there is not known.
         """
-        asked = sorted(SECTIONS & set(sections))
+        asked = sorted(ENTRIES_RESTRICTED_AT_SOURCE & set(sections))
         found = await asyncio.gather(*(self._holds_back(BY_SECTION[each], decided) for each in asked))
         return frozenset(section for section, holds in zip(asked, found, strict=True) if holds)
 

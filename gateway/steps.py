@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from google.protobuf.message import Message
 
-from gateway.access.facts import SUMMARY_SECTIONS, Caller, Decision, SectionValue
+from gateway.access.facts import Caller, Decision, SectionValue
 from gateway.access.policy import UNDECIDED, decide, decide_without_patient, for_another_patient
 from gateway.access.tokens import TokenVerifier, bearer_token
 from gateway.decided_call import DecidedCall, Incoming
@@ -22,6 +22,7 @@ from gateway.restricted_entries import RestrictedEntries
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from shared import deadline, telemetry
 from shared.errors import Reason, reason_name
+from shared.register.sections import SUMMARY_SECTIONS
 
 LOOK_AGAIN = 5.0
 """Seconds after which a stream's token and facts are looked at again."""

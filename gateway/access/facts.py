@@ -21,18 +21,6 @@ AuditValue: TypeAlias = "common_pb2.AuditLevel.ValueType"
 DecisionValue: TypeAlias = "common_pb2.SectionDecision.ValueType"
 RepresentationValue: TypeAlias = "common_pb2.Representation.ValueType"
 
-SUMMARY_SECTIONS: tuple[SectionValue, ...] = (
-    common_pb2.SECTION_CRITICAL_INFO,
-    common_pb2.SECTION_MEDICATIONS,
-    common_pb2.SECTION_VISITS,
-    common_pb2.SECTION_DOCUMENTS,
-    common_pb2.SECTION_LABS,
-    common_pb2.SECTION_VACCINATIONS,
-    common_pb2.SECTION_OWN_REGISTRATIONS,
-    common_pb2.SECTION_PATIENT,
-)
-"""What a summary holds: every register but the access log. Each is decided on its own."""
-
 ELEVATED: frozenset[BasisValue] = frozenset(
     {common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE, common_pb2.ACCESS_BASIS_FORHOYET_AKUTT}
 )

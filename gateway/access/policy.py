@@ -25,7 +25,6 @@ from datetime import UTC, date, datetime
 from gateway.access import rules
 from gateway.access.facts import (
     ELEVATED,
-    SUMMARY_SECTIONS,
     AccessRule,
     BasisValue,
     Caller,
@@ -41,6 +40,7 @@ from gateway.access.rules import POLICY_VERSION, Relation
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.errors import ReasonValue
+from shared.register.sections import CLINICAL, SUMMARY_SECTIONS
 
 NO_BASIS = common_pb2.ACCESS_BASIS_UNSPECIFIED
 SECURITY_LEVEL = 4
@@ -199,7 +199,8 @@ def _clinician_section(
         return _denied(reasons.ERROR_REASON_BASIS_REFUSED, "no-rule")
     if rule.relation is Relation.GP and caller.hpr_number not in facts.gp_hpr_numbers:
         return _denied(reasons.ERROR_REASON_NO_ACCESS, "no-relation")
-    if section in facts.restricted_sections and rules.restrictable(section) and basis not in ELEVATED:
+    # Whatever the facts name: a newer patients service may let patients restrict more than this release knows of.
+    if section in facts.restricted_sections and section in CLINICAL and basis not in ELEVATED:
         return SectionVerdict(
             common_pb2.SECTION_DECISION_WITHHOLD, reasons.ERROR_REASON_SECTION_RESTRICTED, "section-restricted"
         )
@@ -208,8 +209,7 @@ def _clinician_section(
 
 def _anything_restricted(facts: PatientFacts, asked: tuple[SectionValue, ...]) -> bool:
     return any(
-        rules.restrictable(section)
-        and (section in facts.restricted_sections or section in facts.single_entries_restricted)
+        section in CLINICAL and (section in facts.restricted_sections or section in facts.single_entries_restricted)
         for section in asked
     )
 

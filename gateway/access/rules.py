@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from gateway.access.facts import ActionValue, BasisValue, SectionValue
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.personnel import PERSONNEL, ServiceKind
+from shared.register.sections import CLINICAL
 
 READ = common_pb2.ACTION_READ
 WRITE = common_pb2.ACTION_WRITE
@@ -153,32 +154,14 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-_CLINICAL: frozenset[SectionValue] = frozenset(
-    {
-        common_pb2.SECTION_CRITICAL_INFO,
-        common_pb2.SECTION_MEDICATIONS,
-        common_pb2.SECTION_VISITS,
-        common_pb2.SECTION_DOCUMENTS,
-        common_pb2.SECTION_LABS,
-        common_pb2.SECTION_VACCINATIONS,
-        common_pb2.SECTION_OWN_REGISTRATIONS,
-        common_pb2.SECTION_PATIENT,
-    }
-)
-
 
 def part_of(section: SectionValue, action: ActionValue) -> Part | None:
-    """Which rows speak of this section. None: no row does (the access log, unknown sections)."""
+    """Returns the part whose rows speak of this section. None: no row does (the access log, unknown sections)."""
     if section == common_pb2.SECTION_PRIVACY:
         return Part.AT_PATIENTS_REQUEST
     if section == common_pb2.SECTION_OWN_REGISTRATIONS and action == WRITE:
         return Part.AT_PATIENTS_REQUEST
-    return Part.CLINICAL if section in _CLINICAL else None
-
-
-def restrictable(section: SectionValue) -> bool:
-    """Whether a patient's restriction of this section means anything to personnel."""
-    return section in _CLINICAL
+    return Part.CLINICAL if section in CLINICAL else None
 
 
 _Key = tuple[str, ServiceKind, BasisValue, ActionValue, Part]
@@ -200,7 +183,7 @@ _ROLES = frozenset((role, rule.part, action) for rule in RULES for role in rule.
 
 
 def find(role: str, service: ServiceKind, basis: BasisValue, action: ActionValue, part: Part) -> Rule | None:
-    """The one row that allows this, or None."""
+    """Returns the one row that allows this, or None."""
     return _INDEX.get((role, service, basis, action, part))
 
 
@@ -213,8 +196,9 @@ def _digest() -> str:
     rows = [
         (r.name, r.roles, [s.name for s in r.services], r.bases, r.actions, r.relation.name, r.part.name) for r in RULES
     ]
-    return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((rows, sorted(CLINICAL))).encode()).hexdigest()[:12]
 
 
 POLICY_VERSION = f"3.{_digest()}"
-"""Stands in every audit record: a changed table is another version. The number before the dot is the code's."""
+"""Stands in every audit record: a changed table, or another set of clinical sections, is another version. The number
+before the dot is the code's."""

@@ -1,4 +1,4 @@
-"""The table of registers: one row each. Adding a register to the summary is a row here and a field in summary.proto."""
+"""Holds the table of registers, a row each. A register comes into the summary by a row here and a field there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import Coverage
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
+from shared.register.sections import CRITICAL
 
 CRITICAL_BUDGET = 0.8
 """Seconds for critical information and medicines."""
@@ -41,7 +42,6 @@ class Source:
     state: Callable[[Any], int]
     """What a section that has come is: data, none recorded, nil known, not asked or withheld."""
     coverage: Coverage
-    critical: bool = False
     most: int = 500
     """Entries that are asked for, at most."""
     window: timedelta | None = None
@@ -50,6 +50,11 @@ class Source:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "disclosed", disclosed_paths(self.proto.SectionAnswer().section.DESCRIPTOR))
+
+    @property
+    def critical(self) -> bool:
+        """Whether a summary without it lacks something critical."""
+        return self.section in CRITICAL
 
     @property
     def budget(self) -> float:
@@ -124,7 +129,6 @@ SOURCES: tuple[Source, ...] = (
         content="critical_info",
         proto=critical_info_pb2,
         state=_critical_info,
-        critical=True,
         coverage=Coverage(
             sources=["registered in the record by health personnel"],
             # About 35 % of those expected to have critical information have any (E-helsemonitor, 2022).
@@ -137,7 +141,6 @@ SOURCES: tuple[Source, ...] = (
         content="medications",
         proto=medications_pb2,
         state=_medications,
-        critical=True,
         window=THREE_YEARS,
         coverage=Coverage(
             sources=["the prescription register (e-resept)", "pharmacies", "the patient's medication list"],

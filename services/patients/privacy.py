@@ -8,17 +8,7 @@ lifted is lifted from all. Pure: no I/O, no clock.
 from collections.abc import Callable, Iterable, MutableSequence, Sequence
 from dataclasses import dataclass, field
 
-from kjernejournal.common.v1.common_pb2 import (
-    SECTION_CRITICAL_INFO,
-    SECTION_DOCUMENTS,
-    SECTION_LABS,
-    SECTION_MEDICATIONS,
-    SECTION_OWN_REGISTRATIONS,
-    SECTION_VACCINATIONS,
-    SECTION_VISITS,
-    Practitioner,
-    Section,
-)
+from kjernejournal.common.v1.common_pb2 import Practitioner, Section
 from kjernejournal.patients.v1.patients_pb2 import (
     PROXY_AREA_UNSPECIFIED,
     BlockedPersonnel,
@@ -30,19 +20,7 @@ from kjernejournal.patients.v1.patients_pb2 import (
 from services.patients.model import check_period
 from shared import national_id
 from shared.errors import Denied, Invalid, NotFound, Reason
-
-RESTRICTABLE = frozenset(
-    {
-        SECTION_CRITICAL_INFO,
-        SECTION_MEDICATIONS,
-        SECTION_VISITS,
-        SECTION_DOCUMENTS,
-        SECTION_LABS,
-        SECTION_VACCINATIONS,
-        SECTION_OWN_REGISTRATIONS,
-    }
-)
-"""Sections that a patient may restrict: those with clinical content (help pages of the record, "innstillinger")."""
+from shared.register.sections import RESTRICTABLE
 
 
 @dataclass

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 import pytest
 
 from gateway.access import rules
-from gateway.access.facts import SUMMARY_SECTIONS, AccessRule
+from gateway.access.facts import AccessRule
 from gateway.access.rules import RULES, Part, Relation
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.personnel import PERSONNEL, ServiceKind, service_kind
 from shared.codes.systems import VOLVEN
+from shared.register.sections import CLINICAL, SUMMARY_SECTIONS
 
 UNNTAK = common_pb2.ACCESS_BASIS_UNNTAK
 
@@ -44,12 +45,14 @@ def test_the_version_follows_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert before in rules.POLICY_VERSION
     monkeypatch.setattr(rules, "RULES", RULES[1:])
     assert rules._digest() != before
+    monkeypatch.setattr(rules, "RULES", RULES)
+    monkeypatch.setattr(rules, "CLINICAL", CLINICAL - {common_pb2.SECTION_LABS})
+    assert rules._digest() != before
 
 
 def test_the_summary_is_clinical_throughout() -> None:
     for section in SUMMARY_SECTIONS:
         assert rules.part_of(section, common_pb2.ACTION_READ) is Part.CLINICAL
-        assert rules.restrictable(section)
 
 
 def test_no_row_speaks_of_the_access_log() -> None:

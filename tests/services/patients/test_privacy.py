@@ -15,6 +15,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, Organisation, Pati
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from shared.block_promise import BLOCK_HOLDS_WITHIN
 from shared.convert import timestamp
+from shared.register.sections import RESTRICTABLE
 from tests.services.patients.conftest import Metadata, Patients
 from tests.services.patients.people import new_id, years_ago
 from tests.support.service import DOCTOR, calling, details_of, reason_of
@@ -100,10 +101,34 @@ async def test_sections_are_restricted_replaced_and_lifted(change: Change) -> No
     assert refused.value.code() is grpc.StatusCode.ABORTED
     assert details_of(refused.value)["current_version"] == "1"
     assert not (await restrict(expected=1)).restricted_sections
-    for section in (common_pb2.SECTION_PRIVACY, common_pb2.SECTION_PATIENT, common_pb2.SECTION_SUMMARY):
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await restrict(section)
-        assert details_of(refused.value)["field"] == "restricted_sections[0]"
+
+
+SECTIONS_TO_RESTRICT = {
+    common_pb2.SECTION_CRITICAL_INFO,
+    common_pb2.SECTION_MEDICATIONS,
+    common_pb2.SECTION_VISITS,
+    common_pb2.SECTION_DOCUMENTS,
+    common_pb2.SECTION_LABS,
+    common_pb2.SECTION_VACCINATIONS,
+    common_pb2.SECTION_OWN_REGISTRATIONS,
+}
+"""From the help pages of the record, and not from the contract's options."""
+
+
+@pytest.mark.parametrize("section", common_pb2.Section.values(), ids=common_pb2.Section.Name)
+@pytest.mark.parametrize("field", ["restricted_sections", "sections_with_restricted_entries"])
+async def test_a_section_is_restricted_as_the_contract_says(change: Change, section: Section, field: str) -> None:
+    sections: dict[str, Any] = {field: [section]}
+    asking = change.service.privacy.RestrictSections(
+        pb.RestrictSectionsRequest(**change.base(), **sections), metadata=change.metadata
+    )
+    assert (section in RESTRICTABLE) is (section in SECTIONS_TO_RESTRICT)
+    if section in RESTRICTABLE:
+        assert list(getattr((await asking).settings, field)) == [section]
+        return
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await asking
+    assert details_of(refused.value)["field"] == f"{field}[0]"
 
 
 async def test_a_block_says_who_set_it_and_stays_when_set_again(change: Change) -> None:

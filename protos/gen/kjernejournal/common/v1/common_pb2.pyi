@@ -416,6 +416,48 @@ class Access(_message.Message):
 Global___Access: _TypeAlias = Access  # noqa: Y015
 
 @_typing.final
+class SectionTraits(_message.Message):
+    """What holds for one section of the record, wherever it is met. The gateway and the services read it from the descriptor,
+    so that no list of sections stands in code.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IN_SUMMARY_FIELD_NUMBER: _builtins.int
+    CLINICAL_FIELD_NUMBER: _builtins.int
+    RESTRICTABLE_FIELD_NUMBER: _builtins.int
+    ENTRIES_RESTRICTED_AT_SOURCE_FIELD_NUMBER: _builtins.int
+    CRITICAL_FIELD_NUMBER: _builtins.int
+    in_summary: _builtins.bool
+    """A register answers for it in a summary, where it is decided on its own."""
+    clinical: _builtins.bool
+    """It tells of the patient and the patient's health: personnel need a basis for it, and a restriction withholds it."""
+    restrictable: _builtins.bool
+    """The patient may restrict it: as a whole, or single entries of it."""
+    entries_restricted_at_source: _builtins.bool
+    """Its entries may come restricted from their source (Volven 9603, NORS), which the patient's settings do not name. An
+    elevated basis opens them.
+    """
+    critical: _builtins.bool
+    """A summary without it is CRITICAL_MISSING or CRITICAL_WITHHELD, and its register is waited for longer."""
+    def __init__(
+        self,
+        *,
+        in_summary: _builtins.bool = ...,
+        clinical: _builtins.bool = ...,
+        restrictable: _builtins.bool = ...,
+        entries_restricted_at_source: _builtins.bool = ...,
+        critical: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clinical", b"clinical", "critical", b"critical", "entries_restricted_at_source", b"entries_restricted_at_source", "in_summary", b"in_summary", "restrictable", b"restrictable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SectionTraits: _TypeAlias = SectionTraits  # noqa: Y015
+
+@_typing.final
 class FieldRules(_message.Message):
     """Limits of one field, checked for every request that holds it."""
 
@@ -1104,9 +1146,12 @@ Global___ImportCounts: _TypeAlias = ImportCounts  # noqa: Y015
 ACCESS_FIELD_NUMBER: _builtins.int
 DISCLOSED_ID_FIELD_NUMBER: _builtins.int
 RULES_FIELD_NUMBER: _builtins.int
+SECTION_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call this rpc, on what, and how it is audited. Every rpc carries one; an rpc without it does not build."""
 disclosed_id: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """Marks entry and document ids in replies: the audit record of a disclosure names them."""
 rules: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FieldRules]
 """Limits that are checked before any service code sees the message."""
+section: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___SectionTraits]
+"""What holds for a section of the record. Every Section but SECTION_UNSPECIFIED carries one."""
