@@ -4,12 +4,15 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import Cluster, running_cluster
 
 # A change fails for what it changed: hypothesis draws the same examples each time, unless KJ_SEED asks for others.
-settings.register_profile("usual", derandomize="KJ_SEED" not in os.environ)
+# How long an example takes says how busy the machine is: tests run side by side.
+settings.register_profile(
+    "usual", derandomize="KJ_SEED" not in os.environ, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("usual")
 
 LONG = ("tests/assurance/test_fuzz.py", "tests/assurance/", "tests/system/", "tests/kj/test_")
