@@ -14,18 +14,27 @@ writes in place:
 
 Locks are waited for at most 10 s, so a file that cannot have its lock fails and is tried again: it never stands in the
 way of calls.
+
+What every register has alike stands once, in `shared/register/migrations`. A register's own numbered file takes it in,
+by a line `{include remember_requests.sql}`, where its own order wants it; what differs, such as triggers, stands around
+that line. The file with all that it includes is one text: applied in one transaction, with one checksum, so a shared
+file is as unchangeable as any other once a register has applied it.
 """
 
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 
+SHARED = Path(__file__).resolve().parent / "register" / "migrations"
+"""What registers include."""
+
 _FILE = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
+_INCLUDE = re.compile(r"^\{include ([a-z0-9_]+\.sql)\}$", re.MULTILINE)
 _LOCK = 0x6B6A6D69
 """Advisory lock key: "kjmi"."""
 
@@ -58,23 +67,32 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", directory: Pa
     )
     seen = {row["name"]: row["sha256"] for row in await connection.fetch("SELECT name, sha256 FROM migrations")}
     applied = []
-    for path in sorted(directory.glob("*.sql")):  # noqa: ASYNC240  # at start, nothing else waits
-        if not _FILE.match(path.name):
-            raise MigrationError(f"{path.name}: call it 0001_verb_phrase.sql")
-        text = path.read_text(encoding="utf-8")
+    for name, text in _files(directory):
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if path.name in seen:
-            if seen[path.name] != digest:
-                raise MigrationError(f"{path.name} has changed since it was applied: restore it, and add a new file")
+        if name in seen:
+            if seen[name] != digest:
+                raise MigrationError(f"{name} has changed since it was applied: restore it, and add a new file")
             continue
         try:
             async with connection.transaction():
                 await connection.execute(text.replace("{runtime_role}", role))
-                await connection.execute("INSERT INTO migrations (name, sha256) VALUES ($1, $2)", path.name, digest)
+                await connection.execute("INSERT INTO migrations (name, sha256) VALUES ($1, $2)", name, digest)
         except asyncpg.PostgresError as error:
-            raise MigrationError(f"{path.name} failed: {type(error).__name__}: {error}") from error
-        applied.append(path.name)
+            raise MigrationError(f"{name} failed: {type(error).__name__}: {error}") from error
+        applied.append(name)
     return applied
+
+
+def _files(directory: Path) -> Iterator[tuple[str, str]]:
+    """Gives the name of each file, in order, and its SQL with what it includes."""
+    for path in sorted(directory.glob("*.sql")):
+        if not _FILE.match(path.name):
+            raise MigrationError(f"{path.name}: call it 0001_verb_phrase.sql")
+        text = path.read_text(encoding="utf-8")
+        missing = [name for name in _INCLUDE.findall(text) if not (SHARED / name).is_file()]
+        if missing:
+            raise MigrationError(f"{path.name} includes {missing[0]}, which is not in {SHARED}")
+        yield path.name, _INCLUDE.sub(lambda found: (SHARED / found[1]).read_text(encoding="utf-8"), text)
 
 
 @asynccontextmanager
