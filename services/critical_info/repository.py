@@ -13,7 +13,8 @@ from services.critical_info.convert import Content
 from shared.database import Session
 from shared.errors import Invalid, Reason, StateConflict, entry_not_found
 from shared.register.entry import NewEntry, StoredEntry
-from shared.register.store import COLUMNS, EntryStore, lock_patients, stored_entry
+from shared.register.rows import COLUMNS, stored_entry
+from shared.register.store import EntryStore, lock_patients
 
 
 class Latest(NamedTuple):
@@ -56,39 +57,6 @@ class Repository(EntryStore):
             name="latest_contents",
         )
         return [stored_entry(row) for row in rows]
-
-    async def of_request(
-        self, session: Session, refs: Sequence[str], request_id: str | None, digest: bytes
-    ) -> StoredEntry | None:
-        """What an earlier try of this request stored. Raises Invalid (REQUEST_ID_REUSED) when it asked something else.
-
-        A version that follows keeps its entry's digest; what its request asked is remembered beside it.
-        """
-        if request_id is None:
-            return None
-        row = await session.fetchrow(
-            f"SELECT {COLUMNS}, coalesce(requests.asked, digest) AS asked FROM entries"
-            " LEFT JOIN requests USING (patient_ref, request_id)"
-            " WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-            refs,
-            request_id,
-            name="entry_of_request",
-        )
-        if row is None:
-            return None
-        if row["asked"] != digest:
-            raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
-        return stored_entry(row)
-
-    async def remember(self, session: Session, patient_ref: str, request_id: str, asked: bytes) -> None:
-        """Keeps what a request asked whose version keeps the digest of its entry."""
-        await session.execute(
-            "INSERT INTO requests (patient_ref, request_id, asked) VALUES ($1, $2, $3)",
-            patient_ref,
-            request_id,
-            asked,
-            name="remember_request",
-        )
 
     async def latest_in(self, session: Session, refs: Sequence[str], entry_id: str) -> Latest:
         """The latest version of an entry, a deleted one too. Raises NotFound: no such entry for this patient."""

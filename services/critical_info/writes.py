@@ -1,6 +1,5 @@
 """What health personnel write, each in one transaction in which nobody else writes to the patient's entries."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
@@ -11,11 +10,11 @@ from services.critical_info import authority, changes, convert, model
 from services.critical_info.absences import ABSENCE
 from services.critical_info.categories import NEVER_BOTH_ACTIVE
 from services.critical_info.repository import Latest, Repository
-from shared.convert import digest
 from shared.database import Session
 from shared.errors import Invalid, Reason, StateConflict, VersionBehind
 from shared.register.convert import provenance
 from shared.register.entry import StoredEntry
+from shared.register.requests import answered, asked
 from shared.register.store import lock_patients
 
 Change = pb.UpdateCriticalInfoRequest | pb.DeleteCriticalInfoRequest
@@ -50,7 +49,7 @@ class Writes:
     async def update(self, request: pb.UpdateCriticalInfoRequest) -> StoredEntry:
         """Stores the version that a change makes. Raises Denied, Invalid, NotFound, StateConflict, VersionBehind."""
         async with self._repository.database.transaction() as session:
-            before = await self._begin(session, request.request_id, _asked(request))
+            before = await self._begin(session, request.request_id, asked(request))
             if before is not None:
                 return before
             latest, current = await self._latest(session, request)
@@ -66,17 +65,20 @@ class Writes:
     async def delete(self, request: pb.DeleteCriticalInfoRequest) -> StoredEntry:
         """Stores the version that marks an entry as entered in error. Raises as `update`."""
         async with self._repository.database.transaction() as session:
-            before = await self._begin(session, request.request_id, _asked(request))
+            before = await self._begin(session, request.request_id, asked(request))
             if before is not None:
                 return before
             latest, current = await self._latest(session, request)
             return await self._follow(session, latest, changes.deleted(current, self._author), request)
 
-    async def _begin(self, session: Session, request_id: str, asked: bytes) -> StoredEntry | None:
+    async def _begin(self, session: Session, request_id: str, digest: bytes) -> StoredEntry | None:
         """What an earlier try of this request stored, shown as deleted where it has been deleted since."""
         await lock_patients(session, self._refs)
-        before = await self._repository.of_request(session, self._refs, request_id, asked)
-        if before is None or before.kind == ABSENCE:
+        made = await answered(session, self._refs, request_id, digest)
+        if made is None:
+            return None
+        [before] = made
+        if before.kind == ABSENCE:
             return before
         latest = await self._repository.latest_in(session, self._refs, before.id)
         return before._replace(deleted=latest.entry.deleted)
@@ -101,9 +103,7 @@ class Writes:
         entry = convert.new_entry(new, *place, request.request_id, latest.digest)
         if entry.deleted:
             entry = entry._replace(effective_at=latest.entry.effective_at)
-        stored = await self._repository.add_in(session, entry, self._refs)
-        await self._repository.remember(session, stored.patient_ref, request.request_id, _asked(request))
-        return stored
+        return await self._repository.add_in(session, entry, self._refs, asked(request))
 
     async def _check_decisions(self, session: Session, before: pb.CriticalInfo | None, new: pb.CriticalInfo) -> None:
         """Raises StateConflict where this write would make a second active decision beside the other category's."""
@@ -130,10 +130,3 @@ class Writes:
 
     def _active(self, entry: pb.CriticalInfo) -> bool:
         return model.status_at(entry, self._now) == pb.STATUS_ACTIVE
-
-
-def _asked(request: Change) -> bytes:
-    """Digest of a change: the same request again has the same one, whatever the patient is called by then."""
-    asked = request.FromString(request.SerializeToString())
-    asked.ClearField("patient")
-    return hashlib.sha256(request.DESCRIPTOR.full_name.encode() + b"\0" + digest(asked)).digest()

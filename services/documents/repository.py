@@ -15,8 +15,10 @@ from shared.database import Database, Session
 from shared.errors import Reason, Unavailable
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.paging import Page, Position
+from shared.register.requests import answered
 from shared.register.restriction import View
-from shared.register.store import COLUMNS, EntryStore, stored_entry
+from shared.register.rows import COLUMNS, stored_entry
+from shared.register.store import EntryStore
 from shared.sealing import ContentDamagedError, KeyWrap
 
 ABANDONED = timedelta(hours=1)
@@ -112,9 +114,9 @@ class Repository(EntryStore):
         then of no use: the caller discards the upload. Raises Invalid (REQUEST_ID_REUSED), VersionBehind, NotFound.
         """
         async with self.database.transaction() as session:
-            before = await self.of_request(session, refs, new.request_id, new.digest)
+            before = await answered(session, refs, new.request_id, new.digest)
             if before is not None:
-                return before
+                return before[0]
             following = await self.following(session, new, refs)
             if following is not None:
                 stored = await self.add_in(session, following, refs)

@@ -21,6 +21,7 @@ from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_
 from shared.register.convert import window
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.paging import page_of
+from shared.register.requests import is_known
 
 
 class Servicer(DocumentsServiceServicer):
@@ -74,7 +75,7 @@ class Servicer(DocumentsServiceServicer):
         if known_as == replaced_id:
             raise Invalid("document.header.provenance.source_id", "is that of the document to be replaced")
         # A retry finds the document Deprecated by its own first try: what that stored is the answer.
-        retry = await self._repository.of_earlier_try(refs, first.request_id)
+        retry = await is_known(self._repository.database, refs, first.request_id)
         replaced = None if retry else await self._replaced(refs, replaced_id, first.expected_version)
         async with self._uploads.received(ref, known_as, first.document, requests.chunks(request_iterator)) as (
             content,

@@ -9,7 +9,6 @@ from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import model
 from services.labs.repository import Listing
 from shared.convert import moment
-from shared.register import stated_absence as absences
 from shared.register.convert import complete_header, provenance, window
 from shared.register.entry import NewEntry, StoredEntry
 
@@ -39,13 +38,6 @@ def to_store(report: pb.LabReport, source: Provenance) -> pb.LabReport:
     stored.ClearField("released")
     model.complete(stored)
     return stored
-
-
-def is_release(stored: StoredEntry, report_id: str, version: int) -> bool:
-    """Whether a stored version is what the release of that version made."""
-    if stored.id != report_id or stored.version != version + 1 or stored.kind == absences.KIND:
-        return False
-    return pb.LabReport.FromString(stored.content).HasField("released")
 
 
 def released(stored: StoredEntry, caller: CallerContext, request_id: str, now: datetime) -> NewEntry:

@@ -18,7 +18,8 @@ from shared.register.entry import NewEntry, StoredEntry
 from shared.register.feeds import Beside
 from shared.register.paging import Page, Position
 from shared.register.restriction import Mark
-from shared.register.store import COLUMNS, EntryStore, stored_entry
+from shared.register.rows import COLUMNS, stored_entry
+from shared.register.store import EntryStore
 
 LARGEST_PAGE = 4 * 1024 * 1024
 """Bytes of reports after which a page ends, whatever its size: a long report has 2 000 results."""
@@ -85,14 +86,14 @@ class Repository(EntryStore):
         entries = _entries(rows)
         return _listing(rows, entries, "", older_exist=rows[0]["total"] > len(entries))
 
-    async def release(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
+    async def release(self, new: NewEntry, refs: Sequence[str], asked: bytes) -> StoredEntry:
         """Stores a released version. Raises VersionBehind when another one is stored at the same moment.
 
         It keeps the digest of what the feed sent: the same sent again then changes nothing.
         """
         async with self.database.transaction() as session:
             _, digest = await self.latest_digest(session, refs, new.id)
-            return await self.add_in(session, new._replace(digest=digest), refs)
+            return await self.add_in(session, new._replace(digest=digest), refs, asked)
 
     async def import_reports(self, batch: Sequence[tuple[str, NewEntry]]) -> ImportCounts:
         """Stores the entries of one message, each with its path, all or none. Versions of one report follow in order.

@@ -10,7 +10,7 @@ from kjernejournal.labs.v1.labs_pb2_grpc import LabsServiceServicer
 from services.labs import convert, importing, model
 from services.labs.repository import Listing, Question, Repository
 from shared.convert import digest, optional_moment
-from shared.errors import Denied, Invalid, Reason, StateConflict, VersionBehind, entry_not_found
+from shared.errors import Denied, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
 from shared.register import stated_absence
 from shared.register.batch_sections import LARGEST_SECTION, answer_each
@@ -18,6 +18,7 @@ from shared.register.bulk_import import import_stream
 from shared.register.convert import window
 from shared.register.entry import StoredEntry
 from shared.register.paging import page_of, size_of, version_below
+from shared.register.requests import answered, asked
 from shared.register.store import settled
 
 
@@ -115,12 +116,10 @@ class Servicer(LabsServiceServicer):
 
     async def _release(self, request: pb.ReleaseLabReportRequest) -> StoredEntry:
         refs, now = caller.patient_refs(), datetime.now(UTC)
-        before = await self._repository.of_earlier_try(refs, request.request_id)
+        before = await answered(self._repository.database, refs, request.request_id, asked(request))
         if before is not None:
-            if not convert.is_release(before, request.id.lower(), request.version):
-                raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
-            await self._visible(refs, request.id)  # it may have been restricted or withdrawn since
-            return before
+            await self._visible(refs, before[0].id)  # it may have been restricted or withdrawn since
+            return before[0]
         latest = await self._visible(refs, request.id)
         if request.version > latest.version or request.version < 1:
             raise entry_not_found()
@@ -128,7 +127,7 @@ class Servicer(LabsServiceServicer):
             raise VersionBehind(latest.version)
         model.check_release(pb.LabReport.FromString(latest.content), now)
         new = convert.released(latest, caller.current(), request.request_id, now)
-        return await self._repository.release(new, refs)
+        return await self._repository.release(new, refs, asked(request))
 
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)

@@ -87,18 +87,6 @@ def complete_recall(recall: pb.Recall, now: datetime) -> pb.Recall:
     return complete
 
 
-def is_recall(stored: StoredEntry, request: pb.RecallPrescriptionRequest) -> bool:
-    """Whether a stored version is what this very request made."""
-    if stored.id != request.id.lower() or stored.kind not in kinds.PRESCRIPTIONS + kinds.LOCKED_PRESCRIPTIONS:
-        return False
-    recall = pb.Prescription.FromString(stored.content).recall
-    same = pb.Recall()
-    same.CopyFrom(recall)
-    same.MergeFrom(request.recall)
-    based_on_it = request.expected_version in (0, stored.version - 1)
-    return same == recall and based_on_it
-
-
 def known_as(refs: Iterable[str], kind: type[Message], source: Provenance, source_id: str) -> list[str]:
     """The ids that an entry of a source may have: one for each reference of the patient, the canonical one first.
 

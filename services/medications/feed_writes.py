@@ -10,9 +10,10 @@ from services.medications import convert, kinds, model
 from services.medications.repository import Latest, Repository
 from shared.convert import digest
 from shared.database import Session
-from shared.errors import Invalid, Reason, VersionBehind, entry_not_found
+from shared.errors import VersionBehind, entry_not_found
 from shared.register.convert import fed_provenance, provenance
-from shared.register.entry import StoredEntry
+from shared.register.entry import NewEntry, StoredEntry
+from shared.register.requests import answered, asked
 from shared.register.store import lock_patients, settled
 
 
@@ -44,9 +45,9 @@ class FeedWrites:
         ids = convert.known_as(self._refs, pb.Prescription, stated, stated.source_id)
         async with self._repository.database.transaction() as session:
             await lock_patients(session, self._refs)
-            earlier = await self._repository.of_request(session, self._refs, request_id, mark)
-            if earlier is not None:
-                return earlier
+            made = await answered(session, self._refs, request_id, mark)
+            if made is not None:
+                return made[0]
             latest = await self._repository.latest_of(session, self._refs, ids)
             if latest is not None and latest.digest == mark:
                 return latest.entry
@@ -62,13 +63,11 @@ class FeedWrites:
         return await settled(lambda: self._recall(request))
 
     async def _recall(self, request: pb.RecallPrescriptionRequest) -> StoredEntry:
-        earlier = await self._repository.of_earlier_try(self._refs, request.request_id)
-        if earlier is not None:
-            if not convert.is_recall(earlier, request):
-                raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
-            return earlier
         async with self._repository.database.transaction() as session:
             await lock_patients(session, self._refs)
+            made = await answered(session, self._refs, request.request_id, asked(request))
+            if made is not None:
+                return made[0]
             latest = await self._prescription(session, [request.id])
             if latest is None:
                 raise entry_not_found()
@@ -77,7 +76,8 @@ class FeedWrites:
             after = model.recalled(
                 pb.Prescription.FromString(latest.entry.content), convert.complete_recall(request.recall, self._now)
             )
-            return await self._follow(session, latest, after, request.request_id)
+            new = self._following(latest, after)._replace(request_id=request.request_id)
+            return await self._repository.add_in(session, new, self._refs, asked(request))
 
     async def dispensing(self, sent: pb.Dispensing, request_id: str) -> Dispensed:
         """Stores a dispensing, or the version that follows, and what it does to its prescription.
@@ -94,7 +94,8 @@ class FeedWrites:
             # Read first. The same dispensing sent at once either has been committed by now, and is seen below, or takes
             # the prescription's next version, and one of the two begins anew: it is never counted twice.
             of = await self._prescription_of(session, sent)
-            earlier = await self._repository.of_request(session, self._refs, request_id, mark)
+            made = await answered(session, self._refs, request_id, mark)
+            earlier = made[0] if made else None
             latest = await self._repository.latest_of(session, self._refs, ids)
             if earlier is None and latest is not None and latest.digest == mark:
                 earlier = latest.entry
@@ -118,7 +119,9 @@ class FeedWrites:
             before = pb.Prescription.FromString(of.entry.content)
             changed = model.after_dispensing(before, sent, counts=latest is None)
             # Stored before the dispensing, so that a retry finds it by the dispensing's time.
-            after = of.entry if changed == before else await self._follow(session, of, changed, None)
+            after = of.entry
+            if changed != before:
+                after = await self._repository.add_in(session, self._following(of, changed), self._refs)
         ids = convert.known_as(self._refs, pb.Dispensing, stated, stated.source_id)
         ref, entry_id, version = self._place(latest, ids)
         new = convert.new_entry(content, ref, entry_id, version, request_id, digest(sent))
@@ -139,11 +142,9 @@ class FeedWrites:
         found = await self._repository.latest_of(session, self._refs, ids)
         return found if found and found.entry.kind in kinds.ANY_PRESCRIPTION and not found.entry.deleted else None
 
-    async def _follow(
-        self, session: Session, latest: Latest, after: pb.Prescription, request_id: str | None
-    ) -> StoredEntry:
-        new = convert.following_prescription(latest.entry, latest.digest, after, provenance(self._caller, self._now))
-        return await self._repository.add_in(session, new._replace(request_id=request_id), self._refs)
+    def _following(self, latest: Latest, after: pb.Prescription) -> NewEntry:
+        """The version that this call makes of a prescription."""
+        return convert.following_prescription(latest.entry, latest.digest, after, provenance(self._caller, self._now))
 
     def _source(self, stated: Provenance) -> Provenance:
         return fed_provenance(stated, self._caller, self._now)

@@ -10,7 +10,8 @@ from services.medications import importing, kinds
 from services.medications.reserved import ALL, MARKED, Reserved, reserved
 from shared.database import Session
 from shared.register.entry import NewEntry, StoredEntry
-from shared.register.store import COLUMNS, EntryStore, lock_patients, stored_entry
+from shared.register.rows import COLUMNS, stored_entry
+from shared.register.store import EntryStore, lock_patients
 
 
 class Latest(NamedTuple):

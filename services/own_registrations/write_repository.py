@@ -2,6 +2,10 @@
 
 Every write locks the patient: what it finds is what it acts on, so that there is one donor card, one effect of a
 request, and no version that appears while its entry is being deleted.
+
+Retries are not answered from a table `requests`, as in other registers. What a save asked could be guessed from a plain
+digest of it, so the digest is keyed with the patient's key, stands in the entry, and goes with it. Of a request whose
+entry is deleted nothing may be left but its id, in `spent_requests`: sent again, it has no effect.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +20,9 @@ from services.own_registrations.key_repository import PatientKeys, locked
 from services.own_registrations.repository import opened, readable
 from services.own_registrations.sealing import Place
 from shared.database import Database, Session
-from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
+from shared.errors import Reason, StateConflict, VersionBehind, entry_not_found
 from shared.register.entry import StoredEntry
+from shared.register.requests import reused
 from shared.sealing import KeyWrap
 
 
@@ -130,13 +135,13 @@ async def _of_request(
         with readable():
             same = keys.of(str(row["patient_ref"])).digest(sent) == row["digest"]
         if not same:
-            raise _reused()
+            raise reused()
         return opened(row, keys)
     spent = await _spent(session, refs, request_id)
     if spent is None:
         return None
     if spent["deletion"] is not None:
-        raise _reused()
+        raise reused()
     raise entry_not_found()
 
 
@@ -152,7 +157,7 @@ async def _is_retry(session: Session, refs: Sequence[str], request_id: str, dige
         name="request_saved",
     )
     if spent is not None or saved:
-        raise _reused()
+        raise reused()
     return False
 
 
@@ -219,7 +224,3 @@ async def _forget(session: Session, refs: Sequence[str], entry_id: str) -> None:
         refs,
         name="drop_keys",
     )
-
-
-def _reused() -> Invalid:
-    return Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)

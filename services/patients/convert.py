@@ -52,8 +52,8 @@ def digest_of(content: bytes) -> bytes:
 
 
 def sent(request: Message) -> bytes:
-    """What tells a retry of a patient-bound request from another one. The patient is left out: a merge between two
-    tries gives the same patient another reference."""
+    """Returns the digest of a request without its patient: a merge between two tries gives the patient another
+    reference. As `asked` of shared/register/requests.py, but as the digests were made that this register holds."""
     body = type(request)()
     body.CopyFrom(request)
     body.ClearField("patient")

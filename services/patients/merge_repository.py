@@ -4,9 +4,10 @@ import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import Provenance
 from services.patients import convert, model
-from services.patients.registration_repository import TRIES, Raced, busy, join, reused
+from services.patients.registration_repository import TRIES, Raced, busy, join
 from shared.database import Database, Session
 from shared.errors import Reason, StateConflict, patient_not_found
+from shared.register.requests import made_by
 
 
 class Merges:
@@ -55,16 +56,14 @@ async def _merge(
     if ref not in canonical_of or other not in canonical_of:
         raise Raced
     refs = sorted(canonical_of, key=lambda one: (one != canonical_of[ref], one))
-    row = await session.fetchrow(
-        "SELECT digest, content FROM merges WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-        refs,
-        request_id,
-        name="merge_of_request",
-    )
-    if row is not None:
-        if row["digest"] != sent:
-            raise reused()
-        return row["content"], refs
+    if await made_by(session, refs, request_id, sent) is not None:
+        answer = await session.fetchval(
+            "SELECT content FROM merges WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+            refs,
+            request_id,
+            name="merge_of_request",
+        )
+        return answer, refs
     canonical, other_canonical = canonical_of[ref], canonical_of[other]
     if joined:
         if canonical == other_canonical:

@@ -16,7 +16,8 @@ from kjernejournal.patients.v1.patients_pb2 import GeneralPractitionerAssignment
 from services.patients import convert, model
 from shared.convert import digest
 from shared.database import Database, Session
-from shared.errors import Invalid, Reason, StateConflict, Unavailable
+from shared.errors import Reason, StateConflict, Unavailable
+from shared.register.requests import made_by
 
 TRIES = 5
 
@@ -189,19 +190,20 @@ async def _register(
 ) -> Registered:
     [ref] = people.refs
     rows = await session.fetch(
-        "SELECT r.patient_ref::text, i.version, i.stored_at, i.digest FROM refs AS r"
-        " LEFT JOIN identities AS i ON i.patient_ref = r.patient_ref AND i.request_id = $2"
-        " WHERE r.canonical_ref = $1 ORDER BY r.patient_ref <> r.canonical_ref, r.patient_ref",
+        "SELECT patient_ref::text FROM refs WHERE canonical_ref = $1"
+        " ORDER BY patient_ref <> canonical_ref, patient_ref",
         ref,
-        request_id,
-        name="identity_of_request",
+        name="refs_of_patient",
     )
     refs = [row["patient_ref"] for row in rows]
-    for row in rows:
-        if row["version"] is not None:
-            if row["digest"] != sent:
-                raise reused()
-            return Registered(row["version"], row["stored_at"], refs)
+    made = await made_by(session, refs, request_id, sent)
+    if made is not None:
+        stored_at = await session.fetchval(
+            "SELECT stored_at FROM identities WHERE patient_ref = $1 AND version = $2",
+            *(made.ids[0], made.versions[0]),
+            name="identity_of_request",
+        )
+        return Registered(made.versions[0], stored_at, refs)
     version = await session.fetchval(
         "SELECT coalesce(max(version), 0) + 1 FROM identities WHERE patient_ref = $1", ref, name="next_identity"
     )
@@ -312,11 +314,6 @@ def _next(counts: ImportCounts, latest: tuple[int, Iterable[bytes]] | None, sent
         return 0
     counts.updated += 1
     return version + 1
-
-
-def reused() -> Invalid:
-    """The request_id came with another body."""
-    return Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
 
 
 def busy() -> Unavailable:

@@ -14,9 +14,10 @@ from kjernejournal.common.v1.common_pb2 import Provenance
 from kjernejournal.patients.v1.patients_pb2 import GeneralPractitionerAssignment, PrivacySettings
 from services.patients import convert, model
 from services.patients.privacy import Settings
-from services.patients.registration_repository import TRIES, busy, reused
+from services.patients.registration_repository import TRIES, busy
 from shared.database import Database, Session
 from shared.errors import VersionBehind, patient_not_found
+from shared.register.requests import made_by
 
 
 class Stored(NamedTuple):
@@ -91,20 +92,17 @@ class Repository:
         """Adds a place on a list to the patient's history; a retry gives what the first try stored."""
         async with self._database.transaction() as session:
             refs = await _lock(session, ref)
-            row = await session.fetchrow(
-                "SELECT version, stored_at, digest FROM gp_histories"
-                " WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-                refs,
-                request_id,
-                name="gp_history_of_request",
-            )
-            if row is not None:
-                if row["digest"] != sent:
-                    raise reused()
+            made = await made_by(session, refs, request_id, sent)
+            if made is not None:
+                [row] = await session.fetch(
+                    "SELECT version, stored_at FROM gp_histories WHERE patient_ref = $1 AND version = $2",
+                    *(made.ids[0], made.versions[0]),
+                    name="gp_history_of_request",
+                )
                 return Stored(row["version"], row["stored_at"])
             rows = await session.fetch(_ABOUT, refs, None, name="about_patient")
             history = model.assign(model.joined(convert.histories(rows)), assignment)
-            row = await session.fetchrow(
+            [row] = await session.fetch(
                 "INSERT INTO gp_histories (patient_ref, version, request_id, digest, provenance, content)"
                 " SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5 FROM gp_histories WHERE patient_ref = $1"
                 " RETURNING version, stored_at",
@@ -115,7 +113,6 @@ class Repository:
                 convert.history_content(history),
                 name="add_gp_history",
             )
-            assert row is not None  # noqa: S101  # INSERT ... SELECT of an aggregate gives one row
             return Stored(row["version"], row["stored_at"])
 
     async def change_settings(
@@ -133,17 +130,15 @@ class Repository:
         """
         async with self._database.transaction() as session:
             refs = await _lock(session, ref)
-            row = await session.fetchrow(
-                "SELECT digest, stored_at FROM privacy_settings"
-                " WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2 ORDER BY stored_at DESC LIMIT 1",
-                refs,
-                request_id,
-                name="settings_of_request",
-            )
-            if row is not None:
-                if row["digest"] != sent:
-                    raise reused()
-                return _settings(await session.fetch(_SETTINGS, refs, row["stored_at"], name="privacy_settings"))
+            if await made_by(session, refs, request_id, sent) is not None:
+                then = await session.fetchval(
+                    "SELECT max(stored_at) FROM privacy_settings"
+                    " WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+                    refs,
+                    request_id,
+                    name="settings_of_request",
+                )
+                return _settings(await session.fetch(_SETTINGS, refs, then, name="privacy_settings"))
             before = _settings(await session.fetch(_SETTINGS, refs, None, name="privacy_settings"))
             if expected_version is not None and expected_version != before.version:
                 raise VersionBehind(before.version)

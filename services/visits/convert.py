@@ -38,12 +38,6 @@ def to_store(visit: Visit, source: Provenance) -> Visit:
     return stored
 
 
-def is_mark(stored: StoredEntry, visit_id: str, comment: str) -> bool:
-    """Whether a stored version is this very report of an error."""
-    message = Visit.FromString(stored.content)
-    return stored.id == visit_id and message.HasField("error") and message.error.comment == comment
-
-
 def marked(stored: StoredEntry, caller: CallerContext, comment: str, now: datetime) -> bytes:
     """The content of the version that carries a reported error."""
     message = Visit.FromString(stored.content)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kjernejournal.visits.v1.visits_pb2 import Visit
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.requests import answered
 from shared.register.store import EntryStore
 
 
@@ -15,13 +16,17 @@ class Repository(EntryStore):
         return Visit
 
     async def mark(
-        self, refs: Sequence[str], visit_id: str, request_id: str, mark: Callable[[StoredEntry], bytes]
+        self, refs: Sequence[str], visit_id: str, request_id: str, asked: bytes, mark: Callable[[StoredEntry], bytes]
     ) -> StoredEntry:
-        """Stores the content that `mark` makes of the latest version as the next one.
+        """Stores the content that `mark` makes of the latest version as the next one; a retry gives what the first try
+        stored.
 
         The new version keeps the digest of what the feed sent: the same sent again then changes nothing, and leaves the
-        mark. Raises NotFound, VersionBehind, and what `mark` raises.
+        mark. Raises Invalid (REQUEST_ID_REUSED), NotFound, VersionBehind, and what `mark` raises.
         """
+        before = await answered(self.database, refs, request_id, asked)
+        if before is not None:
+            return before[0]
         latest = await self.latest(refs, visit_id)
         content = mark(latest)
         async with self.database.transaction() as session:
@@ -37,4 +42,4 @@ class Repository(EntryStore):
                 digest=digest,
                 content=content,
             )
-            return await self.add_in(session, new, refs)
+            return await self.add_in(session, new, refs, asked)

@@ -10,13 +10,14 @@ from kjernejournal.visits.v1.visits_pb2_grpc import VisitsServiceServicer
 from services.visits import convert, model
 from services.visits.repository import Repository
 from shared.convert import digest, optional_moment
-from shared.errors import Invalid, Reason
+from shared.errors import Invalid
 from shared.handling import Context, caller
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
 from shared.register.convert import fed_provenance, window
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.paging import page_of
+from shared.register.requests import asked
 from shared.register.store import settled
 
 
@@ -58,18 +59,12 @@ class Servicer(VisitsServiceServicer):
         return pb.ReportVisitErrorResponse(visit=convert.visit(stored))
 
     async def _mark(self, request: pb.ReportVisitErrorRequest) -> StoredEntry:
-        refs = caller.patient_refs()
-        before = await self._repository.of_earlier_try(refs, request.request_id)
-        if before is not None:
-            if not convert.is_mark(before, request.id.lower(), request.comment):
-                raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
-            return before
-
         def mark(latest: StoredEntry) -> bytes:
             model.check_markable(pb.Visit.FromString(latest.content))
             return convert.marked(latest, caller.current(), request.comment, datetime.now(UTC))
 
-        return await self._repository.mark(refs, request.id, request.request_id, mark)
+        refs = caller.patient_refs()
+        return await self._repository.mark(refs, request.id, request.request_id, asked(request), mark)
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context

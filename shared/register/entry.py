@@ -21,7 +21,7 @@ class NewEntry(NamedTuple):
     effective_at: datetime
     request_id: str | None
     digest: bytes
-    """SHA-256 of what the caller sent: tells a retry from another request."""
+    """SHA-256 of what the caller sent, or of what the feed sent of the entry that this version changes."""
     content: bytes
     elsewhere: Sequence[tuple[str, str]] = ()
     """Reference and id under which a feed's entry may be stored already: it may have come before a merge."""

@@ -10,9 +10,7 @@ from kjernejournal.common.v1.common_pb2 import ImportCounts
 from shared.database import Database, Session
 from shared.errors import Reason, Unavailable
 from shared.register.entry import NewEntry
-
-WRITTEN = ("patient_ref", "id", "version", "kind", "deleted", "effective_at", "request_id", "digest", "content")
-"""The fields of a NewEntry that are columns: its first ones."""
+from shared.register.rows import WRITTEN
 
 
 class Beside(NamedTuple):

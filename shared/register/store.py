@@ -14,13 +14,12 @@ from typing import TypeVar
 import asyncpg
 
 from shared.database import Queries, Session
-from shared.errors import Invalid, Reason, StateConflict, VersionBehind, entry_not_found
+from shared.errors import StateConflict, VersionBehind, entry_not_found
 from shared.register.entry import EntryPage, NewEntry, StoredEntry, imported_id
-from shared.register.feeds import WRITTEN, FedEntries
+from shared.register.feeds import FedEntries
 from shared.register.paging import LARGEST_SIZE, Page, Position
-
-COLUMNS = "patient_ref, id, version, kind, deleted, effective_at, stored_at, content"
-"""What a StoredEntry is made from, in this order."""
+from shared.register.requests import Made, answered, remember
+from shared.register.rows import COLUMNS, WRITTEN, stored_entry
 
 Result = TypeVar("Result")
 
@@ -62,9 +61,9 @@ class EntryStore(FedEntries):
         `to_follow` raises.
         """
         async with self.database.transaction() as session:
-            before = await self.of_request(session, refs, new.request_id, new.digest)
+            before = await answered(session, refs, new.request_id, new.digest)
             if before is not None:
-                return before
+                return before[0]
             following = await self.following(session, new, refs)
             if following is not None:
                 return await self.add_in(session, following, refs)
@@ -79,15 +78,41 @@ class EntryStore(FedEntries):
         kept = await self.to_follow(session, [new._replace(version=version + 1)])
         return next(iter(await self.with_first_recorder(session, kept)), None)
 
-    async def add_in(self, session: Session, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
-        """Stores a version in the caller's transaction; a retry of the same request gives what the first try stored.
+    async def add_in(
+        self, session: Session, new: NewEntry, refs: Sequence[str], asked: bytes | None = None
+    ) -> StoredEntry:
+        """As `add_all`, of one version. `asked` is the digest of the request; None: that of the version itself."""
+        return (await self.add_all(session, [new], refs, new.digest if asked is None else asked))[0]
 
-        Raises Invalid (REQUEST_ID_REUSED) when the request_id came with another body, VersionBehind when the version is
-        taken, NotFound when there is no such entry to follow.
+    async def add_all(
+        self, session: Session, new: Sequence[NewEntry], refs: Sequence[str], asked: bytes
+    ) -> list[StoredEntry]:
+        """Stores the versions that a request makes, in the caller's transaction; the first has the request's id.
+
+        A retry of the same request gives what the first try stored. Raises Invalid (REQUEST_ID_REUSED) when the
+        request_id came with another body, VersionBehind when a version is taken, NotFound when there is no such entry
+        to follow.
         """
-        before = await self.of_request(session, refs, new.request_id, new.digest)
+        request_id = new[0].request_id
+        before = await answered(session, refs, request_id, asked)
         if before is not None:
             return before
+        stored = []
+        for each in new:
+            added = await self._add(session, each, refs)
+            if added is None:
+                before = await answered(session, refs, request_id, asked)
+                if before is not None:
+                    return before
+                raise VersionBehind(each.version)
+            stored.append(added)
+        if request_id is not None:
+            made = Made([each.id for each in stored], [each.version for each in stored])
+            await remember(session, stored[0].patient_ref, request_id, asked, made)
+        return stored
+
+    async def _add(self, session: Session, new: NewEntry, refs: Sequence[str]) -> StoredEntry | None:
+        """Stores one version; None when another was stored at the same moment, of the same request or of another."""
         if new.version > 1:
             current = await session.fetchval(
                 "SELECT max(version) FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2",
@@ -106,41 +131,10 @@ class EntryStore(FedEntries):
             *new[: len(WRITTEN)],
             name="add_entry",
         )
-        if row is not None:
-            await self.store_beside(session, [new])
-            return stored_entry(row)
-        before = await self.of_request(session, refs, new.request_id, new.digest)
-        if before is not None:
-            return before
-        raise VersionBehind(new.version)
-
-    async def of_request(
-        self, session: Session, refs: Sequence[str], request_id: str | None, digest: bytes
-    ) -> StoredEntry | None:
-        """What an earlier try of this request stored. Raises Invalid (REQUEST_ID_REUSED) when its body was another."""
-        if request_id is None:
-            return None
-        row = await session.fetchrow(
-            f"SELECT {COLUMNS}, digest FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-            refs,
-            request_id,
-            name="entry_of_request",
-        )
         if row is None:
             return None
-        if row["digest"] != digest:
-            raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
+        await self.store_beside(session, [new])
         return stored_entry(row)
-
-    async def of_earlier_try(self, refs: Sequence[str], request_id: str) -> StoredEntry | None:
-        """What an earlier try of this request stored, whatever its body was."""
-        row = await self.database.fetchrow(
-            f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-            refs,
-            request_id,
-            name="entry_of_earlier_try",
-        )
-        return None if row is None else stored_entry(row)
 
     async def latest_digest(self, queries: Queries, refs: Sequence[str], entry_id: str) -> tuple[int, bytes]:
         """Version and digest of the latest version; version 0 when there is none."""
@@ -300,8 +294,3 @@ WITH current AS (
 )
 """
 """The entries of a patient ($1) as they were at $2 (null: now), of the kinds $3 (null: all), without deleted ones."""
-
-
-def stored_entry(row: asyncpg.Record) -> StoredEntry:
-    """The version in a row of COLUMNS."""
-    return StoredEntry(str(row[0]), str(row[1]), row[2], row[3], row[4], row[5], row[6], row[7])

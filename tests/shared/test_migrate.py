@@ -10,6 +10,8 @@ from shared.migrate import MigrationError, migrate
 from tests.support.postgres import ROOT, Cluster, Database
 
 SHARED = sorted(path.name for path in migrations.SHARED.glob("*.sql"))
+WITH_REQUESTS = (*("critical_info", "documents", "labs", "medications", "patients", "vaccinations", "visits"),)
+"""Own registrations say in services/own_registrations/write_repository.py why they do without."""
 
 
 @pytest.fixture
@@ -84,3 +86,26 @@ def test_what_registers_share_is_taken_in_by_a_register() -> None:
         if line.startswith("{include")
     }
     assert lines == {f"{{include {name}}}" for name in SHARED}
+
+
+async def test_requests_are_kept_alike_in_every_register_and_never_changed(postgres: Cluster) -> None:
+    shapes = {}
+    for name in WITH_REQUESTS:
+        database = await postgres.migrated(name)
+        runtime = await asyncpg.connect(database.dsn)
+        try:
+            columns = await runtime.fetch(
+                "SELECT attname, atttypid::regtype::text, attnotnull FROM pg_attribute"
+                " WHERE attrelid = 'requests'::regclass AND attnum > 0 ORDER BY attnum"
+            )
+            key = await runtime.fetchval(
+                "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+                " WHERE conrelid = 'requests'::regclass AND contype = 'p'"
+            )
+            shapes[name] = ([tuple(column) for column in columns], key)
+            for statement in ("UPDATE requests SET asked = NULL", "DELETE FROM requests", "TRUNCATE requests"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await runtime.execute(statement)
+        finally:
+            await runtime.close()
+    assert shapes == dict.fromkeys(WITH_REQUESTS, shapes["visits"])

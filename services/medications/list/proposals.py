@@ -9,13 +9,14 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds
 from services.medications.list import convert as list_convert
 from services.medications.list import proposal_rules, rules
-from services.medications.list.repository import ListRepository, Writing
+from services.medications.list.repository import ListRepository
 from services.medications.list.updates import check_named
 from shared.convert import digest
 from shared.database import Session
 from shared.errors import Invalid, entry_not_found
 from shared.register.convert import provenance
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.requests import answered, asked
 from shared.register.store import lock_patients
 
 
@@ -34,15 +35,14 @@ class Proposals:
         proposal_rules.check_proposer(self._caller)
         if not request.proposals and not request.withdrawn_ids:
             raise Invalid("proposals", "is required, unless proposals are withdrawn")
-        writing = Writing.of(request)
         async with self._lists.entries.database.transaction() as session:
             await lock_patients(session, self._refs)
-            made = await self._lists.made_by(session, self._refs, writing)
+            made = await answered(session, self._refs, request.request_id, asked(request))
             if made is not None:
                 return made
             new = [*await self._new(session, request), *await self._withdrawn(session, request)]
-            new[0] = new[0]._replace(request_id=request.request_id)  # so that a feed's request cannot have it too
-            return await self._lists.add(session, self._refs, new, writing)
+            new[0] = new[0]._replace(request_id=request.request_id)
+            return await self._lists.entries.add_all(session, new, self._refs, asked(request))
 
     async def _new(self, session: Session, request: pb.ProposeMedicationChangeRequest) -> list[NewEntry]:
         base = await self._lists.base(session, self._refs)

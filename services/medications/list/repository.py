@@ -1,6 +1,5 @@
-"""SQL of what is written to the medication list, in the same tables and transactions as the entries."""
+"""SQL of the medication list and of the proposals to it, in the same table as the other entries."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -9,28 +8,9 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
 from services.medications.list import convert as list_convert
 from services.medications.repository import Latest, Repository
-from shared.convert import digest
 from shared.database import Queries, Session
-from shared.errors import Invalid, Reason
-from shared.register.entry import NewEntry, StoredEntry
-from shared.register.store import stored_entry
-
-Request = pb.UpdateMedicationListRequest | pb.ProposeMedicationChangeRequest
-
-
-class Writing(NamedTuple):
-    """A request that writes: its id, and the digest of what it asks."""
-
-    request_id: str
-    asked: bytes
-
-    @classmethod
-    def of(cls, request: Request) -> "Writing":
-        """The same request again is the same, whatever the patient is called by then."""
-        asked = request.FromString(request.SerializeToString())
-        asked.ClearField("patient")
-        name = request.DESCRIPTOR.full_name.encode()
-        return cls(request.request_id, hashlib.sha256(name + b"\0" + digest(asked)).digest())
+from shared.register.entry import StoredEntry
+from shared.register.rows import stored_entry
 
 
 class Base(NamedTuple):
@@ -45,7 +25,7 @@ class Base(NamedTuple):
 
 
 class ListRepository:
-    """The medication list, the proposals to it, and the requests that wrote them."""
+    """The medication list, and the proposals to it."""
 
     def __init__(self, entries: Repository) -> None:
         self.entries = entries
@@ -56,47 +36,6 @@ class ListRepository:
         if not self._key:
             self._key = await self.entries.database.fetchval("SELECT key FROM lookup_key", name="lookup_key")
         return self._key
-
-    async def made_by(self, session: Session, refs: Sequence[str], writing: Writing) -> list[StoredEntry] | None:
-        """The versions that an earlier try of this request made. None: it is new. Raises Invalid (reused)."""
-        row = await session.fetchrow(
-            "SELECT asked, ids, versions FROM requests WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-            refs,
-            writing.request_id,
-            name="request",
-        )
-        if row is None:
-            # A feed's request: what it asked was something else.
-            await self.entries.of_request(session, refs, writing.request_id, writing.asked)
-            return None
-        if row["asked"] != writing.asked:
-            raise Invalid("request_id", "was used for another request", Reason.ERROR_REASON_REQUEST_ID_REUSED)
-        rows = await session.fetch(
-            "SELECT patient_ref, id, version, kind, deleted, effective_at, stored_at, content"
-            " FROM unnest($2::uuid[], $3::int[]) WITH ORDINALITY AS made (id, version, place)"
-            " JOIN entries USING (id, version) WHERE patient_ref = ANY($1::uuid[]) ORDER BY place",
-            refs,
-            row["ids"],
-            row["versions"],
-            name="made_by_request",
-        )
-        return [stored_entry(row) for row in rows]
-
-    async def add(
-        self, session: Session, refs: Sequence[str], new: Sequence[NewEntry], writing: Writing
-    ) -> list[StoredEntry]:
-        """Stores versions and what asked for them. Raises VersionBehind."""
-        stored = [await self.entries.add_in(session, each, refs) for each in new]
-        await session.execute(
-            "INSERT INTO requests (patient_ref, request_id, asked, ids, versions) VALUES ($1, $2, $3, $4, $5)",
-            refs[0],
-            writing.request_id,
-            writing.asked,
-            [each.id for each in stored],
-            [each.version for each in stored],
-            name="remember_request",
-        )
-        return stored
 
     async def current(self, session: Session, refs: Sequence[str], of_kinds: Sequence[int]) -> list[Latest]:
         """The latest versions that are of these kinds, newest first."""

@@ -12,12 +12,13 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, model
 from services.medications.list import convert as list_convert
 from services.medications.list import lookup_tokens, proposal_rules, rules
-from services.medications.list.repository import Base, ListRepository, Writing
+from services.medications.list.repository import Base, ListRepository
 from services.medications.repository import Latest
 from shared.database import Session
 from shared.errors import Invalid, VersionBehind, entry_not_found
 from shared.register.convert import provenance
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.requests import answered, asked
 from shared.register.store import lock_patients, settled
 
 
@@ -41,10 +42,9 @@ class ListUpdates:
         return await settled(lambda: self._send(request, key))
 
     async def _send(self, request: pb.UpdateMedicationListRequest, key: bytes) -> list[StoredEntry]:
-        writing = Writing.of(request)
         async with self._lists.entries.database.transaction() as session:
             await lock_patients(session, self._refs)
-            made = await self._lists.made_by(session, self._refs, writing)
+            made = await answered(session, self._refs, request.request_id, asked(request))
             if made is not None:
                 return made
             base = await self._lists.base(session, self._refs)
@@ -52,7 +52,7 @@ class ListUpdates:
                 raise VersionBehind(base.version)
             lookup_tokens.check(lookup_tokens.opened(key, request.lookup, base.ids), base.version, self._now)
             new = await self._next(session, base, request)
-            return await self._lists.add(session, self._refs, new, writing)
+            return await self._lists.entries.add_all(session, new, self._refs, asked(request))
 
     async def _next(self, session: Session, base: Base, request: pb.UpdateMedicationListRequest) -> list[NewEntry]:
         """Every version that a sending makes: the list, then the prescriptions that it recalls."""
@@ -108,7 +108,7 @@ class ListUpdates:
         if base.stored is None:
             after.header.provenance.CopyFrom(self._author)
             ref = self._refs[0]
-            return convert.new_entry(after, ref, list_convert.list_id(ref), 1, *Writing.of(request))
+            return convert.new_entry(after, ref, list_convert.list_id(ref), 1, request.request_id, asked(request))
         after.header.CopyFrom(convert.follows(base.medicines.header, self._author))
         place = (base.stored.entry.patient_ref, base.stored.entry.id, base.version + 1)
         return convert.new_entry(after, *place, request.request_id, base.stored.digest)

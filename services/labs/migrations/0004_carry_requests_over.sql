@@ -1,0 +1,1 @@
+{include carry_requests_over.sql}
