@@ -1,4 +1,4 @@
-"""The contract as the front door sees it: every rpc by its path, its access rule, where patients and entries stand.
+"""Reads the contract for the front door: every rpc by its path, its access rule, where patients and entries stand.
 
 Worked out from the descriptors once, at start.
 """
@@ -73,25 +73,25 @@ class Method:
 
     @property
     def single_patient(self) -> bool:
-        """The request names one patient, at its top."""
+        """Whether the request names one patient, at its top."""
         return self.patients == ((("patient", False),),)
 
     def patients_in(self, request: Message) -> list[tuple[str, PatientIdentifier]]:
-        """The patients that a request names, each with its path."""
+        """Returns the patients that a request names, each with its path."""
         return [(where, each) for path in self.patients for where, each in walk(request, path)]
 
     def persons_in(self, request: Message) -> list[str]:
-        """A national id of each person that a request registers: the one in use."""
+        """Returns a national id of each person that a request registers: the one in use."""
         found = (each for path in self.persons for _, each in walk(request, path))
         return [person.national_ids[0].value for person in found if person.national_ids]
 
     def disclosed_in(self, reply: Message) -> list[tuple[str, int]]:
-        """Id and version of every entry and document in a reply; version 0 where there is none."""
+        """Returns id and version of every entry and document in a reply; version 0 where there is none."""
         return disclosed(reply, self.disclosed)
 
 
 def methods() -> dict[str, Method]:
-    """Every rpc of the contract, by path. Raises ValueError for one without an access rule."""
+    """Returns every rpc of the contract, by path. Raises ValueError for one without an access rule."""
     found = {}
     for proto in PROTOS:
         for service in proto.DESCRIPTOR.services_by_name.values():
@@ -102,12 +102,12 @@ def methods() -> dict[str, Method]:
 
 
 def service_names() -> list[str]:
-    """Full names of every gRPC service in the contract."""
+    """Returns the full names of every gRPC service in the contract."""
     return [service.full_name for proto in PROTOS for service in proto.DESCRIPTOR.services_by_name.values()]
 
 
 def walk(message: Message, path: Path, where: str = "") -> Iterator[tuple[str, Any]]:
-    """Every message that stands at `path`, each with its position in words."""
+    """Yields every message that stands at `path`, each with its position in words."""
     if not path:
         yield where, message
         return
@@ -121,12 +121,12 @@ def walk(message: Message, path: Path, where: str = "") -> Iterator[tuple[str, A
 
 
 def disclosed_paths(message: Descriptor) -> tuple[Path, ...]:
-    """Where messages with a disclosed id stand inside `message`."""
+    """Returns where messages with a disclosed id stand inside `message`."""
     return tuple(_paths(message, _discloses))
 
 
 def disclosed(message: Message, paths: tuple[Path, ...]) -> list[tuple[str, int]]:
-    """Id and version of every entry at `paths`, each once: many results may be of one report."""
+    """Returns id and version of every entry at `paths`, each once: many results may be of one report."""
     found: dict[tuple[str, int], None] = {}
     for path in paths:
         for _, each in walk(message, path):
@@ -136,13 +136,13 @@ def disclosed(message: Message, paths: tuple[Path, ...]) -> list[tuple[str, int]
 
 @cache
 def windows(message: Descriptor) -> tuple[str, ...]:
-    """The fields of a message that say how much of each of its lists there is."""
+    """Returns the fields of a message that say how much of each of its lists there is."""
     kind = common_pb2.ListWindow.DESCRIPTOR.full_name
     return tuple(each.name for each in message.fields if each.message_type and each.message_type.full_name == kind)
 
 
 def withheld(message: Message) -> int:
-    """Entries that a register held back because the patient restricted them one by one."""
+    """Returns how many entries a register held back because the patient restricted them one by one."""
     return sum(getattr(message, name).withheld for name in windows(message.DESCRIPTOR))
 
 
@@ -187,7 +187,7 @@ def _entries(message: Message) -> Iterator[tuple[str, int]]:
 
 @cache
 def _id_names(message: Descriptor) -> tuple[tuple[str, bool, str], ...]:
-    """Fields with ids, each with the field that holds its version: `report_version` beside `report_id`."""
+    """Returns the fields with ids, each with the field that holds its version: `report_version` beside `report_id`."""
     found = []
     for field in _id_fields(message):
         own = f"{field.name.removesuffix('id')}version"
@@ -196,7 +196,7 @@ def _id_names(message: Descriptor) -> tuple[tuple[str, bool, str], ...]:
 
 
 def _paths(message: Descriptor, wanted: Callable[[Descriptor], bool], above: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Paths to every message that `wanted` takes; a message is not followed into itself."""
+    """Yields paths to every message that `wanted` takes; a message is not followed into itself."""
     if wanted(message):
         yield ()
     if message.full_name in above:

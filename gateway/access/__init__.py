@@ -1,5 +1,5 @@
-"""Who may see what.
+"""Decides who may see what.
 
-`tokens` tells who is calling, `facts` holds what is known of caller and patient, `rules` is the table of what is
+`tokens` finds out who is calling, `facts` holds what is known of caller and patient, `rules` is the table of what is
 allowed, and `policy` decides: a pure function, so that the whole space of its inputs can be tested.
 """

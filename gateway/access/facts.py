@@ -1,4 +1,4 @@
-"""What a decision is made from, and what it says: plain values without identities in their repr."""
+"""Holds what a decision is made from, and what it says: plain values without identities in their repr."""
 
 import enum
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The issuer's public keys: each key id has one key and one algorithm, whatever a token's header asks for."""
+"""Holds the issuer's public keys: each key id has one key and one algorithm, whatever a token's header asks for."""
 
 import asyncio
 import base64
@@ -65,7 +65,7 @@ class JwksSource:
         """Counts changes of the keys: what was verified under another generation has to be verified again."""
 
     async def find(self, kid: str) -> SigningKey | None:
-        """The key of this id, or None. Raises Unavailable when no keys could be had at all."""
+        """Returns the key of this id, or None. Raises Unavailable when no keys could be had at all."""
         if kid not in self._keys:
             await self._refresh(kid)
         elif self._stale() and (self._refreshing is None or self._refreshing.done()):
@@ -96,7 +96,7 @@ class JwksSource:
 
 
 def parse_jwks(content: bytes) -> dict[str, SigningKey]:
-    """The signing keys of a JWKS by key id. Keys of other kinds or uses are left out; a key id that comes twice too.
+    """Returns the signing keys of a JWKS by key id. Left out: keys of other kinds or uses, key ids that come twice.
 
     Raises ValueError when it is no JWKS.
     """

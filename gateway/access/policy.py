@@ -1,4 +1,4 @@
-"""The decision: who may do what with which section. Pure: no I/O, no clock; whatever is not known denies.
+"""Decides who may do what with which section. Pure: no I/O, no clock; whatever is not known denies.
 
 The order is part of the contract, since the caller hears the first reason that applies:
 
@@ -149,7 +149,7 @@ def _level(caller: Caller) -> _Refusal | None:
 
 
 def _role(caller: Caller, access: AccessRule, asked: tuple[SectionValue, ...]) -> _Refusal | None:
-    # Without an HPR number nobody could be told apart from one whom the patient has blocked.
+    # Without an HPR number nobody is known to be another than one whom the patient has blocked.
     if caller.hpr_number and caller.role in caller.authorisations:
         parts = {rules.part_of(section, access.action) for section in asked}
         if any(part and rules.role_has_rows(caller.role, part, access.action) for part in parts):
@@ -164,11 +164,11 @@ def _decide_clinician(
     if token is None and basis == NO_BASIS and not access.status_only:
         token = _Refusal(reasons.ERROR_REASON_BASIS_MISSING, "basis-missing")
     if caller.hpr_number in facts.blocked_hpr_numbers:
-        told = reasons.ERROR_REASON_NO_ACCESS
+        heard = reasons.ERROR_REASON_NO_ACCESS
         if basis in _QUIET_BASES:
-            told = token.reason if token else _unrelated(caller, basis, access, asked)
+            heard = token.reason if token else _unrelated(caller, basis, access, asked)
         outcome = Outcome.EXISTS if access.status_only else Outcome.DENY
-        return _same(asked, outcome, _denied(told, "named-block"))
+        return _same(asked, outcome, _denied(heard, "named-block"))
     if token:
         return _deny(asked, token)
     if access.status_only:

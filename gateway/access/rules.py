@@ -1,4 +1,4 @@
-"""What personnel may do, as data: role x kind of service x basis x action, one row each with its source.
+"""Says what personnel may do, as data: role x kind of service x basis x action, one row each with its source.
 
 What no row allows is denied. A row says what a person in that place may do to a patient's record as such; which kinds
 of entries a role may write (a nurse's treatments, a psychologist's crisis plan) is the rule of the register.

@@ -1,1 +1,1 @@
-"""How registers are asked: channels to them, which one answers for what, whom a call is about, how refusals read."""
+"""Asks the registers: channels to them, which one answers for what, whom a call is about, how refusals read."""

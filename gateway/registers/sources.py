@@ -58,12 +58,12 @@ class Source:
 
     @property
     def budget(self) -> float:
-        """Seconds that the register may take."""
+        """Returns the seconds that the register may take."""
         return CRITICAL_BUDGET if self.critical else BUDGET
 
     @property
     def path(self) -> str:
-        """The rpc that reads sections."""
+        """Returns the rpc that reads sections."""
         name = next(
             service.full_name
             for service in self.proto.DESCRIPTOR.services_by_name.values()

@@ -1,4 +1,4 @@
-"""The rules of privacy settings: what a change does, and what holds for somebody with several references.
+"""Holds the rules of privacy settings: what a change does, and what holds for somebody with several references.
 
 Each reference has settings of its own, so that an unmerge gives back what was each one's. What holds is the union: a
 block set by somebody's D-number holds after the merge. What is added is added to the canonical reference; what is
@@ -32,11 +32,11 @@ class Settings:
 
 
 Change = Callable[[Settings, bool], None]
-"""Changes the settings of one reference; told whether it is the canonical one."""
+"""Changes the settings of one reference; the argument beside them says whether it is the canonical one."""
 
 
 def effective(settings: Sequence[Settings]) -> Settings:
-    """What holds for somebody with these settings, the canonical reference's first."""
+    """Returns what holds for somebody with these settings, the canonical reference's first."""
     if len(settings) == 1:
         return settings[0]
     result = Settings()
@@ -58,7 +58,7 @@ def effective(settings: Sequence[Settings]) -> Settings:
 
 
 def reserve(*, record: bool | None, portal: bool | None) -> Change:
-    """Reserves, or takes a reservation back; None leaves it as it is."""
+    """Returns the change that reserves, or takes a reservation back; None leaves it as it is."""
 
     def change(settings: Settings, canonical: bool) -> None:
         reservation = settings.message.reservation
@@ -71,7 +71,7 @@ def reserve(*, record: bool | None, portal: bool | None) -> Change:
 
 
 def restrict(sections: Sequence[Section.ValueType], single_entries: Sequence[Section.ValueType]) -> Change:
-    """Restricts exactly these sections. Raises Invalid for one that cannot be restricted."""
+    """Returns the change that restricts exactly these sections. Raises Invalid for one that cannot be restricted."""
     check_sections(sections, "restricted_sections")
     check_sections(single_entries, "sections_with_restricted_entries")
 
@@ -87,7 +87,7 @@ def restrict(sections: Sequence[Section.ValueType], single_entries: Sequence[Sec
 
 
 def block(blocked: Iterable[BlockedPersonnel]) -> Change:
-    """Blocks these too; a block that is there keeps who set it."""
+    """Returns the change that blocks these too; a block that is there keeps who set it."""
     blocked = list(blocked)
 
     def change(settings: Settings, canonical: bool) -> None:
@@ -103,7 +103,7 @@ def block(blocked: Iterable[BlockedPersonnel]) -> Change:
 
 
 def unblock(hpr_numbers: Sequence[str]) -> Change:
-    """Lifts these blocks where they are."""
+    """Returns the change that lifts these blocks where they are."""
     for position, number in enumerate(hpr_numbers):
         check_hpr(number, f"hpr_numbers[{position}]")
     lifted = set(hpr_numbers)
@@ -118,7 +118,7 @@ def unblock(hpr_numbers: Sequence[str]) -> Change:
 
 
 def grant(proxy: Proxy, proxy_ref: str, all_refs_of_proxy: Sequence[str]) -> Change:
-    """Grants; an earlier grant to the same person goes."""
+    """Returns the change that grants a proxy; an earlier grant to the same person goes."""
 
     def change(settings: Settings, canonical: bool) -> None:
         _keep_proxies(settings, lambda _, ref: ref not in all_refs_of_proxy)
@@ -130,7 +130,7 @@ def grant(proxy: Proxy, proxy_ref: str, all_refs_of_proxy: Sequence[str]) -> Cha
 
 
 def revoke(proxy_id: str) -> Change:
-    """Takes the grant with this id away, where it is."""
+    """Returns the change that takes the grant with this id away, where it is."""
 
     def change(settings: Settings, canonical: bool) -> None:
         _keep_proxies(settings, lambda proxy, _: proxy.id != proxy_id)

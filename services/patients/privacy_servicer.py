@@ -1,4 +1,4 @@
-"""The rpcs of privacy settings."""
+"""Serves the rpcs of privacy settings."""
 # ruff: noqa: N802  # gRPC calls handlers by the rpc's own name
 
 import asyncio
