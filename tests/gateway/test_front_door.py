@@ -39,9 +39,11 @@ class Endless:
 
     def __init__(self) -> None:
         self.open = 0
+        self.opened = 0
 
     async def stream(self, _: Incoming, __: bytes, ___: Any) -> AsyncGenerator[bytes, None]:
         self.open += 1
+        self.opened += 1
         try:
             while True:
                 yield b"x" * 250_000
@@ -50,11 +52,11 @@ class Endless:
 
 
 @asynccontextmanager
-async def served(issuer: Path, handlers: dict[str, Handlers]) -> AsyncIterator[Client]:
+async def served(issuer: Path, handlers: dict[str, Handlers], *, idle: float = IDLE) -> AsyncIterator[Client]:
     """A front door with these rpcs alone, by path."""
     verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
     found = {path: each for path, each in contract.methods().items() if path in handlers}
-    door = FrontDoor(found, handlers, Admission(verifier), verifier, idle=IDLE)
+    door = FrontDoor(found, handlers, Admission(verifier), verifier, idle=idle)
     async with listening(door) as address, grpc.aio.insecure_channel(address) as channel:
         yield Client(channel, issuer)
 
@@ -66,7 +68,7 @@ async def test_a_caller_who_takes_nothing_is_let_go(issuer: Path, monkeypatch: p
         calls: list[Any] = [_call(client) for _ in range(20)]
         for call in calls:
             await call.read()
-        assert endless.open == 20
+        assert endless.opened == 20
         await becomes(lambda: endless.open == 0, IDLE + 2.0)
         await becomes(lambda: not _handlers(), 2.0)
         # Who reads on after all learns why.
@@ -74,12 +76,12 @@ async def test_a_caller_who_takes_nothing_is_let_go(issuer: Path, monkeypatch: p
 
 
 async def test_a_caller_who_takes_slowly_is_served_on(issuer: Path) -> None:
-    endless = Endless()
-    async with served(issuer, {DOWNLOAD.path: Handlers(server_stream=endless.stream)}) as client:
+    endless, idle = Endless(), 1.0
+    async with served(issuer, {DOWNLOAD.path: Handlers(server_stream=endless.stream)}, idle=idle) as client:
         call = _call(client)
         for _ in range(40):
             assert len(await call.read()) == 250_000
-            await asyncio.sleep(IDLE / 20)
+            await asyncio.sleep(idle / 30)
         assert endless.open == 1
         call.cancel()
         await becomes(lambda: endless.open == 0)

@@ -33,6 +33,8 @@ from tests.support.summaries import SECTIONS, state
 
 MIXTURES = int(os.environ.get("KJ_COMBINATIONS", "240"))
 AT_A_TIME = 24
+BUSY = {("UNAVAILABLE", "SERVICE_UNAVAILABLE"), ("DEADLINE_EXCEEDED", "")}
+"""What a caller hears on a machine that is too busy."""
 TRIES = 5
 RESTRICTED = "restricted"
 CRITICAL = {"critical_info", "medications"}
@@ -136,7 +138,7 @@ async def tried(front: Front, mixed: dict[str, Mixture], mixture: Mixture, *, st
         try:
             return await _tried(front, mixed, mixture, streamed=streamed)
         except grpc.aio.AioRpcError as error:
-            if Refusal.of(error).short != ("UNAVAILABLE", "SERVICE_UNAVAILABLE"):
+            if Refusal.of(error).short not in BUSY:
                 raise
     return await _tried(front, mixed, mixture, streamed=streamed)
 
