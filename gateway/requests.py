@@ -70,7 +70,7 @@ def entries_named(method: Method, request: Message) -> list[tuple[str, int]]:
     value: str = getattr(request, "id", "")
     if method.disclosed or not _UUID.fullmatch(value):
         return []
-    return [(value.lower(), max(0, getattr(request, "version", 0)))]
+    return [(value.lower(), max(0, getattr(request, "expected_version", 0)))]
 
 
 def byte_range_of(request: Message) -> ByteRange | None:

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.access.facts import SectionValue
 from gateway.contract import Path, disclosed_paths
 from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.labs.v1 import labs_pb2
@@ -73,13 +74,13 @@ class Source:
 
 
 def _critical_info(section: critical_info_pb2.CriticalInfoSection) -> int:
-    if section.entries or section.window.total:
+    if section.critical_info or section.window.total:
         return summary_pb2.SECTION_STATE_DATA
     # The newest statement about everything holds. "No known drug allergy" does not say that nothing critical is known.
     kinds = [each.kind for each in section.absences if not each.category][:1]
-    if critical_info_pb2.AbsenceStatement.KIND_NIL_KNOWN in kinds:
+    if ABSENCE_KIND_NIL_KNOWN in kinds:
         return summary_pb2.SECTION_STATE_NIL_KNOWN
-    if critical_info_pb2.AbsenceStatement.KIND_NOT_ASKED in kinds:
+    if ABSENCE_KIND_NOT_ASKED in kinds:
         return summary_pb2.SECTION_STATE_NOT_ASKED
     return summary_pb2.SECTION_STATE_NONE_RECORDED
 
@@ -97,18 +98,29 @@ def _medications(section: medications_pb2.MedicationsSection) -> int:
     return summary_pb2.SECTION_STATE_NONE_RECORDED
 
 
-def _listed(section: Any) -> int:
-    if section.entries or section.window.total:
-        return summary_pb2.SECTION_STATE_DATA
-    if section.window.withheld:
-        return summary_pb2.SECTION_STATE_WITHHELD
-    return summary_pb2.SECTION_STATE_NONE_RECORDED
+def _listed(field: str) -> Callable[[Any], int]:
+    """Returns the rule of a section whose list is called `field`."""
+
+    def state(section: Any) -> int:
+        if getattr(section, field) or section.window.total:
+            return summary_pb2.SECTION_STATE_DATA
+        if section.window.withheld:
+            return summary_pb2.SECTION_STATE_WITHHELD
+        return summary_pb2.SECTION_STATE_NONE_RECORDED
+
+    return state
 
 
-def _listed_or_stated(section: Any) -> int:
-    state = _listed(section)
-    if state == summary_pb2.SECTION_STATE_NONE_RECORDED:
-        return _STATED.get(section.absence.kind, state)
+def _listed_or_stated(field: str) -> Callable[[Any], int]:
+    """Returns the rule of a section that may hold a statement of absence beside its list."""
+    listed = _listed(field)
+
+    def state(section: Any) -> int:
+        found = listed(section)
+        if found == summary_pb2.SECTION_STATE_NONE_RECORDED:
+            return _STATED.get(section.absence.kind, found)
+        return found
+
     return state
 
 
@@ -152,7 +164,7 @@ SOURCES: tuple[Source, ...] = (
         service="visits",
         content="visits",
         proto=visits_pb2,
-        state=_listed,
+        state=_listed("visits"),
         window=THREE_YEARS,
         coverage=Coverage(
             sources=["the patient register (NPR): specialist care"],
@@ -165,7 +177,7 @@ SOURCES: tuple[Source, ...] = (
         service="documents",
         content="documents",
         proto=documents_pb2,
-        state=_listed,
+        state=_listed("documents"),
         coverage=Coverage(
             sources=["hospitals and municipalities that share documents"],
             missing=["businesses that do not share documents"],
@@ -176,7 +188,7 @@ SOURCES: tuple[Source, ...] = (
         service="labs",
         content="labs",
         proto=labs_pb2,
-        state=_listed_or_stated,
+        state=_listed_or_stated("reports"),
         most=MOST_REPORTS,
         coverage=Coverage(
             sources=["laboratories, pathology and imaging units that report to the national service"],
@@ -192,7 +204,7 @@ SOURCES: tuple[Source, ...] = (
         service="vaccinations",
         content="vaccinations",
         proto=vaccinations_pb2,
-        state=_listed_or_stated,
+        state=_listed_or_stated("vaccinations"),
         coverage=Coverage(
             sources=["the vaccination register (SYSVAK)"],
             # Every vaccination, of all ages, has had to be reported since January 2011 (FHI).
@@ -208,7 +220,7 @@ SOURCES: tuple[Source, ...] = (
         service="own_registrations",
         content="own_registrations",
         proto=own_registrations_pb2,
-        state=_listed,
+        state=_listed("registrations"),
         coverage=Coverage(
             sources=["the patient, or somebody at the patient's request"],
             missing=["whatever the patient has not registered"],

@@ -53,7 +53,7 @@ def allergies(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Allergie
     """The active ones."""
     known: dict[tuple[Codes, bool], Allergy] = {}
     unknown: list[Entry] = []
-    for info in section.entries:
+    for info in section.critical_info:
         if info.category not in CATEGORIES or info.status != ki.STATUS_ACTIVE:
             continue
         entry = entry_of(info)

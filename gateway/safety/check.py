@@ -163,7 +163,7 @@ def _medicines(
 def _against_critical_info(
     checked: Checked, knowledge: Knowledge, section: ki.CriticalInfoSection, medicines: Sequence[Medicine]
 ) -> None:
-    if section.window.older_exist and all(each.status == ki.STATUS_ACTIVE for each in section.entries):
+    if section.window.older_exist and all(each.status == ki.STATUS_ACTIVE for each in section.critical_info):
         checked.in_part(_OF_CRITICAL_INFO, pb.NOT_CHECKED_REASON_SECTION_INCOMPLETE, _CRITICAL_INFO)
     allergic = allergies.allergies(section, knowledge)
     ill = conditions.conditions(section, knowledge)

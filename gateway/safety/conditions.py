@@ -37,7 +37,7 @@ def conditions(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Conditi
     """The active ones, of every category but allergies: problems with anaesthesia and infections have codes too."""
     known: dict[tuple[frozenset[int], bytes], Condition] = {}
     unknown: list[Entry] = []
-    for info in section.entries:
+    for info in section.critical_info:
         if info.category in CATEGORIES or info.status != ki.STATUS_ACTIVE:
             continue
         numbers = knowledge.conflicts_of(info.code.codings)

@@ -41,16 +41,16 @@ class Place(NamedTuple):
 
 
 PLACES: dict[type[Message], Place] = {
-    critical_info_pb2.CriticalInfo: Place("critical_info", "entries", "critical_info"),
-    critical_info_pb2.AbsenceStatement: Place("critical_info", "absences", "critical_info: absences"),
-    documents_pb2.ImportedDocument: Place("documents", "entries", "documents"),
-    labs_pb2.LabReport: Place("labs", "entries", "lab reports"),
+    critical_info_pb2.CriticalInfo: Place("critical_info", "critical_info", "critical_info"),
+    critical_info_pb2.CategoryAbsence: Place("critical_info", "absences", "critical_info: absences"),
+    documents_pb2.ImportedDocument: Place("documents", "documents", "documents"),
+    labs_pb2.LabReport: Place("labs", "reports", "lab reports"),
     medications_pb2.Prescription: Place("medications", "prescriptions", "prescriptions"),
     medications_pb2.Dispensing: Place("medications", "dispensings", "dispensings"),
     medications_pb2.MedicationStatement: Place("medications", "statements", "statements"),
-    own_registrations_pb2.OwnRegistration: Place("own_registrations", "entries", "own_registrations"),
-    vaccinations_pb2.Vaccination: Place("vaccinations", "entries", "vaccinations"),
-    visits_pb2.Visit: Place("visits", "entries", "visits"),
+    own_registrations_pb2.OwnRegistration: Place("own_registrations", "registrations", "own_registrations"),
+    vaccinations_pb2.Vaccination: Place("vaccinations", "vaccinations", "vaccinations"),
+    visits_pb2.Visit: Place("visits", "visits", "visits"),
 }
 ABSENCES = {
     "labs": Place("labs", "absences", "labs: absences"),

@@ -23,7 +23,7 @@ MOST_CHARACTERS = 300
 
 
 def _critical_info(content: critical_info_pb2.CriticalInfoSection) -> Iterable[tuple[str, ...]]:
-    for entry in content.entries:
+    for entry in content.critical_info:
         yield (
             words(critical_info_pb2.Category, entry.category),
             _concept(entry.code) or entry.specification,
@@ -47,18 +47,18 @@ def _medications(content: Any) -> Iterable[tuple[str, ...]]:
 
 
 def _visits(content: visits_pb2.VisitsSection) -> Iterable[tuple[str, ...]]:
-    for visit in content.entries:
+    for visit in content.visits:
         unit = " ".join(filter(None, (visit.unit.name, visit.unit.department)))
         yield (_day(visit.period.start), words(visits_pb2.ContactKind, visit.kind), unit)
 
 
 def _documents(content: documents_pb2.DocumentsSection) -> Iterable[tuple[str, ...]]:
-    for document in content.entries:
+    for document in content.documents:
         yield (_day(document.creation_time), _concept(document.type), document.title)
 
 
 def _labs(content: labs_pb2.LabsSection) -> Iterable[tuple[str, ...]]:
-    for report in content.entries:
+    for report in content.reports:
         held = [each for each in report.results if each.WhichOneof("value") or each.HasField("absent_reason")]
         held.sort(key=lambda result: result.deviation in (labs_pb2.DEVIATION_UNSPECIFIED, labs_pb2.DEVIATION_NONE))
         if report.conclusion:  # what the words below it led to
@@ -113,7 +113,7 @@ def _quantity(quantity: Quantity) -> str:
 
 
 def _vaccinations(content: vaccinations_pb2.VaccinationsSection) -> Iterable[tuple[str, ...]]:
-    for each in content.entries:
+    for each in content.vaccinations:
         given = each.status == vaccinations_pb2.VACCINATION_STATUS_COMPLETED
         state = "" if given else words(vaccinations_pb2.VaccinationStatus, each.status).upper()
         dose = f"dose {each.dose_number}" if each.dose_number else ""
@@ -124,7 +124,7 @@ def _vaccinations(content: vaccinations_pb2.VaccinationsSection) -> Iterable[tup
 
 def _own_registrations(content: own_registrations_pb2.OwnRegistrationsSection) -> Iterable[tuple[str, ...]]:
     # Who must not be contacted stands where nobody overlooks it, however old the entry is.
-    for each in sorted(content.entries, key=lambda entry: not entry.contact.not_to_be_contacted):
+    for each in sorted(content.registrations, key=lambda entry: not entry.contact.not_to_be_contacted):
         match each.WhichOneof("registration"):
             case "contact":
                 yield _contact(each.contact)

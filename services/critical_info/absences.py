@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from kjernejournal.critical_info.v1.critical_info_pb2 import STATUS_ACTIVE, AbsenceStatement, CriticalInfo
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN
+from kjernejournal.critical_info.v1.critical_info_pb2 import STATUS_ACTIVE, CategoryAbsence, CriticalInfo
 from services.critical_info.model import status_at
 from shared.convert import moment
 from shared.register.entry import StoredEntry
@@ -26,9 +27,9 @@ def holding(found: Iterable[StoredEntry], now: datetime) -> list[StoredEntry]:
     for each in found:
         (statements if each.kind == ABSENCE else entries).append(each)
     statements.sort(key=lambda each: (each.effective_at, each.stored_at), reverse=True)
-    newest: dict[int, tuple[StoredEntry, AbsenceStatement]] = {}
+    newest: dict[int, tuple[StoredEntry, CategoryAbsence]] = {}
     for each in statements:
-        said = AbsenceStatement.FromString(each.content)
+        said = CategoryAbsence.FromString(each.content)
         newest.setdefault(said.category, (each, said))
     known = [(each, CriticalInfo.FromString(each.content)) for each in entries]
     return [each for each, said in newest.values() if not _ended(each, said, known, now)]
@@ -36,11 +37,11 @@ def holding(found: Iterable[StoredEntry], now: datetime) -> list[StoredEntry]:
 
 def _ended(
     stored: StoredEntry,
-    said: AbsenceStatement,
+    said: CategoryAbsence,
     known: Sequence[tuple[StoredEntry, CriticalInfo]],
     now: datetime,
 ) -> bool:
-    denies = said.kind == AbsenceStatement.KIND_NIL_KNOWN
+    denies = said.kind == ABSENCE_KIND_NIL_KNOWN
     return any(
         is_newer(each, moment(entry.header.provenance.recorded_at), stored)
         or (denies and status_at(entry, now) == STATUS_ACTIVE)

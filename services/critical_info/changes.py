@@ -53,13 +53,13 @@ def fields_of(paths: Iterable[str], current: CriticalInfo) -> frozenset[str]:
 def changed(current: CriticalInfo, request: UpdateCriticalInfoRequest, author: Provenance) -> CriticalInfo:
     """The version that an update makes, without a check of who may make it or verify. Raises Invalid."""
     fields = fields_of(request.update_mask.paths, current)
-    sent = request.entry
+    sent = request.critical_info
     if not fields and not request.verify:
         raise Invalid("update_mask", "names nothing to change, and nothing is verified")
-    if fields and not request.HasField("entry"):
-        raise Invalid("entry", "is required: the new values of the fields that update_mask names")
+    if fields and not request.HasField("critical_info"):
+        raise Invalid("critical_info", "is required: the new values of the fields that update_mask names")
     if sent.category not in (0, current.category):
-        raise Invalid("entry.category", "never changes: delete the entry, and record it anew")
+        raise Invalid("critical_info.category", "never changes: delete the entry, and record it anew")
     if request.verify and fields - {"comment"}:
         raise Invalid("verify", "another verifies what this request changes")
     new = CriticalInfo()
@@ -72,7 +72,7 @@ def changed(current: CriticalInfo, request: UpdateCriticalInfoRequest, author: P
         model.check(new, fields)
         clinician_checks.check(new, fields)
     except Invalid as error:
-        raise error.inside("entry") from None
+        raise error.inside("critical_info") from None
     new.header.CopyFrom(following_header(current.header, author))
     if request.verify:
         new.verified.CopyFrom(author)

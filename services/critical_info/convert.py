@@ -8,8 +8,8 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     STATUS_ACTIVE,
     STATUS_ENTERED_IN_ERROR,
     STATUS_EXPIRED,
-    AbsenceStatement,
     Category,
+    CategoryAbsence,
     CategoryChange,
     CriticalInfo,
     CriticalInfoSection,
@@ -23,7 +23,7 @@ from shared.register.entry import NewEntry, StoredEntry
 
 CATEGORIES = tuple(categories.CATEGORIES)
 
-Content = CriticalInfo | AbsenceStatement
+Content = CriticalInfo | CategoryAbsence
 
 
 def new_entry(
@@ -67,9 +67,9 @@ def entry(stored: StoredEntry, now: datetime) -> CriticalInfo:
     return message
 
 
-def absence(stored: StoredEntry) -> AbsenceStatement:
+def absence(stored: StoredEntry) -> CategoryAbsence:
     """The statement of absence."""
-    message = AbsenceStatement.FromString(stored.content)
+    message = CategoryAbsence.FromString(stored.content)
     complete_header(message.header, stored)
     return message
 
@@ -89,7 +89,7 @@ def section(found: list[StoredEntry], most: int, since: datetime | None, now: da
     entries.sort(key=lambda each: each.status != STATUS_ACTIVE)  # stable: the newest stay first among equals
     shown = entries[:most]
     return CriticalInfoSection(
-        entries=shown,
+        critical_info=shown,
         absences=[absence(stored) for stored in holding(found, now)],
         window=ListWindow(
             returned=len(shown),

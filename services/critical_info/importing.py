@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from kjernejournal.common.v1.common_pb2 import CallerContext
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_UNSPECIFIED, CallerContext
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from services.critical_info import convert, model
 from services.critical_info.repository import Imported
@@ -20,7 +20,7 @@ def imported(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) 
         ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
         refs = tuple(sorted({ref, *aliases}))
         contents: list[tuple[str, convert.Content]] = [
-            *((f"{path}.entries[{position}]", each) for position, each in enumerate(patient.entries)),
+            *((f"{path}.critical_info[{position}]", each) for position, each in enumerate(patient.critical_info)),
             *((f"{path}.absences[{position}]", each) for position, each in enumerate(patient.absences)),
         ]
         for where, content in contents:
@@ -36,8 +36,8 @@ def imported(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) 
 
 def check(content: convert.Content, path: str) -> None:
     """Raises Invalid for an entry or a statement that breaks a rule for everybody."""
-    if isinstance(content, pb.AbsenceStatement):
-        if content.kind == pb.AbsenceStatement.KIND_UNSPECIFIED:
+    if isinstance(content, pb.CategoryAbsence):
+        if content.kind == ABSENCE_KIND_UNSPECIFIED:
             raise Invalid(f"{path}.kind", "is required")
         return
     try:

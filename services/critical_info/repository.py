@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts
-from kjernejournal.critical_info.v1.critical_info_pb2 import AbsenceStatement, CriticalInfo
+from kjernejournal.critical_info.v1.critical_info_pb2 import CategoryAbsence, CriticalInfo
 from services.critical_info import model
 from services.critical_info.absences import ABSENCE
 from services.critical_info.categories import CATEGORIES, NEVER_BOTH_ACTIVE
@@ -45,7 +45,7 @@ class Repository(EntryStore):
 
     def message_type(self, kind: int) -> type[Content]:
         """The message that entries of this kind are."""
-        return AbsenceStatement if kind == ABSENCE else CriticalInfo
+        return CategoryAbsence if kind == ABSENCE else CriticalInfo
 
     async def latest_contents(self, refs: Sequence[str]) -> list[StoredEntry]:
         """The latest version of every entry, deleted ones too; statements of absence are left out."""

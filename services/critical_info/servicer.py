@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-from kjernejournal.common.v1.common_pb2 import ImportCounts, SectionQuery
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_UNSPECIFIED, ImportCounts, SectionQuery
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceServicer
 from services.critical_info import clinician_checks, convert, model
@@ -39,7 +39,7 @@ class Servicer(CriticalInfoServiceServicer):
         found = await self._repository.page(refs, page, kinds=kinds, as_of=as_of, since=since)
         now = time_of_reading(as_of)
         return pb.ListCriticalInfoResponse(
-            entries=[convert.entry(stored, now) for stored in found.entries],
+            critical_info=[convert.entry(stored, now) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
             absences=[convert.absence(stored) for stored in await self._absences(refs, as_of, now)],
@@ -47,7 +47,7 @@ class Servicer(CriticalInfoServiceServicer):
 
     async def GetCriticalInfo(self, request: pb.GetCriticalInfoRequest, context: Context) -> pb.GetCriticalInfoResponse:
         stored = await self._repository.latest(caller.patient_refs(), request.id, kinds=convert.CATEGORIES)
-        return pb.GetCriticalInfoResponse(entry=convert.entry(stored, datetime.now(UTC)))
+        return pb.GetCriticalInfoResponse(critical_info=convert.entry(stored, datetime.now(UTC)))
 
     async def CreateCriticalInfo(
         self, request: pb.CreateCriticalInfoRequest, context: Context
@@ -56,29 +56,30 @@ class Servicer(CriticalInfoServiceServicer):
         kind = request.WhichOneof("content")
         if kind is None:
             raise Invalid("content", "needs an entry or a statement of absence")
-        sent = digest(request.entry if kind == "entry" else request.absence)
-        content = _checked_entry(request.entry) if kind == "entry" else _checked_absence(request.absence)
+        stated = kind == "absence"
+        sent = digest(request.absence if stated else request.critical_info)
+        content = _checked_absence(request.absence) if stated else _checked_entry(request.critical_info)
         convert.clear_what_the_system_sets(content)
         if isinstance(content, pb.CriticalInfo):
             content.ClearField("verified")  # provenance too: verifying is an act of its own, by whoever does it
         stored = await self._writing(now).create(content, request.request_id, sent)
         if stored.kind == ABSENCE:
             return pb.CreateCriticalInfoResponse(absence=convert.absence(stored))
-        return pb.CreateCriticalInfoResponse(entry=convert.entry(stored, now))
+        return pb.CreateCriticalInfoResponse(critical_info=convert.entry(stored, now))
 
     async def UpdateCriticalInfo(
         self, request: pb.UpdateCriticalInfoRequest, context: Context
     ) -> pb.UpdateCriticalInfoResponse:
         now = datetime.now(UTC)
         stored = await self._writing(now).update(request)
-        return pb.UpdateCriticalInfoResponse(entry=convert.entry(stored, now))
+        return pb.UpdateCriticalInfoResponse(critical_info=convert.entry(stored, now))
 
     async def DeleteCriticalInfo(
         self, request: pb.DeleteCriticalInfoRequest, context: Context
     ) -> pb.DeleteCriticalInfoResponse:
         now = datetime.now(UTC)
         stored = await self._writing(now).delete(request)
-        return pb.DeleteCriticalInfoResponse(entry=convert.entry(stored, now))
+        return pb.DeleteCriticalInfoResponse(critical_info=convert.entry(stored, now))
 
     async def ListCriticalInfoVersions(
         self, request: pb.ListCriticalInfoVersionsRequest, context: Context
@@ -146,11 +147,11 @@ def _checked_entry(entry: pb.CriticalInfo) -> pb.CriticalInfo:
         model.check(entry)
         clinician_checks.check(entry)
     except Invalid as error:
-        raise error.inside("entry") from None
+        raise error.inside("critical_info") from None
     return entry
 
 
-def _checked_absence(absence: pb.AbsenceStatement) -> pb.AbsenceStatement:
-    if absence.kind == pb.AbsenceStatement.KIND_UNSPECIFIED:
+def _checked_absence(absence: pb.CategoryAbsence) -> pb.CategoryAbsence:
+    if absence.kind == ABSENCE_KIND_UNSPECIFIED:
         raise Invalid("absence.kind", "is required")
     return absence

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from kjernejournal.common.v1.common_pb2 import CallerContext
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, CallerContext
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from services.critical_info import authority, changes, convert, model
 from services.critical_info.absences import ABSENCE
@@ -118,9 +118,9 @@ class Writes:
                     id=each.id,
                 )
 
-    async def _check_none(self, session: Session, statement: pb.AbsenceStatement) -> None:
+    async def _check_none(self, session: Session, statement: pb.CategoryAbsence) -> None:
         """Raises StateConflict for "none known" of what the record holds an active entry of."""
-        if statement.kind != pb.AbsenceStatement.KIND_NIL_KNOWN:
+        if statement.kind != ABSENCE_KIND_NIL_KNOWN:
             return
         kinds = [statement.category] if statement.category else convert.CATEGORIES
         for each in await self._repository.latest_of_kinds(session, self._refs, kinds):

@@ -100,7 +100,7 @@ def document(stored: StoredEntry) -> Document:
 def section(found: Listing, since: datetime | None) -> DocumentsSection:
     """The summary's section."""
     return DocumentsSection(
-        entries=[document(stored) for stored in found.entries],
+        documents=[document(stored) for stored in found.entries],
         window=window(found, since, found.withheld),
         approved=found.approved,
     )

@@ -41,7 +41,7 @@ class Servicer(DocumentsServiceServicer):
             Question(caller.patient_refs(), view, as_of, since, deprecated, classes), page
         )
         return pb.ListDocumentsResponse(
-            entries=[convert.document(stored) for stored in found.entries],
+            documents=[convert.document(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since, found.withheld),
         )
@@ -165,8 +165,8 @@ class Servicer(DocumentsServiceServicer):
         now = datetime.now(UTC)
         for number, patient in enumerate(message.patients):
             ref = patient_ref(patient.patient, f"patients[{number}]")
-            for position, imported in enumerate(patient.entries):
-                where = f"patients[{number}].entries[{position}]"
+            for position, imported in enumerate(patient.documents):
+                where = f"patients[{number}].documents[{position}]"
                 document, size = imported.document, len(imported.content)
                 sha256 = hashlib.sha256(imported.content).digest()
                 try:

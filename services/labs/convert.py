@@ -88,7 +88,7 @@ def absence(stored: StoredEntry) -> StatedAbsence:
 def section(found: Listing, since: datetime | None) -> pb.LabsSection:
     """The summary's section."""
     return pb.LabsSection(
-        entries=[report(stored) for stored in found.entries],
+        reports=[report(stored) for stored in found.entries],
         window=window(found, since, found.withheld),
         absence=absence(found.absence) if found.absence else None,
     )

@@ -19,8 +19,8 @@ def entries(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
-        for position, report in enumerate(patient.entries):
-            where = f"{path}.entries[{position}]"
+        for position, report in enumerate(patient.reports):
+            where = f"{path}.reports[{position}]"
             known_as = entry_id(ref, report.header, where)
             stored = checked(report, feed, now, where)
             new = convert.new_entry(stored, ref, known_as, 1, None, digest(report))

@@ -32,7 +32,7 @@ class Servicer(LabsServiceServicer):
         question = _question(request)._replace(expertises=sorted(set(request.expertises)))
         found = await self._page(request, question)
         return pb.ListLabReportsResponse(
-            entries=[convert.report(stored) for stored in found.entries],
+            reports=[convert.report(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, question.since, found.withheld),
             absence=convert.absence(found.absence) if found.absence else None,
@@ -54,7 +54,7 @@ class Servicer(LabsServiceServicer):
         latest = await self._visible(refs, request.id)
         stored = await self._repository.versions(refs, latest.id, below, size + 1)
         return pb.ListLabReportVersionsResponse(
-            entries=[convert.report(each) for each in stored[:size]],
+            versions=[convert.report(each) for each in stored[:size]],
             next_page_token=str(stored[size - 1].version) if len(stored) > size else "",
         )
 
@@ -121,9 +121,9 @@ class Servicer(LabsServiceServicer):
             await self._visible(refs, before[0].id)  # it may have been restricted or withdrawn since
             return before[0]
         latest = await self._visible(refs, request.id)
-        if request.version > latest.version or request.version < 1:
+        if request.expected_version > latest.version or request.expected_version < 1:
             raise entry_not_found()
-        if request.version < latest.version:
+        if request.expected_version < latest.version:
             raise VersionBehind(latest.version)
         model.check_release(pb.LabReport.FromString(latest.content), now)
         new = convert.released(latest, caller.current(), request.request_id, now)

@@ -113,8 +113,8 @@ class Servicer(MedicationsServiceServicer):
         seen = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if model.sees_locked(caller.current()) else ())
         medicines = list_convert.medication_list(made[0], now)
         return pb.UpdateMedicationListResponse(
-            list=medicines,
-            info=list_convert.list_info(medicines, still_open.total, now),
+            medication_list=medicines,
+            list_info=list_convert.list_info(medicines, still_open.total, now),
             recalled=[convert.prescription(each, now) for each in made if each.kind in seen],
             answered=[list_convert.proposal(each) for each in made if each.kind in kinds.PROPOSALS],
         )

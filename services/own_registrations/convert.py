@@ -25,7 +25,7 @@ def sent(registration: OwnRegistration) -> bytes:
 
 def sent_request(request: pb.SaveOwnRegistrationRequest) -> bytes:
     """What a request to save is known again by: all that it asks for."""
-    asked = pb.SaveOwnRegistrationRequest(id=request.id.lower(), version=request.version)
+    asked = pb.SaveOwnRegistrationRequest(id=request.id.lower(), expected_version=request.expected_version)
     asked.registration.CopyFrom(request.registration)
     asked.registration.ClearField("header")
     return asked.SerializeToString(deterministic=True)
@@ -62,7 +62,7 @@ def entry(stored: StoredEntry) -> OwnRegistration:
 def section(found: EntryPage, counts: Mapping[int, int], since: datetime | None) -> OwnRegistrationsSection:
     """The summary's section."""
     return OwnRegistrationsSection(
-        entries=[entry(stored) for stored in found.entries],
+        registrations=[entry(stored) for stored in found.entries],
         window=window(found, since),
         counts=[pb.KindCount(kind=kind, total=counts.get(kind, 0)) for kind in model.KINDS.values()],
     )

@@ -41,7 +41,7 @@ class Servicer(OwnRegistrationsServiceServicer):
         page = page_of(request.page_size, request.page_token, as_of, kinds)
         found = await self._repository.page(caller.patient_refs(), page, kinds=kinds, as_of=as_of)
         return pb.ListOwnRegistrationsResponse(
-            entries=[convert.entry(stored) for stored in found.entries],
+            registrations=[convert.entry(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, None),
         )
@@ -72,11 +72,13 @@ class Servicer(OwnRegistrationsServiceServicer):
     async def DeleteOwnRegistration(
         self, request: pb.DeleteOwnRegistrationRequest, context: Context
     ) -> pb.DeleteOwnRegistrationResponse:
-        if request.version < 0:
+        if request.expected_version < 0:
             raise Invalid("version", "must be 1 or more, or 0 for whichever it is")
         # Ids that nobody could guess and a number: a plain digest of them gives nothing away.
-        asked = hashlib.sha256(f"{request.id.lower()} {request.version}".encode()).digest()
-        await self._writes.delete(caller.patient_refs(), request.request_id, request.id, request.version, asked)
+        asked = hashlib.sha256(f"{request.id.lower()} {request.expected_version}".encode()).digest()
+        await self._writes.delete(
+            caller.patient_refs(), request.request_id, request.id, request.expected_version, asked
+        )
         return pb.DeleteOwnRegistrationResponse()
 
     async def BatchGetSections(
@@ -102,16 +104,16 @@ class Servicer(OwnRegistrationsServiceServicer):
 def _base(request: pb.SaveOwnRegistrationRequest) -> Base | None:
     """The version that is to be changed; None: the registration is new."""
     if not request.id:
-        if request.version:
+        if request.expected_version:
             raise Invalid("version", "belongs to a change: id names the entry")
         return None
     try:
         known_as = str(UUID(request.id))
     except ValueError:
         raise Invalid("id", "must be a UUID") from None
-    if request.version < 1:
+    if request.expected_version < 1:
         raise Invalid("version", "is required: the version that the change is made from")
-    return Base(known_as, request.version)
+    return Base(known_as, request.expected_version)
 
 
 @contextmanager
@@ -130,8 +132,8 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Im
         path = f"patients[{number}]"
         ref = patient_ref(patient.patient, path)
         refs = list(dict.fromkeys([str(ref), *(str(UUID(alias)) for alias in patient.patient.alias_refs)]))
-        for position, registration in enumerate(patient.entries):
-            where = f"{path}.entries[{position}]"
+        for position, registration in enumerate(patient.registrations):
+            where = f"{path}.registrations[{position}]"
             with _inside(where):
                 model.check(registration, now)
             entry_id(ref, registration.header, where)

@@ -50,5 +50,5 @@ def vaccination(stored: StoredEntry) -> Vaccination:
 def section(found: EntryPage, absence: StatedAbsence | None, since: datetime | None) -> VaccinationsSection:
     """The summary's section."""
     return VaccinationsSection(
-        entries=[vaccination(stored) for stored in found.entries], window=window(found, since), absence=absence
+        vaccinations=[vaccination(stored) for stored in found.entries], window=window(found, since), absence=absence
     )

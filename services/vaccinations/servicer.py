@@ -40,7 +40,7 @@ class Servicer(VaccinationsServiceServicer):
         else:
             found = await self._repository.page(refs, page, kinds=model.KINDS, as_of=as_of, since=since)
         return pb.ListVaccinationsResponse(
-            entries=[convert.vaccination(stored) for stored in found.entries],
+            vaccinations=[convert.vaccination(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
             absence=await stated_absence.stated(self._repository, refs, model.KINDS, as_of),
@@ -98,8 +98,8 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Ne
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
-        for position, vaccination in enumerate(patient.entries):
-            where = f"{path}.entries[{position}]"
+        for position, vaccination in enumerate(patient.vaccinations):
+            where = f"{path}.vaccinations[{position}]"
             _check(vaccination, now, where)
             known_as = entry_id(ref, vaccination.header, where)
             stored = convert.to_store(vaccination, fed_provenance(vaccination.header.provenance, feed, now))

@@ -61,5 +61,5 @@ def visit(stored: StoredEntry) -> Visit:
 def section(found: EntryPage, since: datetime | None) -> VisitsSection:
     """The summary's section."""
     return VisitsSection(
-        entries=[visit(stored) for stored in found.entries], window=window(found, since), coverage=model.COVERAGE
+        visits=[visit(stored) for stored in found.entries], window=window(found, since), coverage=model.COVERAGE
     )

@@ -33,7 +33,7 @@ class Servicer(VisitsServiceServicer):
         page = page_of(request.page_size, request.page_token, as_of, since, kinds)
         found = await self._repository.page(caller.patient_refs(), page, kinds=kinds, as_of=as_of, since=since)
         return pb.ListVisitsResponse(
-            entries=[convert.visit(stored) for stored in found.entries],
+            visits=[convert.visit(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
             coverage=model.COVERAGE,
@@ -100,8 +100,8 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Ne
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref = patient_ref(patient.patient, path)
-        for position, visit in enumerate(patient.entries):
-            where = f"{path}.entries[{position}]"
+        for position, visit in enumerate(patient.visits):
+            where = f"{path}.visits[{position}]"
             _check(visit, now, where)
             known_as = entry_id(ref, visit.header, where)
             stored = convert.to_store(visit, fed_provenance(visit.header.provenance, feed, now))

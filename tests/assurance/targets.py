@@ -15,7 +15,7 @@ from kj.feeds.knowledge_table import SHIPPED, read
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.changes.v1.changes_pb2 import FollowedPatient, WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier, Practitioner
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NOT_ASKED, CallerContext, PatientIdentifier, Practitioner
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.medications.v1 import knowledge_pb2, medications_pb2
@@ -133,7 +133,7 @@ def examples(patients: Sequence[Patient]) -> Examples:
     bound: dict[str, Any] = {"patient": patient, "request_id": some_id}
     made: list[Message] = [entries_of(register, patient) for register in REGISTERS]
     made.append(reaction("merknad"))
-    made.append(critical_info_pb2.AbsenceStatement(kind=critical_info_pb2.AbsenceStatement.KIND_NOT_ASKED))
+    made.append(critical_info_pb2.CategoryAbsence(kind=ABSENCE_KIND_NOT_ASKED))
     recall = medications_pb2.Recall(reason=medications_pb2.RECALL_REASON_DISCONTINUED)
     made.append(medications_pb2.RecallPrescriptionRequest(**bound, id=some_id, recall=recall))
     made.append(knowledge_pb2.ImportDrugKnowledgeRequest(request_id=some_id, knowledge=read(SHIPPED)))

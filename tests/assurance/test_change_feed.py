@@ -51,26 +51,26 @@ REGISTERS: dict[str, tuple[str, Any, Entries]] = {
         "CriticalInfoService",
         critical_info_pb2,
         lambda rng, number: critical_info_pb2.PatientEntries(
-            entries=[reaction(f"merknad {number}", source_id=each) for each in _some(rng)]
+            critical_info=[reaction(f"merknad {number}", source_id=each) for each in _some(rng)]
         ),
     ),
     "visits": (
         "VisitsService",
         visits_pb2,
-        lambda rng, _: visits_pb2.PatientEntries(entries=[visit(each) for each in _some(rng)]),
+        lambda rng, _: visits_pb2.PatientEntries(visits=[visit(each) for each in _some(rng)]),
     ),
     "labs": (
         "LabsService",
         labs_pb2,
         lambda rng, number: labs_pb2.PatientEntries(
-            entries=[report(f"{each}-{number}") for each in _some(rng)]
+            reports=[report(f"{each}-{number}") for each in _some(rng)]
         ),
     ),
     "vaccinations": (
         "VaccinationsService",
         vaccinations_pb2,
         lambda rng, number: vaccinations_pb2.PatientEntries(
-            entries=[dose(f"{each}-{number}") for each in _some(rng)]
+            vaccinations=[dose(f"{each}-{number}") for each in _some(rng)]
         ),
     ),
     "medications": (

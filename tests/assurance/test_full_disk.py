@@ -179,7 +179,7 @@ async def test_a_register_that_is_full_refuses_its_writes_and_is_read_as_before(
             assert held >= 1
             assert await whole(client, patient)
         created = await client.call("CreateCriticalInfo", creation(patient))
-        assert created.entry.header.version == 1
+        assert created.critical_info.header.version == 1
         assert (await client.call("ListCriticalInfo", listing)).window.total == held + 1
         await moved_back(system, "critical_info")
     await eventually(lambda: whole(client, patient), 30.0)
@@ -221,7 +221,9 @@ async def runs_again(system: System, before: ProcessId) -> bool:
 def creation(patient: Patient) -> CreateCriticalInfoRequest:
     """A write of which few have room on a page."""
     comment = "".join(random.choices("abcdefghijklmnopqrstuvwxyz ", k=400))
-    return CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=reaction(comment))
+    return CreateCriticalInfoRequest(
+        patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction(comment)
+    )
 
 
 async def a_write(client: Client, patient: Patient) -> Refusal | None:

@@ -26,7 +26,7 @@ def whole() -> GetPatientSummaryResponse:
         if source.service == "visits":
             section.state = summary_pb2.SECTION_STATE_DATA
             visit = Visit(header=EntryHeader(id="a", version=1))
-            section.visits.CopyFrom(VisitsSection(entries=[visit], window=ListWindow(total=1, returned=1)))
+            section.visits.CopyFrom(VisitsSection(visits=[visit], window=ListWindow(total=1, returned=1)))
     return reply
 
 
@@ -108,9 +108,9 @@ def test_an_entry_that_is_lost_or_another_is_found() -> None:
     for plant in ("b", ""):
         reply = whole()
         if plant:
-            of(reply, "visits").visits.entries[0].header.id = plant
+            of(reply, "visits").visits.visits[0].header.id = plant
         else:
-            del of(reply, "visits").visits.entries[:]
+            del of(reply, "visits").visits.visits[:]
         assert faults(Asked(1.0, 0.1, reply, "COMPLETE"), whole(), {}) != []
 
 

@@ -141,8 +141,8 @@ def test_a_message_that_holds_itself_is_refused() -> None:
 
 def test_what_a_reply_discloses_is_counted_entry_by_entry() -> None:
     reply = ki.ListCriticalInfoResponse(
-        entries=[ki.CriticalInfo(header=EntryHeader(id="a", version=3)), ki.CriticalInfo()],
-        absences=[ki.AbsenceStatement(header=EntryHeader(id="b", version=1))],
+        critical_info=[ki.CriticalInfo(header=EntryHeader(id="a", version=3)), ki.CriticalInfo()],
+        absences=[ki.CategoryAbsence(header=EntryHeader(id="b", version=1))],
     )
     method = methods()["/kjernejournal.critical_info.v1.CriticalInfoService/ListCriticalInfo"]
     assert sorted(method.disclosed_in(reply)) == [("a", 3), ("b", 1)]

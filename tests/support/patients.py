@@ -86,18 +86,18 @@ def entries_of(register: str, patient: PatientIdentifier) -> Any:
 
 
 _ENTRIES: dict[str, Callable[[], Any]] = {
-    "critical_info": lambda: critical_info_pb2.PatientEntries(entries=[reaction(source_id="ki-1")]),
+    "critical_info": lambda: critical_info_pb2.PatientEntries(critical_info=[reaction(source_id="ki-1")]),
     "medications": lambda: medications_pb2.PatientEntries(
         prescriptions=[prescription("r-1")], dispensings=[dispensing("d-1", "r-1")], statements=[statement("s-1")]
     ),
-    "visits": lambda: visits_pb2.PatientEntries(entries=[visit(source_id="v-1")]),
+    "visits": lambda: visits_pb2.PatientEntries(visits=[visit(source_id="v-1")]),
     "documents": lambda: documents_pb2.PatientEntries(
-        entries=[documents_pb2.ImportedDocument(document=document(source_id="doc-1"), content=CONTENT)]
+        documents=[documents_pb2.ImportedDocument(document=document(source_id="doc-1"), content=CONTENT)]
     ),
-    "labs": lambda: labs_pb2.PatientEntries(entries=[report("lab-1")]),
-    "vaccinations": lambda: vaccinations_pb2.PatientEntries(entries=[dose("vax-1")]),
+    "labs": lambda: labs_pb2.PatientEntries(reports=[report("lab-1")]),
+    "vaccinations": lambda: vaccinations_pb2.PatientEntries(vaccinations=[dose("vax-1")]),
     "own_registrations": lambda: own_registrations_pb2.PatientEntries(
-        entries=[fed(contact(), "own-1"), fed(need(), "own-2"), fed(illness(), "own-3"), fed(card(), "own-4")]
+        registrations=[fed(contact(), "own-1"), fed(need(), "own-2"), fed(illness(), "own-3"), fed(card(), "own-4")]
     ),
 }
 

@@ -10,7 +10,16 @@ from google.rpc import error_details_pb2
 
 from gateway.registers.sources import SOURCES, Source
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow, SectionFailure, SectionQuery, StatedAbsence
+from kjernejournal.common.v1.common_pb2 import (
+    ABSENCE_KIND_NIL_KNOWN,
+    ABSENCE_KIND_NOT_ASKED,
+    AbsenceKind,
+    EntryHeader,
+    ListWindow,
+    SectionFailure,
+    SectionQuery,
+    StatedAbsence,
+)
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.labs.v1 import labs_pb2
@@ -36,18 +45,18 @@ def _medicines(window: ListWindow = _NOTHING, **fields: Any) -> medicines.Medica
     )
 
 
-def _critical_info(*said: "ki.AbsenceStatement.Kind.ValueType") -> ki.CriticalInfoSection:
+def _critical_info(*said: "AbsenceKind.ValueType") -> ki.CriticalInfoSection:
     return ki.CriticalInfoSection(
-        window=_NOTHING, absences=[ki.AbsenceStatement(header=_HEADER, kind=each) for each in said]
+        window=_NOTHING, absences=[ki.CategoryAbsence(header=_HEADER, kind=each) for each in said]
     )
 
 
 CONTENT: dict[str, dict[str, Message]] = {
     "critical_info": {
-        "DATA": ki.CriticalInfoSection(entries=[ki.CriticalInfo(header=_HEADER)], window=_ONE, active=1),
+        "DATA": ki.CriticalInfoSection(critical_info=[ki.CriticalInfo(header=_HEADER)], window=_ONE, active=1),
         "NONE_RECORDED": _critical_info(),
-        "NIL_KNOWN": _critical_info(ki.AbsenceStatement.KIND_NIL_KNOWN),
-        "NOT_ASKED": _critical_info(ki.AbsenceStatement.KIND_NOT_ASKED),
+        "NIL_KNOWN": _critical_info(ABSENCE_KIND_NIL_KNOWN),
+        "NOT_ASKED": _critical_info(ABSENCE_KIND_NOT_ASKED),
     },
     "medications": {
         "DATA": _medicines(_ONE, prescriptions=[medicines.Prescription(header=_HEADER)]),
@@ -57,16 +66,16 @@ CONTENT: dict[str, dict[str, Message]] = {
         "WITHHELD": _medicines(_HIDDEN),
     },
     "visits": {
-        "DATA": visits_pb2.VisitsSection(entries=[visits_pb2.Visit(header=_HEADER)], window=_ONE),
+        "DATA": visits_pb2.VisitsSection(visits=[visits_pb2.Visit(header=_HEADER)], window=_ONE),
         "NONE_RECORDED": visits_pb2.VisitsSection(window=_NOTHING),
     },
     "documents": {
-        "DATA": documents_pb2.DocumentsSection(entries=[documents_pb2.Document(header=_HEADER)], window=_ONE),
+        "DATA": documents_pb2.DocumentsSection(documents=[documents_pb2.Document(header=_HEADER)], window=_ONE),
         "NONE_RECORDED": documents_pb2.DocumentsSection(window=_NOTHING),
         "WITHHELD": documents_pb2.DocumentsSection(window=_HIDDEN),
     },
     "labs": {
-        "DATA": labs_pb2.LabsSection(entries=[labs_pb2.LabReport(header=_HEADER)], window=_ONE),
+        "DATA": labs_pb2.LabsSection(reports=[labs_pb2.LabReport(header=_HEADER)], window=_ONE),
         "NONE_RECORDED": labs_pb2.LabsSection(window=_NOTHING),
         "NIL_KNOWN": labs_pb2.LabsSection(window=_NOTHING, absence=_NIL),
         "NOT_ASKED": labs_pb2.LabsSection(window=_NOTHING, absence=_NOT_ASKED),
@@ -74,14 +83,14 @@ CONTENT: dict[str, dict[str, Message]] = {
     },
     "vaccinations": {
         "DATA": vaccinations_pb2.VaccinationsSection(
-            entries=[vaccinations_pb2.Vaccination(header=_HEADER)], window=_ONE
+            vaccinations=[vaccinations_pb2.Vaccination(header=_HEADER)], window=_ONE
         ),
         "NONE_RECORDED": vaccinations_pb2.VaccinationsSection(window=_NOTHING),
         "NIL_KNOWN": vaccinations_pb2.VaccinationsSection(window=_NOTHING, absence=_NIL),
         "NOT_ASKED": vaccinations_pb2.VaccinationsSection(window=_NOTHING, absence=_NOT_ASKED),
     },
     "own_registrations": {
-        "DATA": own.OwnRegistrationsSection(entries=[own.OwnRegistration(header=_HEADER)], window=_ONE),
+        "DATA": own.OwnRegistrationsSection(registrations=[own.OwnRegistration(header=_HEADER)], window=_ONE),
         "NONE_RECORDED": own.OwnRegistrationsSection(window=_NOTHING),
     },
     "patients": {

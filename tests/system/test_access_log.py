@@ -62,10 +62,10 @@ def recorded(access: Access) -> set[tuple[str, int]]:
 async def test_each_read_is_on_record_with_its_sections_and_entries(client: Client, patient: Patient) -> None:
     whole_record = await summary(client, patient)
     entries = {
-        "CriticalInfoService": whole_record.section("critical_info").critical_info.entries[0],
-        "LabsService": whole_record.section("labs").labs.entries[0],
+        "CriticalInfoService": whole_record.section("critical_info").critical_info.critical_info[0],
+        "LabsService": whole_record.section("labs").labs.reports[0],
     }
-    document = whole_record.section("documents").documents.entries[0]
+    document = whole_record.section("documents").documents.documents[0]
     answers: dict[str, Answer] = {}
     for name in LISTS:
         request = least(method(name).descriptor.input_type, patient.identifier)
@@ -139,12 +139,14 @@ async def test_a_denial_is_on_record_with_its_reason(
 
 
 async def test_a_write_is_on_record_before_and_after(client: Client, patient: Patient) -> None:
-    request = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=reaction("ny"))
+    request = CreateCriticalInfoRequest(
+        patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction("ny")
+    )
     answer = await client.answer("CreateCriticalInfo", request)
     access = of(await log_of(client, patient), answer)
     assert access.outcome == audit_pb2.ACCESS_OUTCOME_CHANGED
     assert len(access.receipts) == 2, "permit, and outcome"
-    assert recorded(access) == {(answer.reply.entry.header.id, 1)}
+    assert recorded(access) == {(answer.reply.critical_info.header.id, 1)}
     [section] = access.sections
     assert section.changed
 
@@ -152,7 +154,7 @@ async def test_a_write_is_on_record_before_and_after(client: Client, patient: Pa
 async def test_a_write_that_a_register_refuses_is_on_record_as_failed(client: Client, patient: Patient) -> None:
     entry = reaction("ny")
     entry.ClearField("code")
-    request = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=entry)
+    request = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=entry)
     told = await refusal(client.call("CreateCriticalInfo", request))
     [access] = [each for each in await log_of(client, patient) if each.trace_id == told.trailers["trace-id"]]
     assert access.outcome == audit_pb2.ACCESS_OUTCOME_FAILED

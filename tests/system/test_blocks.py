@@ -40,7 +40,7 @@ def block(patient: Patient) -> BlockPersonnelRequest:
 
 
 async def test_a_blocked_doctor_gets_nothing_by_any_rpc_on_any_basis(client: Client, patient: Patient) -> None:
-    entry = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=reaction("ny"))
+    entry = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction("ny"))
     await client.call("CreateCriticalInfo", entry)
     await client.call("BlockPersonnel", block(patient), **patient.asks())
     assert len(READS) > 15

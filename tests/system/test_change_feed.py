@@ -60,8 +60,8 @@ async def test_the_entries_of_every_register_are_told(system: System, client: Cl
 
 async def test_what_is_written_changed_and_deleted(client: Client, empty: Patient) -> None:
     async with following(client, a=empty) as follower:
-        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(empty), entry=reaction("ny"))
-        entry = (await client.call("CreateCriticalInfo", request)).entry
+        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(empty), critical_info=reaction("ny"))
+        entry = (await client.call("CreateCriticalInfo", request)).critical_info
         again = critical_info_pb2.DeleteCriticalInfoRequest(**bound(empty), id=entry.header.id, expected_version=1)
         await client.call("DeleteCriticalInfo", again)
         await client.call("DeleteCriticalInfo", again)  # a retry is no change
@@ -80,7 +80,7 @@ async def test_what_the_patient_deletes_for_good_is_told_without_a_name(client: 
         behind = Follower(client, {"a": empty})
         behind.token = follower.token
         delete = own_registrations_pb2.DeleteOwnRegistrationRequest(
-            **bound(empty), id=entry.header.id, version=entry.header.version
+            **bound(empty), id=entry.header.id, expected_version=entry.header.version
         )
         await client.call("DeleteOwnRegistration", delete, **empty.asks())
         await follower.until(lambda: len(follower.heard) == 2)
@@ -104,7 +104,7 @@ async def test_entries_that_are_restricted_one_by_one_are_not_told(
             await feed.send("medications", [medicines])
             marked = [document(source_id="plain"), document("NORS", source_id="restricted")]
             imported = [documents_pb2.ImportedDocument(document=each, content=CONTENT) for each in marked]
-            await feed.send("documents", [documents_pb2.PatientEntries(patient=empty.identifier, entries=imported)])
+            await feed.send("documents", [documents_pb2.PatientEntries(patient=empty.identifier, documents=imported)])
         await follower.until(lambda: {"medications", "documents"} <= {each.section for each in follower.heard})
         await follower.until_level()
     assert len(follower.heard) == 2
@@ -126,8 +126,8 @@ async def test_from_the_answer_to_a_block_on_nothing_is_told_until_it_is_lifted(
     """Somebody writes all the time; the others who are followed are followed on."""
 
     async def write(of: Patient) -> str:
-        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(of), entry=reaction("ny"))
-        return str((await client.call("CreateCriticalInfo", request, hpr="900000021")).entry.header.id)
+        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(of), critical_info=reaction("ny"))
+        return str((await client.call("CreateCriticalInfo", request, hpr="900000021")).critical_info.header.id)
 
     async with following(client, a=patient, b=empty) as follower:
         first = await write(patient)
@@ -154,8 +154,8 @@ async def test_from_the_answer_to_a_block_on_nothing_is_told_until_it_is_lifted(
 
 async def test_the_citizen_sees_who_follows_and_what_they_were_told(client: Client, empty: Patient) -> None:
     async with following(client, a=empty) as follower:
-        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(empty), entry=reaction("ny"))
-        entry = (await client.call("CreateCriticalInfo", request)).entry
+        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(empty), critical_info=reaction("ny"))
+        entry = (await client.call("CreateCriticalInfo", request)).critical_info
         await follower.until(lambda: len(follower.heard) == 1)
     accesses = await client.call("ListAccesses", ListAccessesRequest(patient=empty.identifier), **empty.asks())
     [access] = [each for each in accesses.accesses if any(rpc.endswith("WatchChanges") for rpc in each.rpcs)]
@@ -171,8 +171,8 @@ async def test_a_merge_is_told_and_what_was_another_record_is_followed(system: S
         merge = patients_pb2.MergePatientsRequest(**bound(one), merged_national_id=other.national_id)
         await client.call("MergePatients", merge, **SYSTEM)
         await follower.until(lambda: told(follower, "a", "patient") == [("", 0, CHANGE_KIND_UPDATED)])
-        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(other), entry=reaction("ny"))
-        entry = (await client.call("CreateCriticalInfo", request)).entry
+        request = critical_info_pb2.CreateCriticalInfoRequest(**bound(other), critical_info=reaction("ny"))
+        entry = (await client.call("CreateCriticalInfo", request)).critical_info
         await follower.until(lambda: follower.entries("a") == [(entry.header.id, 1)])
 
 

@@ -20,8 +20,8 @@ NURSE: dict[str, Any] = {"kind": "nurse", "basis": "SAMTYKKE"}
 
 
 async def create(client: Client, patient: Patient, entry: pb.CriticalInfo, **who: Any) -> pb.CriticalInfo:
-    request = pb.CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=entry)
-    created: pb.CriticalInfo = (await client.call("CreateCriticalInfo", request, **who)).entry
+    request = pb.CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=entry)
+    created: pb.CriticalInfo = (await client.call("CreateCriticalInfo", request, **who)).critical_info
     return created
 
 
@@ -31,7 +31,7 @@ def update(patient: Patient, of: pb.CriticalInfo, *, verify: bool = False, **val
         request_id=str(uuid4()),
         id=of.header.id,
         expected_version=of.header.version,
-        entry=pb.CriticalInfo(**values),
+        critical_info=pb.CriticalInfo(**values),
         update_mask=FieldMask(paths=tuple(values)),
         verify=verify,
     )
@@ -40,7 +40,7 @@ def update(patient: Patient, of: pb.CriticalInfo, *, verify: bool = False, **val
 async def shown(client: Client, patient: Patient, entry: pb.CriticalInfo) -> pb.CriticalInfo | None:
     """The entry in the hospital's next summary."""
     section = (await summary(client, patient, **HOSPITAL)).section("critical_info").critical_info
-    return next((each for each in section.entries if each.header.id == entry.header.id), None)
+    return next((each for each in section.critical_info if each.header.id == entry.header.id), None)
 
 
 async def test_what_a_nursing_home_registers_is_in_the_hospitals_next_summary_with_author_and_unit(
@@ -59,14 +59,14 @@ async def test_what_the_hospital_changes_and_the_home_verifies_and_deletes_is_se
     created = await create(client, patient, reaction("Anafylaksi"), **HOME)
     refuted = (
         await client.call("UpdateCriticalInfo", update(patient, created, status=pb.STATUS_REFUTED), **HOSPITAL)
-    ).entry
+    ).critical_info
     assert await shown(client, patient, created) == refuted
     assert refuted.header.first_recorded == created.header.provenance
     behind = await refusal(client.call("UpdateCriticalInfo", update(patient, created, comment="x"), **HOME))
     assert behind.short == ("ABORTED", "VERSION_BEHIND")
     assert behind.details["current_version"] == "2"
     again = update(patient, refuted, status=pb.STATUS_ACTIVE)
-    active = (await client.call("UpdateCriticalInfo", again, **HOSPITAL)).entry
+    active = (await client.call("UpdateCriticalInfo", again, **HOSPITAL)).critical_info
     answer = await client.answer("UpdateCriticalInfo", update(patient, active, verify=True), **HOME)
     verified = await shown(client, patient, created)
     assert verified is not None
@@ -74,7 +74,7 @@ async def test_what_the_hospital_changes_and_the_home_verifies_and_deletes_is_se
     delete = pb.DeleteCriticalInfoRequest(
         patient=patient.identifier, request_id=str(uuid4()), id=created.header.id, expected_version=4
     )
-    deleted = (await client.call("DeleteCriticalInfo", delete, **HOME)).entry
+    deleted = (await client.call("DeleteCriticalInfo", delete, **HOME)).critical_info
     assert not deleted.HasField("code")
     assert await shown(client, patient, created) is None
     log = await client.call("ListAccesses", ListAccessesRequest(patient=patient.identifier), **patient.asks())

@@ -93,7 +93,7 @@ async def test_with_the_log_frozen_a_stream_sends_no_section(
 async def test_with_the_log_frozen_a_download_sends_no_chunk_and_no_metadata(
     system: System, client: Client, patient: Patient, healed: Heal
 ) -> None:
-    [document] = (await client.call("ListDocuments", ListDocumentsRequest(patient=patient.identifier))).entries
+    [document] = (await client.call("ListDocuments", ListDocumentsRequest(patient=patient.identifier))).documents
     request = DownloadDocumentRequest(patient=patient.identifier, id=document.header.id)
     with system.frozen("audit"):
         parts, told = await read(client.open("DownloadDocument", request, seconds=3.0))

@@ -42,7 +42,7 @@ NOT_ENTRIES = {
 }
 IGNORED = {
     "header.id": "output only: the service gives ids",
-    "list.entries.id": "given by the author of the list; stored below the patient",
+    "medication_list.entries.id": "given by the author of the list; stored below the patient",
     "proposals.entry.id": "the same",
     "incoming.id": "compared, never looked up",
     "incoming.prescription_id": "the same",
@@ -93,7 +93,7 @@ async def two(system: System, client: Client) -> tuple[Patient, Patient, Ids]:
         patient=of,
         request_id=new_id(),
         lookup=(await medication_list(client, theirs)).lookup,
-        list=medications_pb2.MedicationList(entries=[on_list]),
+        medication_list=medications_pb2.MedicationList(entries=[on_list]),
     )
     await client.call("UpdateMedicationList", sent)
     proposal = medications_pb2.Proposal(
@@ -102,12 +102,12 @@ async def two(system: System, client: Client) -> tuple[Patient, Patient, Ids]:
     change = medications_pb2.ProposeMedicationChangeRequest(patient=of, request_id=new_id(), proposals=[proposal])
     proposed = await client.call("ProposeMedicationChange", change)
     ids = Ids(
-        critical_info=critical.entries[0].header.id,
+        critical_info=critical.critical_info[0].header.id,
         prescription=prescribed.prescriptions[0].header.id,
-        visit=visited.entries[0].header.id,
-        document=documents.entries[0].header.id,
-        lab_report=answered.entries[0].header.id,
-        own_registration=registered.entries[0].header.id,
+        visit=visited.visits[0].header.id,
+        document=documents.documents[0].header.id,
+        lab_report=answered.reports[0].header.id,
+        own_registration=registered.registrations[0].header.id,
         list_entry=on_list.id,
         proposal=proposed.proposals[0].header.id,
         proxy=settings.proxies[0].id,
@@ -127,7 +127,11 @@ async def medication_list(client: Client, patient: Patient) -> medications_pb2.G
 
 def sending(lookup: str, medicines: medications_pb2.MedicationList, **fields: Any) -> list[Any]:
     """A medication list that is sent."""
-    return [medications_pb2.UpdateMedicationListRequest(request_id=new_id(), lookup=lookup, list=medicines, **fields)]
+    return [
+        medications_pb2.UpdateMedicationListRequest(
+            request_id=new_id(), lookup=lookup, medication_list=medicines, **fields
+        )
+    ]
 
 
 def proposing(*proposals: medications_pb2.Proposal, **fields: Any) -> list[Any]:
@@ -156,7 +160,7 @@ def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
         "ListCriticalInfoVersions id": [critical_info_pb2.ListCriticalInfoVersionsRequest(id=ids.critical_info)],
         "UpdateCriticalInfo id": [
             critical_info_pb2.UpdateCriticalInfoRequest(
-                request_id=new_id(), id=ids.critical_info, expected_version=1, entry=reaction("endret")
+                request_id=new_id(), id=ids.critical_info, expected_version=1, critical_info=reaction("endret")
             )
         ],
         "DeleteCriticalInfo id": [
@@ -168,8 +172,8 @@ def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
         "RecordDispensing dispensing.prescription_id": [
             medications_pb2.RecordDispensingRequest(request_id=new_id(), dispensing=dispensed)
         ],
-        "UpdateMedicationList list.entries.prescription_id": sending(lookup, named),
-        "UpdateMedicationList list.in_error.entry_id": sending(lookup, wrong),
+        "UpdateMedicationList medication_list.entries.prescription_id": sending(lookup, named),
+        "UpdateMedicationList medication_list.in_error.entry_id": sending(lookup, wrong),
         "UpdateMedicationList answers.proposal_id": sending(
             lookup, listed, answers=[medications_pb2.ProposalAnswer(proposal_id=ids.proposal, accepted=True)]
         ),
@@ -199,10 +203,12 @@ def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
             documents_pb2.ReplaceDocumentRequest(chunk=CONTENT),
         ],
         "ListLabReportVersions id": [labs_pb2.ListLabReportVersionsRequest(id=ids.lab_report)],
-        "ReleaseLabReport id": [labs_pb2.ReleaseLabReportRequest(request_id=new_id(), id=ids.lab_report, version=1)],
+        "ReleaseLabReport id": [
+            labs_pb2.ReleaseLabReportRequest(request_id=new_id(), id=ids.lab_report, expected_version=1)
+        ],
         "SaveOwnRegistration id": [
             own_registrations_pb2.SaveOwnRegistrationRequest(
-                request_id=new_id(), id=ids.own_registration, version=1, registration=contact()
+                request_id=new_id(), id=ids.own_registration, expected_version=1, registration=contact()
             )
         ],
         "DeleteOwnRegistration id": [
@@ -243,10 +249,10 @@ async def test_another_patients_entry_id_is_not_found_in_every_rpc_that_takes_on
         "GetCriticalInfo",
         critical_info_pb2.GetCriticalInfoRequest(patient=theirs.identifier, id=ids.critical_info),
     )
-    assert still.entry.header.version == 1, "nothing was changed"
+    assert still.critical_info.header.version == 1, "nothing was changed"
     left = own_registrations_pb2.ListOwnRegistrationsRequest(patient=theirs.identifier)
     assert ids.own_registration in {
-        each.header.id for each in (await client.call("ListOwnRegistrations", left)).entries
+        each.header.id for each in (await client.call("ListOwnRegistrations", left)).registrations
     }, "nothing was deleted"
 
 

@@ -83,7 +83,7 @@ def test_a_write_and_its_retry(shell: Shell, patient: Patient) -> None:
     request = {
         "patient": {"national_id": patient.national_id},
         "request_id": str(uuid4()),
-        "entry": {
+        "critical_info": {
             "category": "CATEGORY_DRUG_REACTION",
             "code": {"codings": [{"system": "http://www.whocc.no/atc", "code": "M01AE01", "display": "Ibuprofen"}]},
             "reaction": {"criticality": "CRITICALITY_HIGH", "certainty": "CERTAINTY_CONFIRMED"},
@@ -92,7 +92,7 @@ def test_a_write_and_its_retry(shell: Shell, patient: Patient) -> None:
     first, again = (shell.call("critical_info.v1.CriticalInfoService/CreateCriticalInfo", request) for _ in range(2))
     assert first.returncode == 0, first.stderr
     assert again.stdout == first.stdout
-    assert json.loads(first.stdout)["entry"]["header"]["version"] == 1
+    assert json.loads(first.stdout)["critical_info"]["header"]["version"] == 1
 
 
 def test_a_refusal_with_its_reason(shell: Shell, patient: Patient) -> None:

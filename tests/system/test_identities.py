@@ -40,7 +40,7 @@ async def busy(system: System, client: Client) -> Patient:
                 continue
     await client.call(
         "CreateCriticalInfo",
-        CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=reaction("ny")),
+        CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction("ny")),
     )
     await summary(client, patient)
     return patient
@@ -97,7 +97,7 @@ async def test_no_reply_carries_a_reference(system: System, client: Client, used
                 replies.append(repr(error))
     first = await client.call("ListDocuments", ListDocumentsRequest(patient=used.identifier))
     replies += [await client.stream("StreamPatientSummary", stream_asked(used))]
-    downloading = DownloadDocumentRequest(patient=used.identifier, id=first.entries[0].header.id)
+    downloading = DownloadDocumentRequest(patient=used.identifier, id=first.documents[0].header.id)
     replies += [await read(client.open("DownloadDocument", downloading))]
     said = repr(replies)
     assert len(said) > EXPECTED_BYTES

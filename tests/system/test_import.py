@@ -20,15 +20,15 @@ from tests.support.client import Client
 from tests.support.system import System
 
 LISTS: dict[str, tuple[str, Any, str]] = {
-    "critical_info": ("ListCriticalInfo", critical_info_pb2.ListCriticalInfoRequest, "entries"),
+    "critical_info": ("ListCriticalInfo", critical_info_pb2.ListCriticalInfoRequest, "critical_info"),
     "prescriptions": ("ListPrescriptions", medications_pb2.ListPrescriptionsRequest, "prescriptions"),
     "dispensings": ("ListDispensings", medications_pb2.ListDispensingsRequest, "dispensings"),
     "statements": ("ListMedicationStatements", medications_pb2.ListMedicationStatementsRequest, "statements"),
-    "visits": ("ListVisits", visits_pb2.ListVisitsRequest, "entries"),
-    "documents": ("ListDocuments", documents_pb2.ListDocumentsRequest, "entries"),
-    "lab reports": ("ListLabReports", labs_pb2.ListLabReportsRequest, "entries"),
-    "vaccinations": ("ListVaccinations", vaccinations_pb2.ListVaccinationsRequest, "entries"),
-    "own_registrations": ("ListOwnRegistrations", own_registrations_pb2.ListOwnRegistrationsRequest, "entries"),
+    "visits": ("ListVisits", visits_pb2.ListVisitsRequest, "visits"),
+    "documents": ("ListDocuments", documents_pb2.ListDocumentsRequest, "documents"),
+    "lab reports": ("ListLabReports", labs_pb2.ListLabReportsRequest, "reports"),
+    "vaccinations": ("ListVaccinations", vaccinations_pb2.ListVaccinationsRequest, "vaccinations"),
+    "own_registrations": ("ListOwnRegistrations", own_registrations_pb2.ListOwnRegistrationsRequest, "registrations"),
 }
 """The list that each placed resource is in: rpc, request, and the reply's field."""
 

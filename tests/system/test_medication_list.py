@@ -34,9 +34,9 @@ def sending(
     return pb.UpdateMedicationListRequest(
         patient=patient.identifier,
         request_id=str(uuid4()),
-        expected_version=found.info.version,
+        expected_version=found.list_info.version,
         lookup=found.lookup,
-        list=pb.MedicationList(entries=[*found.list.entries, *entries]),
+        medication_list=pb.MedicationList(entries=[*found.medication_list.entries, *entries]),
         **fields,
     )
 
@@ -49,15 +49,15 @@ async def test_a_nurse_proposes_and_the_doctors_next_list_accepts(client: Client
     )
     [made] = (await client.call("ProposeMedicationChange", request, **NURSE)).proposals
     before = await read(client, patient, **DOCTOR)
-    assert before.info.open_proposals == 1
+    assert before.list_info.open_proposals == 1
 
     sent = sending(patient, before, proposed)
     refused = await refusal(client.call("UpdateMedicationList", sent, **NURSE))
     assert refused.short == ("PERMISSION_DENIED", "ROLE_REFUSED")
 
-    sent.answers.add(proposal_id=made.header.id, accepted=True, text="Enig")
+    sent.answers.add(proposal_id=made.header.id, accepted=True, answer="Enig")
     after = await client.call("UpdateMedicationList", sent, **DOCTOR)
-    assert (after.info.version, after.info.open_proposals) == (before.info.version + 1, 0)
+    assert (after.list_info.version, after.list_info.open_proposals) == (before.list_info.version + 1, 0)
     behind = await refusal(client.call("UpdateMedicationList", sending(patient, before), **DOCTOR))
     assert behind.short == ("ABORTED", "VERSION_BEHIND")
 
@@ -66,6 +66,6 @@ async def test_a_nurse_proposes_and_the_doctors_next_list_accepts(client: Client
     assert (answered.state, answered.answer) == (pb.PROPOSAL_STATE_ACCEPTED, "Enig")
     seen = (await summary(client, patient, **NURSE)).section("medications").medications
     assert proposed.id in {entry.id for entry in seen.medication_list.entries}
-    assert seen.list_info.confirmed.recorder == after.info.confirmed.recorder
+    assert seen.list_info.confirmed.recorder == after.list_info.confirmed.recorder
     own = await read(client, patient, kind="citizen", national_id=patient.national_id)
-    assert own.info.version == after.info.version
+    assert own.list_info.version == after.list_info.version

@@ -32,10 +32,10 @@ def header() -> EntryHeader:
 def told(patient: PatientIdentifier, made: Made) -> tuple[ki.PatientEntries, pb.PatientEntries]:
     """The patient's entries as the feeds send them."""
     critical, medicines = ki.PatientEntries(patient=patient), pb.PatientEntries(patient=patient)
-    for info in made.critical.entries:
+    for info in made.critical.critical_info:
         if info.status in (ki.STATUS_ACTIVE, ki.STATUS_REFUTED):
-            critical.entries.add().CopyFrom(info)
-            critical.entries[-1].header.CopyFrom(header())
+            critical.critical_info.add().CopyFrom(info)
+            critical.critical_info[-1].header.CopyFrom(header())
     for number, each in enumerate(made.medicines.prescriptions):
         known_as = header()
         known_as.provenance.source_id = each.header.provenance.source_id
@@ -71,7 +71,7 @@ async def recorded(system: System, made: list[Made]) -> list[Patient]:
     patients = await new_patients(system, len(made), entries=False)
     entries = [told(patient.identifier, each) for patient, each in zip(patients, made, strict=True)]
     async with Feed.open(system.local) as feed:
-        await feed.send("critical_info", [critical for critical, _ in entries if critical.entries])
+        await feed.send("critical_info", [critical for critical, _ in entries if critical.critical_info])
         await feed.send("medications", [medicines for _, medicines in entries])
     return patients
 

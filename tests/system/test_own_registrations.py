@@ -29,18 +29,18 @@ def saving(
         patient=patient,
         request_id=str(uuid4()),
         id=of.header.id if of else "",
-        version=of.header.version if of else 0,
+        expected_version=of.header.version if of else 0,
         registration=contact(name, PHONE),
     )
 
 
 async def listed(client: Client, patient: Patient) -> list[pb.OwnRegistration]:
     request = pb.ListOwnRegistrationsRequest(patient=patient.identifier)
-    return list((await client.call("ListOwnRegistrations", request)).entries)
+    return list((await client.call("ListOwnRegistrations", request)).registrations)
 
 
 async def load(client: Client, patient: Patient, entry: pb.OwnRegistration) -> pb.BulkImportResponse:
-    message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient.identifier, entries=[entry])])
+    message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient.identifier, registrations=[entry])])
     response: pb.BulkImportResponse = await client.send("OwnRegistrationsService/BulkImport", [message], kind="system")
     return response
 
@@ -91,10 +91,10 @@ async def test_a_deleted_registration_is_in_no_database_and_its_accesses_stay_in
     assert theirs.header.provenance.recorder.hpr_number
     assert theirs.header.first_recorded == mine.header.provenance
     shown = (await summary(client, patient)).section("own_registrations").own_registrations
-    assert list(shown.entries) == [theirs]
+    assert list(shown.registrations) == [theirs]
 
     deleting = pb.DeleteOwnRegistrationRequest(
-        patient=patient.identifier, request_id=str(uuid4()), id=mine.header.id, version=2
+        patient=patient.identifier, request_id=str(uuid4()), id=mine.header.id, expected_version=2
     )
     for _ in range(2):
         await client.call("DeleteOwnRegistration", deleting, **patient.asks())

@@ -36,24 +36,24 @@ async def test_a_nursing_home_takes_an_admission_list_over_and_the_hospital_sees
 ) -> None:
     before = await client.call("GetMedicationList", pb.GetMedicationListRequest(patient=patient.identifier), **HOME)
     found = await client.call("ReconcileMedications", asked(patient, brought("B01AF02", "Eliquis 5 mg")), **HOME)
-    assert found.info.version == before.info.version
+    assert found.list_info.version == before.list_info.version
     [added] = [item for item in found.items if item.sides[0].source == pb.RECONCILIATION_SOURCE_INCOMING]
     assert added.difference == pb.DIFFERENCE_ADDED
     assert added.draft_entry_id
     sent = pb.UpdateMedicationListRequest(
         patient=patient.identifier,
         request_id=str(uuid4()),
-        expected_version=found.info.version,
+        expected_version=found.list_info.version,
         lookup=found.lookup,
-        list=pb.MedicationList(entries=found.draft),
+        medication_list=pb.MedicationList(entries=found.draft),
     )
-    if found.info.HasField("multidose"):
-        sent.list.multidose.CopyFrom(found.info.multidose)
+    if found.list_info.HasField("multidose"):
+        sent.medication_list.multidose.CopyFrom(found.list_info.multidose)
     await client.call("UpdateMedicationList", sent, **HOME)
-    since = before.list.header.stored_at if before.HasField("list") else Timestamp(seconds=1)
+    since = before.medication_list.header.stored_at if before.HasField("medication_list") else Timestamp(seconds=1)
     seen = await client.call("ReconcileMedications", asked(patient, since=since), **HOSPITAL)
-    assert seen.info.version == before.info.version + 1
-    assert seen.info.confirmed.recorder.hpr_number == HOME["hpr"]
+    assert seen.list_info.version == before.list_info.version + 1
+    assert seen.list_info.confirmed.recorder.hpr_number == HOME["hpr"]
     changed = {change.entry_id: change for change in seen.changes}
     assert changed[added.draft_entry_id].changed.recorder.hpr_number == HOME["hpr"]
 
@@ -70,9 +70,9 @@ async def test_a_nurse_proposes_what_came_of_it_and_may_not_send_it(client: Clie
     sent = pb.UpdateMedicationListRequest(
         patient=patient.identifier,
         request_id=str(uuid4()),
-        expected_version=found.info.version,
+        expected_version=found.list_info.version,
         lookup=found.lookup,
-        list=pb.MedicationList(entries=found.draft),
+        medication_list=pb.MedicationList(entries=found.draft),
     )
     assert (await refusal(client.call("UpdateMedicationList", sent, **NURSE))).short[0] == "PERMISSION_DENIED"
 

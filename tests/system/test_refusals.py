@@ -90,7 +90,7 @@ async def test_bad_requests_are_refused_with_the_field_and_without_its_value(cli
         ),
         (
             "CreateCriticalInfo",
-            CreateCriticalInfoRequest(patient=person, request_id="1", entry=reaction()).SerializeToString(),
+            CreateCriticalInfoRequest(patient=person, request_id="1", critical_info=reaction()).SerializeToString(),
             "INVALID_FIELD",
             "request_id",
         ),
@@ -106,9 +106,13 @@ async def test_bad_requests_are_refused_with_the_field_and_without_its_value(cli
 async def test_an_unknown_code_system_and_an_impossible_date_are_named(client: Client, patient: Patient) -> None:
     dated = reaction()
     dated.valid_until.year, dated.valid_until.month, dated.valid_until.day = 2023, 2, 30
-    creating = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=dated)
+    creating = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=dated)
     told = await refusal(client.call("CreateCriticalInfo", creating))
-    assert (*told.short, told.details["field"]) == ("INVALID_ARGUMENT", "INVALID_FIELD", "entry.valid_until.day")
+    assert (*told.short, told.details["field"]) == (
+        "INVALID_ARGUMENT",
+        "INVALID_FIELD",
+        "critical_info.valid_until.day",
+    )
     sent = document()
     sent.class_code.system, sent.class_code.code = "urn:ukjent", "A00-1"
     upload = UploadDocumentRequest(patient=patient.identifier, request_id=str(uuid4()), document=sent)
@@ -135,20 +139,22 @@ async def test_each_ground_for_a_denial_has_its_reason(system: System, client: C
     low = minted(system, {"helseid://claims/identity/security_level": "3"})
     told = await raw(client, asked(patient).SerializeToString(), bearer(low))
     assert told.short == ("PERMISSION_DENIED", "SECURITY_LEVEL_TOO_LOW")
-    writing = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=reaction())
+    writing = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction())
     told = await refusal(client.call("CreateCriticalInfo", writing, kind="pharmacist", basis="AKUTT"))
     assert told.code.name == "PERMISSION_DENIED"
 
 
 async def test_the_same_request_id_with_another_body_is_refused(client: Client, patient: Patient) -> None:
-    request = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=reaction("en"))
+    request = CreateCriticalInfoRequest(
+        patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction("en")
+    )
     first = await client.call("CreateCriticalInfo", request)
     assert await client.call("CreateCriticalInfo", request) == first, "a retry gives the first answer"
-    request.entry.comment = "to"
+    request.critical_info.comment = "to"
     told = await refusal(client.call("CreateCriticalInfo", request))
     assert told.short == ("INVALID_ARGUMENT", "REQUEST_ID_REUSED")
     listed = await client.call("ListCriticalInfo", ListCriticalInfoRequest(patient=patient.identifier))
-    assert [each.comment for each in listed.entries].count("en") == 1
+    assert [each.comment for each in listed.critical_info].count("en") == 1
 
 
 async def test_a_version_that_is_behind_is_told_the_current_one(client: Client, patient: Patient) -> None:

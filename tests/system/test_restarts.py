@@ -87,7 +87,7 @@ async def test_killed_postgresql_comes_back_with_everything_acknowledged(
             number += 1
             comment = f"{writer}-{number}"
             request = CreateCriticalInfoRequest(
-                patient=patient.identifier, request_id=str(uuid4()), entry=reaction(comment)
+                patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction(comment)
             )
             try:
                 await client.call("CreateCriticalInfo", request)
@@ -120,7 +120,7 @@ async def comments(client: Client, patient: Patient) -> list[str]:
     found: list[str] = []
     while True:
         page = await client.call("ListCriticalInfo", request)
-        found += [each.comment for each in page.entries if each.comment]
+        found += [each.comment for each in page.critical_info if each.comment]
         if not page.next_page_token:
             return found
         request.page_token = page.next_page_token

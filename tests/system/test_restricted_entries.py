@@ -32,13 +32,13 @@ async def test_a_report_that_its_laboratory_restricted_is_held_back_and_can_be_o
     sent.confidentiality.append(NORS)
     source = Provenance(source_system="lab", source_id=str(uuid4()), recorded_at=timestamp(datetime.now(UTC)))
     sent.header.CopyFrom(EntryHeader(provenance=source))
-    entries = labs_pb2.PatientEntries(patient=patient.identifier, entries=[sent])
+    entries = labs_pb2.PatientEntries(patient=patient.identifier, reports=[sent])
     await client.send("LabsService/BulkImport", [labs_pb2.BulkImportRequest(patients=[entries])], kind="system")
     listing = labs_pb2.ListLabReportsRequest(patient=patient.identifier)
     held = await client.call("ListLabReports", listing)
     opened = await client.call("ListLabReports", listing, basis=basis)
     assert held.window.withheld == 1
-    assert len(opened.entries) == len(held.entries) + 1
+    assert len(opened.reports) == len(held.reports) + 1
     assert opened.window.withheld == 0
     got = await summary(client, patient, basis=basis)
     assert got.section("labs").labs.window.withheld == 0

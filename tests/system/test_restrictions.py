@@ -56,7 +56,7 @@ async def test_an_elevated_basis_opens_it_and_the_patient_sees_that(
     [opened] = [each for each in access.sections if each.section == common_pb2.SECTION_DOCUMENTS]
     assert opened.restricted_opened
     assert [each.id for each in opened.entries] == [
-        each.header.id for each in got.section("documents").documents.entries
+        each.header.id for each in got.section("documents").documents.documents
     ]
 
 

@@ -49,7 +49,7 @@ async def downloaded(client: Client, patient: Patient, document_id: str, **field
 
 async def titles(client: Client, patient: Patient) -> list[str]:
     listed = await client.call("ListDocuments", ListDocumentsRequest(patient=patient.identifier))
-    return sorted(each.title for each in listed.entries)
+    return sorted(each.title for each in listed.documents)
 
 
 async def rows(system: System) -> tuple[int, ...]:
@@ -191,13 +191,13 @@ async def test_a_feed_tells_which_entry_is_wrong_and_stores_nothing_of_its_messa
     bad = visit("v-2")
     bad.ClearField("period")
     request = visits_pb2.BulkImportRequest(
-        patients=[visits_pb2.PatientEntries(patient=patient.identifier, entries=[visit("v-3"), bad])]
+        patients=[visits_pb2.PatientEntries(patient=patient.identifier, visits=[visit("v-3"), bad])]
     )
     told = await refusal(client.send("VisitsService/BulkImport", [request], kind="system"))
     assert told.code.name == "INVALID_ARGUMENT"
-    assert told.details["field"].startswith("patients[0].entries[1]")
+    assert told.details["field"].startswith("patients[0].visits[1]")
     listed = await client.call("ListVisits", visits_pb2.ListVisitsRequest(patient=patient.identifier))
-    assert len(listed.entries) == 1
+    assert len(listed.visits) == 1
 
 
 async def test_feeds_are_for_systems_alone(client: Client, patient: Patient) -> None:

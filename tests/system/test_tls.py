@@ -116,7 +116,7 @@ async def list_visits(channel: grpc.aio.Channel) -> Any:
 
 async def test_the_allowed_peer_is_served(authority: Authority, address: str) -> None:
     async with peer(authority, address, ALLOWED, authority) as channel:
-        assert list((await list_visits(channel)).entries) == []
+        assert list((await list_visits(channel)).visits) == []
 
 
 async def test_another_peer_of_the_same_authority_is_refused(authority: Authority, address: str) -> None:
@@ -155,7 +155,7 @@ async def test_a_certificate_that_is_renewed_is_taken_without_a_restart(
         for old, new in zip((cert, key), renewed.issue("127.0.0.1"), strict=True):
             old.write_bytes(new.read_bytes())
         async with peer(authority, at, ALLOWED, renewed) as channel:
-            assert list((await list_visits(channel)).entries) == []
+            assert list((await list_visits(channel)).visits) == []
 
 
 def test_without_certificates_a_service_on_tcp_does_not_start(dsn: str) -> None:

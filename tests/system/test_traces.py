@@ -105,7 +105,9 @@ async def test_a_denial_is_traced_and_on_record(system: System, client: Client, 
 
 
 async def test_a_write_is_one_trace_with_both_its_records(system: System, client: Client, patient: Patient) -> None:
-    request = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), entry=reaction("ny"))
+    request = CreateCriticalInfoRequest(
+        patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction("ny")
+    )
     answer = await client.answer("CreateCriticalInfo", request)
     spans = await trace(system, answer.trace_id, "critical_info")
     assert_whole(spans)

@@ -97,13 +97,13 @@ def fed(message: Any) -> Any:
 
 async def create_by_a_doctor(client: Client, patient: Patient) -> None:
     request = critical_info_pb2.CreateCriticalInfoRequest(
-        patient=patient.identifier, request_id=str(uuid4()), entry=reaction("Anafylaksi")
+        patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction("Anafylaksi")
     )
     await client.call("CreateCriticalInfo", request, **DOCTOR)
 
 
 async def import_critical_info(client: Client, patient: Patient) -> None:
-    entries = critical_info_pb2.PatientEntries(patient=patient.identifier, entries=[fed(reaction("Anafylaksi"))])
+    entries = critical_info_pb2.PatientEntries(patient=patient.identifier, critical_info=[fed(reaction("Anafylaksi"))])
     message = critical_info_pb2.BulkImportRequest(patients=[entries])
     await client.send("CriticalInfoService/BulkImport", [message], **FEED)
 
@@ -142,7 +142,7 @@ async def upload_by_a_doctor(client: Client, patient: Patient) -> None:
 
 async def import_document(client: Client, patient: Patient) -> None:
     imported = documents_pb2.ImportedDocument(document=fed(document()), content=CONTENT)
-    entries = documents_pb2.PatientEntries(patient=patient.identifier, entries=[imported])
+    entries = documents_pb2.PatientEntries(patient=patient.identifier, documents=[imported])
     message = documents_pb2.BulkImportRequest(patients=[entries])
     await client.send("DocumentsService/BulkImport", [message], **FEED)
 
@@ -153,7 +153,7 @@ async def record_lab_report(client: Client, patient: Patient) -> None:
 
 
 async def import_lab_report(client: Client, patient: Patient) -> None:
-    entries = labs_pb2.PatientEntries(patient=patient.identifier, entries=[fed(report())])
+    entries = labs_pb2.PatientEntries(patient=patient.identifier, reports=[fed(report())])
     await client.send("LabsService/BulkImport", [labs_pb2.BulkImportRequest(patients=[entries])], **FEED)
 
 
@@ -165,7 +165,7 @@ async def record_vaccination(client: Client, patient: Patient) -> None:
 
 
 async def import_vaccination(client: Client, patient: Patient) -> None:
-    entries = vaccinations_pb2.PatientEntries(patient=patient.identifier, entries=[fed(dose())])
+    entries = vaccinations_pb2.PatientEntries(patient=patient.identifier, vaccinations=[fed(dose())])
     message = vaccinations_pb2.BulkImportRequest(patients=[entries])
     await client.send("VaccinationsService/BulkImport", [message], **FEED)
 
@@ -185,27 +185,27 @@ def saving(patient: Patient) -> own_registrations_pb2.SaveOwnRegistrationRequest
 
 
 async def import_own_registration(client: Client, patient: Patient) -> None:
-    entries = own_registrations_pb2.PatientEntries(patient=patient.identifier, entries=[fed(contact())])
+    entries = own_registrations_pb2.PatientEntries(patient=patient.identifier, registrations=[fed(contact())])
     message = own_registrations_pb2.BulkImportRequest(patients=[entries])
     await client.send("OwnRegistrationsService/BulkImport", [message], **FEED)
 
 
 WAYS = (
-    Way("critical_info", "ListCriticalInfo", "entries", create_by_a_doctor, *A_DOCTOR),
-    Way("critical_info", "ListCriticalInfo", "entries", import_critical_info, *A_FEED),
+    Way("critical_info", "ListCriticalInfo", "critical_info", create_by_a_doctor, *A_DOCTOR),
+    Way("critical_info", "ListCriticalInfo", "critical_info", import_critical_info, *A_FEED),
     Way("medications", "ListPrescriptions", "prescriptions", record_prescription, *A_FEED),
     Way("medications", "ListDispensings", "dispensings", record_dispensing, *A_FEED),
     Way("medications", "ListMedicationStatements", "statements", import_statement, *A_FEED),
-    Way("visits", "ListVisits", "entries", record_visit, *A_FEED),
-    Way("documents", "ListDocuments", "entries", upload_by_a_doctor, *A_DOCTOR),
-    Way("documents", "ListDocuments", "entries", import_document, *A_FEED),
-    Way("labs", "ListLabReports", "entries", record_lab_report, *A_FEED),
-    Way("labs", "ListLabReports", "entries", import_lab_report, *A_FEED),
-    Way("vaccinations", "ListVaccinations", "entries", record_vaccination, *A_FEED),
-    Way("vaccinations", "ListVaccinations", "entries", import_vaccination, *A_FEED),
-    Way("own_registrations", "ListOwnRegistrations", "entries", save_by_the_patient, *THE_PATIENT),
-    Way("own_registrations", "ListOwnRegistrations", "entries", save_by_a_doctor, *A_DOCTOR),
-    Way("own_registrations", "ListOwnRegistrations", "entries", import_own_registration, *A_FEED),
+    Way("visits", "ListVisits", "visits", record_visit, *A_FEED),
+    Way("documents", "ListDocuments", "documents", upload_by_a_doctor, *A_DOCTOR),
+    Way("documents", "ListDocuments", "documents", import_document, *A_FEED),
+    Way("labs", "ListLabReports", "reports", record_lab_report, *A_FEED),
+    Way("labs", "ListLabReports", "reports", import_lab_report, *A_FEED),
+    Way("vaccinations", "ListVaccinations", "vaccinations", record_vaccination, *A_FEED),
+    Way("vaccinations", "ListVaccinations", "vaccinations", import_vaccination, *A_FEED),
+    Way("own_registrations", "ListOwnRegistrations", "registrations", save_by_the_patient, *THE_PATIENT),
+    Way("own_registrations", "ListOwnRegistrations", "registrations", save_by_a_doctor, *A_DOCTOR),
+    Way("own_registrations", "ListOwnRegistrations", "registrations", import_own_registration, *A_FEED),
 )
 
 

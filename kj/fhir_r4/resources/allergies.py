@@ -6,7 +6,12 @@ from kj.fhir_r4.bundle.times import period, when
 from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.reading.datatypes import concept, concepts, critical, named, notes
 from kj.fhir_r4.resources import absence_codes
-from kjernejournal.common.v1.common_pb2 import CodeableConcept, EventTime
+from kjernejournal.common.v1.common_pb2 import (
+    ABSENCE_KIND_NIL_KNOWN,
+    ABSENCE_KIND_NOT_ASKED,
+    CodeableConcept,
+    EventTime,
+)
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     ALLERGEN_KIND_BIOLOGIC,
     ALLERGEN_KIND_ENVIRONMENT,
@@ -24,14 +29,14 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CRITICALITY_UNSPECIFIED,
     STATUS_ACTIVE,
     STATUS_REFUTED,
-    AbsenceStatement,
     Category,
+    CategoryAbsence,
     CriticalInfo,
     Reaction,
 )
 from shared.codes import systems
 
-NIL_KNOWN, NOT_ASKED = AbsenceStatement.KIND_NIL_KNOWN, AbsenceStatement.KIND_NOT_ASKED
+NIL_KNOWN, NOT_ASKED = ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED
 
 _KINDS = {
     "medication": ALLERGEN_KIND_MEDICATION,
@@ -52,7 +57,7 @@ _MEDICINE_SYSTEMS = (systems.ATC, systems.RXNORM, systems.NDC, *systems.FEST_BEG
 """Beginnings of code systems that hold medicines alone."""
 
 
-def map_allergy(context: Context) -> CriticalInfo | AbsenceStatement:
+def map_allergy(context: Context) -> CriticalInfo | CategoryAbsence:
     """The entry; for "no known allergies" and "no information", the statement.
 
     What is inactive, resolved, refuted or entered in error becomes refuted: a reader who knew it sees that it no longer
@@ -105,15 +110,15 @@ def category_of(categories: list[str], code: CodeableConcept) -> "Category.Value
     return CATEGORY_DRUG_REACTION if medicine else CATEGORY_OTHER_ALLERGY
 
 
-def _statement(code: CodeableConcept | None) -> AbsenceStatement | None:
+def _statement(code: CodeableConcept | None) -> CategoryAbsence | None:
     """What is said of drugs or of others. No known allergy at all is said of drugs, which matter most; it never says
     that nothing critical is known."""
     if absence_codes.says(code, absence_codes.NO_KNOWN_ALLERGY | absence_codes.NO_KNOWN_DRUG_ALLERGY):
-        return AbsenceStatement(kind=NIL_KNOWN, category=CATEGORY_DRUG_REACTION)
+        return CategoryAbsence(kind=NIL_KNOWN, category=CATEGORY_DRUG_REACTION)
     if absence_codes.says(code, absence_codes.NO_KNOWN_OTHER_ALLERGY):
-        return AbsenceStatement(kind=NIL_KNOWN, category=CATEGORY_OTHER_ALLERGY)
+        return CategoryAbsence(kind=NIL_KNOWN, category=CATEGORY_OTHER_ALLERGY)
     if absence_codes.says(code, absence_codes.NO_ALLERGY_INFORMATION):
-        return AbsenceStatement(kind=NOT_ASKED, category=CATEGORY_DRUG_REACTION)
+        return CategoryAbsence(kind=NOT_ASKED, category=CATEGORY_DRUG_REACTION)
     return None
 
 

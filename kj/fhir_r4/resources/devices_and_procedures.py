@@ -11,13 +11,19 @@ from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.reading.datatypes import concept, critical, named, notes
 from kj.fhir_r4.resources import absence_codes, unplaced
 from kj.fhir_r4.resources.implants import Decision, Lasting, decide_device, decide_procedure, removable, removes
-from kjernejournal.common.v1.common_pb2 import CodeableConcept, EntryHeader, EventTime
+from kjernejournal.common.v1.common_pb2 import (
+    ABSENCE_KIND_NIL_KNOWN,
+    ABSENCE_KIND_NOT_ASKED,
+    CodeableConcept,
+    EntryHeader,
+    EventTime,
+)
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_IMPLANT,
     CATEGORY_ONGOING_TREATMENT,
     STATUS_ACTIVE,
     STATUS_REFUTED,
-    AbsenceStatement,
+    CategoryAbsence,
     CriticalInfo,
     Implant,
     Status,
@@ -52,7 +58,7 @@ def map_procedure(context: Context, removals: Iterable[Removal]) -> CriticalInfo
     return _entry(header, decision, code, done, STATUS_REFUTED if gone else STATUS_ACTIVE, notes(node, 500))
 
 
-def map_device(context: Context) -> CriticalInfo | AbsenceStatement:
+def map_device(context: Context) -> CriticalInfo | CategoryAbsence:
     """The device as an implant or treatment of its patient; for "no known devices" and "no information", the statement.
 
     Raises NotPlaced with the rule that says otherwise.
@@ -69,7 +75,7 @@ def map_device(context: Context) -> CriticalInfo | AbsenceStatement:
     return _entry(header, decision, code, None, over, notes(node, 500))
 
 
-def map_device_use(context: Context) -> CriticalInfo | AbsenceStatement:
+def map_device_use(context: Context) -> CriticalInfo | CategoryAbsence:
     """The use of a device that names no patient of its own: when it was implanted is known here.
 
     Raises NotPlaced for one whose Device is placed itself, and with the rule that says that it does not last.
@@ -108,15 +114,15 @@ def removals_of(procedures: Iterable[Node]) -> list[Removal]:
     return found
 
 
-def _statement(code: CodeableConcept | None, header: EntryHeader, node: Node) -> AbsenceStatement | None:
+def _statement(code: CodeableConcept | None, header: EntryHeader, node: Node) -> CategoryAbsence | None:
     if absence_codes.says(code, absence_codes.NO_KNOWN_DEVICES):
-        kind = AbsenceStatement.KIND_NIL_KNOWN
+        kind = ABSENCE_KIND_NIL_KNOWN
     elif absence_codes.says(code, absence_codes.NO_DEVICE_INFORMATION):
-        kind = AbsenceStatement.KIND_NOT_ASKED
+        kind = ABSENCE_KIND_NOT_ASKED
     else:
         return None
     text = node.cut(named(code), 500, "text")
-    return AbsenceStatement(header=header, kind=kind, category=CATEGORY_IMPLANT, text=text)
+    return CategoryAbsence(header=header, kind=kind, category=CATEGORY_IMPLANT, text=text)
 
 
 def _entry(

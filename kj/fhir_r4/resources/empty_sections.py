@@ -27,8 +27,8 @@ from kjernejournal.common.v1.common_pb2 import (
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_DRUG_REACTION,
     CATEGORY_IMPLANT,
-    AbsenceStatement,
     Category,
+    CategoryAbsence,
 )
 from kjernejournal.medications.v1.medications_pb2 import (
     STATEMENT_KIND_NIL_KNOWN,
@@ -107,9 +107,9 @@ def _words(node: Node) -> str:
 
 
 def _critical(category: "Category.ValueType", header: EntryHeader, nil_known: bool, text: str) -> tuple[Message, Place]:
-    kind = AbsenceStatement.KIND_NIL_KNOWN if nil_known else AbsenceStatement.KIND_NOT_ASKED
-    made = AbsenceStatement(header=header, kind=kind, category=category, text=text)
-    return made, PLACES[AbsenceStatement]
+    kind = ABSENCE_KIND_NIL_KNOWN if nil_known else ABSENCE_KIND_NOT_ASKED
+    made = CategoryAbsence(header=header, kind=kind, category=category, text=text)
+    return made, PLACES[CategoryAbsence]
 
 
 def _medicines(header: EntryHeader, nil_known: bool, text: str) -> tuple[Message, Place]:

@@ -9,7 +9,16 @@ from kj.synthetic.people.care import Care, later, provenance
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import Colleague
 from kj.synthetic.people.people import Person
-from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, EventTime, PartialDate, Period
+from kjernejournal.common.v1.common_pb2 import (
+    ABSENCE_KIND_NIL_KNOWN,
+    ABSENCE_KIND_NOT_ASKED,
+    CodeableConcept,
+    Coding,
+    EntryHeader,
+    EventTime,
+    PartialDate,
+    Period,
+)
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from shared.codes.systems import KJ_SOURCES_OF_INFORMATION
 
@@ -37,13 +46,13 @@ def entries(person: Person, health: Health, care: Care, today: date) -> pb.Patie
     age = person.age(today)
     found = _findings(rng, person, health, age)
     result = pb.PatientEntries()
-    result.entries.extend(
+    result.critical_info.extend(
         _entry(chance("finding", person.key, number), number, finding, person, care, today)
         for number, finding in enumerate(found, start=1)
     )
     if not found and rng.random() < 0.05:
         result.absences.append(_absence(rng, person, care, today))
-    return result if result.entries or result.absences else None
+    return result if result.critical_info or result.absences else None
 
 
 def _findings(rng: Random, person: Person, health: Health, age: int) -> list[Finding]:
@@ -129,12 +138,12 @@ def _details(rng: Random, finding: Finding, entry: pb.CriticalInfo, day: date, t
         entry.treatment_decision.treatment_goal = "Lindrende behandling og god livskvalitet"
 
 
-def _absence(rng: Random, person: Person, care: Care, today: date) -> pb.AbsenceStatement:
+def _absence(rng: Random, person: Person, care: Care, today: date) -> pb.CategoryAbsence:
     last = person.last_day(today)
     day = day_between(rng, max(person.born, years_before(last, 4)), last)
     stated = provenance(care.doctor(day), later(at_work(rng, day), 0, today), SOURCE, f"{person.key}/absence")
-    return pb.AbsenceStatement(
+    return pb.CategoryAbsence(
         header=EntryHeader(provenance=stated),
-        kind=pb.AbsenceStatement.KIND_NIL_KNOWN if rng.random() < 0.8 else pb.AbsenceStatement.KIND_NOT_ASKED,
+        kind=ABSENCE_KIND_NIL_KNOWN if rng.random() < 0.8 else ABSENCE_KIND_NOT_ASKED,
         category=pb.CATEGORY_DRUG_REACTION if rng.random() < 0.5 else pb.CATEGORY_UNSPECIFIED,
     )

@@ -103,7 +103,7 @@ class Record:
             return None
         return visits_pb2.PatientEntries(
             patient=self._identifier,
-            entries=[visits.visit(self.person, contact, self.today) for contact in self._contacts],
+            visits=[visits.visit(self.person, contact, self.today) for contact in self._contacts],
         )
 
     def documents(self) -> documents_pb2.PatientEntries | None:
@@ -112,7 +112,7 @@ class Record:
             return None
         return documents_pb2.PatientEntries(
             patient=self._identifier,
-            entries=[documents.document(self.person, self._health, plan) for plan in self._documents],
+            documents=[documents.document(self.person, self._health, plan) for plan in self._documents],
         )
 
     def labs(self) -> labs_pb2.PatientEntries | None:
@@ -127,7 +127,7 @@ class Record:
 
     def _reports(self, told: Iterable[labs_pb2.LabReport]) -> labs_pb2.PatientEntries | None:
         entries = list(told)
-        return labs_pb2.PatientEntries(patient=self._identifier, entries=entries) if entries else None
+        return labs_pb2.PatientEntries(patient=self._identifier, reports=entries) if entries else None
 
     def vaccinations(self) -> vaccinations_pb2.PatientEntries | None:
         """Doses that were given here and elsewhere, or were not."""
@@ -139,14 +139,14 @@ class Record:
             for number, dose in enumerate(given, start=1)
         ]
         told += vaccinations.from_elsewhere(self.person, self._care, self.today)
-        return vaccinations_pb2.PatientEntries(patient=self._identifier, entries=told) if told else None
+        return vaccinations_pb2.PatientEntries(patient=self._identifier, vaccinations=told) if told else None
 
     def own_registrations(self) -> own_registrations_pb2.PatientEntries | None:
         """What this person has registered."""
         if self.privacy.reserved:
             return None
         told = own_registrations.registrations(self.person, self._health, self._care, self.today)
-        return own_registrations_pb2.PatientEntries(patient=self._identifier, entries=told) if told else None
+        return own_registrations_pb2.PatientEntries(patient=self._identifier, registrations=told) if told else None
 
     @cached_property
     def privacy(self) -> Privacy:

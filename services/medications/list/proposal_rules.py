@@ -79,7 +79,7 @@ def answered(
     after = deepcopy(before)
     after.state = pb.PROPOSAL_STATE_ACCEPTED if answer.accepted else pb.PROPOSAL_STATE_DECLINED
     after.answered.CopyFrom(author)
-    after.answer = answer.text
+    after.answer = answer.answer
     after.answered_in_version = version
     return after
 

@@ -34,8 +34,8 @@ class ListReads:
         medicines = list_convert.medication_list(stored, now) if stored is not None else None
         info = list_convert.list_info(medicines, still_open, now)
         return pb.GetMedicationListResponse(
-            info=info,
-            list=medicines,
+            list_info=info,
+            medication_list=medicines,
             lookup="" if as_of is not None else await self.lookup(stored, now),
             changes=[] if stored is None or since is None else await self._changes(stored, since, as_of),
         )

@@ -58,14 +58,14 @@ class ListUpdates:
         """Every version that a sending makes: the list, then the prescriptions that it recalls."""
         prescriptions = await self._lists.current(session, self._refs, kinds.ANY_PRESCRIPTION)
         try:
-            checks.medication_list(request.list, self._now)
-            registered = await self._registered(session, base, request.list)
-            after = rules.next_list(base.medicines, request.list, self._author, self._now, registered)
+            checks.medication_list(request.medication_list, self._now)
+            registered = await self._registered(session, base, request.medication_list)
+            after = rules.next_list(base.medicines, request.medication_list, self._author, self._now, registered)
             known = [convert.prescription(each.entry, self._now) for each in prescriptions]
             check_named(self._caller, after.entries, base.medicines, prescriptions)
             rules.check_prescriptions(after.entries, known)
         except Invalid as error:
-            raise error.inside("list") from None
+            raise error.inside("medication_list") from None
         answered = await self._answered(session, request, after, base.version + 1)
         return [self._list(base, after, request), *self._recalled(base.medicines, after, prescriptions), *answered]
 

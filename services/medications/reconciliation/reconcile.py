@@ -62,7 +62,7 @@ class Reconciliation:
         hidden: dict[str, int],
         now: datetime,
     ) -> pb.ReconcileMedicationsResponse:
-        medicines = read.list if read.HasField("list") else None
+        medicines = read.medication_list if read.HasField("medication_list") else None
         entries = [stored for stored in whole.entries if not convert.is_hidden(stored, hidden)]
         prescriptions = [convert.prescription(each, now) for each in _of(entries, kinds.ANY_PRESCRIPTION)]
         gathered = sources.gathered(
@@ -76,7 +76,7 @@ class Reconciliation:
         items = reconciled(gathered.sides, has_list=medicines is not None)
         basis = Basis(
             occasion=request.occasion,
-            confirmed=moment(read.info.confirmed.recorded_at) if medicines is not None else None,
+            confirmed=moment(read.list_info.confirmed.recorded_at) if medicines is not None else None,
             prescriptions={each.header.id: each for each in prescriptions},
             now=now,
             new_id=lambda: str(uuid4()),
@@ -87,7 +87,7 @@ class Reconciliation:
         return pb.ReconcileMedicationsResponse(
             items=to_items(items, draft, brought=bool(request.incoming), has_list=medicines is not None),
             draft=draft.entries,
-            info=read.info,
+            list_info=read.list_info,
             lookup=read.lookup,
             changes=read.changes,
             not_compared=_not_compared(gathered, _withheld(whole, hidden), request, has_list=medicines is not None),

@@ -114,7 +114,7 @@ async def test_what_is_deleted_for_good_stays_in_the_log(front: Front) -> None:
     patient, entry, request_id = front.people.add(), str(uuid4()), str(uuid4())
     front.registers["own_registrations"].unary(DELETE, saying(own_registrations_pb2.DeleteOwnRegistrationResponse()))
     request = own_registrations_pb2.DeleteOwnRegistrationRequest(
-        patient=PatientIdentifier(national_id=patient), request_id=request_id, id=entry.upper(), version=3
+        patient=PatientIdentifier(national_id=patient), request_id=request_id, id=entry.upper(), expected_version=3
     )
     await front.client.call("DeleteOwnRegistration", request, basis="SAMTYKKE")
     permit, outcome = front.log.records

@@ -95,7 +95,7 @@ async def test_the_callers_trace_goes_through(front: Front) -> None:
 
 async def test_a_read_is_on_record_before_it_leaves(front: Front) -> None:
     patient = front.people.add()
-    reply = visits_pb2.ListVisitsResponse(entries=[visit("v-1"), visit("v-2")], window=ListWindow())
+    reply = visits_pb2.ListVisitsResponse(visits=[visit("v-1"), visit("v-2")], window=ListWindow())
     front.registers["visits"].unary(LIST, saying(reply))
     answer = await front.client.answer("ListVisits", asked(patient))
     assert answer.reply == reply
@@ -115,7 +115,7 @@ async def test_a_write_is_on_record_before_it_is_made_and_after(front: Front) ->
     async def create(_: bytes, __: Any) -> bytes:
         seen.extend(record.kind for record in front.log.records)
         return ki.CreateCriticalInfoResponse(
-            entry=ki.CriticalInfo(header=EntryHeader(id="k", version=1))
+            critical_info=ki.CriticalInfo(header=EntryHeader(id="k", version=1))
         ).SerializeToString()
 
     front.registers["critical_info"].unary(CREATE, create)
@@ -239,7 +239,7 @@ async def test_a_refused_write_has_its_outcome_on_record(front: Front) -> None:
 async def test_without_a_record_nothing_is_released(front: Front) -> None:
     patient = front.people.add()
     front.registers["visits"].unary(
-        LIST, saying(visits_pb2.ListVisitsResponse(entries=[visit("v-1")], window=ListWindow()))
+        LIST, saying(visits_pb2.ListVisitsResponse(visits=[visit("v-1")], window=ListWindow()))
     )
     front.log.unary(RECORD, saying(b"\x0a\xff\xff\xff\xff\x0f"))
     try:
@@ -352,7 +352,7 @@ async def test_a_block_that_comes_while_the_register_reads_holds(front: Front) -
     async def slow(_: bytes, __: Any) -> bytes:
         front.people.known[patient].facts.blocked_hpr_numbers.append("900000001")
         await asyncio.sleep(0.3)
-        return visits_pb2.ListVisitsResponse(entries=[visit("v-1")], window=ListWindow()).SerializeToString()
+        return visits_pb2.ListVisitsResponse(visits=[visit("v-1")], window=ListWindow()).SerializeToString()
 
     front.registers["visits"].unary(LIST, slow)
     told = await refused(front, asked(patient))

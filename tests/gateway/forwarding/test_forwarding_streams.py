@@ -269,7 +269,7 @@ async def test_a_feed_is_taken_as_fast_as_the_register_takes_it(front: Front) ->
     front.registers["visits"].client_stream(IMPORT, slow)
     entry = visits_pb2.Visit(unit=Organisation(name="x" * 1_000_000))
     message = visits_pb2.BulkImportRequest(
-        patients=[visits_pb2.PatientEntries(patient=PatientIdentifier(national_id=patient), entries=[entry])]
+        patients=[visits_pb2.PatientEntries(patient=PatientIdentifier(national_id=patient), visits=[entry])]
     ).SerializeToString()
     sent = 0
 

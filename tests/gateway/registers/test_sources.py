@@ -7,11 +7,18 @@ import pytest
 from gateway.contract import windows
 from gateway.registers.sources import BY_SECTION, SOURCES
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import SECTION_CRITICAL_INFO, ListWindow, StatedAbsence
+from kjernejournal.common.v1.common_pb2 import (
+    ABSENCE_KIND_NIL_KNOWN,
+    ABSENCE_KIND_NOT_ASKED,
+    SECTION_CRITICAL_INFO,
+    AbsenceKind,
+    ListWindow,
+    StatedAbsence,
+)
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_DRUG_REACTION,
     CATEGORY_UNSPECIFIED,
-    AbsenceStatement,
+    CategoryAbsence,
     CriticalInfoSection,
 )
 from kjernejournal.documents.v1.documents_pb2 import Document, DocumentsSection
@@ -24,8 +31,8 @@ from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import VaccinationsSection
 from kjernejournal.visits.v1.visits_pb2 import VisitsSection
 
-NIL, NOT_ASKED = AbsenceStatement.KIND_NIL_KNOWN, AbsenceStatement.KIND_NOT_ASKED
-Statement = tuple["AbsenceStatement.Kind.ValueType", int]
+NIL, NOT_ASKED = ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED
+Statement = tuple["AbsenceKind.ValueType", int]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +52,7 @@ def test_a_statement_about_one_category_says_nothing_of_the_section(
 ) -> None:
     [source] = [each for each in SOURCES if each.section == SECTION_CRITICAL_INFO]
     section = CriticalInfoSection(
-        absences=[AbsenceStatement(kind=kind, category=category) for kind, category in statements],  # type: ignore[arg-type]  # a plain number in the table
+        absences=[CategoryAbsence(kind=kind, category=category) for kind, category in statements],  # type: ignore[arg-type]  # a plain number in the table
         window=ListWindow(total=total),
     )
     assert source.state(section) == state
@@ -81,7 +88,7 @@ NOBODY_ASKED = medications_pb2.STATEMENT_KIND_NOT_ASKED
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(), "NONE_RECORDED"),
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(window=SEEN), "DATA"),
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(window=HIDDEN), "WITHHELD"),
-        (common_pb2.SECTION_DOCUMENTS, DocumentsSection(entries=[Document()]), "DATA"),
+        (common_pb2.SECTION_DOCUMENTS, DocumentsSection(documents=[Document()]), "DATA"),
         (common_pb2.SECTION_LABS, LabsSection(), "NONE_RECORDED"),
         (common_pb2.SECTION_LABS, LabsSection(window=SEEN), "DATA"),
         (common_pb2.SECTION_LABS, LabsSection(window=HIDDEN), "WITHHELD"),

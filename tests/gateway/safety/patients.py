@@ -70,7 +70,7 @@ class Made:
 
     def allergic(self, atc: str = "", text: str = "", **reaction: Any) -> ki.CriticalInfo:
         codings = [Coding(system=ATC, code=atc, display=f"allergen {atc}")] if atc else []
-        return self.critical.entries.add(
+        return self.critical.critical_info.add(
             header=header(),
             category=ki.CATEGORY_DRUG_REACTION,
             status=ki.STATUS_ACTIVE,
@@ -79,7 +79,7 @@ class Made:
         )
 
     def ill(self, code: str, system: str = ICD10) -> ki.CriticalInfo:
-        return self.critical.entries.add(
+        return self.critical.critical_info.add(
             header=header(),
             category=ki.CATEGORY_CRITICAL_CONDITION,
             status=ki.STATUS_ACTIVE,

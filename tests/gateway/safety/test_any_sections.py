@@ -52,14 +52,19 @@ def test_any_sections(case: int) -> None:
         checked = check(KNOWLEDGE, Seen(made.critical, made.medicines), now, asked)
         assert checked.checked == list(KINDS)
         critical, medicines = made.critical, made.medicines
-        headed: list[Any] = [*critical.entries, *medicines.prescriptions, *medicines.dispensings, *medicines.statements]
+        headed: list[Any] = [
+            *critical.critical_info,
+            *medicines.prescriptions,
+            *medicines.dispensings,
+            *medicines.statements,
+        ]
         ids = {each.header.id for each in headed} | {each.id for each in medicines.medication_list.entries} | {""}
         assert {evidence.entry_id for finding in checked.findings() for evidence in finding.evidence} <= ids
         turned = Made()
         turned.critical.CopyFrom(made.critical)
         turned.medicines.CopyFrom(made.medicines)
         medicines = turned.medicines
-        lists: list[Any] = [turned.critical.entries, medicines.prescriptions, medicines.medication_list.entries]
+        lists: list[Any] = [turned.critical.critical_info, medicines.prescriptions, medicines.medication_list.entries]
         for entries in lists:
             backwards = list(entries)[::-1]
             del entries[:]

@@ -490,7 +490,7 @@ class TestWhatIsMissing:
         made.allergic("J01C")
         made.critical.window.older_exist = True
         assert ("ALLERGY", "SECTION_INCOMPLETE", "") in not_checked(made.checked())
-        made.critical.entries.add(header=header(), category=ki.CATEGORY_IMPLANT, status=ki.STATUS_REFUTED)
+        made.critical.critical_info.add(header=header(), category=ki.CATEGORY_IMPLANT, status=ki.STATUS_REFUTED)
         assert ("ALLERGY", "SECTION_INCOMPLETE", "") not in not_checked(made.checked())
 
     def test_more_medicines_than_anybody_takes_are_checked_in_part(self, made: Made) -> None:

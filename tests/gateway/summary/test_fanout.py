@@ -82,7 +82,7 @@ def closed_breakers(front: Front) -> None:
 
 
 async def test_data_comes_with_source_time_and_coverage(front: Front) -> None:
-    content = visits_pb2.VisitsSection(entries=[visits_pb2.Visit()], window=ListWindow(returned=1, total=1))
+    content = visits_pb2.VisitsSection(visits=[visits_pb2.Visit()], window=ListWindow(returned=1, total=1))
     section = await asked(front, answering(lambda key: visits_pb2.SectionAnswer(access_id=key, section=content)))
     assert state(section) == "DATA"
     assert section.visits == content

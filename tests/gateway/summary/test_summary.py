@@ -33,7 +33,7 @@ KI, MEDICINES, VISITS, DOCUMENTS, LABS, VACCINATIONS, OWN, PATIENT = (source.sec
 ONE = ListWindow(returned=1, total=1)
 CONTENT: dict[int, Any] = {
     KI: critical_info_pb2.CriticalInfoSection(
-        entries=[critical_info_pb2.CriticalInfo(header=EntryHeader(id="ki", version=1))], window=ONE, active=1
+        critical_info=[critical_info_pb2.CriticalInfo(header=EntryHeader(id="ki", version=1))], window=ONE, active=1
     ),
     MEDICINES: medications_pb2.MedicationsSection(
         prescriptions=[medications_pb2.Prescription(header=EntryHeader(id="rp", version=2))],
@@ -41,16 +41,16 @@ CONTENT: dict[int, Any] = {
         dispensings_window=ListWindow(),
         statements_window=ListWindow(),
     ),
-    VISITS: visits_pb2.VisitsSection(entries=[visits_pb2.Visit(header=EntryHeader(id="v", version=1))], window=ONE),
+    VISITS: visits_pb2.VisitsSection(visits=[visits_pb2.Visit(header=EntryHeader(id="v", version=1))], window=ONE),
     DOCUMENTS: documents_pb2.DocumentsSection(
-        entries=[documents_pb2.Document(header=EntryHeader(id="d", version=1))], window=ONE
+        documents=[documents_pb2.Document(header=EntryHeader(id="d", version=1))], window=ONE
     ),
-    LABS: labs_pb2.LabsSection(entries=[labs_pb2.LabReport(header=EntryHeader(id="l", version=4))], window=ONE),
+    LABS: labs_pb2.LabsSection(reports=[labs_pb2.LabReport(header=EntryHeader(id="l", version=4))], window=ONE),
     VACCINATIONS: vaccinations_pb2.VaccinationsSection(
-        entries=[vaccinations_pb2.Vaccination(header=EntryHeader(id="vac", version=1))], window=ONE
+        vaccinations=[vaccinations_pb2.Vaccination(header=EntryHeader(id="vac", version=1))], window=ONE
     ),
     OWN: own_registrations_pb2.OwnRegistrationsSection(
-        entries=[own_registrations_pb2.OwnRegistration(header=EntryHeader(id="own", version=2))], window=ONE
+        registrations=[own_registrations_pb2.OwnRegistration(header=EntryHeader(id="own", version=2))], window=ONE
     ),
     PATIENT: patients_pb2.PatientSection(version=3),
 }

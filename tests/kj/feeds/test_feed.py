@@ -139,26 +139,26 @@ async def test_patients_may_come_from_an_asynchronous_source(system: LocalSystem
 async def test_messages_stay_small_and_a_large_patient_goes_in_parts(system: LocalSystem, listening: Listening) -> None:
     patient = PatientIdentifier(national_id="13717404089")
     entries = [document(FULL_MESSAGE // 3) for _ in range(10)]
-    large = documents_pb2.PatientEntries(patient=patient, entries=entries)
-    small = documents_pb2.PatientEntries(patient=patient, entries=[document(1000)])
+    large = documents_pb2.PatientEntries(patient=patient, documents=entries)
+    small = documents_pb2.PatientEntries(patient=patient, documents=[document(1000)])
     async with Feed.open(system) as feed:
         await feed.send("documents", [small, large, small])
     messages = listening.messages["documents"]
     assert all(message.ByteSize() < FULL_MESSAGE + 10_000 for message in messages)
     parts = [part for message in messages for part in message.patients]
     assert {part.patient.national_id for part in parts} == {"13717404089"}
-    assert sum(len(part.entries) for part in parts) == 12
+    assert sum(len(part.documents) for part in parts) == 12
 
 
 async def test_one_large_document_goes_alone(system: LocalSystem, listening: Listening) -> None:
-    patient = documents_pb2.PatientEntries(entries=[document(FULL_MESSAGE * 4), document(10)])
+    patient = documents_pb2.PatientEntries(documents=[document(FULL_MESSAGE * 4), document(10)])
     async with Feed.open(system) as feed:
         await feed.send("documents", [patient])
-    assert [len(part.entries) for message in listening.messages["documents"] for part in message.patients] == [1, 1]
+    assert [len(part.documents) for message in listening.messages["documents"] for part in message.patients] == [1, 1]
 
 
 async def test_a_document_that_no_message_holds_is_refused_here(system: LocalSystem) -> None:
-    patient = documents_pb2.PatientEntries(entries=[document(LARGEST_ENTRY + 1)])
+    patient = documents_pb2.PatientEntries(documents=[document(LARGEST_ENTRY + 1)])
     async with Feed.open(system) as feed:
         with pytest.raises(CommandError, match="more than an import takes"):
             await feed.send("documents", [patient])

@@ -28,7 +28,7 @@ def check(message: Any, now: datetime) -> None:
     if isinstance(message, ImportedPatient):
         patients.check_person(message.person, production=False)
     elif isinstance(message, CriticalInfo):
-        for entry in message.entries:
+        for entry in message.critical_info:
             critical_info.check(entry)
         assert all(absence.kind for absence in message.absences)
     elif isinstance(message, Medications):
@@ -36,10 +36,10 @@ def check(message: Any, now: datetime) -> None:
         for each in kinds:
             medications.fed(each, now)
     elif isinstance(message, OwnRegistrations):
-        for registration in message.entries:
+        for registration in message.registrations:
             own_registrations.check(registration, now)
     elif isinstance(message, Documents):
-        for document in message.entries:
+        for document in message.documents:
             documents.check(document.document, now)
     else:
         _check_timed(message, now)
@@ -47,14 +47,14 @@ def check(message: Any, now: datetime) -> None:
 
 def _check_timed(message: Labs | Vaccinations | Visits, now: datetime) -> None:
     if isinstance(message, Visits):
-        for visit in message.entries:
+        for visit in message.visits:
             visits.check(visit, now)
         return
     if isinstance(message, Labs):
-        for report in message.entries:
+        for report in message.reports:
             labs.report(report, now)
     else:
-        for vaccination in message.entries:
+        for vaccination in message.vaccinations:
             vaccinations.check(vaccination, now)
     for absence in message.absences:
         assert moment(absence.header.provenance.recorded_at) <= now + AHEAD

@@ -50,15 +50,15 @@ def test_every_entry_names_its_source() -> None:
     [record] = mapped(whole()).records
     medicines = record.medications
     headers = [
-        *(each.header for each in record.critical_info.entries),
-        *(each.header for each in record.visits.entries),
-        *(each.document.header for each in record.documents.entries),
+        *(each.header for each in record.critical_info.critical_info),
+        *(each.header for each in record.visits.visits),
+        *(each.document.header for each in record.documents.documents),
         *(each.header for each in medicines.prescriptions),
         *(each.header for each in medicines.dispensings),
         *(each.header for each in medicines.statements),
-        *(each.header for each in record.labs.entries),
-        *(each.header for each in record.vaccinations.entries),
-        *(each.header for each in record.own_registrations.entries),
+        *(each.header for each in record.labs.reports),
+        *(each.header for each in record.vaccinations.vaccinations),
+        *(each.header for each in record.own_registrations.registrations),
     ]
     assert len({each.provenance.source_id for each in headers}) == len(headers) == 11
     assert all(each.provenance.HasField("recorded_at") for each in headers)

@@ -26,7 +26,7 @@ def fill(box: Outbox, *sizes: tuple[int, int]) -> None:
 def sent(box: Outbox) -> list[list[tuple[str, list[str]]]]:
     return [
         [
-            (part.patient.national_id, [each.header.provenance.source_id.rstrip("x") for each in part.entries])
+            (part.patient.national_id, [each.header.provenance.source_id.rstrip("x") for each in part.visits])
             for part in stream
         ]
         for stream in box.streams("visits", IDS)

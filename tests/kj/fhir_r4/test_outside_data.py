@@ -40,12 +40,12 @@ def shown(made: Wholes) -> Counter[str]:
     """What the lists will show, counted in the messages themselves."""
     counts: Counter[str] = Counter()
     for record in made.records:
-        counts["reports"] += len(record.labs.entries)
-        counts["results"] += sum(bool(each.source_id) for report in record.labs.entries for each in report.results)
-        counts["vaccinations"] += len(record.vaccinations.entries)
-        counts["own_registrations"] += len(record.own_registrations.entries)
-        counts["documents"] += len(record.documents.entries)
-        counts["visits"] += len(record.visits.entries)
+        counts["reports"] += len(record.labs.reports)
+        counts["results"] += sum(bool(each.source_id) for report in record.labs.reports for each in report.results)
+        counts["vaccinations"] += len(record.vaccinations.vaccinations)
+        counts["own_registrations"] += len(record.own_registrations.registrations)
+        counts["documents"] += len(record.documents.documents)
+        counts["visits"] += len(record.visits.visits)
     return counts
 
 
@@ -86,7 +86,7 @@ def test_no_value_of_a_laboratory_answer_is_lost() -> None:
     for path in patients()[:6]:
         made = imported(path, Register())
         results = {
-            each.source_id: each for report in made.records[0].labs.entries for each in report.results if each.source_id
+            each.source_id: each for report in made.records[0].labs.reports for each in report.results if each.source_id
         }
         for resource in resources(path):
             result = results.get(f"Observation/{resource.get('id')}")

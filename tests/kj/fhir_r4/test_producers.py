@@ -128,7 +128,7 @@ def test_norwegian() -> None:
     )
     [record] = made.records
     assert record.known.national_id == "53848658681"
-    [report] = record.labs.entries
+    [report] = record.labs.reports
     assert (report.status, report.expertise) == (labs.RESULT_STATUS_CORRECTED, labs.EXPERTISE_LABORATORY)
     assert (report.performer.name, report.performer.resh_id) == ("Fjord laboratorium", "4208723")
     assert report.requester.practitioner.name == "Lege Lang"
@@ -137,8 +137,8 @@ def test_norwegian() -> None:
     [result] = report.results
     assert [each.code for each in result.code.codings] == ["NPU28309", "718-7"]
     assert result.deviation == labs.DEVIATION_BELOW
-    assert [each.code for each in record.vaccinations.entries[0].vaccine.codings] == ["AII02", "J07BB02"]
-    [contact] = record.own_registrations.entries
+    assert [each.code for each in record.vaccinations.vaccinations[0].vaccine.codings] == ["AII02", "J07BB02"]
+    [contact] = record.own_registrations.registrations
     assert contact.contact.relation.codings[0].code == "mor"
     assert not made.cuts
 
@@ -197,7 +197,7 @@ def test_absolute_addresses_with_versions_and_types_that_are_stated() -> None:
         },
     )
     [record] = made.records
-    [report] = record.labs.entries
+    [report] = record.labs.reports
     assert (len(report.results), report.interpreter.name, report.performer.name) == (1, "Family Medicine MD", "")
     assert made.beside == {
         "languages of patients": 1,
@@ -261,10 +261,10 @@ def test_a_transaction_of_temporary_addresses_and_conditional_references() -> No
         }
     )
     [record] = made.records
-    [report] = record.labs.entries
+    [report] = record.labs.reports
     assert (report.status, report.expertise) == (labs.RESULT_STATUS_PRELIMINARY, labs.EXPERTISE_LABORATORY)
     assert report.results[0].source_id == "Observation#urn:oid:2.999.1.2"
-    assert list(record.own_registrations.entries[0].contact.roles) == [own.CONTACT_ROLE_CONTACT]
+    assert list(record.own_registrations.registrations[0].contact.roles) == [own.CONTACT_ROLE_CONTACT]
 
 
 def test_imaging_with_its_written_report() -> None:
@@ -303,11 +303,11 @@ def test_imaging_with_its_written_report() -> None:
         },
     )
     [record] = made.records
-    assert (record.labs.entries[0].expertise, record.labs.entries[0].conclusion) == (
+    assert (record.labs.reports[0].expertise, record.labs.reports[0].conclusion) == (
         labs.EXPERTISE_IMAGING,
         "Ingen infiltrater.",
     )
-    assert record.documents.entries[0].document.title == "RG Thorax"
+    assert record.documents.documents[0].document.title == "RG Thorax"
     assert made.tally.rows["ImagingStudy"].not_placed.total() == 1
 
 
@@ -324,11 +324,11 @@ def test_an_implant_that_a_use_alone_tells_of() -> None:
     device = {"resourceType": "Device", "id": "d", "type": coded("14106009", "Cardiac pacemaker")}
     person = {"resourceType": "Patient", "id": "p", "identifier": [{"system": "urn:oid:2.999.7", "value": "1"}]}
     made = collection({"resource": person}, {"resource": use}, {"resource": device})
-    [implant] = made.records[0].critical_info.entries
+    [implant] = made.records[0].critical_info.critical_info
     assert implant.implant.implanted.date.year == 2019
     assert made.tally.rows["Device"].not_placed == {"belongs to no patient": 1}
     own_patient = collection(
         {"resource": person}, {"resource": use}, {"resource": {**device, "patient": {"reference": "Patient/p"}}}
     )
-    assert len(own_patient.records[0].critical_info.entries) == 1
+    assert len(own_patient.records[0].critical_info.critical_info) == 1
     assert own_patient.tally.rows["DeviceUseStatement"].not_placed == {"told with the entries that refer to it": 1}

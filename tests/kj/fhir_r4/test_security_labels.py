@@ -50,18 +50,18 @@ def test_what_a_register_cannot_keep_stays_outside(made: Json, system: str, code
     "system, code", [(V3, "N"), (V3, "U"), (VOLVEN, "N"), ("http://hl7.org/fhir/v3/ActReason", "HTEST")]
 )
 def test_what_restricts_nothing_changes_nothing(system: str, code: str) -> None:
-    assert len(record_of(labelled(allergy(), code, system)).critical_info.entries) == 1
+    assert len(record_of(labelled(allergy(), code, system)).critical_info.critical_info) == 1
 
 
 def test_documents_and_answers_carry_their_restrictions() -> None:
     record = record_of(labelled(document(), "NORS", VOLVEN), labelled(report(), "NORN_FFL", VOLVEN))
-    assert [each.code for each in record.documents.entries[0].document.confidentiality] == ["NORS"]
-    assert [each.code for each in record.labs.entries[0].confidentiality] == ["NORN_FFL"]
+    assert [each.code for each in record.documents.documents[0].document.confidentiality] == ["NORS"]
+    assert [each.code for each in record.labs.reports[0].confidentiality] == ["NORN_FFL"]
 
 
 def test_a_restricted_result_restricts_its_report() -> None:
     result = labelled(observation(), "NORS", VOLVEN)
-    [made] = record_of(result, report(result=[{"reference": "Observation/obs"}])).labs.entries
+    [made] = record_of(result, report(result=[{"reference": "Observation/obs"}])).labs.reports
     assert [each.code for each in made.confidentiality] == ["NORS"]
 
 

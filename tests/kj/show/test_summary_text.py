@@ -114,7 +114,7 @@ def test_critical_information() -> None:
     text = only(
         common_pb2.SECTION_CRITICAL_INFO,
         summary_pb2.SECTION_STATE_DATA,
-        critical_info=ki.CriticalInfoSection(entries=entries, window=ListWindow(returned=2, total=2)),
+        critical_info=ki.CriticalInfoSection(critical_info=entries, window=ListWindow(returned=2, total=2)),
     )
     assert "drug reaction Penicillin active 2019-04" in text
     assert "unknown (99) noe annet unknown (99) at age 7" in text
@@ -134,7 +134,7 @@ def test_medicines_without_a_confirmed_list_say_so() -> None:
 
 def test_a_cut_list_says_how_many_there_are() -> None:
     content = visits_pb2.VisitsSection(
-        entries=[visits_pb2.Visit()] * (MOST_ROWS + 3),
+        visits=[visits_pb2.Visit()] * (MOST_ROWS + 3),
         window=ListWindow(returned=MOST_ROWS + 3, total=40, older_exist=True, withheld=2),
     )
     text = only(common_pb2.SECTION_VISITS, summary_pb2.SECTION_STATE_DATA, visits=content)
@@ -176,7 +176,7 @@ def test_laboratory_answers_say_how_far_they_have_come_and_what_is_outside_its_l
         effective=EventTime(date=PartialDate(year=2026, month=3, day=1)),
         results=results,
     )
-    content = labs_pb2.LabsSection(entries=[report], window=ListWindow(returned=1, total=1))
+    content = labs_pb2.LabsSection(reports=[report], window=ListWindow(returned=1, total=1))
     text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
     for words in ("2026-03-01 Medisinsk biokjemi PRELIMINARY K 6.1 (above)", "Hb 13.2 g/dL", "CRP <5 mg/L"):
         assert words in text
@@ -186,7 +186,7 @@ def test_laboratory_answers_say_how_far_they_have_come_and_what_is_outside_its_l
 
 def test_results_that_do_not_fit_are_counted() -> None:
     results = [labs_pb2.Result(code=concept(f"a{number}"), text="x" * 1000) for number in range(MOST_RESULTS + 4)]
-    content = labs_pb2.LabsSection(entries=[labs_pb2.LabReport(results=results)])
+    content = labs_pb2.LabsSection(reports=[labs_pb2.LabReport(results=results)])
     text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
     assert "and 4 more" in text
     assert "[...]" in text
@@ -199,7 +199,7 @@ def test_every_form_of_a_value_can_be_shown(form: str) -> None:
         setattr(result, form, {"text": "Påvist", "boolean": False}[form])
     else:
         getattr(result, form).SetInParent()
-    content = labs_pb2.LabsSection(entries=[labs_pb2.LabReport(results=[result])])
+    content = labs_pb2.LabsSection(reports=[labs_pb2.LabReport(results=[result])])
     text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
     assert "Analyse" in text
     assert "unknown: " not in text
@@ -212,7 +212,7 @@ def test_a_vaccine_that_was_not_given_is_loud() -> None:
     refused = vaccinations_pb2.Vaccination(
         status=vaccinations_pb2.VACCINATION_STATUS_NOT_DONE, vaccine=concept("BCG"), country="NO"
     )
-    content = vaccinations_pb2.VaccinationsSection(entries=[given, refused])
+    content = vaccinations_pb2.VaccinationsSection(vaccinations=[given, refused])
     text = only(common_pb2.SECTION_VACCINATIONS, summary_pb2.SECTION_STATE_DATA, vaccinations=content)
     assert "MMR dose 2, given in PL" in text
     assert "BCG NOT DONE" in text
@@ -222,7 +222,7 @@ def test_who_must_not_be_contacted_stands_first() -> None:
     entries = [own.OwnRegistration(illness=own.Illness(condition=concept("Astma")))] * MOST_ROWS
     entries.append(own.OwnRegistration(contact=own.Contact(name="Ola", roles=[own.CONTACT_ROLE_NEXT_OF_KIN])))
     entries.append(own.OwnRegistration(contact=own.Contact(name="Per", not_to_be_contacted=True)))
-    content = own.OwnRegistrationsSection(entries=entries)
+    content = own.OwnRegistrationsSection(registrations=entries)
     text = only(common_pb2.SECTION_OWN_REGISTRATIONS, summary_pb2.SECTION_STATE_DATA, own_registrations=content)
     assert text.index("MUST NOT BE CONTACTED Per") < text.index("Astma")
 
@@ -233,7 +233,7 @@ def test_what_a_patient_has_registered() -> None:
     language = own.CommunicationNeed(kind=own.COMMUNICATION_KIND_LANGUAGE, language="so", interpreter=True)
     card = own.DonorCard(decision=own.DONOR_DECISION_UNWILLING)
     content = own.OwnRegistrationsSection(
-        entries=[
+        registrations=[
             own.OwnRegistration(contact=kari),
             own.OwnRegistration(communication_need=language),
             own.OwnRegistration(donor_card=card),
@@ -249,7 +249,7 @@ def test_what_a_patient_has_registered() -> None:
 
 def test_escape_sequences_of_a_source_do_not_reach_the_terminal() -> None:
     content = documents_pb2.DocumentsSection(
-        entries=[documents_pb2.Document(title="[bold]a[/bold]\x1b]0;eid\x07\x1b[2J")], window=ListWindow(total=1)
+        documents=[documents_pb2.Document(title="[bold]a[/bold]\x1b]0;eid\x07\x1b[2J")], window=ListWindow(total=1)
     )
     text = only(common_pb2.SECTION_DOCUMENTS, summary_pb2.SECTION_STATE_DATA, documents=content)
     assert "\x1b" not in text

@@ -16,7 +16,7 @@ NOW = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
 
 def reports(record: Record) -> list[pb.LabReport]:
     found = record.labs()
-    return list(found.entries) if found is not None else []
+    return list(found.reports) if found is not None else []
 
 
 def values(record: Record, key: str) -> list[float]:
@@ -108,7 +108,7 @@ def test_lives_go_from_preliminary_to_corrected_as_their_register_lets_them(told
             if before is None or after is None:
                 continue
             now = {each.header.provenance.source_id: each for each in reports(record)}
-            for first, second in zip(before.entries, after.entries, strict=True):
+            for first, second in zip(before.reports, after.reports, strict=True):
                 last = now[first.header.provenance.source_id]
                 assert [first.status, second.status, last.status] == [model.PRELIMINARY, model.FINAL, model.CORRECTED]
                 assert first.issued.seconds < second.issued.seconds < last.issued.seconds

@@ -13,7 +13,7 @@ NOW = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
 
 def registered(record: Record) -> list[pb.OwnRegistration]:
     found = record.own_registrations()
-    return list(found.entries) if found is not None else []
+    return list(found.registrations) if found is not None else []
 
 
 def test_they_keep_the_rules_of_their_register(told: list[Record]) -> None:

@@ -57,7 +57,7 @@ def test_documents_hold_what_their_media_type_says(told: list[Record]) -> None:
     seen = set()
     for record in told[:200]:
         shared = record.documents()
-        for imported in shared.entries if shared else ():
+        for imported in shared.documents if shared else ():
             kind = imported.document.mime_type
             seen.add(kind)
             if kind == "application/pdf":

@@ -97,16 +97,16 @@ def test_identities_keep_the_rules_of_their_register(told: list[Record]) -> None
 def test_critical_information_keeps_its_rules(told: list[Record]) -> None:
     for record in told:
         found = record.critical_info()
-        for finding in found.entries if found else ():
+        for finding in found.critical_info if found else ():
             critical_info.check(finding)
 
 
 def test_visits_and_documents_keep_their_rules(told: list[Record]) -> None:
     for record in told:
         seen, shared = record.visits(), record.documents()
-        for visit in seen.entries if seen else ():
+        for visit in seen.visits if seen else ():
             visits.check(visit, NOW)
-        for imported in shared.entries if shared else ():
+        for imported in shared.documents if shared else ():
             documents.check(imported.document, NOW)
 
 
@@ -174,12 +174,12 @@ def test_sections_with_restricted_entries_are_those_that_have_some(told: list[Re
         if medicines is not None and any(each.locked for each in medicines.prescriptions):
             expected.add(SECTION_MEDICATIONS)
         if shared is not None and any(
-            coding.code == "NORS" for each in shared.entries for coding in each.document.confidentiality
+            coding.code == "NORS" for each in shared.documents for coding in each.document.confidentiality
         ):
             expected.add(SECTION_DOCUMENTS)
         answers = record.labs()
         if answers is not None and any(
-            coding.code == "NORS" for each in answers.entries for coding in each.confidentiality
+            coding.code == "NORS" for each in answers.reports for coding in each.confidentiality
         ):
             expected.add(SECTION_LABS)
         assert expected <= stated
@@ -195,7 +195,7 @@ def test_critical_information_is_rare_among_the_young_and_commoner_among_the_old
     old: list[bool] = []
     for record in records(2, 2500, TODAY):
         found = record.critical_info() if not record.privacy.reserved else None
-        (young if record.person.age(TODAY) < 60 else old).append(found is not None and len(found.entries) > 0)
+        (young if record.person.age(TODAY) < 60 else old).append(found is not None and len(found.critical_info) > 0)
     assert 0.02 <= sum(young) / len(young) <= 0.055
     assert 0.07 <= sum(old) / len(old) <= 0.3
 
@@ -207,7 +207,7 @@ def test_categories_8_and_11_are_not_both_active(told: list[Record]) -> None:
     }
     for record in told:
         if (found := record.critical_info()) is not None:
-            assert len([entry for entry in found.entries if entry.category in both]) <= 1
+            assert len([entry for entry in found.critical_info if entry.category in both]) <= 1
 
 
 def test_prescriptions_are_in_every_state_and_some_are_past_their_validity(told: list[Record]) -> None:

@@ -16,7 +16,7 @@ NOW = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
 
 def doses(record: Record) -> list[pb.Vaccination]:
     found = record.vaccinations()
-    return list(found.entries) if found is not None else []
+    return list(found.vaccinations) if found is not None else []
 
 
 def atc(vaccination: pb.Vaccination) -> str:

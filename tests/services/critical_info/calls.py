@@ -11,6 +11,9 @@ from uuid import uuid4
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from kjernejournal.common.v1.common_pb2 import (
+    ABSENCE_KIND_NIL_KNOWN,
+    ABSENCE_KIND_NOT_ASKED,
+    AbsenceKind,
     CallerContext,
     CodeableConcept,
     Coding,
@@ -31,7 +34,7 @@ VOLVEN = "urn:oid:2.16.578.1.12.4.1.1."
 ATC, ICD10, SNOMED = "http://www.whocc.no/atc", VOLVEN + "7110", "http://snomed.info/sct"
 RECORDED = datetime(2020, 1, 1, 9, tzinfo=UTC)
 
-NIL, NOT_ASKED = pb.AbsenceStatement.KIND_NIL_KNOWN, pb.AbsenceStatement.KIND_NOT_ASKED
+NIL, NOT_ASKED = ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED
 
 
 def clinician(role: str, hpr_number: str) -> CallerContext:
@@ -86,13 +89,15 @@ class Register:
         request_id: str = "",
         refs: Sequence[str] = (),
     ) -> pb.CriticalInfo:
-        request = pb.CreateCriticalInfoRequest(patient=patient(ref), request_id=request_id or str(uuid4()), entry=entry)
-        return (await self.stub.CreateCriticalInfo(request, metadata=calling(who, *(refs or (ref,))))).entry
+        request = pb.CreateCriticalInfoRequest(
+            patient=patient(ref), request_id=request_id or str(uuid4()), critical_info=entry
+        )
+        return (await self.stub.CreateCriticalInfo(request, metadata=calling(who, *(refs or (ref,))))).critical_info
 
     async def state(
-        self, ref: str, kind: pb.AbsenceStatement.Kind.ValueType, category: int = 0, who: CallerContext = DOCTOR
-    ) -> pb.AbsenceStatement:
-        said = pb.AbsenceStatement(kind=kind, category=category)  # type: ignore[arg-type]  # a category's number
+        self, ref: str, kind: AbsenceKind.ValueType, category: int = 0, who: CallerContext = DOCTOR
+    ) -> pb.CategoryAbsence:
+        said = pb.CategoryAbsence(kind=kind, category=category)  # type: ignore[arg-type]  # a category's number
         request = pb.CreateCriticalInfoRequest(patient=patient(ref), request_id=str(uuid4()), absence=said)
         return (await self.stub.CreateCriticalInfo(request, metadata=calling(who, ref))).absence
 
@@ -113,11 +118,11 @@ class Register:
             request_id=request_id or str(uuid4()),
             id=of.header.id,
             expected_version=of.header.version,
-            entry=pb.CriticalInfo(**values),
+            critical_info=pb.CriticalInfo(**values),
             update_mask=FieldMask(paths=paths or tuple(values)),
             verify=verify,
         )
-        return (await self.stub.UpdateCriticalInfo(request, metadata=calling(who, *(refs or (ref,))))).entry
+        return (await self.stub.UpdateCriticalInfo(request, metadata=calling(who, *(refs or (ref,))))).critical_info
 
     async def delete(
         self, ref: str, of: pb.CriticalInfo, who: CallerContext = DOCTOR, request_id: str = ""
@@ -128,11 +133,11 @@ class Register:
             id=of.header.id,
             expected_version=of.header.version,
         )
-        return (await self.stub.DeleteCriticalInfo(request, metadata=calling(who, ref))).entry
+        return (await self.stub.DeleteCriticalInfo(request, metadata=calling(who, ref))).critical_info
 
     async def get(self, ref: str, of: pb.CriticalInfo) -> pb.CriticalInfo:
         request = pb.GetCriticalInfoRequest(patient=patient(ref), id=of.header.id)
-        return (await self.stub.GetCriticalInfo(request, metadata=calling(DOCTOR, ref))).entry
+        return (await self.stub.GetCriticalInfo(request, metadata=calling(DOCTOR, ref))).critical_info
 
     async def versions(self, ref: str, of: pb.CriticalInfo) -> list[pb.CriticalInfo]:
         request = pb.ListCriticalInfoVersionsRequest(patient=patient(ref), id=of.header.id, page_size=500)
@@ -181,7 +186,7 @@ def fed(entry: pb.CriticalInfo, source_id: str) -> pb.CriticalInfo:
 
 
 def of_patient(ref: str, *entries: pb.CriticalInfo, aliases: Sequence[str] = ()) -> pb.PatientEntries:
-    return pb.PatientEntries(patient=patient(ref, *aliases), entries=entries)
+    return pb.PatientEntries(patient=patient(ref, *aliases), critical_info=entries)
 
 
 def new_ref() -> str:

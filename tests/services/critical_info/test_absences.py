@@ -97,7 +97,7 @@ async def test_a_feeds_entry_that_comes_later_withdraws_it_too(register: Registe
 
 async def test_none_known_is_not_told_beside_what_is_active_whatever_a_feed_sends(register: Register) -> None:
     ref = new_ref()
-    said = pb.AbsenceStatement(kind=NIL)
+    said = pb.CategoryAbsence(kind=NIL)
     said.header.provenance.source_id = "n-1"
     said.header.provenance.source_system = "a feed"
     said.header.provenance.recorded_at.CopyFrom(timestamp(RECORDED + timedelta(days=365)))
@@ -105,10 +105,10 @@ async def test_none_known_is_not_told_beside_what_is_active_whatever_a_feed_send
     both.absences.append(said)
     await register.load(both)
     assert await stated(register, ref) == []
-    refuted = both.entries[0]
+    refuted = both.critical_info[0]
     refuted.status = pb.STATUS_REFUTED
     other = new_ref()
-    await register.load(pb.PatientEntries(patient=patient(other), entries=[refuted], absences=[said]))
+    await register.load(pb.PatientEntries(patient=patient(other), critical_info=[refuted], absences=[said]))
     assert await stated(register, other) == [(NIL, 0)]
 
 

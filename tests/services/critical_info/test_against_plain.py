@@ -164,11 +164,11 @@ class Patient:
         found = {}
         for key in keys:
             found[key] = told(await self._register.get(self._ref, self._known(key, 0)))
-        listed = sorted(map(told, (await self._register.listed(self._ref)).entries), key=repr)
+        listed = sorted(map(told, (await self._register.listed(self._ref)).critical_info), key=repr)
         section = await self._register.section(self._ref)
         assert listed == sorted((each for each in found.values() if each[1] != DELETED), key=repr)
-        assert listed == sorted(map(told, section.entries), key=repr)
-        active = {each.category for each in section.entries if each.status == pb.STATUS_ACTIVE}
+        assert listed == sorted(map(told, section.critical_info), key=repr)
+        active = {each.category for each in section.critical_info if each.status == pb.STATUS_ACTIVE}
         assert len(active & {CATEGORIES[LIFE], CATEGORIES[DECISION]}) < 2
         status = await self._register.status(self._ref)
         assert status.has_active_critical_information == bool(active)

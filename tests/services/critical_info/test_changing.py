@@ -44,7 +44,7 @@ async def test_a_version_on_every_write(register: Register) -> None:
     assert third.reaction.certainty == pb.CERTAINTY_CONFIRMED
     assert (third.comment, third.code, third.category) == (second.comment, first.code, first.category)
     assert await register.get(ref, first) == third
-    assert list((await register.listed(ref)).entries) == [third]
+    assert list((await register.listed(ref)).critical_info) == [third]
 
 
 async def test_the_first_recorder_never_changes(register: Register) -> None:
@@ -114,7 +114,7 @@ async def test_the_category_and_the_id_never_change(register: Register) -> None:
     ref = new_ref()
     entry = await reaction_of(register, ref)
     told = await refusal(register.update(ref, entry, "comment", category=pb.CATEGORY_IMPLANT))
-    assert told.details["field"] == "entry.category"
+    assert told.details["field"] == "critical_info.category"
     forged = EntryHeader(id=str(uuid4()), version=7, provenance=Provenance(on_behalf_of="somebody"))
     after = await register.update(ref, entry, "comment", header=forged, category=entry.category, comment="x")
     assert (after.header.id, after.header.version) == (entry.header.id, 2)
@@ -139,23 +139,23 @@ async def test_a_change_keeps_the_rules_of_the_category(register: Register) -> N
     ref = new_ref()
     entry = await reaction_of(register, ref)
     broken: list[tuple[str, dict[str, Any]]] = [
-        ("entry.code.codings[0].code", {"code": coded("http://hl7.org/fhir/sid/icd-10", "Z88.0")}),
-        ("entry.code.codings[0].system", {"code": coded(ICD10, "D66")}),
-        ("entry.status", {"status": pb.STATUS_ENTERED_IN_ERROR}),
-        ("entry.status", {"status": pb.STATUS_EXPIRED}),
-        ("entry.comment", {"comment": "å" * 501}),
-        ("entry.event_time.age_years", {"event_time": EventTime(age_years=999)}),
+        ("critical_info.code.codings[0].code", {"code": coded("http://hl7.org/fhir/sid/icd-10", "Z88.0")}),
+        ("critical_info.code.codings[0].system", {"code": coded(ICD10, "D66")}),
+        ("critical_info.status", {"status": pb.STATUS_ENTERED_IN_ERROR}),
+        ("critical_info.status", {"status": pb.STATUS_EXPIRED}),
+        ("critical_info.comment", {"comment": "å" * 501}),
+        ("critical_info.event_time.age_years", {"event_time": EventTime(age_years=999)}),
     ]
     for field, values in broken:
         assert (await refusal(register.update(ref, entry, **values))).details["field"] == field
-    assert (await refusal(register.update(ref, entry, "code", comment="x"))).details["field"] == "entry.code"
+    assert (await refusal(register.update(ref, entry, "code", comment="x"))).details["field"] == "critical_info.code"
     decision = await register.create(new := new_ref(), made(pb.CATEGORY_TREATMENT_DECISION))
     too_long = pb.TreatmentDecision(clinical_reason="å" * 81)
     told = await refusal(register.update(new, decision, treatment_decision=too_long))
-    assert told.details["field"] == "entry.treatment_decision.clinical_reason"
+    assert told.details["field"] == "critical_info.treatment_decision.clinical_reason"
     life = await register.create(other := new_ref(), made(pb.CATEGORY_LIFE_PROLONGING_TREATMENT))
     told = await refusal(register.update(other, life, "valid_until", comment="x"))
-    assert told.details["field"] == "entry.valid_until"
+    assert told.details["field"] == "critical_info.valid_until"
     assert len(await register.versions(ref, entry)) == 1
 
 
@@ -164,7 +164,9 @@ async def test_what_is_refuted_is_re_activated(register: Register) -> None:
     entry = await reaction_of(register, ref)
     refuted = await register.update(ref, entry, status=pb.STATUS_REFUTED, comment="testet negativt")
     assert (refuted.status, refuted.comment) == (pb.STATUS_REFUTED, "testet negativt")
-    assert [each.status for each in (await register.listed(ref)).entries] == [pb.STATUS_REFUTED], "it stays readable"
+    assert [each.status for each in (await register.listed(ref)).critical_info] == [pb.STATUS_REFUTED], (
+        "it stays readable"
+    )
     commented = await register.update(ref, refuted, comment="fortsatt usikkert")
     again = await register.update(ref, commented, status=pb.STATUS_ACTIVE)
     assert (again.status, again.header.version) == (pb.STATUS_ACTIVE, 4)
@@ -177,7 +179,7 @@ async def test_what_has_expired_is_active_again_with_another_date(register: Regi
     after = await register.update(ref, entry, valid_until=day(1))
     assert after.status == pb.STATUS_ACTIVE
     as_it_was = await register.listed(ref, as_of=entry.header.stored_at.ToDatetime(tzinfo=UTC))
-    assert as_it_was.entries[0].status == pb.STATUS_EXPIRED
+    assert as_it_was.critical_info[0].status == pb.STATUS_EXPIRED
 
 
 async def test_another_clinician_verifies_stated_by_whom_and_when(register: Register) -> None:
@@ -237,7 +239,7 @@ async def test_a_change_keeps_its_place_in_lists(register: Register) -> None:
     old = await register.create(ref, made(pb.CATEGORY_IMPLANT, words="gammel"))
     new = await register.create(ref, made(pb.CATEGORY_IMPLANT, words="ny"))
     await register.update(ref, old, comment="endret til slutt")
-    listed = [each.header.id for each in (await register.listed(ref)).entries]
+    listed = [each.header.id for each in (await register.listed(ref)).critical_info]
     assert listed == [new.header.id, old.header.id]
 
 
@@ -263,7 +265,7 @@ async def test_a_feeds_entry_is_refuted_and_the_feed_does_not_undo_it(register: 
     ref = new_ref()
     sent = fed(made(pb.CATEGORY_DRUG_REACTION, words="", code=coded("http://rxnorm.example", "7980")), "a-1")
     await register.load(of_patient(ref, sent))
-    [entry] = (await register.listed(ref)).entries
+    [entry] = (await register.listed(ref)).critical_info
     refuted = await register.update(ref, entry, status=pb.STATUS_REFUTED)
     assert refuted.header.first_recorded.recorded_at.ToDatetime(tzinfo=UTC) == RECORDED
     assert (await register.load(of_patient(ref, sent))).unchanged == 1
@@ -280,4 +282,4 @@ async def test_a_feed_changes_no_category(register: Register) -> None:
     await register.load(of_patient(ref, fed(made(pb.CATEGORY_IMPLANT), "a-2")))
     told = await refusal(register.load(of_patient(ref, fed(made(pb.CATEGORY_ONGOING_TREATMENT), "a-2"))))
     assert told[:2] == INVALID
-    assert told.details["field"] == "patients[0].entries[0].category"
+    assert told.details["field"] == "patients[0].critical_info[0].category"

@@ -20,7 +20,7 @@ BOTH = [(LIFE, DECISION), (DECISION, LIFE)]
 
 async def active(register: Register, *refs: str) -> list[int]:
     """The categories of the two that a reader is shown as active."""
-    shown = (await register.section(*refs)).entries
+    shown = (await register.section(*refs)).critical_info
     return sorted({each.category for each in shown if each.status == pb.STATUS_ACTIVE} & {LIFE, DECISION})
 
 
@@ -109,9 +109,9 @@ async def test_a_feed_makes_no_second_one_active(
     bystander = of_patient(other, fed(made(pb.CATEGORY_IMPLANT), "i-1"))
     told = await refusal(register.load(bystander, of_patient(ref, fed(made(second), "d-1"))))
     assert told[:2] == CONFLICT
-    assert told.details["field"] == "patients[1].entries[0]"
+    assert told.details["field"] == "patients[1].critical_info[0]"
     assert await active(register, ref) == [first]
-    assert not (await register.listed(other)).entries, "the message is stored whole or not at all"
+    assert not (await register.listed(other)).critical_info, "the message is stored whole or not at all"
 
 
 async def test_a_message_of_a_feed_holds_one_of_the_two(register: Register) -> None:

@@ -49,8 +49,8 @@ async def test_a_deleted_entry_is_left_out_of_lists_as_of_then_too(register: Reg
     for as_of in (None, then):
         listed = await register.listed(ref, as_of=as_of)
         section = await register.section(ref, as_of=as_of)
-        assert [each.header.id for each in listed.entries] == [kept.header.id]
-        assert [each.header.id for each in section.entries] == [kept.header.id]
+        assert [each.header.id for each in listed.critical_info] == [kept.header.id]
+        assert [each.header.id for each in section.critical_info] == [kept.header.id]
         assert (listed.window.total, section.window.total) == (1, 1)
 
 
@@ -60,7 +60,7 @@ async def test_only_the_latest_version_is_deleted(register: Register) -> None:
     await register.update(ref, entry, comment="x")
     told = await refusal(register.delete(ref, entry))
     assert (told.code, told.details["current_version"]) == ("ABORTED", "2")
-    assert len((await register.listed(ref)).entries) == 1
+    assert len((await register.listed(ref)).critical_info) == 1
 
 
 async def test_what_is_deleted_is_not_changed_nor_deleted_again(register: Register) -> None:
@@ -108,24 +108,24 @@ async def test_a_feed_does_not_bring_back_what_was_deleted(register: Register) -
     ref = new_ref()
     sent = fed(made(pb.CATEGORY_IMPLANT, words="pacemaker"), "a-1")
     await register.load(of_patient(ref, sent))
-    [entry] = (await register.listed(ref)).entries
+    [entry] = (await register.listed(ref)).critical_info
     await register.delete(ref, entry)
     assert (await register.load(of_patient(ref, sent))).unchanged == 1
     sent.specification = "pacemaker, DDD"
     counts = await register.load(of_patient(ref, sent))
     assert (counts.created, counts.updated, counts.unchanged) == (0, 0, 1)
     assert len(await register.versions(ref, entry)) == 2
-    assert not (await register.listed(ref)).entries
+    assert not (await register.listed(ref)).critical_info
 
 
 async def test_a_feed_that_is_sent_after_a_merge_does_not_bring_it_back_either(register: Register) -> None:
     old, new = new_ref(), new_ref()
     sent = fed(made(pb.CATEGORY_IMPLANT), "a-1")
     await register.load(of_patient(old, sent))
-    [entry] = (await register.listed(old)).entries
+    [entry] = (await register.listed(old)).critical_info
     await register.delete(old, entry)
     await register.load(of_patient(new, sent, aliases=[old]))
-    assert not (await register.listed(new, old)).entries
+    assert not (await register.listed(new, old)).critical_info
 
 
 async def test_deleting_keeps_nobody_from_recording_anew(register: Register) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import (
+    ABSENCE_KIND_NIL_KNOWN,
+    ABSENCE_KIND_NOT_ASKED,
     CodeableConcept,
     Coding,
     EntryHeader,
@@ -62,7 +64,7 @@ def reaction(code: str = "J01CE02", **fields: object) -> pb.CriticalInfo:
 
 def create(ref: str, entry: pb.CriticalInfo, request_id: str | None = None) -> pb.CreateCriticalInfoRequest:
     return pb.CreateCriticalInfoRequest(
-        patient=PatientIdentifier(patient_ref=ref), request_id=request_id or str(uuid4()), entry=entry
+        patient=PatientIdentifier(patient_ref=ref), request_id=request_id or str(uuid4()), critical_info=entry
     )
 
 
@@ -73,11 +75,11 @@ def listing(ref: str, **fields: object) -> pb.ListCriticalInfoRequest:
 async def test_an_entry_is_read_back_with_its_author_and_unit(service: CriticalInfoServiceAsyncStub) -> None:
     ref = str(uuid4())
     created = await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
-    assert created.entry.header.version == 1
+    assert created.critical_info.header.version == 1
     listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
-    assert list(listed.entries) == [created.entry]
-    assert listed.entries[0].header.provenance.recorder.hpr_number == DOCTOR.practitioner.hpr_number
-    assert listed.entries[0].header.provenance.organisation.name == DOCTOR.organisation.name
+    assert list(listed.critical_info) == [created.critical_info]
+    assert listed.critical_info[0].header.provenance.recorder.hpr_number == DOCTOR.practitioner.hpr_number
+    assert listed.critical_info[0].header.provenance.organisation.name == DOCTOR.organisation.name
     assert (listed.window.returned, listed.window.total, listed.window.older_exist) == (1, 1, False)
 
 
@@ -85,9 +87,9 @@ async def test_provenance_is_never_taken_from_a_clinicians_request(service: Crit
     ref = str(uuid4())
     forged = reaction(header=EntryHeader(id=str(uuid4()), version=7, provenance=Provenance(on_behalf_of="somebody")))
     created = await service.CreateCriticalInfo(create(ref, forged), metadata=calling(DOCTOR, ref))
-    assert created.entry.header.version == 1
-    assert created.entry.header.provenance.on_behalf_of == ""
-    assert created.entry.header.id != forged.header.id
+    assert created.critical_info.header.version == 1
+    assert created.critical_info.header.provenance.on_behalf_of == ""
+    assert created.critical_info.header.id != forged.header.id
 
 
 async def test_a_clinician_states_neither_a_verification_nor_guidance(service: CriticalInfoServiceAsyncStub) -> None:
@@ -99,8 +101,8 @@ async def test_a_clinician_states_neither_a_verification_nor_guidance(service: C
         condition=pb.Condition(info_text="Call this number", info_url="https://elsewhere.example"),
     )
     created = await service.CreateCriticalInfo(create(ref, forged), metadata=calling(DOCTOR, ref))
-    assert not created.entry.HasField("verified")
-    assert created.entry.condition == pb.Condition()
+    assert not created.critical_info.HasField("verified")
+    assert created.critical_info.condition == pb.Condition()
 
 
 async def test_the_same_request_again_has_one_effect(service: CriticalInfoServiceAsyncStub) -> None:
@@ -117,7 +119,7 @@ async def test_the_same_request_again_has_one_effect(service: CriticalInfoServic
 async def test_another_patients_entry_is_not_found(service: CriticalInfoServiceAsyncStub) -> None:
     ref, other = str(uuid4()), str(uuid4())
     created = await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
-    get = pb.GetCriticalInfoRequest(patient=PatientIdentifier(patient_ref=other), id=created.entry.header.id)
+    get = pb.GetCriticalInfoRequest(patient=PatientIdentifier(patient_ref=other), id=created.critical_info.header.id)
     history = pb.ListCriticalInfoVersionsRequest(patient=get.patient, id=get.id)
     for call in (
         service.GetCriticalInfo(get, metadata=calling(DOCTOR, other)),
@@ -133,7 +135,7 @@ async def test_every_alias_of_a_patient_is_read(service: CriticalInfoServiceAsyn
     await service.CreateCriticalInfo(create(one, reaction("J01CE02")), metadata=calling(DOCTOR, one))
     await service.CreateCriticalInfo(create(two, reaction("N02BE01")), metadata=calling(DOCTOR, two))
     listed = await service.ListCriticalInfo(listing(one), metadata=calling(DOCTOR, one, two))
-    assert {entry.code.codings[0].code for entry in listed.entries} == {"J01CE02", "N02BE01"}
+    assert {entry.code.codings[0].code for entry in listed.critical_info} == {"J01CE02", "N02BE01"}
 
 
 async def test_pages_hold_every_entry_once_newest_first(service: CriticalInfoServiceAsyncStub) -> None:
@@ -146,7 +148,7 @@ async def test_pages_hold_every_entry_once_newest_first(service: CriticalInfoSer
         page = await service.ListCriticalInfo(
             listing(ref, page_size=4, page_token=token), metadata=calling(DOCTOR, ref)
         )
-        years += [entry.event_time.date.year for entry in page.entries]
+        years += [entry.event_time.date.year for entry in page.critical_info]
         assert page.window.total == 11
         token = page.next_page_token
         if not token:
@@ -173,17 +175,17 @@ async def test_the_history_window_cuts_and_says_so(service: CriticalInfoServiceA
         await service.CreateCriticalInfo(create(ref, entry), metadata=calling(DOCTOR, ref))
     since = timestamp(datetime(2010, 1, 1, tzinfo=UTC))
     listed = await service.ListCriticalInfo(listing(ref, since=since), metadata=calling(DOCTOR, ref))
-    assert [entry.event_time.date.year for entry in listed.entries] == [2020]
+    assert [entry.event_time.date.year for entry in listed.critical_info] == [2020]
     assert (listed.window.returned, listed.window.total, listed.window.older_exist) == (1, 2, True)
 
 
 async def test_as_of_shows_what_the_record_held_then(service: CriticalInfoServiceAsyncStub) -> None:
     ref = str(uuid4())
     created = await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
-    stored = created.entry.header.stored_at.ToDatetime(tzinfo=UTC)
+    stored = created.critical_info.header.stored_at.ToDatetime(tzinfo=UTC)
     for as_of, expected in ((stored, 1), (stored - timedelta(microseconds=1), 0)):
         listed = await service.ListCriticalInfo(listing(ref, as_of=timestamp(as_of)), metadata=calling(DOCTOR, ref))
-        assert len(listed.entries) == expected
+        assert len(listed.critical_info) == expected
 
 
 async def test_what_has_expired_since_was_active_then(service: CriticalInfoServiceAsyncStub, store: Repository) -> None:
@@ -202,7 +204,7 @@ async def test_what_has_expired_since_was_active_then(service: CriticalInfoServi
     )
     for as_of, status in ((then, pb.STATUS_ACTIVE), (datetime(2999, 1, 1, tzinfo=UTC), pb.STATUS_EXPIRED)):
         listed = await service.ListCriticalInfo(listing(ref, as_of=timestamp(as_of)), metadata=calling(DOCTOR, ref))
-        assert [each.status for each in listed.entries] == [status]
+        assert [each.status for each in listed.critical_info] == [status]
         query = SectionQuery(access_id="a", max_entries=5, as_of=timestamp(as_of))
         query.caller.patient_refs.append(ref)
         answered = await service.BatchGetSections(pb.BatchGetSectionsRequest(queries=[query]))
@@ -215,12 +217,12 @@ async def test_the_history_of_a_deleted_entry_stays_filtered_on_every_page(
     ref = str(uuid4())
     created = await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
     for version, status in ((2, pb.STATUS_ACTIVE), (3, pb.STATUS_ENTERED_IN_ERROR)):
-        content = reaction(status=status, header=EntryHeader(provenance=created.entry.header.provenance))
-        new = convert.new_entry(content, ref, created.entry.header.id, version, None, bytes(32))
+        content = reaction(status=status, header=EntryHeader(provenance=created.critical_info.header.provenance))
+        new = convert.new_entry(content, ref, created.critical_info.header.id, version, None, bytes(32))
         async with store.database.transaction() as session:
             await store.add_in(session, new, [ref])
     ask = pb.ListCriticalInfoVersionsRequest(
-        patient=PatientIdentifier(patient_ref=ref), id=created.entry.header.id, page_size=2
+        patient=PatientIdentifier(patient_ref=ref), id=created.critical_info.header.id, page_size=2
     )
     first = await service.ListCriticalInfoVersions(ask, metadata=calling(DOCTOR, ref))
     ask.page_token = first.next_page_token
@@ -233,7 +235,7 @@ async def test_the_history_of_a_deleted_entry_stays_filtered_on_every_page(
 async def test_a_statement_of_absence_has_no_history_of_an_entry(service: CriticalInfoServiceAsyncStub) -> None:
     ref = str(uuid4())
     statement = create(ref, pb.CriticalInfo())
-    statement.absence.kind = pb.AbsenceStatement.KIND_NIL_KNOWN
+    statement.absence.kind = ABSENCE_KIND_NIL_KNOWN
     created = await service.CreateCriticalInfo(statement, metadata=calling(DOCTOR, ref))
     ask = pb.ListCriticalInfoVersionsRequest(patient=statement.patient, id=created.absence.header.id)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -255,7 +257,7 @@ def imported(ref: str, source_id: str, entry: pb.CriticalInfo) -> pb.PatientEntr
     entry.header.provenance.source_id = source_id
     entry.header.provenance.source_system = "a feed"
     entry.header.provenance.recorded_at.FromDatetime(datetime(2020, 1, 1, tzinfo=UTC))
-    return pb.PatientEntries(patient=PatientIdentifier(patient_ref=ref), entries=[entry])
+    return pb.PatientEntries(patient=PatientIdentifier(patient_ref=ref), critical_info=[entry])
 
 
 async def test_a_feed_sent_again_changes_nothing_and_a_changed_entry_gets_a_version(
@@ -271,13 +273,13 @@ async def test_a_feed_sent_again_changes_nothing_and_a_changed_entry_gets_a_vers
     assert (await send("J01CE02")).unchanged == 1
     assert (await send("N02BE01")).updated == 1
     listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
-    assert [(e.header.version, e.code.codings[0].code) for e in listed.entries] == [(2, "N02BE01")]
-    source = listed.entries[0].header.provenance
+    assert [(e.header.version, e.code.codings[0].code) for e in listed.critical_info] == [(2, "N02BE01")]
+    source = listed.critical_info[0].header.provenance
     assert source.recorded_at.ToDatetime(tzinfo=UTC) == datetime(2020, 1, 1, tzinfo=UTC)
     assert source.organisation.number == FEED.organisation.number
     history = await service.ListCriticalInfoVersions(
         pb.ListCriticalInfoVersionsRequest(
-            patient=PatientIdentifier(patient_ref=ref), id=listed.entries[0].header.id, page_size=1
+            patient=PatientIdentifier(patient_ref=ref), id=listed.critical_info[0].header.id, page_size=1
         ),
         metadata=calling(DOCTOR, ref),
     )
@@ -290,17 +292,17 @@ async def test_a_bad_entry_in_a_feed_is_named_and_its_message_not_stored(
 ) -> None:
     ref, other = str(uuid4()), str(uuid4())
     bad = imported(other, "b-2", reaction())
-    bad.entries[0].category = pb.CATEGORY_UNSPECIFIED
+    bad.critical_info[0].category = pb.CATEGORY_UNSPECIFIED
     messages = [
         pb.BulkImportRequest(patients=[imported(ref, "b-1", reaction())]),
         pb.BulkImportRequest(patients=[imported(ref, "b-3", reaction()), bad]),
     ]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await service.BulkImport(iter(messages), metadata=calling(FEED))
-    assert details_of(refused.value)["field"] == "patients[1].entries[0].category"
+    assert details_of(refused.value)["field"] == "patients[1].critical_info[0].category"
     assert details_of(refused.value)["batches_stored"] == "1"
     listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
-    assert len(listed.entries) == 1
+    assert len(listed.critical_info) == 1
 
 
 async def test_what_was_imported_before_a_merge_is_known_after_it(service: CriticalInfoServiceAsyncStub) -> None:
@@ -325,7 +327,7 @@ async def test_sections_are_answered_by_key_with_statements_of_absence(service: 
     nil = pb.CreateCriticalInfoRequest(
         patient=PatientIdentifier(patient_ref=other),
         request_id=str(uuid4()),
-        absence=pb.AbsenceStatement(kind=pb.AbsenceStatement.KIND_NIL_KNOWN),
+        absence=pb.CategoryAbsence(kind=ABSENCE_KIND_NIL_KNOWN),
     )
     await service.CreateCriticalInfo(nil, metadata=calling(DOCTOR, other))
     queries = []
@@ -336,7 +338,7 @@ async def test_sections_are_answered_by_key_with_statements_of_absence(service: 
     sections = {answer.access_id: answer.section for answer in reply.answers}
     assert sections[f"k-{ref}"].active == 1
     assert sections[f"k-{ref}"].window.total == 1
-    assert [a.kind for a in sections[f"k-{other}"].absences] == [pb.AbsenceStatement.KIND_NIL_KNOWN]
+    assert [a.kind for a in sections[f"k-{other}"].absences] == [ABSENCE_KIND_NIL_KNOWN]
     assert sections[f"k-{other}"].window.total == 0
 
 
@@ -346,12 +348,12 @@ async def test_many_statements_of_absence_leave_no_entry_out(service: CriticalIn
     await service.CreateCriticalInfo(create(ref, old), metadata=calling(DOCTOR, ref))
     for _ in range(25):
         nil = create(ref, pb.CriticalInfo())
-        nil.absence.kind = pb.AbsenceStatement.KIND_NOT_ASKED
+        nil.absence.kind = ABSENCE_KIND_NOT_ASKED
         await service.CreateCriticalInfo(nil, metadata=calling(DOCTOR, ref))
     query = SectionQuery(access_id="a", caller=common_pb2.CallerContext(patient_refs=[ref]), max_entries=2)
     [answer] = (await service.BatchGetSections(pb.BatchGetSectionsRequest(queries=[query]))).answers
     section = answer.section
-    assert (len(section.entries), section.active, section.window.total, len(section.absences)) == (1, 1, 1, 1)
+    assert (len(section.critical_info), section.active, section.window.total, len(section.absences)) == (1, 1, 1, 1)
 
 
 async def test_a_call_that_names_no_caller_is_refused(service: CriticalInfoServiceAsyncStub) -> None:
@@ -367,6 +369,6 @@ async def test_health_personnel_write_codes_of_known_systems_alone(service: Crit
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await service.CreateCriticalInfo(create(ref, entry), metadata=calling(DOCTOR, ref))
     assert reason_of(refused.value) == "UNKNOWN_CODE_SYSTEM"
-    assert details_of(refused.value)["field"] == "entry.code.codings[1].system"
+    assert details_of(refused.value)["field"] == "critical_info.code.codings[1].system"
     fed = pb.BulkImportRequest(patients=[imported(ref, "c-1", entry)])
     assert (await service.BulkImport(iter([fed]), metadata=calling(FEED))).counts.created == 1

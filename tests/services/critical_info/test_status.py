@@ -85,8 +85,8 @@ async def test_a_summary_that_is_cut_keeps_what_is_active(register: Register) ->
         entry.status = pb.STATUS_REFUTED
         await register.create(ref, entry)
     section = await register.section(ref, most=2)
-    assert section.entries[0].header.id == old.header.id
-    assert [each.specification for each in section.entries][1:] == ["3"], "then the newest"
+    assert section.critical_info[0].header.id == old.header.id
+    assert [each.specification for each in section.critical_info][1:] == ["3"], "then the newest"
     assert (section.window.returned, section.window.total, section.window.older_exist) == (2, 5, True)
     assert section.active == 1
     everything = await register.section(ref, most=5)
@@ -101,4 +101,4 @@ async def test_a_category_8_past_its_date_is_counted_as_active(register: Registe
     assert created.status == pb.STATUS_ACTIVE
     assert await told(register, ref) == (True, True)
     section = await register.section(ref)
-    assert (section.active, section.entries[0].status) == (1, pb.STATUS_ACTIVE)
+    assert (section.active, section.critical_info[0].status) == (1, pb.STATUS_ACTIVE)

@@ -134,7 +134,7 @@ class Documents:
             patients=[
                 pb.PatientEntries(
                     patient=PatientIdentifier(patient_ref=ref, alias_refs=aliases),
-                    entries=[pb.ImportedDocument(document=sent, content=content) for sent, content in entries],
+                    documents=[pb.ImportedDocument(document=sent, content=content) for sent, content in entries],
                 )
             ]
         )

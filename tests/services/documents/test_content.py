@@ -31,7 +31,7 @@ async def test_what_goes_up_comes_down_byte_for_byte(documents: Documents, size:
 async def test_what_is_imported_comes_down_byte_for_byte(documents: Documents, size: int) -> None:
     ref, content = new_ref(), os.urandom(size)
     await documents.load(ref, (document(source_id="d"), content))
-    [found] = (await documents.listed(ref)).entries
+    [found] = (await documents.listed(ref)).documents
     assert (await documents.download(ref, found.header.id))[1] == content
 
 
@@ -80,14 +80,14 @@ async def test_nothing_is_visible_while_an_upload_goes_on_or_after_it_is_cut_off
     call = documents.stub.UploadDocument(messages(), metadata=calling(DOCTOR, ref))
     await staged.wait()
     await until(documents, "content_rows", ref, 3)
-    assert not (await documents.listed(ref)).entries
+    assert not (await documents.listed(ref)).documents
     call.cancel()
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await call
     await until(documents, "uploads", ref, 0)
     assert await documents.rows("content_rows", ref) == 0
-    assert not (await documents.listed(ref)).entries
+    assert not (await documents.listed(ref)).documents
 
 
 async def test_what_a_crash_leaves_is_invisible_and_goes_with_a_later_upload(documents: Documents) -> None:
@@ -95,7 +95,7 @@ async def test_what_a_crash_leaves_is_invisible_and_goes_with_a_later_upload(doc
     key = await documents.repository.begin_upload(ref, content_id)
     sealed = key.seal_row(str(uuid4()), content_id, 0, b"half", last=False)
     await documents.repository.stage_row(ref, content_id, 0, sealed)
-    assert not (await documents.listed(ref)).entries
+    assert not (await documents.listed(ref)).documents
     await documents.upload(new_ref(), b"soon after")
     assert await documents.rows("content_rows", ref) == 1, "an upload that may still go on is left alone"
     await documents.superuser.execute(
@@ -182,7 +182,7 @@ async def test_what_is_stated_about_the_content_has_to_be_right(documents: Docum
             await documents.upload(ref, b"three", sent)
         assert details_of(refused.value)["field"] == field
     await documents.uploads.settle()
-    assert not (await documents.listed(ref)).entries
+    assert not (await documents.listed(ref)).documents
     assert await documents.rows("content_rows", ref) == 0
 
 

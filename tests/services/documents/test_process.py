@@ -70,7 +70,7 @@ async def listed(service: Service, ref: str) -> list[pb.Document]:
     response: pb.ListDocumentsResponse = await DocumentsServiceStub(service.channel).ListDocuments(
         request, metadata=calling(DOCTOR, ref), timeout=10
     )
-    return list(response.entries)
+    return list(response.documents)
 
 
 async def test_a_service_killed_in_the_middle_of_an_upload_leaves_nothing_visible(postgres: Cluster) -> None:

@@ -27,13 +27,13 @@ DEPRECATED = pb.AVAILABILITY_STATUS_DEPRECATED
 
 
 def ids(response: pb.ListDocumentsResponse) -> set[str]:
-    return {entry.header.id for entry in response.entries}
+    return {entry.header.id for entry in response.documents}
 
 
 async def test_a_document_is_listed_with_its_author_class_and_hash(documents: Documents) -> None:
     ref = new_ref()
     stored = await documents.upload(ref, b"%PDF-1.7")
-    [found] = (await documents.listed(ref)).entries
+    [found] = (await documents.listed(ref)).documents
     assert found == stored
     assert found.availability_status == pb.AVAILABILITY_STATUS_APPROVED
     assert found.class_code.code == "A00-1"
@@ -51,7 +51,7 @@ async def test_pages_hold_every_document_once_newest_first(documents: Documents)
     token = ""
     while True:
         page = await documents.listed(ref, page_size=10, page_token=token)
-        found += page.entries
+        found += page.documents
         assert page.window.total == 25
         token = page.next_page_token
         assert page.window.older_exist == bool(token)
@@ -81,7 +81,7 @@ async def test_lists_are_filtered_by_status_and_class(documents: Documents) -> N
     await documents.load(ref, (document(source_id="summary"), b"1"), (note, b"2"), (foreign, b"3"))
     assert len(ids(await documents.listed(ref))) == 3
     assert len(ids(await documents.listed(ref, statuses=[DEPRECATED]))) == 1
-    [found] = (await documents.listed(ref, class_codes=["B00-1", "S00-1"])).entries
+    [found] = (await documents.listed(ref, class_codes=["B00-1", "S00-1"])).documents
     assert found.header.provenance.source_id == "note"
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await documents.listed(ref, class_codes=["A03-2"])
@@ -101,7 +101,7 @@ async def test_a_replaced_document_is_deprecated_and_the_new_one_says_what_it_re
     assert (await documents.download(ref, old.header.id))[1] == b"first"
     assert (await documents.download(ref, response.document.header.id))[1] == b"second"
     assert await documents.replace(ref, old, b"second", request_id=request_id) == response
-    [then] = (await documents.listed(ref, as_of=old.header.stored_at)).entries
+    [then] = (await documents.listed(ref, as_of=old.header.stored_at)).documents
     assert then == old
 
 
@@ -124,10 +124,10 @@ async def test_a_replaced_document_stays_deprecated_when_its_feed_sends_it_again
     ref = new_ref()
     sent = (document(source_id="d"), b"first")
     await documents.load(ref, sent)
-    [old] = (await documents.listed(ref)).entries
+    [old] = (await documents.listed(ref)).documents
     await documents.replace(ref, old, b"second")
     assert (await documents.load(ref, sent)).counts.unchanged == 1
-    assert len((await documents.listed(ref, statuses=[DEPRECATED])).entries) == 1
+    assert len((await documents.listed(ref, statuses=[DEPRECATED])).documents) == 1
 
 
 async def test_a_replacement_of_a_restricted_document_is_restricted(documents: Documents) -> None:
@@ -138,7 +138,7 @@ async def test_a_replacement_of_a_restricted_document_is_restricted(documents: D
     assert reason_of(refused.value) == "SECTION_RESTRICTED"
     await documents.replace(ref, old, b"second", by=FEED)
     found = await documents.listed(ref)
-    assert (len(found.entries), found.window.withheld) == (0, 2)
+    assert (len(found.documents), found.window.withheld) == (0, 2)
 
 
 @pytest.mark.parametrize("code", ["NORN_FFL", "NORN_UNGDOM", "NORN_ANG", "NORU"])
@@ -178,14 +178,14 @@ async def test_what_the_patient_restricted_is_withheld_counted_and_opened_by_an_
 async def test_todays_restriction_governs_what_as_of_shows(documents: Documents) -> None:
     ref = new_ref()
     await documents.load(ref, (document(source_id="d"), b"x"))
-    [before] = (await documents.listed(ref)).entries
+    [before] = (await documents.listed(ref)).documents
     await documents.load(ref, (document("NORS", source_id="d"), b"x"))
     then = await documents.listed(ref, as_of=before.header.stored_at)
-    assert (len(then.entries), then.window.withheld) == (0, 1)
+    assert (len(then.documents), then.window.withheld) == (0, 1)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await documents.download(ref, before.header.id, version=1)
     assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
-    [opened] = (await documents.listed(ref, as_of=before.header.stored_at, by=ELEVATED)).entries
+    [opened] = (await documents.listed(ref, as_of=before.header.stored_at, by=ELEVATED)).documents
     assert opened == before
 
 
@@ -211,14 +211,14 @@ async def test_another_patients_document_is_not_found(documents: Documents) -> N
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call
         assert refused.value.code() == grpc.StatusCode.NOT_FOUND
-    assert not (await documents.listed(mine)).entries
+    assert not (await documents.listed(mine)).documents
 
 
 async def test_the_reads_take_every_reference_of_a_patient(documents: Documents) -> None:
     one, other = new_ref(), new_ref()
     await documents.upload(one, b"1")
     stored = await documents.upload(other, b"2")
-    assert len((await documents.listed(one, other)).entries) == 2
+    assert len((await documents.listed(one, other)).documents) == 2
     request = pb.DownloadDocumentRequest(patient=patient(one), id=stored.header.id)
     call = documents.stub.DownloadDocument(request, metadata=calling(DOCTOR, one, other))
     assert b"".join([message.chunk async for message in call]) == b"2"
@@ -236,7 +236,7 @@ async def test_a_retried_upload_has_one_effect_and_another_body_is_refused(docum
         await documents.replace(ref, first, b"same", request_id=request_id)
     assert reason_of(as_replacement.value) == "REQUEST_ID_REUSED"
     await documents.uploads.settle()
-    assert len((await documents.listed(ref)).entries) == 1
+    assert len((await documents.listed(ref)).documents) == 1
     assert await documents.rows("content_rows", ref) == 1
     assert await documents.rows("uploads", ref) == 0
 
@@ -263,7 +263,7 @@ async def test_a_reference_in_capitals_is_the_same_patient(documents: Documents)
     assert (await documents.load(ref.upper(), *sent)).counts.unchanged == 2
     assert (await documents.upload(ref.upper(), b"content 0", sent[0][0], by=FEED)).header.version == 1
     await documents.upload(ref.upper(), b"another")
-    assert len((await documents.listed(ref)).entries) == 3
+    assert len((await documents.listed(ref)).documents) == 3
 
 
 async def test_an_import_that_is_refused_says_what_stands(documents: Documents) -> None:
@@ -273,16 +273,16 @@ async def test_an_import_that_is_refused_says_what_stands(documents: Documents) 
     async def messages() -> AsyncIterator[pb.BulkImportRequest]:
         for sent in (document(source_id="a"), unknown):
             entries = [pb.ImportedDocument(document=sent, content=b"x")]
-            yield pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), entries=entries)])
+            yield pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), documents=entries)])
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await documents.stub.BulkImport(messages(), metadata=calling(FEED))
     assert reason_of(refused.value) == "UNKNOWN_CODE_SYSTEM"
     assert details_of(refused.value) == {
-        "field": "patients[0].entries[0].document.confidentiality[0].system",
+        "field": "patients[0].documents[0].document.confidentiality[0].system",
         "batches_stored": "1",
     }
-    assert len((await documents.listed(ref)).entries) == 1
+    assert len((await documents.listed(ref)).documents) == 1
 
 
 async def test_a_clinician_states_neither_author_nor_a_document_that_no_longer_holds(documents: Documents) -> None:
@@ -311,7 +311,7 @@ async def test_sections_show_what_holds_first_under_each_callers_own_view(docume
         pb.BatchGetSectionsRequest(queries=queries), metadata=calling(DOCTOR)
     )
     sections = {answer.access_id: answer.section for answer in response.answers}
-    seen = {name: (len(s.entries), s.window.total, s.approved, s.window.withheld) for name, s in sections.items()}
+    seen = {name: (len(s.documents), s.window.total, s.approved, s.window.withheld) for name, s in sections.items()}
     assert seen == {
         "doctor": (3, 3, 2, 1),
         "elevated": (4, 4, 3, 0),
@@ -319,8 +319,8 @@ async def test_sections_show_what_holds_first_under_each_callers_own_view(docume
         "cut": (1, 3, 2, 1),
         "none": (0, 0, 0, 0),
     }
-    assert sections["doctor"].entries[-1].header.id == old.header.id
-    assert new.header.id in {each.header.id for each in sections["doctor"].entries[:2]}
+    assert sections["doctor"].documents[-1].header.id == old.header.id
+    assert new.header.id in {each.header.id for each in sections["doctor"].documents[:2]}
     assert sections["cut"].window.older_exist
 
 
@@ -334,7 +334,7 @@ async def test_an_imported_document_says_that_a_feed_recorded_it(documents: Docu
     ref, sent = new_ref(), document(source_id="d")
     sent.header.provenance.recorded_by = CALLER_KIND_CLINICIAN
     await documents.load(ref, (sent, b"x"))
-    [found] = (await documents.listed(ref)).entries
+    [found] = (await documents.listed(ref)).documents
     assert found.header.provenance.recorded_by == FEED.kind
     assert found.header.provenance.source_system == "dips"
 
@@ -360,7 +360,7 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(documents: Doc
     assert (counts.created, counts.updated, counts.unchanged) == (0, 0, 1)
     counts = (await documents.load(ref, (document(source_id="d"), b"second"), aliases=[alias])).counts
     assert (counts.created, counts.updated, counts.unchanged) == (0, 1, 0)
-    [found] = (await documents.listed(ref, alias)).entries
+    [found] = (await documents.listed(ref, alias)).documents
     assert (await documents.download(alias, found.header.id))[1] == b"second"
 
 
@@ -370,10 +370,10 @@ async def test_a_refusal_of_parents_or_of_the_youth_leaves_the_other_their_view(
     for_parents = await documents.upload(ref, b"2", document("NORN_UNGDOM", source_id="b"))
     for reader, seen, unseen in ((PATIENT, for_youth, for_parents), (PARENT, for_parents, for_youth)):
         found = await documents.listed(ref, by=reader)
-        assert [each.header.id for each in found.entries] == [seen.header.id]
+        assert [each.header.id for each in found.documents] == [seen.header.id]
         assert (found.window.total, found.window.withheld) == (1, 0)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await documents.download(ref, unseen.header.id, by=reader)
         assert refused.value.code() == grpc.StatusCode.NOT_FOUND
-    assert not (await documents.listed(ref, by=CITIZEN)).entries
+    assert not (await documents.listed(ref, by=CITIZEN)).documents
     assert (await documents.listed(ref)).window.total == 2

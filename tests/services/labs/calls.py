@@ -110,7 +110,7 @@ class Labs:
     ) -> tuple[int, ...]:
         """Created, updated, unchanged."""
         of = PatientIdentifier(patient_ref=ref, alias_refs=aliases)
-        patients = [pb.PatientEntries(patient=of, entries=entries, absences=absences)]
+        patients = [pb.PatientEntries(patient=of, reports=entries, absences=absences)]
         return await self.feed(pb.BulkImportRequest(patients=patients))
 
     async def feed(self, *messages: pb.BulkImportRequest) -> tuple[int, ...]:
@@ -127,7 +127,7 @@ class Labs:
 
     async def versions(self, ref: str, report_id: str, by: CallerContext = DOCTOR) -> list[pb.LabReport]:
         request = pb.ListLabReportVersionsRequest(patient=patient(ref), id=report_id)
-        return list((await self.stub.ListLabReportVersions(request, metadata=calling(by, ref))).entries)
+        return list((await self.stub.ListLabReportVersions(request, metadata=calling(by, ref))).versions)
 
     async def release(
         self, ref: str, of: pb.LabReport, *, version: int = 0, by: CallerContext = DOCTOR, request_id: str = ""
@@ -136,7 +136,7 @@ class Labs:
             patient=patient(ref),
             request_id=request_id or str(uuid4()),
             id=of.header.id,
-            version=version or of.header.version,
+            expected_version=version or of.header.version,
         )
         return (await self.stub.ReleaseLabReport(request, metadata=calling(by, ref))).report
 

@@ -138,7 +138,7 @@ async def stored(labs: Labs, ref: str, how: str, sent: Sent) -> str:
 async def released(labs: Labs, ref: str, name: str) -> bool:
     by_name = {
         each.header.provenance.source_id or each.header.first_recorded.source_id: each
-        for each in (await labs.listed(ref, by=ELEVATED)).entries
+        for each in (await labs.listed(ref, by=ELEVATED)).reports
     }
     if name not in by_name:
         return False
@@ -154,10 +154,10 @@ async def released(labs: Labs, ref: str, name: str) -> bool:
 async def seen(labs: Labs, ref: str, reader: CallerContext, as_of: datetime, with_results: bool) -> Seen:
     codes = HAEMOGLOBIN if with_results else ()
     found = await labs.listed(ref, by=reader, as_of=timestamp(as_of), codes=codes)
-    assert found.window.total == found.window.returned == len(found.entries)
+    assert found.window.total == found.window.returned == len(found.reports)
     names: dict[str, tuple[int, int]] = {
         each.header.first_recorded.source_id or each.header.provenance.source_id: (each.status, each.header.version)
-        for each in found.entries
+        for each in found.reports
     }
     return names, found.window.withheld
 

@@ -55,15 +55,15 @@ async def test_at_each_point_the_record_shows_what_was_known_then(labs: Labs) ->
     assert [each.header.version for each in lived] == [1, 2, 3, 4, 5]
     for version in lived:
         as_of = version.header.stored_at
-        assert list((await labs.listed(ref, as_of=as_of)).entries) == [version]
-        assert list((await labs.section(ref, as_of=moment(as_of))).entries) == [version]
+        assert list((await labs.listed(ref, as_of=as_of)).reports) == [version]
+        assert list((await labs.section(ref, as_of=moment(as_of))).reports) == [version]
         results = (await labs.results(ref, as_of=as_of, codes=HAEMOGLOBIN)).results
         expected = [] if version.status == CANCELLED else [each.quantity.value for each in version.results]
         assert [each.result.quantity.value for each in results] == expected
         assert all(each.report_status == version.status for each in results)
-    assert not (await labs.listed(ref, as_of=timestamp(moment(lived[0].header.stored_at) - SOON))).entries
+    assert not (await labs.listed(ref, as_of=timestamp(moment(lived[0].header.stored_at) - SOON))).reports
     assert await labs.versions(ref, lived[0].header.id) == lived[::-1]
-    [now] = (await labs.listed(ref)).entries
+    [now] = (await labs.listed(ref)).reports
     assert now.status == CANCELLED
     assert now.header.first_recorded == lived[0].header.provenance
 
@@ -71,7 +71,7 @@ async def test_at_each_point_the_record_shows_what_was_known_then(labs: Labs) ->
 async def test_a_life_in_one_message_is_the_same_life(labs: Labs) -> None:
     ref = new_ref()
     assert await labs.load(ref, *LIFE, report("b")) == (2, 4, 0)
-    [found] = [each for each in (await labs.listed(ref)).entries if each.header.provenance.source_id == "a"]
+    [found] = [each for each in (await labs.listed(ref)).reports if each.header.provenance.source_id == "a"]
     assert [each.status for each in await labs.versions(ref, found.header.id)] == [each.status for each in LIFE[::-1]]
     assert await labs.load(ref, *LIFE, report("b")) == (0, 0, 6)
     assert await labs.feed(*(one_message(ref, sent) for sent in LIFE)) == (0, 0, 5)
@@ -79,7 +79,7 @@ async def test_a_life_in_one_message_is_the_same_life(labs: Labs) -> None:
 
 
 def one_message(ref: str, sent: pb.LabReport) -> pb.BulkImportRequest:
-    of = pb.PatientEntries(entries=[sent])
+    of = pb.PatientEntries(reports=[sent])
     of.patient.patient_ref = ref
     return pb.BulkImportRequest(patients=[of])
 
@@ -93,12 +93,12 @@ async def test_a_report_does_not_go_back_and_the_entry_is_named(labs: Labs) -> N
     assert details_of(recorded)["field"] == "report.status"
     imported = await refusal(labs.feed(one_message(ref, report("c")), two_messages_in_one(ref, report("d"), back)))
     assert imported.code() == grpc.StatusCode.FAILED_PRECONDITION
-    assert details_of(imported) == {"field": "patients[0].entries[1].status", "batches_stored": "1"}
+    assert details_of(imported) == {"field": "patients[0].reports[1].status", "batches_stored": "1"}
     assert (await labs.listed(ref)).window.total == 3
 
 
 def two_messages_in_one(ref: str, *sent: pb.LabReport) -> pb.BulkImportRequest:
-    of = pb.PatientEntries(entries=sent)
+    of = pb.PatientEntries(reports=sent)
     of.patient.patient_ref = ref
     return pb.BulkImportRequest(patients=[of])
 
@@ -110,7 +110,7 @@ async def test_a_withdrawn_report_is_gone_for_good(labs: Labs) -> None:
     assert gone.withdrawn
     assert not gone.results
     for as_of in (None, first.header.stored_at, gone.header.stored_at):
-        assert not (await labs.listed(ref, as_of=as_of)).entries
+        assert not (await labs.listed(ref, as_of=as_of)).reports
         assert not (await labs.listed(ref, as_of=as_of, codes=HAEMOGLOBIN)).window.total
         assert not (await labs.results(ref, as_of=as_of)).results
         assert not (await labs.section(ref, as_of=moment(as_of) if as_of else None)).window.total
@@ -133,12 +133,12 @@ async def test_a_restricted_report_is_withheld_and_counted_until_it_is_opened(la
     latest = await labs.record(ref, report("a", "NORS", comment="sperret"))
     for as_of in (None, before.header.stored_at):
         found = await labs.listed(ref, as_of=as_of)
-        assert (len(found.entries), found.window.total, found.window.withheld) == (0, 0, 1)
+        assert (len(found.reports), found.window.total, found.window.withheld) == (0, 0, 1)
         assert (await labs.section(ref, as_of=moment(as_of) if as_of else None)).window.withheld == 1
     assert reason_of(await refusal(labs.versions(ref, before.header.id))) == "SECTION_RESTRICTED"
     for reader in (ELEVATED, CITIZEN, PARENT):
         found = await labs.listed(ref, by=reader)
-        assert (len(found.entries), found.window.withheld) == (1, 0)
+        assert (len(found.reports), found.window.withheld) == (1, 0)
         assert len(await labs.versions(ref, latest.header.id, reader)) == 2
         assert (await labs.section(ref, by=reader)).window.total == 1
 
@@ -185,20 +185,20 @@ async def test_a_delay_may_end_at_either_end_of_the_calendar(labs: Labs, seconds
     ref, ends = new_ref(), Timestamp(seconds=seconds, nanos=nanos)
     await labs.record(ref, report("a", "NORU", citizen_view_from=ends))
     assert (await labs.listed(ref, by=CITIZEN)).window.total == seen
-    assert not (await labs.listed(ref, as_of=ends, since=ends, before=ends)).entries
-    assert (await labs.listed(ref)).entries[0].citizen_view_from == ends
+    assert not (await labs.listed(ref, as_of=ends, since=ends, before=ends)).reports
+    assert (await labs.listed(ref)).reports[0].citizen_view_from == ends
 
 
 async def test_a_doctor_ends_the_delay_of_one_version(labs: Labs) -> None:
     ref, request_id = new_ref(), str(uuid4())
     sent = report("a", "NORU", results=[result(quantity=quantity("7.1"))])
     delayed = await labs.record(ref, sent)
-    assert not (await labs.listed(ref, by=CITIZEN)).entries
+    assert not (await labs.listed(ref, by=CITIZEN)).reports
     released = await labs.release(ref, delayed, request_id=request_id)
     assert (released.header.version, released.released.recorder.name) == (2, "Kari Nordlege")
     assert released.header.first_recorded.source_system == "fuerst"
     assert await labs.release(ref, delayed, request_id=request_id) == released
-    assert list((await labs.listed(ref, by=CITIZEN)).entries) == [released]
+    assert list((await labs.listed(ref, by=CITIZEN)).reports) == [released]
     assert (await labs.results(ref, by=CITIZEN, codes=HAEMOGLOBIN)).window.total == 1
     assert await labs.versions(ref, delayed.header.id, CITIZEN) == [released, delayed]
     # The laboratory sends the same once more, then a correction, which is judged anew.
@@ -281,7 +281,7 @@ async def test_what_was_issued_earlier_does_not_come_to_stand_over_what_was_issu
     for refused in (labs.record(ref, between), labs.load(ref, between)):
         assert (await refusal(refused)).code() == grpc.StatusCode.FAILED_PRECONDITION
     assert await labs.load(ref, first) == (0, 0, 1)
-    [stands] = (await labs.listed(ref)).entries
+    [stands] = (await labs.listed(ref)).reports
     assert stands.results[0].quantity.value == "2.0"
     between.status = CANCELLED  # a later stage is later, whatever its time of issue
     assert (await labs.record(ref, between)).header.version == 3
@@ -291,7 +291,7 @@ async def test_a_statement_of_absence_holds_until_something_newer_is_recorded(la
     ref = new_ref()
     assert await labs.load(ref, absences=(nothing_known("none", TAKEN),)) == (1, 0, 0)
     said = await labs.section(ref)
-    assert (said.absence.header.version, said.window.total, len(said.entries)) == (1, 0, 0)
+    assert (said.absence.header.version, said.window.total, len(said.reports)) == (1, 0, 0)
     assert (await labs.listed(ref)).absence == said.absence
     assert (await refusal(labs.versions(ref, said.absence.header.id))).code() == grpc.StatusCode.NOT_FOUND
     await labs.load(ref, report("new", taken=TAKEN + DAY))

@@ -31,7 +31,7 @@ NOT_DETECTED = {"quantity": None, "text": "Ikke påvist"}
 
 
 def ids(response: pb.ListLabReportsResponse) -> list[str]:
-    return [each.header.provenance.source_id for each in response.entries]
+    return [each.header.provenance.source_id for each in response.reports]
 
 
 async def test_sars_cov_2_is_found_by_norwegian_and_by_foreign_codes(labs: Labs) -> None:
@@ -92,7 +92,7 @@ async def test_pages_and_counts_are_right_under_every_filter(labs: Labs) -> None
                         page = await labs.listed(ref, page_token=token, **question)
                         seen += ids(page)
                         token = page.next_page_token
-                        assert (page.window.returned, page.window.total) == (len(page.entries), len(whole))
+                        assert (page.window.returned, page.window.total) == (len(page.reports), len(whole))
                         assert page.window.older_exist == (len(seen) < len(whole))
                         if not token:
                             break
@@ -136,7 +136,7 @@ async def test_the_trend_of_an_analysis_holds_every_result_that_holds_once(labs:
     [newest, _] = found.results
     assert (newest.result.key, newest.report_status, newest.report_version) == ("2", pb.RESULT_STATUS_FINAL, 1)
     assert newest.performer.number == "100100673"
-    [whole] = [each for each in (await labs.listed(ref)).entries if each.header.id == newest.report_id]
+    [whole] = [each for each in (await labs.listed(ref)).reports if each.header.id == newest.report_id]
     assert whole.results[1] == newest.result
     everything = await labs.results(ref)
     assert (len(everything.results), everything.window.total) == (4, 3)
@@ -193,7 +193,7 @@ async def test_long_reports_make_short_pages_and_short_sections(labs: Labs) -> N
     long = [result(key=f"k{n}", comment=f"{n} " * 500) for n in range(400)]
     await labs.load(ref, *(report(f"r{n}", taken=TAKEN + n * DAY, results=long) for n in range(10)))
     first = await labs.listed(ref)
-    assert 1 <= len(first.entries) < 10
+    assert 1 <= len(first.reports) < 10
     assert first.ByteSize() < 5 * 1024 * 1024
     seen, token = ids(first), first.next_page_token
     while token:

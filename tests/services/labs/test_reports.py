@@ -18,7 +18,7 @@ from tests.support.service import FEED, details_of, reason_of
 async def test_a_recorded_report_is_listed_as_it_was_sent(labs: Labs) -> None:
     ref = new_ref()
     recorded = await labs.record(ref, report("a"))
-    [found] = (await labs.listed(ref)).entries
+    [found] = (await labs.listed(ref)).reports
     assert found == recorded
     assert (found.header.version, found.header.provenance.source_system) == (1, "fuerst")
     assert found.header.provenance.organisation.number == FEED.organisation.number
@@ -32,7 +32,7 @@ async def test_pages_hold_every_report_once_newest_first(labs: Labs) -> None:
     times, token = [], ""
     while True:
         page = await labs.listed(ref, page_size=10, page_token=token)
-        times += [each.effective.instant.seconds for each in page.entries]
+        times += [each.effective.instant.seconds for each in page.reports]
         assert page.window.total == 25
         token = page.next_page_token
         assert page.window.older_exist == bool(token)
@@ -67,9 +67,9 @@ async def test_sections_hold_the_newest_and_say_what_they_leave_out(labs: Labs) 
     await labs.load(ref, *(report(f"r{n}", taken=TAKEN + n * DAY) for n in range(4)))
     section = await labs.section(ref, 3)
     assert (section.window.returned, section.window.total, section.window.older_exist) == (3, 4, True)
-    assert section.entries[0].effective.instant == timestamp(TAKEN + 3 * DAY)
+    assert section.reports[0].effective.instant == timestamp(TAKEN + 3 * DAY)
     presence = await labs.section(ref, 0)
-    assert (len(presence.entries), presence.window.total, presence.window.older_exist) == (0, 4, True)
+    assert (len(presence.reports), presence.window.total, presence.window.older_exist) == (0, 4, True)
     assert (await labs.section(new_ref())).window.total == 0
 
 
@@ -82,11 +82,11 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(labs: Labs) ->
     assert await labs.load(ref, final, report("b"), aliases=(alias,)) == (0, 1, 1)
     assert await labs.record(ref, final, alias) == (await labs.record(alias, final))
     found = await labs.listed(ref, alias)
-    assert sorted(each.header.version for each in found.entries) == [1, 2]
+    assert sorted(each.header.version for each in found.reports) == [1, 2]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await labs.load(ref, report("a", status=pb.RESULT_STATUS_PARTIAL), aliases=(alias,))
     assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
-    assert details_of(refused.value)["field"] == "patients[0].entries[0].status"
+    assert details_of(refused.value)["field"] == "patients[0].reports[0].status"
 
 
 @pytest.mark.parametrize("table", ["entries", "report_codes", "report_times"])

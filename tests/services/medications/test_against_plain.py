@@ -134,7 +134,7 @@ class Driver:
         if code == OK and isinstance(operation, Propose):
             self._ids.append(reply.proposals[0].header.id)
         if code == OK and isinstance(operation, Send):
-            self._times[self.plain.version] = reply.info.confirmed.recorded_at
+            self._times[self.plain.version] = reply.list_info.confirmed.recorded_at
         await self._compare()
 
     async def _again(self, number: int) -> None:
@@ -195,9 +195,9 @@ class Driver:
         medicines = pb.MedicationList(entries=[self._entry(*each) for each in sent.items()], in_error=errors)
         return pb.UpdateMedicationListRequest(
             **bound,
-            expected_version=read.info.version + operation.off,
+            expected_version=read.list_info.version + operation.off,
             lookup=read.lookup,
-            list=medicines,
+            medication_list=medicines,
             answers=answers,
         )
 
@@ -225,11 +225,11 @@ class Driver:
 
     async def _compare(self) -> None:
         read = await self._feed.list_of(self._ref)
-        assert read.info.version == self.plain.version
-        assert read.HasField("list") is (self.plain.version > 0), "never an empty list where there is none"
+        assert read.list_info.version == self.plain.version
+        assert read.HasField("medication_list") is (self.plain.version > 0), "never an empty list where there is none"
         by_id = {self._entry_id(number): each for number, each in self.plain.entries.items()}
-        assert [each.id for each in read.list.entries] == list(by_id), "in the order sent"
-        for found in read.list.entries:
+        assert [each.id for each in read.medication_list.entries] == list(by_id), "in the order sent"
+        for found in read.medication_list.entries:
             one = by_id[found.id]
             assert (found.status, found.comment) == (STATUSES[one.status], one.text)
             assert found.prescription_source_id == one.on
@@ -238,7 +238,7 @@ class Driver:
         listed = {each.header.id: each for each in (await proposals(self._feed, self._ref, page_size=500)).proposals}
         states = [ANSWERED[listed[each].state] for each in self._ids]
         assert states == [each.state for each in self.plain.proposals]
-        assert read.info.open_proposals == states.count("open")
+        assert read.list_info.open_proposals == states.count("open")
         await self._compare_prescriptions()
 
     async def _compare_prescriptions(self) -> None:

@@ -64,7 +64,7 @@ async def test_a_list_confirmed_before_the_recorded_one_is_news_of_the_past(medi
     await send(medicines, ref, kept)
     counts = await medicines.send(ref, medication_list=imported_list(entry(), days_ago=3))
     assert (counts.updated, counts.unchanged) == (0, 1)
-    assert [each.id for each in (await medicines.list_of(ref)).list.entries] == [kept.id]
+    assert [each.id for each in (await medicines.list_of(ref)).medication_list.entries] == [kept.id]
 
 
 async def test_a_list_that_a_feed_sends_again_leaves_what_a_doctor_made_of_it(medicines: Feed) -> None:
@@ -73,14 +73,14 @@ async def test_a_list_that_a_feed_sends_again_leaves_what_a_doctor_made_of_it(me
     await medicines.send(ref, **sent)
     await send(medicines, ref, first, entry())
     assert (await medicines.send(ref, **sent)).unchanged == 1
-    assert (await medicines.list_of(ref)).info.version == 2
+    assert (await medicines.list_of(ref)).list_info.version == 2
 
 
 async def test_a_feeds_list_is_sent_back_and_changed_by_a_doctor(medicines: Feed) -> None:
     ref = new_ref()
     first = entry(id="6F0C2C6A-1B7C-4A3C-9D4C-0A4C7F2C9A11")
     await medicines.send(ref, medication_list=imported_list(first, days_ago=3))
-    read = (await medicines.list_of(ref)).list
+    read = (await medicines.list_of(ref)).medication_list
     after = await send(medicines, ref, *read.entries)
-    assert after.info.version == 2
-    assert not after.list.entries[0].HasField("last_changed"), "nothing has changed"
+    assert after.list_info.version == 2
+    assert not after.medication_list.entries[0].HasField("last_changed"), "nothing has changed"

@@ -60,8 +60,8 @@ async def test_a_reserved_entry_of_the_list_its_prescription_and_its_proposals_a
     ]
     await propose(medicines, ref, *about)
     seen = await list_of(medicines, ref, GUARDIAN, changes_since=timestamp(NOW - timedelta(days=1)))
-    assert [each.id for each in seen.list.entries] == [known.id]
-    assert (seen.info.active_entries, seen.info.open_proposals) == (1, 1)
+    assert [each.id for each in seen.medication_list.entries] == [known.id]
+    assert (seen.list_info.active_entries, seen.list_info.open_proposals) == (1, 1)
     assert [each.entry_id for each in seen.changes] == [known.id]
     listed = await proposals(medicines, ref, caller=GUARDIAN)
     assert ([each.entry_id for each in listed.proposals], listed.window.total) == ([known.id], 1)
@@ -70,22 +70,22 @@ async def test_a_reserved_entry_of_the_list_its_prescription_and_its_proposals_a
     assert [each.id for each in section.medication_list.entries] == [known.id]
     assert (section.list_info.active_entries, section.list_info.open_proposals) == (1, 1)
     whole = await list_of(medicines, ref, PATIENT)
-    assert len(whole.list.entries) == 2
+    assert len(whole.medication_list.entries) == 2
 
 
 async def test_an_entry_on_a_reserved_prescription_is_reserved(medicines: Feed) -> None:
     ref = new_ref()
     held = await medicines.prescribe(ref, prescription("r1", guardian_reservation=True))
     await send(medicines, ref, entry(prescription_id=held.header.id))
-    assert not (await list_of(medicines, ref, GUARDIAN)).list.entries
+    assert not (await list_of(medicines, ref, GUARDIAN)).medication_list.entries
 
 
 async def test_the_reservation_of_today_holds_for_the_past(medicines: Feed) -> None:
     ref, one = new_ref(), entry()
     first = await send(medicines, ref, one)
     await send(medicines, ref, changed(one, guardian_reservation=True))
-    then = await list_of(medicines, ref, GUARDIAN, as_of=first.list.header.stored_at)
-    assert not then.list.entries
+    then = await list_of(medicines, ref, GUARDIAN, as_of=first.medication_list.header.stored_at)
+    assert not then.medication_list.entries
     everything = timestamp(NOW - timedelta(days=1))
     assert not (await list_of(medicines, ref, GUARDIAN, changes_since=everything)).changes
 

@@ -47,8 +47,8 @@ async def test_without_a_list_it_says_prescriptions_only(medicines: Feed) -> Non
     ref = new_ref()
     await medicines.prescribe(ref, prescription("r1"))
     answer = await medicines.list_of(ref)
-    assert answer.info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
-    assert not answer.HasField("list")
+    assert answer.list_info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
+    assert not answer.HasField("medication_list")
     section = await medicines.section(ref)
     assert section.list_info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
     assert not section.HasField("medication_list")
@@ -59,15 +59,15 @@ async def test_a_list_says_who_confirmed_it_and_how_old_it_is(medicines: Feed) -
     before = timestamp(NOW - timedelta(days=365))
     assert (await medicines.send(ref, medication_list=medication_list())).created == 1
     answer = await medicines.list_of(ref)
-    assert answer.info.state == pb.MEDICATION_LIST_STATE_LIST
-    assert answer.info.confirmed.recorder == AUTHOR
-    assert timedelta(days=30) <= answer.info.age.ToTimedelta() < timedelta(days=31)
-    assert (answer.info.version, answer.info.active_entries, len(answer.list.entries)) == (1, 1, 2)
+    assert answer.list_info.state == pb.MEDICATION_LIST_STATE_LIST
+    assert answer.list_info.confirmed.recorder == AUTHOR
+    assert timedelta(days=30) <= answer.list_info.age.ToTimedelta() < timedelta(days=31)
+    assert (answer.list_info.version, answer.list_info.active_entries, len(answer.medication_list.entries)) == (1, 1, 2)
     section = await medicines.section(ref)
-    assert section.medication_list == answer.list
+    assert section.medication_list == answer.medication_list
     assert section.list_info.version == 1
     then = await medicines.list_of(ref, as_of=before)
-    assert then.info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
+    assert then.list_info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
 
 
 async def test_who_confirmed_a_list_may_be_another_than_who_sent_it(medicines: Feed) -> None:
@@ -75,7 +75,7 @@ async def test_who_confirmed_a_list_may_be_another_than_who_sent_it(medicines: F
     sent.confirmed.recorder.name = "Kari Sykehjemslege"
     sent.confirmed.recorded_at.CopyFrom(timestamp(NOW - timedelta(days=3)))
     await medicines.send(ref, medication_list=sent)
-    info = (await medicines.list_of(ref)).info
+    info = (await medicines.list_of(ref)).list_info
     assert info.confirmed == sent.confirmed
     assert info.age.ToTimedelta().days == 3
 
@@ -86,7 +86,7 @@ async def test_a_patient_has_one_list_whatever_its_source_calls_it(medicines: Fe
     second = medication_list(days_ago=2)
     second.header.provenance.source_id = "pll-2"
     assert (await medicines.send(ref, medication_list=second)).updated == 1
-    assert (await medicines.list_of(ref)).info.version == 2
+    assert (await medicines.list_of(ref)).list_info.version == 2
 
 
 async def test_an_import_sent_again_changes_nothing(medicines: Feed) -> None:

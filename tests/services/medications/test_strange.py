@@ -32,14 +32,14 @@ async def test_a_strange_list_or_proposal_is_stored_or_refused(medicines: Feed) 
     for _ in range(REQUESTS):
         read = await medicines.list_of(ref)
         waiting = (await proposals(medicines, ref, page_size=20)).proposals
-        ids = [held, *(each.id for each in read.list.entries), *(each.header.id for each in waiting)]
+        ids = [held, *(each.id for each in read.medication_list.entries), *(each.header.id for each in waiting)]
         maker = Messages(rng, _examples(read, waiting), [PatientIdentifier(patient_ref=ref)], ids)
         for caller, kind in ((DOCTOR, pb.UpdateMedicationListRequest), (NURSE, pb.ProposeMedicationChangeRequest)):
             request: Any = maker.make(cast("Any", kind).DESCRIPTOR)
             request.patient.CopyFrom(patient(ref))
             request.request_id = str(uuid4())
             if kind is pb.UpdateMedicationListRequest and rng.random() < 0.95:
-                request.lookup, request.expected_version = read.lookup, read.info.version
+                request.lookup, request.expected_version = read.lookup, read.list_info.version
             codes[f"{kind.DESCRIPTOR.name} {await _code(medicines, request, calling(caller, ref))}"] += 1
     print(dict(codes))
     assert {name.split()[1] for name in codes} <= REFUSALS, codes
@@ -49,16 +49,18 @@ async def test_a_strange_list_or_proposal_is_stored_or_refused(medicines: Feed) 
 
 def _examples(read: pb.GetMedicationListResponse, waiting: list[pb.Proposal]) -> Examples:
     """Good requests, as they can be made now."""
-    whole = pb.UpdateMedicationListRequest(lookup=read.lookup, expected_version=read.info.version, list=read.list)
+    whole = pb.UpdateMedicationListRequest(
+        lookup=read.lookup, expected_version=read.list_info.version, medication_list=read.medication_list
+    )
     more, fewer = pb.UpdateMedicationListRequest(), pb.UpdateMedicationListRequest()
     for each in (more, fewer):
         each.CopyFrom(whole)
-        each.list.entries.add().CopyFrom(entry())
-    if read.list.entries:
-        fewer.list.entries[0].CopyFrom(ended(fewer.list.entries[0]))
+        each.medication_list.entries.add().CopyFrom(entry())
+    if read.medication_list.entries:
+        fewer.medication_list.entries[0].CopyFrom(ended(fewer.medication_list.entries[0]))
     more.answers.extend(answer(each, accepted=False) for each in waiting[:2])
     add = pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=entry())
-    review = pb.Proposal(action=pb.PROPOSAL_ACTION_REVIEW, entry_id=fewer.list.entries[0].id)
+    review = pb.Proposal(action=pb.PROPOSAL_ACTION_REVIEW, entry_id=fewer.medication_list.entries[0].id)
     withdrawn = pb.ProposeMedicationChangeRequest(withdrawn_ids=[each.header.id for each in waiting[:1]])
     proposed = [pb.ProposeMedicationChangeRequest(proposals=[each]) for each in (add, review)]
     return Examples([whole, more, fewer, withdrawn, *proposed], [], ["00000000000"])
@@ -77,6 +79,6 @@ async def _code(medicines: Feed, request: Any, metadata: Any) -> str:
 async def test_the_longest_list_is_stored(medicines: Feed) -> None:
     ref = new_ref()
     sent = await send(medicines, ref, *(entry() for _ in range(500)))
-    assert sent.info.active_entries == 500
+    assert sent.list_info.active_entries == 500
     await propose(medicines, ref, *(pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=entry()) for _ in range(100)))
-    assert (await medicines.list_of(ref)).info.open_proposals == 100
+    assert (await medicines.list_of(ref)).list_info.open_proposals == 100

@@ -99,7 +99,7 @@ class Register:
             patient=patient(known[0]),
             request_id=request_id or str(uuid4()),
             id=of.header.id if of else "",
-            version=of.header.version if of else 0,
+            expected_version=of.header.version if of else 0,
             registration=registration,
         )
         return (await self.stub.SaveOwnRegistration(request, metadata=calling(caller, *known))).registration
@@ -107,7 +107,7 @@ class Register:
     async def delete(self, refs: str | Sequence[str], entry_id: str, *, version: int = 0, request_id: str = "") -> None:
         known = [refs] if isinstance(refs, str) else list(refs)
         request = pb.DeleteOwnRegistrationRequest(
-            patient=patient(known[0]), request_id=request_id or str(uuid4()), id=entry_id, version=version
+            patient=patient(known[0]), request_id=request_id or str(uuid4()), id=entry_id, expected_version=version
         )
         await self.stub.DeleteOwnRegistration(request, metadata=calling(CITIZEN, *known))
 
@@ -116,12 +116,12 @@ class Register:
         return await self.stub.ListOwnRegistrations(request, metadata=calling(DOCTOR, *refs))
 
     async def entries(self, *refs: str) -> list[pb.OwnRegistration]:
-        return list((await self.listed(*refs)).entries)
+        return list((await self.listed(*refs)).registrations)
 
     async def load(self, refs: str | Sequence[str], *entries: pb.OwnRegistration) -> tuple[int, int, int]:
         """Imports; gives how many were created, updated, unchanged."""
         known = [refs] if isinstance(refs, str) else list(refs)
-        message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(*known), entries=entries)])
+        message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(*known), registrations=entries)])
         counts = (await self.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
         return counts.created, counts.updated, counts.unchanged
 

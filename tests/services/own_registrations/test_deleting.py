@@ -89,7 +89,7 @@ async def test_every_version_goes_under_every_reference_and_no_time_brings_it_ba
     assert await register.entries(canonical, old) == [kept]
     for stored in (first, second):
         found = await register.listed(canonical, old, as_of=stored.header.stored_at)
-        assert not found.entries
+        assert not found.registrations
     assert await counted(register, "entries", old) == 0
     assert not await has_key(register, old)
     assert await has_key(register, canonical)

@@ -31,9 +31,9 @@ async def test_the_same_sent_again_changes_nothing_and_what_differs_is_a_version
     sent = [fed(contact(), "a"), fed(illness(), "b"), fed(need(), "c")]
     assert await register.load(ref, *sent) == (3, 0, 0)
     assert await register.load(ref, *sent) == (0, 0, 3)
-    [first] = (await register.listed(ref, kinds=[pb.REGISTRATION_KIND_CONTACT])).entries
+    [first] = (await register.listed(ref, kinds=[pb.REGISTRATION_KIND_CONTACT])).registrations
     assert await register.load(ref, fed(contact("Per"), "a"), *sent[1:]) == (0, 1, 2)
-    [second] = (await register.listed(ref, kinds=[pb.REGISTRATION_KIND_CONTACT])).entries
+    [second] = (await register.listed(ref, kinds=[pb.REGISTRATION_KIND_CONTACT])).registrations
     assert (second.header.id, second.header.version, second.contact.name) == (first.header.id, 2, "Per")
     assert second.header.first_recorded == first.header.provenance
 
@@ -116,8 +116,8 @@ async def test_after_a_separation_a_card_of_the_other_patient_is_not_touched(reg
     later = datetime.now(UTC) + timedelta(hours=1)
     assert await register.load([ref, other], fed(card("fra kilden"), "card", RECORDED)) == (0, 0, 1)
     entries = [
-        pb.PatientEntries(patient=patient(ref), entries=[fed(card("fra kilden"), "card", later)]),
-        pb.PatientEntries(patient=patient(other), entries=[fed(contact(), "kin")]),
+        pb.PatientEntries(patient=patient(ref), registrations=[fed(card("fra kilden"), "card", later)]),
+        pb.PatientEntries(patient=patient(other), registrations=[fed(contact(), "kin")]),
     ]
     message = pb.BulkImportRequest(patients=entries)
     for created, unchanged in ((2, 0), (0, 2)):
@@ -143,17 +143,17 @@ async def test_a_message_is_stored_whole_or_not_at_all_and_says_what_stands(regi
     wrong = fed(contact(), "b")
     wrong.contact.priority = -1
     messages = [
-        pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), entries=[fed(contact(), "a")])]),
+        pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), registrations=[fed(contact(), "a")])]),
         pb.BulkImportRequest(
             patients=[
-                pb.PatientEntries(patient=patient(ref), entries=[fed(illness(), "c")]),
-                pb.PatientEntries(patient=patient(other), entries=[wrong]),
+                pb.PatientEntries(patient=patient(ref), registrations=[fed(illness(), "c")]),
+                pb.PatientEntries(patient=patient(other), registrations=[wrong]),
             ]
         ),
     ]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await register.stub.BulkImport(iter(messages), metadata=calling(FEED))
-    assert details_of(refused.value)["field"] == "patients[1].entries[0].contact.priority"
+    assert details_of(refused.value)["field"] == "patients[1].registrations[0].contact.priority"
     assert details_of(refused.value)["batches_stored"] == "1"
     assert [each.WhichOneof("registration") for each in await register.entries(ref)] == ["contact"]
 
@@ -161,10 +161,10 @@ async def test_a_message_is_stored_whole_or_not_at_all_and_says_what_stands(regi
 @pytest.mark.parametrize(
     "field, entries",
     [
-        ("entries[0].header.provenance.source_id", [fed(contact(), "")]),
-        ("entries[0].header.provenance.recorded_at", [fed(contact(), "a", datetime(2999, 1, 1, tzinfo=UTC))]),
-        ("entries[0]", [pb.OwnRegistration(header=fed(contact(), "a").header)]),
-        ("entries[1].donor_card", [fed(card(), "a"), fed(card(), "b")]),
+        ("registrations[0].header.provenance.source_id", [fed(contact(), "")]),
+        ("registrations[0].header.provenance.recorded_at", [fed(contact(), "a", datetime(2999, 1, 1, tzinfo=UTC))]),
+        ("registrations[0]", [pb.OwnRegistration(header=fed(contact(), "a").header)]),
+        ("registrations[1].donor_card", [fed(card(), "a"), fed(card(), "b")]),
     ],
 )
 async def test_an_entry_that_breaks_a_rule_of_imports_is_refused(
@@ -180,15 +180,15 @@ async def test_an_imported_entry_never_changes_its_kind(register: Register) -> N
     await register.load(ref, fed(contact(), "a"))
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await register.load(ref, fed(illness(), "a"))
-    assert details_of(refused.value)["field"] == "patients[0].entries[0]"
+    assert details_of(refused.value)["field"] == "patients[0].registrations[0]"
 
 
 async def test_a_patient_twice_in_a_message_is_refused_where_it_matters(register: Register) -> None:
     ref, alias = new_ref(), new_ref()
     await register.load(ref, fed(contact(), "a"))
     twice = [
-        pb.PatientEntries(patient=patient(ref), entries=[fed(contact("B"), "a")]),
-        pb.PatientEntries(patient=patient(alias, ref), entries=[fed(contact("C"), "a")]),
+        pb.PatientEntries(patient=patient(ref), registrations=[fed(contact("B"), "a")]),
+        pb.PatientEntries(patient=patient(alias, ref), registrations=[fed(contact("C"), "a")]),
     ]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await register.stub.BulkImport(iter([pb.BulkImportRequest(patients=twice)]), metadata=calling(FEED))

@@ -111,7 +111,7 @@ async def test_an_import_of_many_patients_stays_within_the_memory_of_a_service(p
         for number in range(20):
             entries = [fed(contact(f"Navn {n}" * 20), f"{number}-{n}") for n in range(5)]
             yield pb.BulkImportRequest(
-                patients=[pb.PatientEntries(patient=patient(new_ref()), entries=entries) for _ in range(200)]
+                patients=[pb.PatientEntries(patient=patient(new_ref()), registrations=entries) for _ in range(200)]
             )
 
     async with running(database, folder) as (process, register):

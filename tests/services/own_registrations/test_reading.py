@@ -29,9 +29,9 @@ async def test_what_is_imported_is_listed_whole_newest_first(register: Register)
     ]
     assert await register.load(ref, *sent) == (2, 0, 0)
     found = await register.listed(ref)
-    assert [each.WhichOneof("registration") for each in found.entries] == ["donor_card", "contact"]
-    assert found.entries[1].contact == sent[0].contact
-    assert found.entries[1].header.provenance.source_system == "helsenorge"
+    assert [each.WhichOneof("registration") for each in found.registrations] == ["donor_card", "contact"]
+    assert found.registrations[1].contact == sent[0].contact
+    assert found.registrations[1].header.provenance.source_system == "helsenorge"
     assert (found.window.returned, found.window.total, found.window.older_exist) == (2, 2, False)
 
 
@@ -42,7 +42,7 @@ async def test_pages_hold_every_entry_once(register: Register) -> None:
     token = ""
     while True:
         page = await register.listed(ref, page_size=10, page_token=token)
-        found += [each.illness.condition.text for each in page.entries]
+        found += [each.illness.condition.text for each in page.registrations]
         assert page.window.total == 25
         token = page.next_page_token
         assert page.window.older_exist == bool(token)
@@ -55,7 +55,7 @@ async def test_kinds_filter_the_list_and_none_is_no_kind(register: Register) -> 
     ref = new_ref()
     await register.load(ref, fed(contact(), "c"), fed(illness(), "i"))
     found = await register.listed(ref, kinds=[pb.REGISTRATION_KIND_ILLNESS])
-    assert [each.WhichOneof("registration") for each in found.entries] == ["illness"]
+    assert [each.WhichOneof("registration") for each in found.registrations] == ["illness"]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await register.listed(ref, kinds=[pb.REGISTRATION_KIND_UNSPECIFIED])
     assert details_of(refused.value)["field"] == "kinds"
@@ -85,10 +85,10 @@ async def test_a_section_counts_every_kind_also_when_no_entries_are_asked_for(re
     for most in (0, 2, 10):
         section = (await register.answer(ref, max_entries=most)).section
         assert {each.kind: each.total for each in section.counts} == counts
-        assert len(section.entries) == section.window.returned == min(most, 5)
+        assert len(section.registrations) == section.window.returned == min(most, 5)
         assert section.window.total == 5
         assert section.window.older_exist == (most < 5)
-    newest = (await register.answer(ref, max_entries=1)).section.entries
+    newest = (await register.answer(ref, max_entries=1)).section.registrations
     assert newest[0].HasField("donor_card")
 
 
@@ -103,7 +103,7 @@ async def test_the_window_leaves_older_entries_out_and_says_so(register: Registe
     await register.load(ref, fed(contact(), "c"), fed(illness(), "i", RECORDED + timedelta(days=9)))
     since = timestamp(RECORDED + timedelta(days=1))
     section = (await register.answer(ref, max_entries=5, since=since)).section
-    assert [each.WhichOneof("registration") for each in section.entries] == ["illness"]
+    assert [each.WhichOneof("registration") for each in section.registrations] == ["illness"]
     assert (section.window.total, section.window.older_exist) == (2, True)
     assert section.counts[0].total == 1
 

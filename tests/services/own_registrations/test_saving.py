@@ -67,9 +67,9 @@ async def test_a_change_is_the_next_version_and_keeps_the_first_author(register:
     for later in (second, third):
         assert later.header.first_recorded == first.header.provenance
     assert await register.entries(ref) == [third]
-    [then] = (await register.listed(ref, as_of=second.header.stored_at)).entries
+    [then] = (await register.listed(ref, as_of=second.header.stored_at)).registrations
     assert then == second
-    assert not (await register.listed(ref, as_of=first.header.provenance.recorded_at)).entries
+    assert not (await register.listed(ref, as_of=first.header.provenance.recorded_at)).registrations
 
 
 async def test_the_header_that_a_caller_sends_is_not_looked_at(register: Register) -> None:

@@ -54,7 +54,7 @@ async def test_what_cannot_be_opened_is_unavailable_and_can_be_deleted(register:
     await register.save(sound, illness())
     await register.superuser.execute(damage, ref, name="damage")
     assert (await register.answer(ref, max_entries=5)).failure.reason == UNAVAILABLE_REASON_ERROR
-    assert len((await register.answer(sound, max_entries=5)).section.entries) == 1
+    assert len((await register.answer(sound, max_entries=5)).section.registrations) == 1
     for call in (register.entries(ref), register.save(ref, contact("Per"), of=saved)):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call

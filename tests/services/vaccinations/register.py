@@ -108,7 +108,7 @@ class Register:
     async def load(
         self, ref: str, *entries: pb.Vaccination, absences: Sequence[StatedAbsence] = (), others: Sequence[str] = ()
     ) -> ImportCounts:
-        of = pb.PatientEntries(patient=patient(ref, *others), entries=entries, absences=absences)
+        of = pb.PatientEntries(patient=patient(ref, *others), vaccinations=entries, absences=absences)
         message = pb.BulkImportRequest(patients=[of])
         return (await self.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
 

@@ -17,7 +17,7 @@ async def test_what_was_said_is_a_state_of_the_section_and_no_entry(register: Re
     ref = new_ref()
     assert (await register.load(ref, absences=(absence(),))).created == 1
     found = await register.listed(ref)
-    assert not found.entries
+    assert not found.vaccinations
     assert found.window.total == 0
     assert found.absence.kind == ABSENCE_KIND_NIL_KNOWN
     assert found.absence.text == "Ingen kjente"
@@ -47,7 +47,7 @@ async def test_a_newer_statement_stands_beside_what_is_older(register: Register)
     ref = new_ref()
     await register.load(ref, dose("v", EARLIER), absences=(absence(),))
     section = await register.section(ref)
-    assert (len(section.entries), section.absence.kind) == (1, ABSENCE_KIND_NIL_KNOWN)
+    assert (len(section.vaccinations), section.absence.kind) == (1, ABSENCE_KIND_NIL_KNOWN)
 
 
 async def test_of_the_same_time_the_entry_is_believed(register: Register) -> None:

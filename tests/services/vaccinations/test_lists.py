@@ -10,7 +10,7 @@ from tests.services.vaccinations.register import AUTHOR, UNIT, Register, day, do
 async def test_a_recorded_vaccination_is_listed_with_batch_place_and_source(register: Register) -> None:
     ref = new_ref()
     recorded = await register.record(dose("v"), ref)
-    [found] = (await register.listed(ref)).entries
+    [found] = (await register.listed(ref)).vaccinations
     assert found == recorded
     assert found.header.version == 1
     assert (found.header.provenance.recorder, found.header.provenance.organisation) == (AUTHOR, UNIT)
@@ -26,7 +26,7 @@ async def test_pages_hold_every_vaccination_once_newest_first(register: Register
     token = ""
     while True:
         page = await register.listed(ref, page_size=10, page_token=token)
-        years += [each.occurrence.date.year for each in page.entries]
+        years += [each.occurrence.date.year for each in page.vaccinations]
         assert page.window.total == 25
         token = page.next_page_token
         if not token:
@@ -46,7 +46,7 @@ async def test_what_was_given_before_2011_says_that_others_may_be_missing(regist
     instant = EventTime(instant=timestamp(datetime(2010, 12, 31, 23, tzinfo=UTC)))
     times = [day(2010, 12, 31), day(2011), instant, EventTime(age_years=2)]
     await register.load(ref, *(dose(f"v{n}", occurrence=time) for n, time in enumerate(times)))
-    entries = (await register.listed(ref)).entries
+    entries = (await register.listed(ref)).vaccinations
     assert {each.header.provenance.source_id: each.before_coverage for each in entries} == {
         "v0": True,
         "v1": False,
@@ -60,9 +60,9 @@ async def test_a_section_holds_the_newest_and_says_how_many_there_are(register: 
     await register.load(some, *(dose(f"v{n}", occurrence=day(2015 + n)) for n in range(4)))
     section = await register.section(some, max_entries=3)
     assert (section.window.returned, section.window.total, section.window.older_exist) == (3, 4, True)
-    assert [each.occurrence.date.year for each in section.entries] == [2018, 2017, 2016]
+    assert [each.occurrence.date.year for each in section.vaccinations] == [2018, 2017, 2016]
     counted = await register.section(some, max_entries=0)
-    assert (len(counted.entries), counted.window.total) == (0, 4)
+    assert (len(counted.vaccinations), counted.window.total) == (0, 4)
     assert (await register.section(none)).window.total == 0
 
 
@@ -71,6 +71,6 @@ async def test_a_section_of_another_time_holds_what_was_known_then(register: Reg
     first = await register.record(dose("v"), ref)
     await register.record(dose("w"), ref)
     section = await register.section(ref, as_of=first.header.stored_at)
-    assert [each.header.id for each in section.entries] == [first.header.id]
+    assert [each.header.id for each in section.vaccinations] == [first.header.id]
     before = timestamp(first.header.stored_at.ToDatetime(tzinfo=UTC) - timedelta(hours=1))
-    assert not (await register.section(ref, as_of=before)).entries
+    assert not (await register.section(ref, as_of=before)).vaccinations

@@ -42,10 +42,10 @@ async def test_a_correction_is_a_new_version_and_as_of_shows_each(register: Regi
     assert again.header.version == 3
     for version in (recorded, corrected, again):
         found = await register.listed(ref, as_of=version.header.stored_at)
-        assert list(found.entries) == [version]
-        assert list((await register.section(ref, as_of=version.header.stored_at)).entries) == [version]
-    assert list((await register.listed(ref)).entries) == [again]
-    assert not (await register.listed(ref, as_of=timestamp(RECORDED))).entries
+        assert list(found.vaccinations) == [version]
+        assert list((await register.section(ref, as_of=version.header.stored_at)).vaccinations) == [version]
+    assert list((await register.listed(ref)).vaccinations) == [again]
+    assert not (await register.listed(ref, as_of=timestamp(RECORDED))).vaccinations
 
 
 async def test_a_withdrawn_vaccination_is_in_no_list_of_any_time(register: Register) -> None:
@@ -56,10 +56,10 @@ async def test_a_withdrawn_vaccination_is_in_no_list_of_any_time(register: Regis
     assert gone == pb.Vaccination(header=gone.header, withdrawn=True)
     for as_of in (None, recorded.header.stored_at, corrected.header.stored_at, gone.header.stored_at):
         found = await register.listed(ref, as_of=as_of)
-        assert (len(found.entries), found.window.total) == (0, 0)
+        assert (len(found.vaccinations), found.window.total) == (0, 0)
         section = await register.section(ref, as_of=as_of)
-        assert (len(section.entries), section.window.total) == (0, 0)
-        assert not (await register.listed(ref, as_of=as_of, codes=dose().vaccine.codings)).entries
+        assert (len(section.vaccinations), section.window.total) == (0, 0)
+        assert not (await register.listed(ref, as_of=as_of, codes=dose().vaccine.codings)).vaccinations
 
 
 async def test_the_register_may_withdraw_what_breaks_a_rule(register: Register) -> None:
@@ -73,7 +73,7 @@ async def test_the_register_may_withdraw_what_breaks_a_rule(register: Register) 
         withdrawn=True,
     )
     assert (await register.record(taken_back, ref)).header.version == 2
-    assert not (await register.listed(ref)).entries
+    assert not (await register.listed(ref)).vaccinations
 
 
 async def test_what_was_withdrawn_by_mistake_comes_back_as_a_version_of_its_own(register: Register) -> None:
@@ -82,7 +82,7 @@ async def test_what_was_withdrawn_by_mistake_comes_back_as_a_version_of_its_own(
     await register.record(dose("v", withdrawn=True), ref)
     back = await register.record(dose("v"), ref)
     assert back.header.version == 3
-    assert list((await register.listed(ref)).entries) == [back]
+    assert list((await register.listed(ref)).vaccinations) == [back]
 
 
 async def test_an_older_version_that_comes_late_does_not_come_back(register: Register) -> None:
@@ -94,7 +94,7 @@ async def test_an_older_version_that_comes_late_does_not_come_back(register: Reg
     await register.record(withdrawn, ref)
     assert (await register.record(first, ref)).header.version == 2
     assert (await register.load(ref, first, dose("other"))).unchanged == 1
-    assert [each.header.provenance.source_id for each in (await register.listed(ref)).entries] == ["other"]
+    assert [each.header.provenance.source_id for each in (await register.listed(ref)).vaccinations] == ["other"]
     assert (await register.record(dose("v", RECORDED + timedelta(days=2)), ref)).header.version == 3
 
 
@@ -117,7 +117,7 @@ async def test_a_retried_request_has_one_effect_and_another_body_is_refused(regi
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await register.record(dose(batch_number="B5678"), ref, request_id=request_id)
     assert reason_of(refused.value) == "REQUEST_ID_REUSED"
-    assert list((await register.listed(ref)).entries) == [first]
+    assert list((await register.listed(ref)).vaccinations) == [first]
 
 
 async def test_the_same_sent_many_times_at_once_is_one_version_and_one_answer(register: Register) -> None:
@@ -135,7 +135,7 @@ async def test_another_patients_source_id_is_another_vaccination(register: Regis
     other = await register.record(dose("v", batch_number="B5678"), mine)
     assert other.header.version == 1
     assert other.header.id != first.header.id
-    assert list((await register.listed(theirs)).entries) == [first]
+    assert list((await register.listed(theirs)).vaccinations) == [first]
 
 
 async def test_an_id_in_the_header_is_not_looked_at(register: Register) -> None:
@@ -145,7 +145,7 @@ async def test_an_id_in_the_header_is_not_looked_at(register: Register) -> None:
     sent.header.id, sent.header.version = first.header.id, 7
     stored = await register.record(sent, mine)
     assert (stored.header.version, stored.header.id == first.header.id) == (1, False)
-    assert list((await register.listed(theirs)).entries) == [first]
+    assert list((await register.listed(theirs)).vaccinations) == [first]
 
 
 async def test_a_vaccination_that_came_under_an_alias_is_the_same_one(register: Register) -> None:
@@ -165,7 +165,7 @@ async def test_what_a_feed_sent_before_a_merge_is_the_same_after_it(register: Re
     changed = await register.load(ref, dose("v", batch_number="B5678"), dose("w"), others=[alias])
     assert (changed.created, changed.updated) == (1, 1)
     found = await register.listed(ref, alias)
-    assert sorted((each.header.provenance.source_id, each.header.version) for each in found.entries) == [
+    assert sorted((each.header.provenance.source_id, each.header.version) for each in found.vaccinations) == [
         ("v", 2),
         ("w", 1),
     ]
@@ -176,7 +176,7 @@ async def test_author_unit_and_source_are_the_feeds_word_and_the_rest_is_not(reg
     sent.header.provenance.recorded_by = CALLER_KIND_CITIZEN
     sent.header.first_recorded.CopyFrom(Provenance(source_system="somebody else"))
     await register.load(ref, sent)
-    [found] = (await register.listed(ref)).entries
+    [found] = (await register.listed(ref)).vaccinations
     source = found.header.provenance
     assert (source.recorder, source.organisation, source.source_system) == (AUTHOR, UNIT, "sysvak")
     assert (source.recorded_at, source.recorded_by) == (timestamp(RECORDED), CALLER_KIND_SYSTEM)
@@ -201,7 +201,7 @@ async def test_codes_from_abroad_stay_as_they_came_and_none_is_added(register: R
     ]
     concepts[0].codings[0].display = "Influenza, seasonal, injectable"
     await register.load(ref, *(dose(f"v{n}", vaccine=concept) for n, concept in enumerate(concepts)))
-    found = {each.header.provenance.source_id: each.vaccine for each in (await register.listed(ref)).entries}
+    found = {each.header.provenance.source_id: each.vaccine for each in (await register.listed(ref)).vaccinations}
     assert found == {f"v{n}": concept for n, concept in enumerate(concepts)}
 
 
@@ -211,7 +211,7 @@ async def test_what_was_not_given_says_so_wherever_it_is_shown(register: Registe
         "v", status=pb.VACCINATION_STATUS_NOT_DONE, batch_number="", not_done_reason=CodeableConcept(text="Syk")
     )
     recorded = await register.record(sent, ref)
-    [listed], [shown] = (await register.listed(ref)).entries, (await register.section(ref)).entries
+    [listed], [shown] = (await register.listed(ref)).vaccinations, (await register.section(ref)).vaccinations
     for found in (recorded, listed, shown):
         assert (found.status, found.not_done_reason.text) == (pb.VACCINATION_STATUS_NOT_DONE, "Syk")
 
@@ -232,5 +232,5 @@ async def test_a_message_with_one_bad_field_is_refused_whole(
     ref = new_ref()
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await register.load(ref, dose("good"), sent)
-    assert details_of(refused.value)["field"] == f"patients[0].entries[1].{field}"
-    assert not (await register.listed(ref)).entries
+    assert details_of(refused.value)["field"] == f"patients[0].vaccinations[1].{field}"
+    assert not (await register.listed(ref)).vaccinations

@@ -82,14 +82,14 @@ async def report(stub: VisitsServiceAsyncStub, ref: str, visit_id: str, request_
 
 
 async def load(stub: VisitsServiceAsyncStub, ref: str, *visits: pb.Visit) -> pb.BulkImportResponse:
-    message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), entries=visits)])
+    message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), visits=visits)])
     return await stub.BulkImport(iter([message]), metadata=calling(FEED))
 
 
 async def test_a_recorded_visit_is_listed_with_time_place_and_source(stub: VisitsServiceAsyncStub) -> None:
     ref = new_ref()
     recorded = await record(stub, ref, visit())
-    [found] = (await listed(stub, ref)).entries
+    [found] = (await listed(stub, ref)).visits
     assert found == recorded
     assert found.header.version == 1
     assert found.header.provenance.source_system == "npr"
@@ -105,7 +105,7 @@ async def test_pages_hold_every_visit_once_newest_first(stub: VisitsServiceAsync
     token = ""
     while True:
         page = await listed(stub, ref, page_size=10, page_token=token)
-        starts += [each.period.start.seconds for each in page.entries]
+        starts += [each.period.start.seconds for each in page.visits]
         assert page.window.total == 25
         token = page.next_page_token
         if not token:
@@ -125,7 +125,7 @@ async def test_kinds_filter_the_list(stub: VisitsServiceAsyncStub) -> None:
     ref = new_ref()
     await load(stub, ref, visit(source_id="a"), visit(source_id="b", kind=pb.CONTACT_KIND_ADMISSION))
     found = await listed(stub, ref, kinds=[pb.CONTACT_KIND_ADMISSION])
-    assert [each.kind for each in found.entries] == [pb.CONTACT_KIND_ADMISSION]
+    assert [each.kind for each in found.visits] == [pb.CONTACT_KIND_ADMISSION]
 
 
 async def test_as_of_shows_the_version_of_that_time(stub: VisitsServiceAsyncStub) -> None:
@@ -133,17 +133,17 @@ async def test_as_of_shows_the_version_of_that_time(stub: VisitsServiceAsyncStub
     first = await record(stub, ref, visit(source_id="v"))
     second = await record(stub, ref, visit(source_id="v", kind=pb.CONTACT_KIND_ADMISSION))
     assert (second.header.id, second.header.version) == (first.header.id, 2)
-    [then] = (await listed(stub, ref, as_of=first.header.stored_at)).entries
+    [then] = (await listed(stub, ref, as_of=first.header.stored_at)).visits
     assert then == first
     before = await listed(stub, ref, as_of=timestamp(START))
-    assert not before.entries
+    assert not before.visits
 
 
 async def test_the_reads_take_every_reference_of_a_patient(stub: VisitsServiceAsyncStub) -> None:
     one, other = new_ref(), new_ref()
     await record(stub, one, visit())
     await record(stub, other, visit(START + timedelta(days=1)))
-    assert len((await listed(stub, one, other)).entries) == 2
+    assert len((await listed(stub, one, other)).visits) == 2
 
 
 async def test_sending_the_same_import_again_changes_nothing(stub: VisitsServiceAsyncStub) -> None:
@@ -154,7 +154,7 @@ async def test_sending_the_same_import_again_changes_nothing(stub: VisitsService
     assert (again.created, again.updated, again.unchanged) == (0, 0, 3)
     changed = (await load(stub, ref, sent[0], visit(START + timedelta(days=1), "v1", kind=2))).counts
     assert (changed.updated, changed.unchanged) == (1, 1)
-    assert len((await listed(stub, ref)).entries) == 3
+    assert len((await listed(stub, ref)).visits) == 3
 
 
 async def test_a_feed_that_records_what_was_imported_changes_nothing(stub: VisitsServiceAsyncStub) -> None:
@@ -169,8 +169,8 @@ async def test_a_withdrawn_visit_is_in_no_list(stub: VisitsServiceAsyncStub) -> 
     gone = await record(stub, ref, visit(source_id="v", withdrawn=True))
     assert gone.withdrawn
     assert not gone.HasField("unit")
-    assert not (await listed(stub, ref)).entries
-    assert not (await listed(stub, ref, as_of=first.header.stored_at)).entries
+    assert not (await listed(stub, ref)).visits
+    assert not (await listed(stub, ref, as_of=first.header.stored_at)).visits
 
 
 async def test_a_retried_request_has_one_effect_and_another_body_is_refused(stub: VisitsServiceAsyncStub) -> None:
@@ -180,7 +180,7 @@ async def test_a_retried_request_has_one_effect_and_another_body_is_refused(stub
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await record(stub, ref, visit(START + timedelta(days=1)), request_id)
     assert reason_of(refused.value) == "REQUEST_ID_REUSED"
-    assert len((await listed(stub, ref)).entries) == 1
+    assert len((await listed(stub, ref)).visits) == 1
 
 
 async def test_a_reported_error_is_marked_until_the_registers_next_version(
@@ -189,17 +189,17 @@ async def test_a_reported_error_is_marked_until_the_registers_next_version(
     ref, request_id = new_ref(), str(uuid4())
     sent = visit(source_id="v")
     await load(stub, ref, sent)
-    [found] = (await listed(stub, ref)).entries
+    [found] = (await listed(stub, ref)).visits
     marked = await report(stub, ref, found.header.id, request_id, "Jeg var ikke der")
     assert marked.error.comment == "Jeg var ikke der"
     assert marked.error.reported.recorded_by == CALLER_KIND_CITIZEN
     assert marked.header.first_recorded.source_system == "npr"
     assert await report(stub, ref, found.header.id, request_id, "Jeg var ikke der") == marked
     assert (await load(stub, ref, sent)).counts.unchanged == 1
-    assert (await listed(stub, ref)).entries[0].HasField("error")
+    assert (await listed(stub, ref)).visits[0].HasField("error")
     sent.error_decided_at.CopyFrom(timestamp(START + timedelta(days=30)))
     await load(stub, ref, sent)
-    [decided] = (await listed(stub, ref)).entries
+    [decided] = (await listed(stub, ref)).visits
     assert not decided.HasField("error")
     assert decided.HasField("error_decided_at")
 
@@ -240,14 +240,14 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(stub: VisitsSe
     sent = [visit(source_id="v"), visit(START + timedelta(days=1), "w")]
     await load(stub, alias, sent[0])
     merged = PatientIdentifier(patient_ref=ref, alias_refs=[alias.upper()])
-    message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=merged, entries=sent)])
+    message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=merged, visits=sent)])
     counts = (await stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
     assert (counts.created, counts.updated, counts.unchanged) == (1, 0, 1)
-    message.patients[0].entries[0].kind = pb.CONTACT_KIND_ADMISSION
+    message.patients[0].visits[0].kind = pb.CONTACT_KIND_ADMISSION
     counts = (await stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
     assert (counts.created, counts.updated, counts.unchanged) == (0, 1, 1)
     found = await listed(stub, ref, alias)
-    assert [each.header.version for each in found.entries] == [1, 2]
+    assert [each.header.version for each in found.visits] == [1, 2]
 
 
 async def test_a_reference_in_capitals_is_the_same_patient(stub: VisitsServiceAsyncStub) -> None:
@@ -264,7 +264,7 @@ async def test_the_first_recorder_of_a_visit_stays(stub: VisitsServiceAsyncStub)
     later = visit(START + timedelta(days=1), source_id="v")
     await load(stub, ref, later)
     recorded = await record(stub, ref, visit(START + timedelta(days=2), source_id="v"))
-    [found] = (await listed(stub, ref)).entries
+    [found] = (await listed(stub, ref)).visits
     assert (found.header.version, found) == (3, recorded)
     assert found.header.first_recorded.recorded_at == timestamp(START)
     assert found.header.provenance.recorded_at == timestamp(START + timedelta(days=2))
@@ -274,7 +274,7 @@ async def test_an_imported_visit_says_that_a_feed_recorded_it(stub: VisitsServic
     ref, sent = new_ref(), visit(source_id="v")
     sent.header.provenance.recorded_by = CALLER_KIND_CITIZEN
     await load(stub, ref, sent)
-    [found] = (await listed(stub, ref)).entries
+    [found] = (await listed(stub, ref)).visits
     assert found.header.provenance.recorded_by == FEED.kind
     assert found.header.provenance.organisation.number == FEED.organisation.number
 
@@ -297,7 +297,7 @@ async def test_sections_are_answered_by_access_id(stub: VisitsServiceAsyncStub) 
     response = await stub.BatchGetSections(pb.BatchGetSectionsRequest(queries=queries), metadata=calling(DOCTOR))
     answers = {answer.access_id: answer.section for answer in response.answers}
     assert (answers[some].window.returned, answers[some].window.total, answers[some].window.older_exist) == (3, 4, True)
-    assert (answers[none].window.total, len(answers[none].entries)) == (0, 0)
+    assert (answers[none].window.total, len(answers[none].visits)) == (0, 0)
     assert answers[none].coverage.first_day.year == 2008
 
 
@@ -305,7 +305,7 @@ async def test_a_visit_from_before_the_coverage_is_stored_and_says_so(stub: Visi
     ref = new_ref()
     await record(stub, ref, visit(datetime(1998, 3, 1, tzinfo=UTC)))
     response = await listed(stub, ref)
-    assert response.entries[0].before_coverage
+    assert response.visits[0].before_coverage
     assert response.coverage.first_day.year == 2008
 
 
@@ -321,14 +321,14 @@ async def test_an_import_that_is_refused_says_what_stands(stub: VisitsServiceAsy
     ref = new_ref()
     diagnosis = visit(source_id="w", source_class=[Coding(system="http://snomed.info/sct", code="254837009")])
     messages = [
-        pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), entries=[entry])])
+        pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), visits=[entry])])
         for entry in (visit(source_id="v"), diagnosis)
     ]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stub.BulkImport(iter(messages), metadata=calling(FEED))
     assert reason_of(refused.value) == "UNKNOWN_CODE_SYSTEM"
     assert details_of(refused.value) == {
-        "field": "patients[0].entries[0].source_class[0].system",
+        "field": "patients[0].visits[0].source_class[0].system",
         "batches_stored": "1",
     }
-    assert len((await listed(stub, ref)).entries) == 1
+    assert len((await listed(stub, ref)).visits) == 1

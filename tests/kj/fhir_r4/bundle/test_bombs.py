@@ -73,7 +73,7 @@ def test_rings_of_every_kind_of_reference() -> None:
     ]
     made = mapped(bundle(patient(), *rings))
     assert made.tally.rows["Observation"].placed.total() == 2
-    assert len(made.records[0].critical_info.entries) == 1
+    assert len(made.records[0].critical_info.critical_info) == 1
 
 
 def test_one_name_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_one_identifier_for_everything_is_looked_through_so_far_and_no_further(
     monkeypatch.setattr(bundles, "_CANDIDATES", 10)
     same = [{"system": "s", "value": "v"}]
     many = [allergy(f"a{each}", identifier=same, recorder={"identifier": same[0]}) for each in range(400)]
-    assert len(mapped(bundle(patient(), *many)).records[0].critical_info.entries) == 400
+    assert len(mapped(bundle(patient(), *many)).records[0].critical_info.critical_info) == 400
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,8 @@ def test_each_of_several_patients_keeps_their_own() -> None:
         first.critical_info.patient.national_id,
         second.critical_info.patient.national_id,
     }
-    assert [len(each.critical_info.entries) for each in (first, second)] == [1, 1]
-    assert first.critical_info.entries[0].header.provenance.source_id == "AllergyIntolerance/b"
+    assert [len(each.critical_info.critical_info) for each in (first, second)] == [1, 1]
+    assert first.critical_info.critical_info[0].header.provenance.source_id == "AllergyIntolerance/b"
 
 
 def test_nothing_is_given_to_a_patient_whom_it_does_not_name() -> None:
@@ -132,7 +132,7 @@ def test_a_document_is_about_its_subject_alone() -> None:
     other = allergy("b", patient={"reference": "Patient/q"})
     made = mapped(bundle(composition, patient(), patient("q", "56-78"), allergy(), other, kind="document"))
     [record] = made.records
-    assert len(record.critical_info.entries) == 1
+    assert len(record.critical_info.critical_info) == 1
     assert (
         made.tally.rows["Patient"].not_placed.total() == made.tally.rows["AllergyIntolerance"].not_placed.total() == 1
     )
@@ -146,14 +146,14 @@ def test_what_comes_twice_is_one_entry() -> None:
     value = bundle(patient(), allergy())
     value["entry"].append(value["entry"][1])
     made = mapped(value)
-    assert len(made.records[0].critical_info.entries) == 1
+    assert len(made.records[0].critical_info.critical_info) == 1
     assert made.tally.rows["AllergyIntolerance"].not_placed == {"is in the bundle twice": 1}
 
 
 def test_two_resources_of_one_id_are_two_entries() -> None:
     value = bundle(patient(), allergy(), allergy(criticality="low"))
     value["entry"][2]["fullUrl"] = "http://other.example/AllergyIntolerance/a"
-    entries = mapped(value).records[0].critical_info.entries
+    entries = mapped(value).records[0].critical_info.critical_info
     assert len({each.header.provenance.source_id for each in entries}) == 2
 
 
@@ -163,9 +163,9 @@ def test_a_resource_without_any_time_was_recorded_when_its_patient_was_first_imp
     first = mapped(value, register).records[0]
     later = mapped(value, register, NOW.replace(year=2027)).records[0]
     assert first.critical_info == later.critical_info
-    assert first.critical_info.entries[0].header.provenance.recorded_at.ToDatetime(tzinfo=NOW.tzinfo) == NOW
+    assert first.critical_info.critical_info[0].header.provenance.recorded_at.ToDatetime(tzinfo=NOW.tzinfo) == NOW
 
 
 def test_the_source_is_the_system_that_identifies_the_patient() -> None:
-    provenance = record_of(allergy()).critical_info.entries[0].header.provenance
+    provenance = record_of(allergy()).critical_info.critical_info[0].header.provenance
     assert (provenance.source_system, provenance.source_id) == ("http://hospital.example/mrn", "AllergyIntolerance/a")

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kjernejournal.common.v1.common_pb2 import PartialDate
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED, PartialDate
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from shared.codes import atc
 from tests.kj.fhir_r4.bundles import RXNORM, SNOMED, allergy, coded, reasons, record_of
@@ -12,13 +12,13 @@ CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 
 
 def entry(**fields: Any) -> pb.CriticalInfo:
-    [made] = record_of(allergy(**fields)).critical_info.entries
+    [made] = record_of(allergy(**fields)).critical_info.critical_info
     return made
 
 
-def statement(**fields: Any) -> pb.AbsenceStatement:
+def statement(**fields: Any) -> pb.CategoryAbsence:
     record = record_of(allergy(**fields))
-    assert not record.critical_info.entries
+    assert not record.critical_info.critical_info
     [made] = record.critical_info.absences
     return made
 
@@ -90,11 +90,11 @@ def test_a_comment_that_is_too_long_is_cut_and_shows_it() -> None:
 @pytest.mark.parametrize(
     "system, code, kind, category",
     [
-        (SNOMED, "716186003", pb.AbsenceStatement.KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
-        (SNOMED, "409137002", pb.AbsenceStatement.KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
-        (SNOMED, "429625007", pb.AbsenceStatement.KIND_NIL_KNOWN, pb.CATEGORY_OTHER_ALLERGY),
-        (IPS_ABSENT, "no-known-allergies", pb.AbsenceStatement.KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
-        (IPS_ABSENT, "no-allergy-info", pb.AbsenceStatement.KIND_NOT_ASKED, pb.CATEGORY_DRUG_REACTION),
+        (SNOMED, "716186003", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        (SNOMED, "409137002", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        (SNOMED, "429625007", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_OTHER_ALLERGY),
+        (IPS_ABSENT, "no-known-allergies", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        (IPS_ABSENT, "no-allergy-info", ABSENCE_KIND_NOT_ASKED, pb.CATEGORY_DRUG_REACTION),
     ],
 )
 def test_no_known_allergy_is_a_statement_and_no_allergy(system: str, code: str, kind: int, category: int) -> None:

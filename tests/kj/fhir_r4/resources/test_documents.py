@@ -14,7 +14,7 @@ NOTE = "the same note as a DocumentReference: one document"
 
 
 def made(**fields: Any) -> pb.ImportedDocument:
-    [entry] = record_of(document(**fields)).documents.entries
+    [entry] = record_of(document(**fields)).documents.documents
     return entry
 
 
@@ -44,12 +44,12 @@ def test_the_status(status: str, availability: int) -> None:
 def test_content_may_be_a_binary_of_the_bundle() -> None:
     binary = {"resourceType": "Binary", "id": "b", "contentType": "text/plain", "data": "aGVp"}
     record = record_of(document(content=[{"attachment": {"url": "Binary/b"}}]), binary)
-    assert record.documents.entries[0].content == b"hei"
+    assert record.documents.documents[0].content == b"hei"
 
 
 def test_of_several_forms_the_first_is_kept_and_the_others_counted() -> None:
     value = mapped(bundle(patient(), document(content=[*content(b"a"), *content(b"b")])))
-    assert value.records[0].documents.entries[0].content == b"a"
+    assert value.records[0].documents.documents[0].content == b"a"
     assert value.cuts["further forms of one document"] == 1
 
 
@@ -112,7 +112,7 @@ def note_report(**fields: Any) -> dict[str, Any]:
 )
 def test_a_note_that_comes_twice_is_one_document(note: dict[str, Any], twin: dict[str, Any]) -> None:
     value = mapped(bundle(patient(), twin, note))
-    assert len(value.records[0].documents.entries) == 1
+    assert len(value.records[0].documents.documents) == 1
     assert value.tally.rows["DiagnosticReport"].not_placed == {NOTE: 1}
 
 

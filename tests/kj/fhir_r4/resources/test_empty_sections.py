@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED
-from kjernejournal.critical_info.v1.critical_info_pb2 import CATEGORY_DRUG_REACTION, CATEGORY_IMPLANT, AbsenceStatement
+from kjernejournal.critical_info.v1.critical_info_pb2 import CATEGORY_DRUG_REACTION, CATEGORY_IMPLANT
 from kjernejournal.medications.v1.medications_pb2 import STATEMENT_KIND_NIL_KNOWN, STATEMENT_KIND_NOT_ASKED
 from tests.kj.fhir_r4.bundles import Json, Wholes, allergy, bundle, coded, mapped, patient
 
@@ -37,7 +37,7 @@ def test_an_empty_section_states_something(reason: str, nil_known: bool) -> None
     codes = ("48765-2", "46264-8", "10160-0", "11369-6", "30954-2")
     made = document(*(empty(code, reason) for code in codes))
     [record] = made.records
-    kind = AbsenceStatement.KIND_NIL_KNOWN if nil_known else AbsenceStatement.KIND_NOT_ASKED
+    kind = ABSENCE_KIND_NIL_KNOWN if nil_known else ABSENCE_KIND_NOT_ASKED
     assert [(each.category, each.kind) for each in record.critical_info.absences] == [
         (CATEGORY_DRUG_REACTION, kind),
         (CATEGORY_IMPLANT, kind),

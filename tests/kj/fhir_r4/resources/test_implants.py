@@ -70,7 +70,7 @@ def procedure(name: str, code: str, year: int, **fields: Any) -> dict[str, Any]:
 
 
 def test_an_implant_says_when_it_was_put_in() -> None:
-    [entry] = record_of(procedure("i", "65200003", 2015)).critical_info.entries
+    [entry] = record_of(procedure("i", "65200003", 2015)).critical_info.critical_info
     assert (entry.category, entry.status) == (pb.CATEGORY_IMPLANT, pb.STATUS_ACTIVE)
     assert entry.implant.mechanical
     assert entry.implant.implanted == entry.event_time
@@ -80,17 +80,17 @@ def test_an_implant_says_when_it_was_put_in() -> None:
 def test_what_was_taken_out_again_is_refuted() -> None:
     removal = procedure("out", "68254000", 2018)
     record = record_of(removal, procedure("first", "65200003", 2015), procedure("second", "65200003", 2019))
-    assert [each.status for each in record.critical_info.entries] == [pb.STATUS_REFUTED, pb.STATUS_ACTIVE]
+    assert [each.status for each in record.critical_info.critical_info] == [pb.STATUS_REFUTED, pb.STATUS_ACTIVE]
     assert reasons(removal) == {"takes an implant out: the entry of that implant is refuted": 1}
 
 
 def test_a_replacement_ends_one_and_begins_another() -> None:
     record = record_of(procedure("first", "65200003", 2015), procedure("next", "46706006", 2020))
-    assert [each.status for each in record.critical_info.entries] == [pb.STATUS_REFUTED, pb.STATUS_ACTIVE]
+    assert [each.status for each in record.critical_info.critical_info] == [pb.STATUS_REFUTED, pb.STATUS_ACTIVE]
 
 
 def test_treatment_that_goes_on() -> None:
-    [entry] = record_of(procedure("t", "302497006", 2025, status="in-progress")).critical_info.entries
+    [entry] = record_of(procedure("t", "302497006", 2025, status="in-progress")).critical_info.critical_info
     assert (entry.category, entry.HasField("treatment")) == (pb.CATEGORY_ONGOING_TREATMENT, True)
 
 
@@ -101,7 +101,7 @@ def test_a_device_of_nobody_is_what_made_the_bundle() -> None:
 
 def test_an_inactive_device_is_refuted() -> None:
     device = resource("Device", "d", type=coded("72506001", "Implantable defibrillator"), status="inactive")
-    [entry] = record_of(device).critical_info.entries
+    [entry] = record_of(device).critical_info.critical_info
     assert (entry.category, entry.status) == (pb.CATEGORY_IMPLANT, pb.STATUS_REFUTED)
 
 
@@ -120,5 +120,5 @@ def test_a_device_is_in_use_until_the_end_has_come(end: str, status: int) -> Non
         contained=[device],
         timingPeriod={"start": "2015-03-02", "end": end},
     )
-    [entry] = record_of(used).critical_info.entries
+    [entry] = record_of(used).critical_info.critical_info
     assert entry.status == status

@@ -36,7 +36,7 @@ def held(*names: str) -> list[dict[str, str]]:
 
 
 def reported(*resources: Any) -> pb.LabReport:
-    [made] = record_of(*resources).labs.entries
+    [made] = record_of(*resources).labs.reports
     return made
 
 
@@ -61,7 +61,7 @@ def test_members_and_components_are_parts() -> None:
         observation("in", component=[{"code": coded("1", "part"), "valueString": "x"}]),
     )
     made = mapped(value)
-    [entry] = made.records[0].labs.entries
+    [entry] = made.records[0].labs.reports
     assert [(each.key, each.part_of) for each in entry.results] == [("top", ""), ("in", "top"), ("#3", "in")]
     assert entry.results[2].text == "x"
     assert made.tally.rows["Observation"].placed == {"lab results": 2}
@@ -76,7 +76,7 @@ def test_results_that_a_report_does_not_hold_are_counted() -> None:
         report(result=[*held("theirs", "mine", "nowhere"), {"reference": "Patient/p"}]),
     )
     told = mapped(made)
-    assert [each.source_id for each in told.records[0].labs.entries[0].results] == ["Observation/mine"]
+    assert [each.source_id for each in told.records[0].labs.reports[0].results] == ["Observation/mine"]
     assert dict(told.cuts) == {
         "results that are not in the bundle": 1,
         "results that are about somebody else, or no Observations": 2,
@@ -90,13 +90,13 @@ def test_a_source_may_number_its_results_as_we_do() -> None:
     for number, entry in enumerate(made["entry"][1:4]):
         entry["fullUrl"] = f"urn:uuid:00000000-0000-4000-8000-00000000000{number}"
     made["entry"][4]["resource"]["result"] = [{"reference": each["fullUrl"]} for each in made["entry"][1:4]]
-    [entry] = mapped(made).records[0].labs.entries
+    [entry] = mapped(made).records[0].labs.reports
     assert [each.key for each in entry.results] == ["#2", "#3", "#4"]
 
 
 def test_a_ring_of_members_is_one_report() -> None:
     made = mapped(bundle(patient(), observation("a", hasMember=held("b")), observation("b", hasMember=held("a"))))
-    [entry] = made.records[0].labs.entries
+    [entry] = made.records[0].labs.reports
     assert [(each.key, each.part_of) for each in entry.results] == [("a", ""), ("b", "a")]
     assert made.tally.rows["Observation"].placed.total() == 2
 
@@ -122,19 +122,19 @@ def test_too_many_results_are_no_report() -> None:
 
 def test_an_answer_without_a_report_is_a_report_of_its_own() -> None:
     made = mapped(bundle(patient(), observation()))
-    assert made.records[0].labs.entries[0].header.provenance.source_id == "Observation/obs"
+    assert made.records[0].labs.reports[0].header.provenance.source_id == "Observation/obs"
     assert made.tally.rows["Observation"].placed == {"lab results: reports of their own": 1}
 
 
 def test_a_result_of_somebody_else_is_not_put_into_the_report() -> None:
     other = observation("b", subject={"reference": "Patient/q"})
     made = mapped(bundle(patient(), patient("q", "56-78"), other, observation("a"), report(result=held("a", "b"))))
-    assert [[len(each.results) for each in record.labs.entries] for record in made.records] == [[1], [1]]
+    assert [[len(each.results) for each in record.labs.reports] for record in made.records] == [[1], [1]]
 
 
 def test_results_in_two_reports_are_in_both_and_counted_once() -> None:
     made = mapped(bundle(patient(), observation(), report(result=held("obs")), report("r2", result=held("obs"))))
-    assert [len(each.results) for each in made.records[0].labs.entries] == [1, 1]
+    assert [len(each.results) for each in made.records[0].labs.reports] == [1, 1]
     assert made.tally.rows["Observation"].placed.total() == 1
 
 
@@ -142,7 +142,7 @@ def test_what_comes_twice_is_one_report() -> None:
     value = bundle(patient(), observation(), report(result=held("obs")))
     value["entry"] += value["entry"][1:]
     made = mapped(value)
-    assert len(made.records[0].labs.entries) == 1
+    assert len(made.records[0].labs.reports) == 1
     assert made.tally.rows["Observation"].not_placed == {"is in the bundle twice": 1}
 
 
@@ -375,7 +375,7 @@ def test_the_status(status: str, stored: int) -> None:
 def test_a_withdrawn_report_takes_its_results_along() -> None:
     value = bundle(patient(), observation(), report(status="entered-in-error", result=held("obs")))
     made = mapped(value)
-    [entry] = made.records[0].labs.entries
+    [entry] = made.records[0].labs.reports
     assert entry.withdrawn
     assert not entry.results
     said = "is entered in error: withdrawn in the register too"
@@ -385,7 +385,7 @@ def test_a_withdrawn_report_takes_its_results_along() -> None:
 
 def test_a_withdrawn_result_is_left_out_of_its_report() -> None:
     made = mapped(bundle(patient(), observation(status="entered-in-error"), report(result=held("obs"))))
-    assert not made.records[0].labs.entries[0].results
+    assert not made.records[0].labs.reports[0].results
     assert made.tally.rows["Observation"].not_placed == {"is entered in error": 1}
 
 
@@ -397,7 +397,7 @@ def test_results_that_are_elsewhere_are_counted() -> None:
 def test_a_report_as_it_was_written_is_a_document_beside_its_results() -> None:
     pdf = [{"contentType": "application/pdf", "data": "JVBERg==", "title": "Svar"}]
     made = mapped(bundle(patient(), observation(), report(result=held("obs"), presentedForm=pdf)))
-    [document] = made.records[0].documents.entries
+    [document] = made.records[0].documents.documents
     assert (document.content, document.document.title, document.document.mime_type) == (
         b"%PDF",
         "Svar",
@@ -411,7 +411,7 @@ def test_a_note_that_comes_as_a_report_alone_is_a_document() -> None:
     note = report(category=[coded("34117-2", "", LOINC)], presentedForm=[{"contentType": "text/plain", "data": "aGVp"}])
     made = mapped(bundle(patient(), note))
     assert made.tally.rows["DiagnosticReport"].placed == {"documents": 1}
-    assert not made.records[0].labs.entries
+    assert not made.records[0].labs.reports
 
 
 def test_contained_results_and_specimens() -> None:
@@ -481,5 +481,5 @@ def test_a_result_of_the_future_keeps_its_report_outside() -> None:
 def test_a_specimen_of_the_future_has_no_time() -> None:
     taken = resource("Specimen", "s", type=coded("1", "Blod"), collection={"collectedDateTime": "2031"})
     made = mapped(bundle(patient(), report(conclusion="x", specimen=[{"reference": "Specimen/s"}]), taken))
-    assert not made.records[0].labs.entries[0].specimens[0].HasField("collected")
+    assert not made.records[0].labs.reports[0].specimens[0].HasField("collected")
     assert made.cuts == {"times of specimens before 1900 or in the future": 1}

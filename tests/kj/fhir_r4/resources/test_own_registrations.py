@@ -14,20 +14,20 @@ INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequir
 
 def told(**fields: Any) -> Wholes:
     made = mapped(bundle(patient(**fields)))
-    for each in made.records[0].own_registrations.entries:
+    for each in made.records[0].own_registrations.registrations:
         model.check(each, NOW)
     return made
 
 
 def related(**fields: Any) -> pb.Contact:
-    [entry] = record_of(resource("RelatedPerson", "r", **fields)).own_registrations.entries
+    [entry] = record_of(resource("RelatedPerson", "r", **fields)).own_registrations.registrations
     model.check(entry, NOW)
     return entry.contact
 
 
 def speaks(*tags: str, **fields: Any) -> list[str]:
     communication = [{"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": each}]}} for each in tags]
-    entries = told(communication=communication, **fields).records[0].own_registrations.entries
+    entries = told(communication=communication, **fields).records[0].own_registrations.registrations
     return [each.communication_need.language for each in entries]
 
 
@@ -61,7 +61,7 @@ def test_blanks_are_no_name_and_no_way_to_reach_anybody() -> None:
     assert related(name=[{"family": " "}], telecom=by_phone).name == own_registrations.UNNAMED
     blank = {"name": [{"text": " "}], "telecom": [{"value": "tel: "}], "address": [{"text": " "}]}
     assert reasons(resource("RelatedPerson", "r", **blank)) == {"has neither a name nor a way to reach them": 1}
-    assert not told(contact=[{"organization": {"display": " "}}]).records[0].own_registrations.entries
+    assert not told(contact=[{"organization": {"display": " "}}]).records[0].own_registrations.registrations
 
 
 def test_who_can_be_reached_needs_no_name() -> None:
@@ -88,12 +88,12 @@ def test_a_patients_contacts_and_languages_are_counted_beside_the_resources() ->
         ],
         communication=[{"language": coded("so", "", "urn:ietf:bcp:47")}, {"language": {"text": "urdu"}}],
     )
-    contacts = [each.contact for each in made.records[0].own_registrations.entries if each.HasField("contact")]
+    contacts = [each.contact for each in made.records[0].own_registrations.registrations if each.HasField("contact")]
     assert [each.name for each in contacts] == ["Martha Mum", "Granveien legesenter"]
     assert made.beside == {"contacts of patients": 2, "languages of patients": 1}
     assert made.cuts == {"languages without a code": 1}
     assert made.tally.rows["Patient"].placed == {"patients": 1}
-    assert len({each.header.provenance.source_id for each in made.records[0].own_registrations.entries}) == 3
+    assert len({each.header.provenance.source_id for each in made.records[0].own_registrations.registrations}) == 3
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,6 @@ def test_an_interpreter_is_needed_where_it_is_stated_alone() -> None:
         communication=[{"language": coded("so", "", "urn:ietf:bcp:47")}],
         extension=[{"url": INTERPRETER, "valueBoolean": True}],
     )
-    assert stated.records[0].own_registrations.entries[0].communication_need.interpreter
+    assert stated.records[0].own_registrations.registrations[0].communication_need.interpreter
     unstated = told(communication=[{"language": coded("so", "", "urn:ietf:bcp:47")}])
-    assert not unstated.records[0].own_registrations.entries[0].communication_need.interpreter
+    assert not unstated.records[0].own_registrations.registrations[0].communication_need.interpreter

@@ -26,7 +26,7 @@ def immunization(**fields: Any) -> Json:
 
 
 def made(*others: Json, **fields: Any) -> pb.Vaccination:
-    [entry] = record_of(immunization(**fields), *others).vaccinations.entries
+    [entry] = record_of(immunization(**fields), *others).vaccinations.vaccinations
     check(entry, NOW)
     return entry
 
@@ -91,7 +91,7 @@ def test_a_reason_for_one_that_was_given_is_not_carried() -> None:
 
 
 def test_one_in_error_is_withdrawn() -> None:
-    [entry] = record_of(immunization(status="entered-in-error", vaccineCode=None)).vaccinations.entries
+    [entry] = record_of(immunization(status="entered-in-error", vaccineCode=None)).vaccinations.vaccinations
     assert entry.withdrawn
     assert reasons(immunization(status="entered-in-error")) == {"is entered in error: withdrawn in the register too": 1}
 
@@ -131,14 +131,14 @@ def test_no_known_immunizations_is_a_statement(system: str, code: str, kind: int
     record = record_of(immunization(vaccineCode=coded(code, "None", system)))
     [statement] = record.vaccinations.absences
     assert (statement.kind, statement.text) == (kind, "None")
-    assert not record.vaccinations.entries
+    assert not record.vaccinations.vaccinations
 
 
 @pytest.mark.parametrize("written, country", [("SE", "SE"), (" no ", "NO"), ("UK", ""), ("XX", ""), ("Norge", "")])
 def test_a_country_that_the_register_does_not_know_is_counted_and_left_out(written: str, country: str) -> None:
     place = resource("Location", "l", address={"country": written})
     told = mapped(bundle(patient(), place, immunization(location={"reference": "Location/l"})))
-    [entry] = told.records[0].vaccinations.entries
+    [entry] = told.records[0].vaccinations.vaccinations
     assert entry.country == country
     assert told.cuts.total() == (not country)
 

@@ -7,7 +7,7 @@ from tests.kj.fhir_r4.bundles import ACT, coded, encounter, reasons, record_of
 
 
 def visit(**fields: Any) -> pb.Visit:
-    [made] = record_of(encounter(**fields)).visits.entries
+    [made] = record_of(encounter(**fields)).visits.visits
     return made
 
 
@@ -66,7 +66,7 @@ def test_a_norwegian_unit_has_its_numbers() -> None:
             {"system": "urn:oid:2.16.578.1.12.4.1.4.102", "value": "4208723"},
         ],
     }
-    made = record_of(unit, encounter(serviceProvider={"reference": "Organization/o"})).visits.entries[0].unit
+    made = record_of(unit, encounter(serviceProvider={"reference": "Organization/o"})).visits.visits[0].unit
     assert (made.number, made.resh_id, made.name) == ("100100045", "4208723", "Medisinsk avdeling")
 
 

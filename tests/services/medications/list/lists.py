@@ -63,13 +63,13 @@ def sending(ref: str, based_on: pb.GetMedicationListResponse, *entries: pb.ListE
     values: dict[str, Any] = {
         "patient": patient(ref),
         "request_id": str(uuid4()),
-        "expected_version": based_on.info.version,
+        "expected_version": based_on.list_info.version,
         "lookup": based_on.lookup,
         **{
             name: fields.pop(name) for name in ("request_id", "expected_version", "lookup", "answers") if name in fields
         },
     }
-    return pb.UpdateMedicationListRequest(list=pb.MedicationList(entries=entries, **fields), **values)
+    return pb.UpdateMedicationListRequest(medication_list=pb.MedicationList(entries=entries, **fields), **values)
 
 
 async def send(
@@ -97,4 +97,4 @@ async def proposals(medicines: Feed, *refs: str, caller: CallerContext = DOCTOR,
 
 def answer(to: pb.Proposal, *, accepted: bool, text: str = "") -> pb.ProposalAnswer:
     """A doctor's answer."""
-    return pb.ProposalAnswer(proposal_id=to.header.id, accepted=accepted, text=text)
+    return pb.ProposalAnswer(proposal_id=to.header.id, accepted=accepted, answer=text)

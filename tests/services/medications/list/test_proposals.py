@@ -50,7 +50,7 @@ async def test_nurses_vernepleiere_pharmacists_and_doctors_propose(medicines: Fe
     made = await propose(medicines, ref, add(), caller=person(role, "555500033"))
     [proposal] = made.proposals
     assert (proposal.state, proposal.header.provenance.recorder.role.code) == (OPEN, role)
-    assert (await medicines.list_of(ref)).info.open_proposals == 1
+    assert (await medicines.list_of(ref)).list_info.open_proposals == 1
 
 
 @pytest.mark.parametrize("role", ["PS", "TL", ""])
@@ -74,7 +74,7 @@ async def test_a_proposal_is_accepted_or_declined_in_the_next_list(medicines: Fe
     assert after.answered[0].answered.recorder == DOCTOR.practitioner
     assert after.answered[0].answer == "Enig"
     assert after.answered[0].header.first_recorded.recorder == NURSE.practitioner
-    assert after.info.open_proposals == 1
+    assert after.list_info.open_proposals == 1
     by_state = {
         state: {each.header.id for each in (await proposals(medicines, ref, states=[state])).proposals}
         for state in (OPEN, ACCEPTED, DECLINED, WITHDRAWN)
@@ -100,7 +100,7 @@ async def test_a_proposal_is_answered_once(medicines: Feed) -> None:
     await send(medicines, ref, answers=[answer(one, accepted=False)])
     refused = await refusal(send(medicines, ref, answers=[answer(one, accepted=True)]))
     assert refused.code() is CONFLICT
-    assert (await medicines.list_of(ref)).info.version == 1, "all or nothing"
+    assert (await medicines.list_of(ref)).list_info.version == 1, "all or nothing"
 
 
 async def test_a_proposal_about_an_entry_that_is_gone_can_only_be_declined(medicines: Feed) -> None:
@@ -111,9 +111,9 @@ async def test_a_proposal_about_an_entry_that_is_gone_can_only_be_declined(medic
     refused = await refusal(send(medicines, ref, answers=[answer(proposal, accepted=True)], **gone))
     assert details_of(refused)["field"] == "answers[0].accepted"
     await send(medicines, ref, **gone)
-    assert (await medicines.list_of(ref)).info.open_proposals == 1, "it waits for a doctor all the same"
+    assert (await medicines.list_of(ref)).list_info.open_proposals == 1, "it waits for a doctor all the same"
     await send(medicines, ref, answers=[answer(proposal, accepted=False, text="Utgått")])
-    assert (await medicines.list_of(ref)).info.open_proposals == 0
+    assert (await medicines.list_of(ref)).list_info.open_proposals == 0
 
 
 async def test_what_is_accepted_is_done(medicines: Feed) -> None:
@@ -155,7 +155,7 @@ async def test_only_its_author_withdraws_a_proposal_and_only_an_open_one(medicin
     assert [(each.header.id, each.state, each.header.version) for each in made.withdrawn] == [
         (one.header.id, WITHDRAWN, 2)
     ]
-    assert (await medicines.list_of(ref)).info.open_proposals == 2
+    assert (await medicines.list_of(ref)).list_info.open_proposals == 2
     await send(medicines, ref, answers=[answer(two, accepted=False)])
     for each in (one, two):
         assert (await refusal(propose(medicines, ref, withdrawn_ids=[each.header.id]))).code() is CONFLICT
@@ -230,7 +230,7 @@ async def test_the_changes_since_a_time_say_by_whom_and_why_before_and_after(med
     await send(medicines, ref, one)
     whole = await medicines.list_of(ref, changes_since=timestamp(NOW))
     assert [(each.entry_id, each.HasField("before")) for each in whole.changes] == [(one.id, False)]
-    since = whole.list.header.stored_at
+    since = whole.medication_list.header.stored_at
     dose = changed(one, dosages=[pb.Dosage(text="2 tabletter")], change_reason="Smerter")
     await send(medicines, ref, dose, two, caller=OTHER_DOCTOR)
     await send(medicines, ref, ended(dose), in_error=[pb.EntryInError(entry_id=two.id, reason="Feil pasient")])

@@ -27,18 +27,18 @@ async def refusal(call: Any) -> grpc.aio.AioRpcError:
 async def test_a_doctor_sends_the_list_and_everybody_reads_who_confirmed_it(medicines: Feed) -> None:
     ref = new_ref()
     before = await medicines.list_of(ref)
-    assert before.info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
-    assert not before.HasField("list")
+    assert before.list_info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
+    assert not before.HasField("medication_list")
     sent = await send(medicines, ref, entry(), entry())
     after = await medicines.list_of(ref)
-    assert (after.info.state, after.info.version) == (pb.MEDICATION_LIST_STATE_LIST, 1)
-    assert (after.info.confirmed.recorder.hpr_number, after.info.confirmed.organisation.name) == (
+    assert (after.list_info.state, after.list_info.version) == (pb.MEDICATION_LIST_STATE_LIST, 1)
+    assert (after.list_info.confirmed.recorder.hpr_number, after.list_info.confirmed.organisation.name) == (
         DOCTOR.practitioner.hpr_number,
         "Arendal legesenter",
     )
-    assert after.info.age.ToTimedelta() < timedelta(minutes=5)
-    assert after.info.active_entries == 2
-    assert after.list == sent.list
+    assert after.list_info.age.ToTimedelta() < timedelta(minutes=5)
+    assert after.list_info.active_entries == 2
+    assert after.medication_list == sent.medication_list
 
 
 async def test_only_doctors_send_the_list(medicines: Feed) -> None:
@@ -66,7 +66,7 @@ async def test_of_two_doctors_at_once_one_is_told_that_a_newer_list_exists(medic
     results = await asyncio.gather(*both, return_exceptions=True)
     [lost] = [each for each in results if isinstance(each, grpc.aio.AioRpcError)]
     assert (lost.code(), details_of(lost)["current_version"]) == (ABORTED, "1")
-    assert (await medicines.list_of(ref)).info.version == 1
+    assert (await medicines.list_of(ref)).list_info.version == 1
 
 
 async def test_a_request_sent_again_has_no_further_effect(medicines: Feed) -> None:
@@ -76,11 +76,11 @@ async def test_a_request_sent_again_has_no_further_effect(medicines: Feed) -> No
     await send(medicines, ref, first)
     request = sending(ref, await medicines.list_of(ref), ended(first))
     answers = [await medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)) for _ in range(2)]
-    assert answers[0].list == answers[1].list
+    assert answers[0].medication_list == answers[1].medication_list
     assert answers[0].recalled == answers[1].recalled
     assert len(answers[0].recalled) == 1
-    assert (await medicines.list_of(ref)).info.version == 2
-    request.list.comment = "another"
+    assert (await medicines.list_of(ref)).list_info.version == 2
+    request.medication_list.comment = "another"
     refused = await refusal(medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)))
     assert reason_of(refused) == "REQUEST_ID_REUSED"
 
@@ -103,17 +103,17 @@ async def test_another_patients_lookup_is_refused(medicines: Feed) -> None:
 async def test_a_reading_of_the_past_gives_no_lookup(medicines: Feed) -> None:
     ref = new_ref()
     sent = await send(medicines, ref, entry())
-    assert not (await medicines.list_of(ref, as_of=sent.list.header.stored_at)).lookup
+    assert not (await medicines.list_of(ref, as_of=sent.medication_list.header.stored_at)).lookup
 
 
 async def test_an_entry_may_not_silently_disappear(medicines: Feed) -> None:
     ref, stays, goes = new_ref(), entry(), entry()
     await send(medicines, ref, stays, goes)
     refused = await refusal(send(medicines, ref, stays))
-    assert (refused.code(), details_of(refused)["field"]) == (INVALID, "list.entries")
+    assert (refused.code(), details_of(refused)["field"]) == (INVALID, "medication_list.entries")
     await send(medicines, ref, stays, ended(goes))
     refused = await refusal(send(medicines, ref, stays))
-    assert details_of(refused)["field"] == "list.entries", "a discontinued entry is still sent"
+    assert details_of(refused)["field"] == "medication_list.entries", "a discontinued entry is still sent"
 
 
 async def test_an_entry_registered_in_error_is_named_and_leaves(medicines: Feed) -> None:
@@ -121,9 +121,9 @@ async def test_an_entry_registered_in_error_is_named_and_leaves(medicines: Feed)
     await send(medicines, ref, stays, wrong)
     errors = [pb.EntryInError(entry_id=wrong.id.upper(), reason="Feil pasient")]
     after = await send(medicines, ref, stays, in_error=errors)
-    assert [each.id for each in after.list.entries] == [stays.id]
-    again = await send(medicines, ref, *after.list.entries, in_error=after.list.in_error)
-    assert not again.list.in_error, "sent back, it says nothing more"
+    assert [each.id for each in after.medication_list.entries] == [stays.id]
+    again = await send(medicines, ref, *after.medication_list.entries, in_error=after.medication_list.in_error)
+    assert not again.medication_list.in_error, "sent back, it says nothing more"
     unknown = await refusal(send(medicines, ref, stays, in_error=[pb.EntryInError(entry_id=entry().id)]))
     assert unknown.code() is grpc.StatusCode.NOT_FOUND
 
@@ -139,8 +139,8 @@ async def test_last_changed_moves_with_a_real_change_and_registered_never(medici
         changed(one, dosages=other.dosages, change_reason="Smerter"),
         caller=OTHER_DOCTOR,
     )
-    before = {each.id: each for each in first.list.entries}
-    after = {each.id: each for each in second.list.entries}
+    before = {each.id: each for each in first.medication_list.entries}
+    after = {each.id: each for each in second.medication_list.entries}
     assert after[one.id].last_changed.recorder.hpr_number == OTHER_DOCTOR.practitioner.hpr_number
     assert after[one.id].change_reason == "Smerter"
     assert after[two.id] == before[two.id]
@@ -150,17 +150,17 @@ async def test_last_changed_moves_with_a_real_change_and_registered_never(medici
 async def test_what_is_read_can_be_sent_back_and_nothing_has_changed(medicines: Feed) -> None:
     ref, paper = new_ref(), entry(supply=pb.SUPPLY_PAPER_PRESCRIPTION)
     first = await send(medicines, ref, paper, ended(entry()))
-    second = await send(medicines, ref, *first.list.entries, caller=OTHER_DOCTOR)
-    assert list(second.list.entries) == list(first.list.entries)
-    assert second.info.confirmed.recorder.hpr_number == OTHER_DOCTOR.practitioner.hpr_number
-    assert second.list.header.first_recorded == first.list.header.provenance
+    second = await send(medicines, ref, *first.medication_list.entries, caller=OTHER_DOCTOR)
+    assert list(second.medication_list.entries) == list(first.medication_list.entries)
+    assert second.list_info.confirmed.recorder.hpr_number == OTHER_DOCTOR.practitioner.hpr_number
+    assert second.medication_list.header.first_recorded == first.medication_list.header.provenance
 
 
 async def test_a_paper_prescription_gets_an_id_that_stays(medicines: Feed) -> None:
     ref, paper = new_ref(), entry(supply=pb.SUPPLY_PAPER_PRESCRIPTION)
     first = await send(medicines, ref, paper)
     second = await send(medicines, ref, paper)
-    ids = {answer.list.entries[0].prescription_source_id for answer in (first, second)}
+    ids = {answer.medication_list.entries[0].prescription_source_id for answer in (first, second)}
     assert len(ids) == 1
     assert ids.pop().startswith("urn:uuid:")
 
@@ -203,7 +203,7 @@ async def test_two_active_entries_are_not_on_one_prescription_however_they_name_
     held = await medicines.prescribe(ref, prescription("r1"))
     both = entry(prescription_source_id="r1"), entry(prescription_id=held.header.id)
     refused = await refusal(send(medicines, ref, *both))
-    assert details_of(refused)["field"] == "list.entries[1].prescription_id"
+    assert details_of(refused)["field"] == "medication_list.entries[1].prescription_id"
 
 
 async def test_another_patients_prescription_is_not_found(medicines: Feed) -> None:
@@ -211,7 +211,7 @@ async def test_another_patients_prescription_is_not_found(medicines: Feed) -> No
     theirs = await medicines.prescribe(other, prescription("r1"))
     refused = await refusal(send(medicines, ref, entry(prescription_id=theirs.header.id)))
     assert (refused.code(), reason_of(refused)) == (grpc.StatusCode.NOT_FOUND, "ENTRY_NOT_FOUND")
-    assert (await medicines.list_of(ref)).info.version == 0
+    assert (await medicines.list_of(ref)).list_info.version == 0
 
 
 async def test_a_bad_entry_leaves_nothing_behind(medicines: Feed) -> None:
@@ -220,9 +220,9 @@ async def test_a_bad_entry_leaves_nothing_behind(medicines: Feed) -> None:
     one = entry(prescription_source_id="r1")
     await send(medicines, ref, one)
     refused = await refusal(send(medicines, ref, ended(one), entry(medication=pb.Medication())))
-    assert details_of(refused)["field"] == "list.entries[1].medication.code"
+    assert details_of(refused)["field"] == "medication_list.entries[1].medication.code"
     assert (await medicines.prescriptions(ref)).prescriptions[0].state == model.DISPENSABLE
-    assert (await medicines.list_of(ref)).info.version == 1
+    assert (await medicines.list_of(ref)).list_info.version == 1
 
 
 async def test_what_the_system_sets_is_not_taken(medicines: Feed) -> None:
@@ -232,10 +232,14 @@ async def test_what_the_system_sets_is_not_taken(medicines: Feed) -> None:
     one = entry()
     one.registered.recorder.name = one.last_changed.recorder.name = "Somebody"
     sent = await send(medicines, ref, one, header=claimed, confirmed=claimed.provenance)
-    assert sent.list.header.version == 1
+    assert sent.medication_list.header.version == 1
     names = {
         each.recorder.name
-        for each in (sent.list.confirmed, sent.list.entries[0].registered, sent.list.entries[0].last_changed)
+        for each in (
+            sent.medication_list.confirmed,
+            sent.medication_list.entries[0].registered,
+            sent.medication_list.entries[0].last_changed,
+        )
     }
     assert names == {DOCTOR.practitioner.name}
 
@@ -246,7 +250,7 @@ async def test_no_doctors_entry_is_lost_when_many_send_at_once(medicines: Feed) 
     async def put(one: pb.ListEntry) -> None:
         while True:
             read = await medicines.list_of(ref)
-            request = sending(ref, read, *read.list.entries, one)
+            request = sending(ref, read, *read.medication_list.entries, one)
             try:
                 await medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref))
             except grpc.aio.AioRpcError as error:
@@ -258,8 +262,8 @@ async def test_no_doctors_entry_is_lost_when_many_send_at_once(medicines: Feed) 
     ours = [entry() for _ in range(6)]
     await asyncio.gather(*map(put, ours))
     found = await medicines.list_of(ref)
-    assert {each.id for each in found.list.entries} == {each.id for each in ours}
-    assert found.info.version == 6
+    assert {each.id for each in found.medication_list.entries} == {each.id for each in ours}
+    assert found.list_info.version == 6
 
 
 async def test_the_same_request_sent_twice_at_once_is_one(medicines: Feed) -> None:
@@ -267,7 +271,7 @@ async def test_the_same_request_sent_twice_at_once_is_one(medicines: Feed) -> No
     request = sending(ref, await medicines.list_of(ref), entry())
     both = [medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)) for _ in range(2)]
     one, other = await asyncio.gather(*both)
-    assert one.list == other.list
+    assert one.medication_list == other.medication_list
 
 
 async def test_a_doctor_and_the_register_at_once_leave_nothing_half_done(medicines: Feed) -> None:
@@ -295,11 +299,11 @@ async def test_another_doctor_does_not_end_multidose(medicines: Feed) -> None:
     ref, one = new_ref(), entry(multidose=True)
     pharmacy = pb.Multidose(pharmacy=Organisation(number="100100111", name="Torget apotek"))
     first = await send(medicines, ref, one, multidose=pharmacy)
-    assert first.info.multidose.responsible == DOCTOR.practitioner
+    assert first.list_info.multidose.responsible == DOCTOR.practitioner
     refused = await refusal(send(medicines, ref, one, caller=OTHER_DOCTOR))
     assert reason_of(refused) == "ROLE_REFUSED"
-    await send(medicines, ref, one, multidose=first.list.multidose, caller=OTHER_DOCTOR)
-    assert not (await send(medicines, ref, one)).info.HasField("multidose")
+    await send(medicines, ref, one, multidose=first.medication_list.multidose, caller=OTHER_DOCTOR)
+    assert not (await send(medicines, ref, one)).list_info.HasField("multidose")
 
 
 async def test_an_entry_keeps_its_id_through_a_merge_of_two_patients(medicines: Feed) -> None:
@@ -309,7 +313,7 @@ async def test_an_entry_keeps_its_id_through_a_merge_of_two_patients(medicines: 
         pb.GetMedicationListRequest(patient=PatientIdentifier(patient_ref=ref)),
         metadata=calling(DOCTOR, ref, alias),
     )
-    assert read.info.version == 1
-    request = sending(ref, read, *read.list.entries, entry())
+    assert read.list_info.version == 1
+    request = sending(ref, read, *read.medication_list.entries, entry())
     after = await medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref, alias))
-    assert (after.info.version, after.list.entries[0]) == (2, read.list.entries[0])
+    assert (after.list_info.version, after.medication_list.entries[0]) == (2, read.medication_list.entries[0])

@@ -48,12 +48,12 @@ async def send_draft(
     request = pb.UpdateMedicationListRequest(
         patient=patient(ref),
         request_id=str(uuid4()),
-        expected_version=found.info.version,
+        expected_version=found.list_info.version,
         lookup=found.lookup,
-        list=pb.MedicationList(entries=found.draft),
+        medication_list=pb.MedicationList(entries=found.draft),
     )
-    if found.info.HasField("multidose"):
-        request.list.multidose.CopyFrom(found.info.multidose)
+    if found.list_info.HasField("multidose"):
+        request.medication_list.multidose.CopyFrom(found.list_info.multidose)
     return await medicines.stub.UpdateMedicationList(request, metadata=calling(caller, ref))
 
 
@@ -82,7 +82,7 @@ async def test_a_doctor_takes_the_result_over_as_the_new_list_in_one_call(medici
         [],
     ]
     assert "sending it recalls what is prescribed of it" in found.items[2].explanation
-    after = (await send_draft(medicines, ref, found)).list
+    after = (await send_draft(medicines, ref, found)).medication_list
     assert [each.id for each in after.entries[:3]] == [stays.id, doubled.id, gone.id]
     assert after.entries[1].medication == brought[1].medication
     assert after.entries[1].prescription_id == held.header.id
@@ -101,13 +101,13 @@ async def test_without_a_list_the_others_are_compared_and_the_answer_says_so(med
     await medicines.dispense(ref, dispensing("d1", "r1"))
     await medicines.send(ref, statements=[statement("s1")])
     found = await reconcile(medicines, ref)
-    assert found.info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
+    assert found.list_info.state == pb.MEDICATION_LIST_STATE_PRESCRIPTIONS_ONLY
     assert [(item.difference, [side.source for side in item.sides]) for item in found.items] == [
         (SAME, [PRESCRIBED, DISPENSED]),
         (ADDED, [pb.RECONCILIATION_SOURCE_STATEMENT]),
     ]
     assert LISTED in {each.source for each in found.not_compared}
-    after = (await send_draft(medicines, ref, found)).list
+    after = (await send_draft(medicines, ref, found)).medication_list
     assert [each.prescription_id for each in after.entries] == [held.header.id, ""]
 
 
@@ -127,7 +127,7 @@ async def test_what_changed_since_a_time_is_told_by_whom_and_why(medicines: Feed
     ref, one = new_ref(), entry()
     first = await send(medicines, ref, one)
     await send(medicines, ref, changed(one, dosages=[pb.Dosage(text="2 tabletter")], change_reason="Smerter"))
-    since = first.list.header.stored_at
+    since = first.medication_list.header.stored_at
     found = await reconcile(medicines, ref, changes_since=since)
     [change] = found.changes
     assert (change.version, change.reason) == (2, "Smerter")

@@ -1141,14 +1141,14 @@ class ReviewAccessRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     REVIEW_ID_FIELD_NUMBER: _builtins.int
-    VERSION_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
     review_id: _builtins.str
     """The review."""
-    version: _builtins.int
+    expected_version: _builtins.int
     """Verdicts that the reviewer has seen."""
     verdict: Global___ReviewVerdict.ValueType
     """What was found."""
@@ -1159,13 +1159,13 @@ class ReviewAccessRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         review_id: _builtins.str = ...,
-        version: _builtins.int = ...,
+        expected_version: _builtins.int = ...,
         verdict: Global___ReviewVerdict.ValueType = ...,
         comment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "request_id", b"request_id", "review_id", b"review_id", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "expected_version", b"expected_version", "request_id", b"request_id", "review_id", b"review_id", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -532,42 +532,19 @@ class TreatmentDecision(_message.Message):
 Global___TreatmentDecision: _TypeAlias = TreatmentDecision  # noqa: Y015
 
 @_typing.final
-class AbsenceStatement(_message.Message):
+class CategoryAbsence(_message.Message):
     """What a clinician said about the absence of entries, as HL7's list-empty-reason: stated, not inferred. It holds until
     a newer one about the same, or an entry about it is recorded or changed; "none known" is not shown beside what is
-    active. One that was made in error is replaced by KIND_NOT_ASKED.
+    active. One that was made in error is replaced by ABSENCE_KIND_NOT_ASKED.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
-
-    class _Kind:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AbsenceStatement._Kind.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        KIND_UNSPECIFIED: AbsenceStatement._Kind.ValueType  # 0
-        """Never stored."""
-        KIND_NIL_KNOWN: AbsenceStatement._Kind.ValueType  # 1
-        """The patient has none that is known (nilknown)."""
-        KIND_NOT_ASKED: AbsenceStatement._Kind.ValueType  # 2
-        """Nobody has asked (notasked)."""
-
-    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """What was said."""
-
-    KIND_UNSPECIFIED: AbsenceStatement.Kind.ValueType  # 0
-    """Never stored."""
-    KIND_NIL_KNOWN: AbsenceStatement.Kind.ValueType  # 1
-    """The patient has none that is known (nilknown)."""
-    KIND_NOT_ASKED: AbsenceStatement.Kind.ValueType  # 2
-    """Nobody has asked (notasked)."""
 
     HEADER_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
-    kind: Global___AbsenceStatement.Kind.ValueType
+    kind: _common_pb2.AbsenceKind.ValueType
     """What was said."""
     category: Global___Category.ValueType
     """About which category. Unset: about all."""
@@ -581,7 +558,7 @@ class AbsenceStatement(_message.Message):
         self,
         *,
         header: _common_pb2.EntryHeader | None = ...,
-        kind: Global___AbsenceStatement.Kind.ValueType = ...,
+        kind: _common_pb2.AbsenceKind.ValueType = ...,
         category: Global___Category.ValueType = ...,
         text: _builtins.str = ...,
     ) -> None: ...
@@ -591,7 +568,7 @@ class AbsenceStatement(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AbsenceStatement: _TypeAlias = AbsenceStatement  # noqa: Y015
+Global___CategoryAbsence: _TypeAlias = CategoryAbsence  # noqa: Y015
 
 @_typing.final
 class CriticalInfoSection(_message.Message):
@@ -599,18 +576,18 @@ class CriticalInfoSection(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     ABSENCES_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
     active: _builtins.int
     """Entries that are active now: among those shown, or among all when no entries were asked for."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___CriticalInfo]:
+    def critical_info(self) -> _containers.RepeatedCompositeFieldContainer[Global___CriticalInfo]:
         """Entries, in the order a reader needs them: active first, then newest first."""
 
     @_builtins.property
-    def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___AbsenceStatement]:
+    def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryAbsence]:
         """What clinicians said about absence and still holds, newest first."""
 
     @_builtins.property
@@ -620,14 +597,14 @@ class CriticalInfoSection(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___CriticalInfo] | None = ...,
-        absences: _abc.Iterable[Global___AbsenceStatement] | None = ...,
+        critical_info: _abc.Iterable[Global___CriticalInfo] | None = ...,
+        absences: _abc.Iterable[Global___CategoryAbsence] | None = ...,
         window: _common_pb2.ListWindow | None = ...,
         active: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "active", b"active", "entries", b"entries", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "active", b"active", "critical_info", b"critical_info", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -689,14 +666,14 @@ class ListCriticalInfoResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     ABSENCES_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty: this is the last."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___CriticalInfo]:
+    def critical_info(self) -> _containers.RepeatedCompositeFieldContainer[Global___CriticalInfo]:
         """The entries."""
 
     @_builtins.property
@@ -704,20 +681,20 @@ class ListCriticalInfoResponse(_message.Message):
         """What this page holds of what there is."""
 
     @_builtins.property
-    def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___AbsenceStatement]:
+    def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryAbsence]:
         """What clinicians said about absence and still holds, newest first."""
 
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___CriticalInfo] | None = ...,
+        critical_info: _abc.Iterable[Global___CriticalInfo] | None = ...,
         next_page_token: _builtins.str = ...,
         window: _common_pb2.ListWindow | None = ...,
-        absences: _abc.Iterable[Global___AbsenceStatement] | None = ...,
+        absences: _abc.Iterable[Global___CategoryAbsence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "entries", b"entries", "next_page_token", b"next_page_token", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "critical_info", b"critical_info", "next_page_token", b"next_page_token", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -757,19 +734,19 @@ class GetCriticalInfoResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRY_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def entry(self) -> Global___CriticalInfo:
+    def critical_info(self) -> Global___CriticalInfo:
         """The entry in its latest version. A deleted one has header, category and status only."""
 
     def __init__(
         self,
         *,
-        entry: Global___CriticalInfo | None = ...,
+        critical_info: Global___CriticalInfo | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["critical_info", b"critical_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical_info", b"critical_info"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -783,7 +760,7 @@ class CreateCriticalInfoRequest(_message.Message):
 
     PATIENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
-    ENTRY_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     ABSENCE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
@@ -792,11 +769,11 @@ class CreateCriticalInfoRequest(_message.Message):
         """The patient."""
 
     @_builtins.property
-    def entry(self) -> Global___CriticalInfo:
+    def critical_info(self) -> Global___CriticalInfo:
         """An entry. Its header is set by the system."""
 
     @_builtins.property
-    def absence(self) -> Global___AbsenceStatement:
+    def absence(self) -> Global___CategoryAbsence:
         """A statement of absence. Its header is set by the system."""
 
     def __init__(
@@ -804,14 +781,14 @@ class CreateCriticalInfoRequest(_message.Message):
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
         request_id: _builtins.str = ...,
-        entry: Global___CriticalInfo | None = ...,
-        absence: Global___AbsenceStatement | None = ...,
+        critical_info: Global___CriticalInfo | None = ...,
+        absence: Global___CategoryAbsence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "content", b"content", "entry", b"entry", "patient", b"patient"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "content", b"content", "critical_info", b"critical_info", "patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "content", b"content", "entry", b"entry", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "content", b"content", "critical_info", b"critical_info", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["entry", "absence"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["critical_info", "absence"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -823,27 +800,27 @@ class CreateCriticalInfoResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRY_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     ABSENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def entry(self) -> Global___CriticalInfo:
+    def critical_info(self) -> Global___CriticalInfo:
         """The entry."""
 
     @_builtins.property
-    def absence(self) -> Global___AbsenceStatement:
+    def absence(self) -> Global___CategoryAbsence:
         """The statement of absence."""
 
     def __init__(
         self,
         *,
-        entry: Global___CriticalInfo | None = ...,
-        absence: Global___AbsenceStatement | None = ...,
+        critical_info: Global___CriticalInfo | None = ...,
+        absence: Global___CategoryAbsence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "content", b"content", "entry", b"entry"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "content", b"content", "critical_info", b"critical_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "content", b"content", "entry", b"entry"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "content", b"content", "critical_info", b"critical_info"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["entry", "absence"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["critical_info", "absence"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -859,7 +836,7 @@ class UpdateCriticalInfoRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
-    ENTRY_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     VERIFY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
@@ -875,7 +852,7 @@ class UpdateCriticalInfoRequest(_message.Message):
         """The patient."""
 
     @_builtins.property
-    def entry(self) -> Global___CriticalInfo:
+    def critical_info(self) -> Global___CriticalInfo:
         """The new values of the fields that update_mask names."""
 
     @_builtins.property
@@ -891,13 +868,13 @@ class UpdateCriticalInfoRequest(_message.Message):
         request_id: _builtins.str = ...,
         id: _builtins.str = ...,
         expected_version: _builtins.int = ...,
-        entry: Global___CriticalInfo | None = ...,
+        critical_info: Global___CriticalInfo | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         verify: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "patient", b"patient", "update_mask", b"update_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["critical_info", b"critical_info", "patient", b"patient", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "expected_version", b"expected_version", "id", b"id", "patient", b"patient", "request_id", b"request_id", "update_mask", b"update_mask", "verify", b"verify"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical_info", b"critical_info", "expected_version", b"expected_version", "id", b"id", "patient", b"patient", "request_id", b"request_id", "update_mask", b"update_mask", "verify", b"verify"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -909,19 +886,19 @@ class UpdateCriticalInfoResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRY_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def entry(self) -> Global___CriticalInfo:
+    def critical_info(self) -> Global___CriticalInfo:
         """The new version."""
 
     def __init__(
         self,
         *,
-        entry: Global___CriticalInfo | None = ...,
+        critical_info: Global___CriticalInfo | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["critical_info", b"critical_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical_info", b"critical_info"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -969,19 +946,19 @@ class DeleteCriticalInfoResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRY_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def entry(self) -> Global___CriticalInfo:
+    def critical_info(self) -> Global___CriticalInfo:
         """The version that marks the deletion: header, category and status only."""
 
     def __init__(
         self,
         *,
-        entry: Global___CriticalInfo | None = ...,
+        critical_info: Global___CriticalInfo | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["critical_info", b"critical_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["critical_info", b"critical_info"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1256,30 +1233,30 @@ class PatientEntries(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PATIENT_FIELD_NUMBER: _builtins.int
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     ABSENCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
 
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___CriticalInfo]:
+    def critical_info(self) -> _containers.RepeatedCompositeFieldContainer[Global___CriticalInfo]:
         """The entries. Of the header, provenance is taken, and its source_id is needed."""
 
     @_builtins.property
-    def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___AbsenceStatement]:
+    def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryAbsence]:
         """Statements of absence. Of the header, provenance is taken, and its source_id is needed."""
 
     def __init__(
         self,
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
-        entries: _abc.Iterable[Global___CriticalInfo] | None = ...,
-        absences: _abc.Iterable[Global___AbsenceStatement] | None = ...,
+        critical_info: _abc.Iterable[Global___CriticalInfo] | None = ...,
+        absences: _abc.Iterable[Global___CategoryAbsence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "entries", b"entries", "patient", b"patient"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "critical_info", b"critical_info", "patient", b"patient"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

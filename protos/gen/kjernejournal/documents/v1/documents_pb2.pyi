@@ -237,13 +237,13 @@ class DocumentsSection(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     APPROVED_FIELD_NUMBER: _builtins.int
     approved: _builtins.int
     """Documents that are Approved, of those that this caller may see, inside the window and outside."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Document]:
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Document]:
         """Documents: Approved first, then newest first."""
 
     @_builtins.property
@@ -253,13 +253,13 @@ class DocumentsSection(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___Document] | None = ...,
+        documents: _abc.Iterable[Global___Document] | None = ...,
         window: _common_pb2.ListWindow | None = ...,
         approved: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "entries", b"entries", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "documents", b"documents", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -327,13 +327,13 @@ class ListDocumentsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty: this is the last."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Document]:
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Document]:
         """The documents."""
 
     @_builtins.property
@@ -343,13 +343,13 @@ class ListDocumentsResponse(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___Document] | None = ...,
+        documents: _abc.Iterable[Global___Document] | None = ...,
         next_page_token: _builtins.str = ...,
         window: _common_pb2.ListWindow | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "next_page_token", b"next_page_token", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -682,24 +682,24 @@ class PatientEntries(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PATIENT_FIELD_NUMBER: _builtins.int
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
 
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedDocument]:
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedDocument]:
         """The documents."""
 
     def __init__(
         self,
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
-        entries: _abc.Iterable[Global___ImportedDocument] | None = ...,
+        documents: _abc.Iterable[Global___ImportedDocument] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "patient", b"patient"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "patient", b"patient"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

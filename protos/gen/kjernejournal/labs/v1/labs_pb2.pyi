@@ -624,11 +624,11 @@ class LabsSection(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     ABSENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabReport]:
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabReport]:
         """Reports, newest first."""
 
     @_builtins.property
@@ -642,13 +642,13 @@ class LabsSection(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___LabReport] | None = ...,
+        reports: _abc.Iterable[Global___LabReport] | None = ...,
         window: _common_pb2.ListWindow | None = ...,
         absence: _common_pb2.StatedAbsence | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "entries", b"entries", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "reports", b"reports", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -724,14 +724,14 @@ class ListLabReportsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     ABSENCE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty: this is the last."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabReport]:
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabReport]:
         """The reports."""
 
     @_builtins.property
@@ -745,14 +745,14 @@ class ListLabReportsResponse(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___LabReport] | None = ...,
+        reports: _abc.Iterable[Global___LabReport] | None = ...,
         next_page_token: _builtins.str = ...,
         window: _common_pb2.ListWindow | None = ...,
         absence: _common_pb2.StatedAbsence | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "entries", b"entries", "next_page_token", b"next_page_token", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "next_page_token", b"next_page_token", "reports", b"reports", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -890,23 +890,23 @@ class ListLabReportVersionsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty: this is the last."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabReport]:
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabReport]:
         """The versions, newest first."""
 
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___LabReport] | None = ...,
+        versions: _abc.Iterable[Global___LabReport] | None = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -979,12 +979,12 @@ class ReleaseLabReportRequest(_message.Message):
     PATIENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
-    VERSION_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
     id: _builtins.str
     """The report's id."""
-    version: _builtins.int
+    expected_version: _builtins.int
     """The version that was judged."""
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
@@ -996,11 +996,11 @@ class ReleaseLabReportRequest(_message.Message):
         patient: _common_pb2.PatientIdentifier | None = ...,
         request_id: _builtins.str = ...,
         id: _builtins.str = ...,
-        version: _builtins.int = ...,
+        expected_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "patient", b"patient", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_version", b"expected_version", "id", b"id", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1145,14 +1145,14 @@ class PatientEntries(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PATIENT_FIELD_NUMBER: _builtins.int
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
     ABSENCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
 
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabReport]:
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabReport]:
         """The reports. Of the header, provenance is taken, and its source_id is needed."""
 
     @_builtins.property
@@ -1163,12 +1163,12 @@ class PatientEntries(_message.Message):
         self,
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
-        entries: _abc.Iterable[Global___LabReport] | None = ...,
+        reports: _abc.Iterable[Global___LabReport] | None = ...,
         absences: _abc.Iterable[_common_pb2.StatedAbsence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "entries", b"entries", "patient", b"patient"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "patient", b"patient", "reports", b"reports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2033,23 +2033,23 @@ class ProposalAnswer(_message.Message):
 
     PROPOSAL_ID_FIELD_NUMBER: _builtins.int
     ACCEPTED_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
     proposal_id: _builtins.str
     """The proposal's id."""
     accepted: _builtins.bool
     """Accepted; otherwise declined."""
-    text: _builtins.str
+    answer: _builtins.str
     """Why."""
     def __init__(
         self,
         *,
         proposal_id: _builtins.str = ...,
         accepted: _builtins.bool = ...,
-        text: _builtins.str = ...,
+        answer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "proposal_id", b"proposal_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "answer", b"answer", "proposal_id", b"proposal_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2593,19 +2593,19 @@ class GetMedicationListResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    INFO_FIELD_NUMBER: _builtins.int
-    LIST_FIELD_NUMBER: _builtins.int
+    LIST_INFO_FIELD_NUMBER: _builtins.int
+    MEDICATION_LIST_FIELD_NUMBER: _builtins.int
     LOOKUP_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     lookup: _builtins.str
     """What UpdateMedicationList takes to show what it was based on, for four hours. Empty when read as_of."""
     @_builtins.property
-    def info(self) -> Global___MedicationListInfo:
+    def list_info(self) -> Global___MedicationListInfo:
         """Whether there is a list, who confirmed it, how old it is."""
 
     @_builtins.property
-    def list(self) -> Global___MedicationList:
-        """The list. Unset: there is none, as info.state says."""
+    def medication_list(self) -> Global___MedicationList:
+        """The list. Unset: there is none, as list_info.state says."""
 
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListChange]:
@@ -2614,14 +2614,14 @@ class GetMedicationListResponse(_message.Message):
     def __init__(
         self,
         *,
-        info: Global___MedicationListInfo | None = ...,
-        list: Global___MedicationList | None = ...,
+        list_info: Global___MedicationListInfo | None = ...,
+        medication_list: Global___MedicationList | None = ...,
         lookup: _builtins.str = ...,
         changes: _abc.Iterable[Global___ListChange] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "list", b"list"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["list_info", b"list_info", "medication_list", b"medication_list"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "info", b"info", "list", b"list", "lookup", b"lookup"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "list_info", b"list_info", "lookup", b"lookup", "medication_list", b"medication_list"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2685,7 +2685,7 @@ class UpdateMedicationListRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     LOOKUP_FIELD_NUMBER: _builtins.int
-    LIST_FIELD_NUMBER: _builtins.int
+    MEDICATION_LIST_FIELD_NUMBER: _builtins.int
     ANSWERS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
@@ -2698,7 +2698,7 @@ class UpdateMedicationListRequest(_message.Message):
         """The patient."""
 
     @_builtins.property
-    def list(self) -> Global___MedicationList:
+    def medication_list(self) -> Global___MedicationList:
         """The list, whole. Header, confirmed and what the system sets in entries are not taken."""
 
     @_builtins.property
@@ -2712,12 +2712,12 @@ class UpdateMedicationListRequest(_message.Message):
         request_id: _builtins.str = ...,
         expected_version: _builtins.int = ...,
         lookup: _builtins.str = ...,
-        list: Global___MedicationList | None = ...,
+        medication_list: Global___MedicationList | None = ...,
         answers: _abc.Iterable[Global___ProposalAnswer] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["list", b"list", "patient", b"patient"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["medication_list", b"medication_list", "patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "expected_version", b"expected_version", "list", b"list", "lookup", b"lookup", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "expected_version", b"expected_version", "lookup", b"lookup", "medication_list", b"medication_list", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2729,16 +2729,16 @@ class UpdateMedicationListResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LIST_FIELD_NUMBER: _builtins.int
-    INFO_FIELD_NUMBER: _builtins.int
+    MEDICATION_LIST_FIELD_NUMBER: _builtins.int
+    LIST_INFO_FIELD_NUMBER: _builtins.int
     RECALLED_FIELD_NUMBER: _builtins.int
     ANSWERED_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def list(self) -> Global___MedicationList:
+    def medication_list(self) -> Global___MedicationList:
         """The list as it is now."""
 
     @_builtins.property
-    def info(self) -> Global___MedicationListInfo:
+    def list_info(self) -> Global___MedicationListInfo:
         """About it."""
 
     @_builtins.property
@@ -2752,14 +2752,14 @@ class UpdateMedicationListResponse(_message.Message):
     def __init__(
         self,
         *,
-        list: Global___MedicationList | None = ...,
-        info: Global___MedicationListInfo | None = ...,
+        medication_list: Global___MedicationList | None = ...,
+        list_info: Global___MedicationListInfo | None = ...,
         recalled: _abc.Iterable[Global___Prescription] | None = ...,
         answered: _abc.Iterable[Global___Proposal] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "list", b"list"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["list_info", b"list_info", "medication_list", b"medication_list"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "info", b"info", "list", b"list", "recalled", b"recalled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "list_info", b"list_info", "medication_list", b"medication_list", "recalled", b"recalled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2971,7 +2971,7 @@ class ReconcileMedicationsResponse(_message.Message):
 
     ITEMS_FIELD_NUMBER: _builtins.int
     DRAFT_FIELD_NUMBER: _builtins.int
-    INFO_FIELD_NUMBER: _builtins.int
+    LIST_INFO_FIELD_NUMBER: _builtins.int
     LOOKUP_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     NOT_COMPARED_FIELD_NUMBER: _builtins.int
@@ -2988,7 +2988,7 @@ class ReconcileMedicationsResponse(_message.Message):
         """
 
     @_builtins.property
-    def info(self) -> Global___MedicationListInfo:
+    def list_info(self) -> Global___MedicationListInfo:
         """About the list it was compared with."""
 
     @_builtins.property
@@ -3004,14 +3004,14 @@ class ReconcileMedicationsResponse(_message.Message):
         *,
         items: _abc.Iterable[Global___ReconciledItem] | None = ...,
         draft: _abc.Iterable[Global___ListEntry] | None = ...,
-        info: Global___MedicationListInfo | None = ...,
+        list_info: Global___MedicationListInfo | None = ...,
         lookup: _builtins.str = ...,
         changes: _abc.Iterable[Global___ListChange] | None = ...,
         not_compared: _abc.Iterable[Global___NotCompared] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["list_info", b"list_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "draft", b"draft", "info", b"info", "items", b"items", "lookup", b"lookup", "not_compared", b"not_compared"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "draft", b"draft", "items", b"items", "list_info", b"list_info", "lookup", b"lookup", "not_compared", b"not_compared"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -444,11 +444,11 @@ class OwnRegistrationsSection(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    REGISTRATIONS_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     COUNTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnRegistration]:
+    def registrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnRegistration]:
         """Entries, newest first."""
 
     @_builtins.property
@@ -462,13 +462,13 @@ class OwnRegistrationsSection(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___OwnRegistration] | None = ...,
+        registrations: _abc.Iterable[Global___OwnRegistration] | None = ...,
         window: _common_pb2.ListWindow | None = ...,
         counts: _abc.Iterable[Global___KindCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "entries", b"entries", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "registrations", b"registrations", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -524,13 +524,13 @@ class ListOwnRegistrationsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    REGISTRATIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty: this is the last."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnRegistration]:
+    def registrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnRegistration]:
         """The registrations."""
 
     @_builtins.property
@@ -540,13 +540,13 @@ class ListOwnRegistrationsResponse(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___OwnRegistration] | None = ...,
+        registrations: _abc.Iterable[Global___OwnRegistration] | None = ...,
         next_page_token: _builtins.str = ...,
         window: _common_pb2.ListWindow | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "registrations", b"registrations", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -561,13 +561,13 @@ class SaveOwnRegistrationRequest(_message.Message):
     PATIENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
-    VERSION_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     REGISTRATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
     id: _builtins.str
     """The entry to be changed. Empty: a new one."""
-    version: _builtins.int
+    expected_version: _builtins.int
     """The version that the change is made from. Needed with id."""
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
@@ -583,12 +583,12 @@ class SaveOwnRegistrationRequest(_message.Message):
         patient: _common_pb2.PatientIdentifier | None = ...,
         request_id: _builtins.str = ...,
         id: _builtins.str = ...,
-        version: _builtins.int = ...,
+        expected_version: _builtins.int = ...,
         registration: Global___OwnRegistration | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "registration", b"registration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "patient", b"patient", "registration", b"registration", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_version", b"expected_version", "id", b"id", "patient", b"patient", "registration", b"registration", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -627,12 +627,12 @@ class DeleteOwnRegistrationRequest(_message.Message):
     PATIENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
-    VERSION_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
     id: _builtins.str
     """The entry's id."""
-    version: _builtins.int
+    expected_version: _builtins.int
     """The version that was looked at. 0: whatever it is."""
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
@@ -644,11 +644,11 @@ class DeleteOwnRegistrationRequest(_message.Message):
         patient: _common_pb2.PatientIdentifier | None = ...,
         request_id: _builtins.str = ...,
         id: _builtins.str = ...,
-        version: _builtins.int = ...,
+        expected_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "patient", b"patient", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_version", b"expected_version", "id", b"id", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -786,24 +786,24 @@ class PatientEntries(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PATIENT_FIELD_NUMBER: _builtins.int
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    REGISTRATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
 
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnRegistration]:
+    def registrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnRegistration]:
         """The registrations. Of the header, provenance is taken, and its source_id is needed."""
 
     def __init__(
         self,
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
-        entries: _abc.Iterable[Global___OwnRegistration] | None = ...,
+        registrations: _abc.Iterable[Global___OwnRegistration] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "patient", b"patient"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "registrations", b"registrations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -193,11 +193,11 @@ class VaccinationsSection(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    VACCINATIONS_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     ABSENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vaccination]:
+    def vaccinations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vaccination]:
         """Vaccinations, newest first."""
 
     @_builtins.property
@@ -211,13 +211,13 @@ class VaccinationsSection(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___Vaccination] | None = ...,
+        vaccinations: _abc.Iterable[Global___Vaccination] | None = ...,
         window: _common_pb2.ListWindow | None = ...,
         absence: _common_pb2.StatedAbsence | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "entries", b"entries", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "vaccinations", b"vaccinations", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -281,14 +281,14 @@ class ListVaccinationsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    VACCINATIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     ABSENCE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty: this is the last."""
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vaccination]:
+    def vaccinations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vaccination]:
         """The vaccinations."""
 
     @_builtins.property
@@ -302,14 +302,14 @@ class ListVaccinationsResponse(_message.Message):
     def __init__(
         self,
         *,
-        entries: _abc.Iterable[Global___Vaccination] | None = ...,
+        vaccinations: _abc.Iterable[Global___Vaccination] | None = ...,
         next_page_token: _builtins.str = ...,
         window: _common_pb2.ListWindow | None = ...,
         absence: _common_pb2.StatedAbsence | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "entries", b"entries", "next_page_token", b"next_page_token", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "next_page_token", b"next_page_token", "vaccinations", b"vaccinations", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -488,14 +488,14 @@ class PatientEntries(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PATIENT_FIELD_NUMBER: _builtins.int
-    ENTRIES_FIELD_NUMBER: _builtins.int
+    VACCINATIONS_FIELD_NUMBER: _builtins.int
     ABSENCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
 
     @_builtins.property
-    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vaccination]:
+    def vaccinations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vaccination]:
         """The vaccinations. Of the header, provenance is taken, and its source_id is needed."""
 
     @_builtins.property
@@ -506,12 +506,12 @@ class PatientEntries(_message.Message):
         self,
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
-        entries: _abc.Iterable[Global___Vaccination] | None = ...,
+        vaccinations: _abc.Iterable[Global___Vaccination] | None = ...,
         absences: _abc.Iterable[_common_pb2.StatedAbsence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "entries", b"entries", "patient", b"patient"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absences", b"absences", "patient", b"patient", "vaccinations", b"vaccinations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
