@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.sealing import file_line
+
 SERVICES = (
     "critical_info",
     "medications",
@@ -76,13 +78,13 @@ def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, tr
 
 
 def key_file(keys: Path, name: str) -> Path:
-    """A file with the 32 random bytes that protect a service's patients' keys; made once, never replaced."""
+    """Returns a key file with one key, which protects a service's patients' keys; made once, never replaced."""
     path = keys / name
     if not path.exists():
         partial = keys / f"{name}.partial"
         partial.unlink(missing_ok=True)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(os.urandom(32))
+            file.write(file_line(1, os.urandom(32)))
             file.flush()
             os.fsync(file.fileno())  # without the key everything it protects is lost
         partial.rename(path)

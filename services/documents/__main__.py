@@ -15,7 +15,7 @@ from shared.server import allowed_peers, new_server, observed, serve
 
 
 async def main() -> None:
-    """Settings, telemetry, key, database, servicer, serve."""
+    """Settings, telemetry, keys, database, servicer, serve."""
     settings = DocumentSettings()
     with observed("documents", settings):
         keys = KeyWrap.from_file(settings.document_key_file)

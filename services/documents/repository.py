@@ -19,7 +19,7 @@ from shared.register.requests import answered
 from shared.register.restriction import View
 from shared.register.rows import COLUMNS, stored_entry
 from shared.register.store import EntryStore
-from shared.sealing import ContentDamagedError, KeyWrap
+from shared.sealing import ContentDamagedError, KeyWrap, WrappedKey
 
 ABANDONED = timedelta(hours=1)
 """After this long an upload does not go on: four times the longest that a stream may last."""
@@ -134,7 +134,8 @@ class Repository(EntryStore):
     async def content_of(self, patient_ref: str, document_id: str, sha256: bytes) -> tuple[Content, PatientKey]:
         """A document's content and the key to it. Raises ContentDamagedError when either is missing or not right."""
         row = await self.database.fetchrow(
-            "SELECT content_id, size, row_count, seal, wrapped FROM contents JOIN patient_keys USING (patient_ref)"
+            "SELECT content_id, size, row_count, seal, wrapped, key_id"
+            " FROM contents JOIN patient_keys USING (patient_ref)"
             " WHERE patient_ref = $1 AND document_id = $2 AND sha256 = $3",
             patient_ref,
             document_id,
@@ -144,7 +145,7 @@ class Repository(EntryStore):
         if row is None:
             raise ContentDamagedError("content or key is missing")
         content = Content(patient_ref, document_id, str(row["content_id"]), row["size"], row["row_count"], sha256)
-        key = self._key(patient_ref, row["wrapped"])
+        key = self._key(patient_ref, row)
         key.check(content, row["seal"])
         return content, key
 
@@ -200,23 +201,25 @@ class Repository(EntryStore):
         """The keys of patients, made where there is none."""
         if not refs:
             return {}
-        select = "SELECT patient_ref, wrapped FROM patient_keys WHERE patient_ref = ANY($1::uuid[])"
+        select = "SELECT patient_ref, wrapped, key_id FROM patient_keys WHERE patient_ref = ANY($1::uuid[])"
         rows = await session.fetch(select, refs, name="patient_keys")
         if len(rows) < len(refs):
             have = {str(row["patient_ref"]) for row in rows}
             new = [ref for ref in refs if ref not in have]
+            keys = [self._keys.new_key(ref) for ref in new]
             await session.execute(
-                "INSERT INTO patient_keys (patient_ref, wrapped) SELECT * FROM unnest($1::uuid[], $2::bytea[])"
-                " ON CONFLICT DO NOTHING",
+                "INSERT INTO patient_keys (patient_ref, wrapped, key_id)"
+                " SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::smallint[]) ON CONFLICT DO NOTHING",
                 new,
-                [self._keys.new_key(ref) for ref in new],
+                [key.wrapped for key in keys],
+                [key.key_id for key in keys],
                 name="add_patient_keys",
             )
             rows = await session.fetch(select, refs, name="patient_keys")
-        return {str(row["patient_ref"]): self._key(str(row["patient_ref"]), row["wrapped"]) for row in rows}
+        return {str(row["patient_ref"]): self._key(str(row["patient_ref"]), row) for row in rows}
 
-    def _key(self, patient_ref: str, wrapped: bytes) -> PatientKey:
-        return PatientKey(patient_ref, self._keys.unwrap(patient_ref, wrapped))
+    def _key(self, patient_ref: str, row: asyncpg.Record) -> PatientKey:
+        return PatientKey(patient_ref, self._keys.unwrap(patient_ref, WrappedKey(row["wrapped"], row["key_id"])))
 
     async def _keep_content(self, session: Session, content: Content, seal: bytes) -> None:
         """Makes the uploaded rows the document's content, unless it has the same content already."""

@@ -11,6 +11,6 @@ class DocumentSettings(ServiceSettings):
     """What documents need."""
 
     document_key_file: Path
-    """32 random bytes: the key that wraps the patients' keys. Losing it is losing every document."""
+    """The keys that wrap the patients' keys, as `shared/sealing.py` says. Losing them is losing every document."""
     document_max_bytes: int = Field(default=100 * 1024 * 1024, ge=1)
     """The largest document that is taken."""

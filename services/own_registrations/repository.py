@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from services.own_registrations.key_repository import PatientKeys
+from services.own_registrations.key_repository import PatientKeys, wrapped_keys
 from services.own_registrations.sealing import Place
 from shared.database import Database
 from shared.errors import Reason, Unavailable
@@ -58,7 +58,7 @@ class Repository:
 
     def _opened(self, rows: Sequence[asyncpg.Record]) -> list[StoredEntry]:
         found = [row for row in rows if row["id"] is not None]
-        keys = PatientKeys(self.keys, {str(row["patient_ref"]): row["wrapped"] for row in found})
+        keys = PatientKeys(self.keys, wrapped_keys(found))
         return [opened(row, keys) for row in found]
 
     async def _list(
@@ -102,7 +102,7 @@ FROM (
     ] AS counts FROM current
 ) AS counted
 LEFT JOIN (
-    SELECT {COLUMNS}, wrapped FROM current LEFT JOIN patient_keys USING (patient_ref)
+    SELECT {COLUMNS}, wrapped, key_id FROM current LEFT JOIN patient_keys USING (patient_ref)
     WHERE ($4::timestamptz IS NULL OR effective_at >= $4)
     AND ($5::timestamptz IS NULL OR (effective_at, id) < ($5, $6::uuid))
     ORDER BY effective_at DESC, id DESC LIMIT $7

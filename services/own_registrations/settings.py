@@ -9,4 +9,4 @@ class OwnRegistrationSettings(ServiceSettings):
     """What own registrations need."""
 
     own_registrations_key_file: Path
-    """32 random bytes: the key that wraps the patients' keys. Losing it is losing every registration."""
+    """The keys that wrap the patients' keys, as `shared/sealing.py` says. Losing them is losing every registration."""

@@ -17,6 +17,7 @@ from kj.local.data_directory import DataDirectory
 from kj.local.process import ProcessId
 from kj.local.programs import GATEWAY, ROOT, SERVICES
 from kj.local.state import State
+from shared.sealing import KeyWrap
 
 NAMES = ["postgres", *SERVICES, GATEWAY]
 
@@ -135,7 +136,7 @@ def test_secrets_are_private(kj: Kj) -> None:
     keys = [kj.directory.keys / name for name in ("document.key", "own_registrations.key")]
     for path in (kj.directory.keys / "passwords.json", *keys, kj.directory.state_file):
         assert path.stat().st_mode & 0o777 == 0o600
-    assert [len(key.read_bytes()) for key in keys] == [32, 32]
+    assert [KeyWrap.from_file(key).key_id for key in keys] == [1, 1]
     assert keys[0].read_bytes() != keys[1].read_bytes()
 
 

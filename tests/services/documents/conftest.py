@@ -24,7 +24,7 @@ async def documents(postgres: Cluster) -> AsyncIterator[Documents]:
     names = await postgres.migrated("documents")
     database = await Database.connect(names.dsn)
     superuser = await Database.connect(names.superuser_dsn, size=1)
-    repository = Repository(database, KeyWrap(os.urandom(32)))
+    repository = Repository(database, KeyWrap({1: os.urandom(32)}))
     uploads = Uploads(repository, LARGEST)
     servicer = Servicer(repository, uploads, LARGEST)
     async with served((servicer, DESCRIPTOR.services_by_name["DocumentsService"])) as channel:

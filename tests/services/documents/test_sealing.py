@@ -8,7 +8,7 @@ import pytest
 
 from services.documents.intake import Intake
 from services.documents.sealing import ROW, Content, PatientKey
-from shared.sealing import ContentDamagedError, KeyFileError, KeyWrap
+from shared.sealing import ContentDamagedError, KeyFileError, KeyWrap, file_line
 
 
 def new_patient(keys: KeyWrap) -> tuple[str, PatientKey]:
@@ -17,7 +17,7 @@ def new_patient(keys: KeyWrap) -> tuple[str, PatientKey]:
 
 
 def test_a_row_opens_in_its_own_place_alone() -> None:
-    keys = KeyWrap(os.urandom(32))
+    keys = KeyWrap({1: os.urandom(32)})
     ref, key = new_patient(keys)
     content = Content(ref, str(uuid4()), str(uuid4()), 3 * ROW, 3, bytes(32))
     sealed = key.seal_row(content.document_id, content.content_id, 1, b"row", last=False)
@@ -38,7 +38,7 @@ def test_a_row_opens_in_its_own_place_alone() -> None:
 
 
 def test_the_seal_binds_every_column() -> None:
-    ref, key = new_patient(KeyWrap(os.urandom(32)))
+    ref, key = new_patient(KeyWrap({1: os.urandom(32)}))
     content = Content(ref, str(uuid4()), str(uuid4()), 10, 1, bytes(32))
     seal = key.seal(content)
     key.check(content, seal)
@@ -48,24 +48,62 @@ def test_the_seal_binds_every_column() -> None:
 
 
 def test_a_key_opens_for_its_patient_and_under_its_wrapping_key_alone() -> None:
-    keys = KeyWrap(os.urandom(32))
+    keys = KeyWrap({1: os.urandom(32)})
     ref = str(uuid4())
     wrapped = keys.new_key(ref)
-    assert len(wrapped) == 60
-    for wrong, of in ((KeyWrap(os.urandom(32)), ref), (keys, str(uuid4()))):
+    assert (len(wrapped.wrapped), wrapped.key_id) == (60, 1)
+    for wrong, of in ((KeyWrap({1: os.urandom(32)}), ref), (KeyWrap({2: os.urandom(32)}), ref), (keys, str(uuid4()))):
         with pytest.raises(ContentDamagedError):
             wrong.unwrap(of, wrapped)
 
 
-def test_the_key_file_holds_32_bytes(tmp_path: Path) -> None:
+ONE, TWO = bytes(range(32)), bytes(range(32, 64))
+
+
+def test_a_key_file_is_a_key_or_a_line_for_each_the_first_of_which_wraps(tmp_path: Path) -> None:
+    path, ref = tmp_path / "key", str(uuid4())
+    path.write_bytes(ONE)
+    alone = KeyWrap.from_file(path)
+    path.write_bytes(file_line(2, TWO) + b"\n" + file_line(1, ONE))
+    both = KeyWrap.from_file(path)
+    path.write_bytes(file_line(1, ONE) + file_line(2, TWO).rstrip())
+    other_order = KeyWrap.from_file(path)
+    old, new = alone.new_key(ref), both.new_key(ref)
+    assert (old.key_id, new.key_id, other_order.new_key(ref).key_id) == (1, 2, 1)
+    assert both.unwrap(ref, old) == alone.unwrap(ref, old)
+    assert other_order.unwrap(ref, new) == both.unwrap(ref, new)
+    moved = both.rewrap(ref, old)
+    assert (moved.key_id, both.unwrap(ref, moved)) == (2, alone.unwrap(ref, old))
+    with pytest.raises(ContentDamagedError, match="key 2"):
+        alone.unwrap(ref, new)
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        (b"", "holds no key"),
+        (bytes(31), "32 random bytes"),
+        (bytes(33), "32 random bytes"),
+        (file_line(1, bytes(31)), "32 bytes in base64"),
+        (file_line(0, ONE), "1 to 9999"),
+        (file_line(10_000, ONE), "1 to 9999"),
+        (file_line(1, ONE).lstrip(b"1 "), "its number"),
+        (file_line(1, ONE).replace(b"=", b""), "32 bytes in base64"),
+        (file_line(1, ONE) + file_line(1, TWO), "two keys with number 1"),
+        (file_line(1, ONE) + b"2 next\n", "32 bytes in base64"),
+    ],
+)
+def test_a_key_file_that_is_none_says_why_and_shows_no_key(tmp_path: Path, content: bytes, text: str) -> None:
     path = tmp_path / "key"
+    path.write_bytes(content)
+    with pytest.raises(KeyFileError, match=text) as refused:
+        KeyWrap.from_file(path)
+    assert file_line(1, ONE).split()[1].decode() not in str(refused.value)
+
+
+def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match="cannot be read"):
-        KeyWrap.from_file(path)
-    path.write_bytes(bytes(31))
-    with pytest.raises(KeyFileError, match="holds 31"):
-        KeyWrap.from_file(path)
-    path.write_bytes(bytes(32))
-    KeyWrap.from_file(path)
+        KeyWrap.from_file(tmp_path / "key")
 
 
 @pytest.mark.parametrize("size", [1, ROW - 1, ROW, ROW + 1, 2 * ROW, 5 * ROW + 7])

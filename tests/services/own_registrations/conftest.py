@@ -23,7 +23,7 @@ async def register(postgres: Cluster) -> AsyncIterator[Register]:
     names = await postgres.migrated("own_registrations")
     database = await Database.connect(names.dsn, size=8)
     superuser = await Database.connect(names.superuser_dsn, size=1)
-    servicer = Servicer(Repository(database, KeyWrap(os.urandom(32))))
+    servicer = Servicer(Repository(database, KeyWrap({1: os.urandom(32)})))
     async with served((servicer, DESCRIPTOR.services_by_name["OwnRegistrationsService"])) as channel:
         yield Register(OwnRegistrationsServiceStub(channel), superuser)
     await database.close()

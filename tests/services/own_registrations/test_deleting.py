@@ -228,7 +228,11 @@ async def test_the_runtime_role_deletes_entries_and_nothing_else(register: Regis
         ("outbox", "SELECT"),
         ("outbox_start", "SELECT"),
     }
-    assert {tuple(row) for row in columns} == {("patient_keys", "wrapped"), ("imported_names", "id")}
+    assert {tuple(row) for row in columns} == {
+        ("patient_keys", "wrapped"),
+        ("patient_keys", "key_id"),
+        ("imported_names", "id"),
+    }
 
 
 async def test_the_database_itself_refuses_a_second_donor_card(register: Register) -> None:
