@@ -84,12 +84,12 @@ class Session:
             return await self.connection.execute(sql, *args, timeout=_seconds_left())
 
     async def executemany(self, sql: str, rows: Sequence[Sequence[Any]], *, name: str) -> None:
-        """One statement for many rows, sent as one batch."""
+        """Runs one statement for many rows, sent as one batch."""
         with telemetry.span(f"SQL {name}", SpanKind.CLIENT, parent=None, **self._attributes(name)):
             await self.connection.executemany(sql, rows, timeout=_seconds_left())
 
     async def copy(self, table: str, columns: Sequence[str], records: Sequence[Sequence[Any]]) -> None:
-        """COPY of `records` into `table`."""
+        """Copies `records` into `table`."""
         with telemetry.span(f"SQL copy_{table}", SpanKind.CLIENT, parent=None, **self._attributes(f"copy_{table}")):
             await self.connection.copy_records_to_table(
                 table, columns=list(columns), records=records, timeout=_seconds_left()
@@ -162,10 +162,10 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        """A transaction: committed at the end, rolled back by any exception.
+        """Opens a transaction: committed at the end, rolled back by any exception.
 
         When the connection is lost during the commit nobody knows its outcome: Unavailable, and the caller's
-        request_id tells on the next try.
+        request_id answers on the next try.
         """
         async with self._session() as session:
             transaction = session.connection.transaction()

@@ -52,7 +52,7 @@ class NationalId:
 
 
 def parse(value: str, *, production: bool, field: str = FIELD) -> NationalId:
-    """The number that `value` holds, of a kind that may come from outside.
+    """Returns the number that `value` holds, of a kind that may come from outside.
 
     Separators are refused: one person has one spelling everywhere. H-numbers are refused, as they mean something
     inside one business only (and numbers with month + 40 collide with NAV's test persons). Outside production only
@@ -80,7 +80,7 @@ def is_one(value: str) -> bool:
 
 
 def classify(value: str, *, field: str = FIELD) -> NationalId:
-    """The number with its kind, whatever kind it is. Raises Invalid when it is no national id at all."""
+    """Returns the number with its kind, whichever it is. Raises Invalid when it is no national id at all."""
     if len(value) != 11 or not (value.isascii() and value.isdigit()):
         raise _invalid(field, "must be exactly 11 digits, without separators")
     kind = _kind(value)
@@ -97,7 +97,7 @@ def classify(value: str, *, field: str = FIELD) -> NationalId:
 def make_synthetic(
     birth_date: date, serial: int, *, month_offset: int = TENOR_MONTH_OFFSET, d_number: bool = False
 ) -> str | None:
-    """A synthetic number for a birth date and an individual number of 0 to 999, by the rule before 2032.
+    """Returns a synthetic number for a birth date and an individual number of 0 to 999, by the rule before 2032.
 
     None when a check digit would be 10: that number does not exist, take the next serial.
     """
@@ -116,7 +116,7 @@ def make_synthetic(
 
 
 def valid_organisation_number(value: str) -> bool:
-    """Nine digits with a fitting check digit. The first digit is not judged: test organisations begin with 1."""
+    """Whether it is nine digits with a fitting check digit. The first is not judged: test organisations have 1."""
     return (
         len(value) == 9
         and value.isascii()
@@ -127,7 +127,7 @@ def valid_organisation_number(value: str) -> bool:
 
 
 def valid_hpr_number(value: str) -> bool:
-    """One to nine digits, not beginning with 0. The register of health personnel has no check digit."""
+    """Whether it is one to nine digits, not beginning with 0. The register has no check digit."""
     return 1 <= len(value) <= 9 and value.isascii() and value.isdigit() and value[0] != "0"
 
 

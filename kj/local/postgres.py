@@ -1,4 +1,4 @@
-"""One embedded PostgreSQL: made, started, waited for, stopped, and started again after a crash.
+"""Makes, starts, waits for and stops one embedded PostgreSQL, and starts it again after a crash.
 
 It listens on a unix socket in a private directory, asks for SCRAM passwords, keeps fsync on, and shuts down cleanly
 when its owner dies: the kernel then sends the server itself the signal for a fast shutdown. Of the wheel only the
@@ -64,7 +64,7 @@ class Postgres:
 
     @property
     def cluster(self) -> Path:
-        """PGDATA."""
+        """Returns PGDATA."""
         return self.directory / "cluster"
 
     def prepare(self) -> str:
@@ -110,7 +110,7 @@ class Postgres:
         return ours and len(lines) > 7 and lines[7].strip() == "ready"
 
     async def stop(self, seconds: float = 20.0) -> None:
-        """Fast shutdown: rolls open transactions back and writes a checkpoint; an immediate one after `seconds`."""
+        """Shuts down fast: rolls open transactions back and writes a checkpoint; immediately after `seconds`."""
         if self.process is None or self.process.returncode is not None:
             return
         for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
@@ -123,12 +123,12 @@ class Postgres:
                 return
 
     def url(self, database: str, role: str, password: str) -> str:
-        """A DSN for asyncpg."""
+        """Returns a DSN for asyncpg."""
         return database_url(self.sockets, database, role, password)
 
     @property
     def superuser_url(self) -> str:
-        """The DSN of the one role that may make databases and roles."""
+        """Returns the DSN of the one role that may make databases and roles."""
         return self.url("postgres", SUPERUSER, self.password)
 
     @functools.cached_property
@@ -232,7 +232,7 @@ class Postgres:
 
 
 def database_url(sockets: Path, database: str, role: str, password: str) -> str:
-    """A DSN over the server's unix socket; the database's name is what stands after the last slash."""
+    """Returns a DSN over the server's unix socket; the database's name is what stands after the last slash."""
     return f"postgresql://{role}:{password}@/{database}?host={quote(str(sockets), safe='')}"
 
 

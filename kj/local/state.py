@@ -1,4 +1,4 @@
-"""state.json: what the supervisor of a data directory runs. Written by the supervisor alone, read by every command."""
+"""Keeps state.json: what the supervisor of a data directory runs. It alone writes the file; every command reads it."""
 
 import fcntl
 import json
@@ -42,7 +42,7 @@ class State:
 
     @classmethod
     def read(cls, path: Path) -> "State | None":
-        """The state in the file, None when there is no file or no whole state in it."""
+        """Returns the state in the file, None when there is no file or no whole state in it."""
         try:
             raw = json.loads(path.read_text())
             processes = [ProcessState(**{**each, "process": _process_id(each["process"])}) for each in raw["processes"]]
@@ -52,14 +52,14 @@ class State:
 
 
 def running_state(directory: DataDirectory) -> State | None:
-    """What runs on this data directory now; None when its supervisor is gone, whatever the file says."""
+    """Returns what runs on this data directory now; None when its supervisor is gone, whatever the file says."""
     state = State.read(directory.state_file)
     return state if state is not None and state.supervisor.is_alive() else None
 
 
 @contextmanager
 def supervisor_lock(directory: DataDirectory) -> Iterator[None]:
-    """Held by the one supervisor of the directory; the kernel frees it however its process ends.
+    """Holds the lock of the one supervisor of the directory; the kernel frees it however its process ends.
 
     Raises CommandError, saying what runs, when another process holds it.
     """

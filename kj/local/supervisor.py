@@ -153,7 +153,7 @@ class Supervisor:
 
 
 def free_port(port: int) -> int:
-    """The port itself, or a free one for 0. Raises CommandError when another process has it.
+    """Returns the port itself, or a free one for 0. Raises CommandError when another process has it.
 
     Asked before anything starts: the gateway is the last to start, and its log no place to look for this.
     """

@@ -1,4 +1,4 @@
-"""How long a prescription holds where its register does not say. Pure functions.
+"""Decides how long a prescription holds where its register does not say. Pure functions.
 
 Source: Helsedirektoratet's guide to prescribing, section 4-4 (HDIR, 09.12.2022).
 """
@@ -19,7 +19,7 @@ _THREE_YEARS = ("G03A", "G02BA03", "G02BB01")
 
 
 def valid_until(prescription: pb.Prescription) -> datetime:
-    """When the validity of a prescription ends whose register states no end: at midnight in Norway.
+    """Returns when a prescription ends whose register states no end: at midnight in Norway.
 
     One year; hormonal contraceptives three years; antibiotics for people ten days, not on blue prescription;
     antimicrobials for animals five days. That the last day counts to its end is inferred.

@@ -40,14 +40,14 @@ class Page(NamedTuple):
     """Digest of everything else that was asked: a token of another question is refused."""
 
     def token_after(self, position: Position) -> str:
-        """The token of the page that follows `position`."""
+        """Returns the token of the page that follows `position`."""
         micros = (position.effective_at - _EPOCH) // timedelta(microseconds=1)
         packed = _TOKEN.pack(micros, UUID(position.id).bytes, self.question)
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
 def page_of(page_size: int, page_token: str, *asked: object) -> Page:
-    """The page that a request asks for; `asked` is everything else that shapes the list.
+    """Returns the page that a request asks for; `asked` is everything else that shapes the list.
 
     Raises Invalid on a negative or too large size, and on a token that is not ours or belongs to another question.
     """
@@ -57,14 +57,14 @@ def page_of(page_size: int, page_token: str, *asked: object) -> Page:
 
 
 def size_of(page_size: int) -> int:
-    """The entries that a page holds. Raises Invalid on a negative or too large size."""
+    """Returns how many entries a page holds. Raises Invalid on a negative or too large size."""
     if not 0 <= page_size <= LARGEST_SIZE:
         raise Invalid("page_size", f"must be 0 to {LARGEST_SIZE}")
     return page_size or DEFAULT_SIZE
 
 
 def version_below(page_token: str) -> int:
-    """The version that a page of an entry's history goes on under. Raises Invalid for a token that is not ours."""
+    """Returns the version that a page of an entry's history goes on under. Raises Invalid for another's token."""
     if not page_token:
         return 2**31 - 1
     if not page_token.isascii() or not page_token.isdigit() or len(page_token) > 9:

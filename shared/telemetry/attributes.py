@@ -1,4 +1,4 @@
-"""What a span may say: an allow-list of keys, and values that cannot hold a name or a text."""
+"""Decides what a span may say: an allow-list of keys, and values that cannot hold a name or a text."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ def check_key(key: str) -> None:
 
 
 def permitted(attributes: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
-    """The attributes as they may leave the process. Every exporter takes them from here.
+    """Yields the attributes as they may leave the process. Every exporter takes them from here.
 
     A value depends on data, so an unfit one never fails a request: it is replaced by `[refused]`.
     """
@@ -75,7 +75,7 @@ def permitted(attributes: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
 
 @lru_cache(maxsize=4096)
 def permitted_name(name: str) -> str:
-    """A span's name as it may leave the process; names may hold spaces (`SELECT entries`)."""
+    """Returns a span's name as it may leave the process; names may hold spaces (`SELECT entries`)."""
     return name if len(name) <= _MAX_LENGTH and _NAME.fullmatch(name) and is_clean(name) else REFUSED
 
 

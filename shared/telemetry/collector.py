@@ -1,4 +1,4 @@
-"""Spans to an OTLP collector, through OpenTelemetry's own exporter.
+"""Sends spans to an OTLP collector, through OpenTelemetry's own exporter.
 
 Everything here happens on the exporting thread. The exporter brings what a collector may ask for: headers,
 certificates, compression, and retries as OTLP's specification wants them, set by `OTEL_EXPORTER_OTLP_HEADERS`,

@@ -1,4 +1,4 @@
-"""What a destination of spans is, and one of them: rotated files of JSON lines."""
+"""Says what a destination of spans is, and writes to one of them: rotated files of JSON lines."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The queue between requests and the exporting thread.
+"""Queues spans between requests and the exporting thread.
 
 A request appends to a deque and goes on, whatever the collector or the disk is doing. The queue is bounded: what does
 not fit is dropped and counted, and the count is logged. The thread sleeps until there is something to send, then
@@ -55,7 +55,7 @@ class Exporter:
 
     @property
     def dropped(self) -> int:
-        """Spans that did not fit into the queue or that the destination did not take."""
+        """Returns how many spans did not fit into the queue or were not taken by the destination."""
         return self._overflowed + self._undelivered
 
     def stop(self) -> None:
@@ -138,5 +138,5 @@ def stop() -> None:
 
 
 def dropped() -> int:
-    """Spans lost since the process started: the queue was full, or the destination did not take them."""
+    """Returns the spans lost since the process started: the queue was full, or the destination did not take them."""
     return _Process.dropped_before + (_Process.exporter.dropped if _Process.exporter else 0)

@@ -121,7 +121,7 @@ def span(name: str, kind: SpanKind = ..., *, parent: SpanContext | None = ..., *
 def span(  # type: ignore[misc] # attribute keys hold a dot: none is called kind or parent
     name: str, kind: SpanKind = SpanKind.INTERNAL, *, parent: SpanContext | None = None, **attributes: Value
 ) -> Span:
-    """A span for a `with` block, current inside it: a child of `parent`, else of the current span, else a new root.
+    """Makes a span for a `with` block, current inside it: a child of `parent` or of the current span, else a root.
 
     An exception marks it failed and goes on. ValueError for an attribute that is not in ALLOWED_ATTRIBUTES.
     `name` is fixed by the code (`SELECT entries`), never made from a request's values.
@@ -133,7 +133,7 @@ def span(  # type: ignore[misc] # attribute keys hold a dot: none is called kind
 
 
 def current() -> Span | None:
-    """The innermost open span of this task."""
+    """Returns the innermost open span of this task."""
     return _current.get()
 
 

@@ -96,7 +96,7 @@ class Strength(NamedTuple):
 
 
 def number(text: str) -> Fraction | None:
-    """The value of a decimal number, with point or comma. None: not one, or out of all proportion."""
+    """Returns the value of a decimal number, with point or comma. None: not one, or out of all proportion."""
     try:
         value = Decimal(text.strip().replace(",", "."))
     except InvalidOperation:
@@ -105,7 +105,7 @@ def number(text: str) -> Fraction | None:
 
 
 def amount(quantity: Quantity) -> Amount | None:
-    """What a quantity says; None where it is not understood, or is not a plain value."""
+    """Returns what a quantity says; None where it is not understood, or is not a plain value."""
     value = number(quantity.value)
     unit = _unit(quantity.code or quantity.unit) or _unit(quantity.unit)
     if value is None or unit is None or quantity.comparator:
@@ -114,7 +114,7 @@ def amount(quantity: Quantity) -> Amount | None:
 
 
 def strength_of(medicine: pb.Medication) -> tuple[Strength, ...] | None:
-    """The strength, one for each substance that works: as stated, of the ingredients, else as the name says it."""
+    """Returns the strength of each substance that works: as stated, of the ingredients, else of the name."""
     if medicine.strength:
         return parsed(medicine.strength)
     parts = [part for part in medicine.ingredients if not part.HasField("active") or part.active]
@@ -132,7 +132,7 @@ def states_strength(medicine: pb.Medication) -> bool:
 
 
 def parsed(text: str) -> tuple[Strength, ...] | None:
-    """A strength in words: "500 mg", "10 mg/ml", "100 mg/5 ml", "500/30 mg", "25 mikrog/125 mikrog/dose"."""
+    """Reads a strength in words: "500 mg", "10 mg/ml", "100 mg/5 ml", "500/30 mg", "25 mikrog/125 mikrog/dose"."""
     terms = [_TERM.fullmatch(term) for term in re.split(r"\s*(?:/|\+)\s*", _plain(text))]
     found: list[tuple[Fraction | None, Unit | None]] = []
     for match in terms:
@@ -173,7 +173,7 @@ def _of_part(part: pb.Ingredient) -> Strength | None:
 
 
 def _in_name(medicine: pb.Medication) -> tuple[Strength, ...] | None:
-    """The strength in the display of name, form and strength, where it says one only."""
+    """Returns the strength in the display of name, form and strength, where it says one only."""
     for text in (medicine.code.text, *(coding.display for coding in medicine.code.codings)):
         found = _IN_NAME.findall(_plain(text))
         if len(found) == 1:

@@ -46,7 +46,7 @@ class Dose(NamedTuple):
 
 
 def dose_of(dosages: Sequence[pb.Dosage]) -> Dose:
-    """The dose that dosages say."""
+    """Returns the dose that dosages say."""
     texts = [_words(each.text or each.patient_instruction) for each in dosages]
     codes = frozenset((each.short_dose.system, each.short_dose.code) for each in dosages if each.short_dose.code)
     needed = frozenset(each.as_needed for each in dosages if each.HasField("as_needed"))
@@ -55,7 +55,7 @@ def dose_of(dosages: Sequence[pb.Dosage]) -> Dose:
 
 
 def compare(one: Dose, other: Dose, strength: Strength | None, other_strength: Strength | None) -> Outcome:
-    """How two doses compare. With the strength of a piece, a number of pieces compares with an amount."""
+    """Returns how two doses compare. With the strength of a piece, a number of pieces compares with an amount."""
     if one.whole == other.whole:
         return EQUAL
     stated = [any(dose.whole) for dose in (one, other)]
@@ -73,7 +73,7 @@ def compare(one: Dose, other: Dose, strength: Strength | None, other_strength: S
 
 
 def _by_code(one: Dose, other: Dose) -> Outcome:
-    """Short doses of one system compare; nothing else does that is neither structured nor in the same words."""
+    """Compares short doses of one system; nothing else compares that is not structured or in the same words."""
     if not one.short or {each[0] for each in one.short} != {each[0] for each in other.short}:
         return UNKNOWN
     return EQUAL if one.short == other.short else DIFFERENT
@@ -136,7 +136,7 @@ def _amounts(
 
 
 def _weighed(taken: Amount, strength: Strength | None) -> Amount:
-    """A number of pieces as what is in them; anything else as it is."""
+    """Returns a number of pieces as what is in them; anything else as it is."""
     if strength is None or strength.per or taken.unit not in ("tablett", "kapsel", "stk", "dose", "stikkpille"):
         return taken
     return Amount(taken.value * strength.value, strength.unit)
@@ -152,7 +152,7 @@ def _oftens(one: Taking, other: Taking) -> Outcome:
 
 
 def _as_needed(one: bool | None, other: bool | None) -> Outcome:
-    """Not stated goes with "regularly", as most sources state only the other."""
+    """Compares: not stated goes with "regularly", as most sources state only the other."""
     if None in (one, other):
         return UNKNOWN if True in (one, other) else EQUAL
     return EQUAL if one == other else DIFFERENT
@@ -168,7 +168,7 @@ def _is_whole(phases: tuple[tuple[Taking, ...], ...]) -> bool:
 
 
 def _taking(dosage: pb.Dosage) -> Taking | None:
-    """The structured content; None: there is none that is understood."""
+    """Returns the structured content; None: there is none that is understood."""
     if len(dosage.doses) > 1 or any(each.HasField("rate") or each.HasField("rate_per") for each in dosage.doses):
         return None
     least = most = None
@@ -203,7 +203,7 @@ def _copy(timing: pb.Timing, to: pb.Timing, field: str) -> None:
 
 
 def _often(timing: pb.Timing) -> Often | None:
-    """How often, a day or a month. On named days of the week: as many times a week."""
+    """Returns how often, a day or a month. On named days of the week: as many times a week."""
     times = timing.frequency or len(timing.times_of_day) or len(timing.when)
     most = max(times, timing.frequency_max)
     period = number(timing.period) if timing.period else Fraction(1)
