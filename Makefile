@@ -15,9 +15,12 @@ help: ## list the targets
 run: $(STAMP) ## a real summary care record on this machine, until Ctrl-C
 	@exec $(VENV)/bin/kj up
 
-# Files side by side; each worker has a PostgreSQL and systems of its own. One file alone: .venv/bin/python -m pytest FILE
+# Files side by side: two workers a core, each with a PostgreSQL and systems of its own. `make test WORKERS=0` runs them one
+# after the other.
+WORKERS ?= auto
+
 test: static ## every check and every test
-	$(PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 assurance: $(STAMP) ## the promises at length, some hours: each KJ_... below can be set, KJ_SEED repeats a run
 	KJ_SEED=$${KJ_SEED:-random} KJ_FUZZ=$${KJ_FUZZ:-10000} KJ_FAULTS=$${KJ_FAULTS:-1000} KJ_KILLS=$${KJ_KILLS:-200} \

@@ -19,6 +19,7 @@ LONG = ("tests/assurance/test_fuzz.py", "tests/assurance/", "tests/system/", "te
 """Where the files are that take longest, most of it waiting."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Twice the cores for `-n auto`, 8 at most: tests wait for much of their time, and a whole system takes memory."""
     return min(2 * len(os.sched_getaffinity(0)), 8)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,16 @@ Manifest = dict[str, Any]
 
 
 def build(folder: str) -> list[Manifest]:
+    return list(yaml.safe_load_all(_kustomized(folder)))
+
+
+@cache
+def _kustomized(folder: str) -> bytes:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("no kubectl on PATH: the manifests are put together by its kustomize")
     command = [kubectl, "kustomize", str(K8S / folder)]
-    return list(yaml.safe_load_all(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout))
+    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
 
 
 @pytest.fixture(scope="module")
