@@ -10,10 +10,12 @@ from services.critical_info import model
 from services.critical_info.absences import ABSENCE
 from services.critical_info.categories import CATEGORIES, NEVER_BOTH_ACTIVE
 from services.critical_info.convert import Content
-from shared.database import Session
+from shared.database import Database, Session
 from shared.errors import Invalid, Reason, StateConflict, entry_not_found
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.feeds import Feeds
 from shared.register.rows import COLUMNS, stored_entry
+from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore, lock_patients
 
 
@@ -40,12 +42,45 @@ class CategoryChanged(Exception):
         self.place = place
 
 
-class Repository(EntryStore):
+def _message_type(kind: int) -> type[Content]:
+    return CategoryAbsence if kind == ABSENCE else CriticalInfo
+
+
+async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+    """Returns the versions that may follow: none follows a deletion. Raises CategoryChanged."""
+    later = [entry for entry in changed if entry.version > 1]
+    if not later:
+        return changed
+    rows = await session.fetch(
+        "SELECT patient_ref, id, kind, deleted FROM entries"
+        " WHERE (patient_ref, id, version) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]))",
+        [entry.patient_ref for entry in later],
+        [entry.id for entry in later],
+        [entry.version - 1 for entry in later],
+        name="versions_to_follow",
+    )
+    latest = {(str(row["patient_ref"]), str(row["id"])): row for row in rows}
+    following = []
+    for entry in changed:
+        row = latest.get(entry[:2])
+        if row is not None and row["deleted"]:
+            continue
+        if row is not None and row["kind"] != entry.kind and row["kind"] in CATEGORIES and entry.kind in CATEGORIES:
+            raise CategoryChanged(entry[:2])
+        following.append(entry)
+    return following
+
+
+RULES = RegisterRules(_message_type, to_follow=_to_follow)
+
+
+class Repository:
     """Entries and statements of absence of patients."""
 
-    def message_type(self, kind: int) -> type[Content]:
-        """The message that entries of this kind are."""
-        return CategoryAbsence if kind == ABSENCE else CriticalInfo
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.entries = EntryStore(database, RULES)
+        self.feeds = Feeds(database, RULES)
 
     async def latest_contents(self, refs: Sequence[str]) -> list[StoredEntry]:
         """The latest version of every entry, deleted ones too; statements of absence are left out."""
@@ -101,14 +136,14 @@ class Repository(EntryStore):
         What has been deleted stays deleted, whatever the feed sends. Raises Invalid for another category of an entry,
         StateConflict for an entry that would be active beside one of the other of categories 8 and 11.
         """
-        known = await self.as_known([each.new for each in batch])
+        known = await self.feeds.as_known([each.new for each in batch])
         paths = {entry[:2]: each.path for entry, each in zip(known, batch, strict=True)}
         deciding = {each.refs: each.path for each in batch if each.new.kind in NEVER_BOTH_ACTIVE}
         async with self.database.transaction() as session:
             await lock_patients(session, [ref for refs in deciding for ref in refs])
             in_conflict = {refs for refs in deciding if await self._both_active(session, refs, now)}
             try:
-                counts = await self.import_in(session, known)
+                counts = await self.feeds.import_in(session, known)
             except CategoryChanged as error:
                 raise Invalid(f"{paths[error.place]}.category", "never changes: send a new entry") from None
             for refs, path in deciding.items():
@@ -119,30 +154,6 @@ class Repository(EntryStore):
                         field=path,
                     )
             return counts
-
-    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
-        """The versions that may follow: none follows a deletion. Raises CategoryChanged."""
-        later = [entry for entry in changed if entry.version > 1]
-        if not later:
-            return changed
-        rows = await session.fetch(
-            "SELECT patient_ref, id, kind, deleted FROM entries"
-            " WHERE (patient_ref, id, version) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]))",
-            [entry.patient_ref for entry in later],
-            [entry.id for entry in later],
-            [entry.version - 1 for entry in later],
-            name="versions_to_follow",
-        )
-        latest = {(str(row["patient_ref"]), str(row["id"])): row for row in rows}
-        following = []
-        for entry in changed:
-            row = latest.get(entry[:2])
-            if row is not None and row["deleted"]:
-                continue
-            if row is not None and row["kind"] != entry.kind and row["kind"] in CATEGORIES and entry.kind in CATEGORIES:
-                raise CategoryChanged(entry[:2])
-            following.append(entry)
-        return following
 
     async def _both_active(self, session: Session, refs: Sequence[str], now: datetime) -> bool:
         found = await self.latest_of_kinds(session, refs, tuple(NEVER_BOTH_ACTIVE))

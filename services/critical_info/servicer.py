@@ -36,7 +36,7 @@ class Servicer(CriticalInfoServiceServicer):
         kinds = model.asked_categories(request.categories) or convert.CATEGORIES
         refs = caller.patient_refs()
         page = page_of(request.page_size, request.page_token, as_of, since, kinds)
-        found = await self._repository.page(refs, page, kinds=kinds, as_of=as_of, since=since)
+        found = await self._repository.entries.page(refs, page, kinds=kinds, as_of=as_of, since=since)
         now = time_of_reading(as_of)
         return pb.ListCriticalInfoResponse(
             critical_info=[convert.entry(stored, now) for stored in found.entries],
@@ -46,7 +46,7 @@ class Servicer(CriticalInfoServiceServicer):
         )
 
     async def GetCriticalInfo(self, request: pb.GetCriticalInfoRequest, context: Context) -> pb.GetCriticalInfoResponse:
-        stored = await self._repository.latest(caller.patient_refs(), request.id, kinds=convert.CATEGORIES)
+        stored = await self._repository.entries.latest(caller.patient_refs(), request.id, kinds=convert.CATEGORIES)
         return pb.GetCriticalInfoResponse(critical_info=convert.entry(stored, datetime.now(UTC)))
 
     async def CreateCriticalInfo(
@@ -86,8 +86,8 @@ class Servicer(CriticalInfoServiceServicer):
     ) -> pb.ListCriticalInfoVersionsResponse:
         size, refs = size_of(request.page_size), caller.patient_refs()
         below = version_below(request.page_token)
-        latest = await self._repository.latest(refs, request.id, kinds=convert.CATEGORIES)
-        stored = await self._repository.versions(refs, latest.id, below, size + 1)
+        latest = await self._repository.entries.latest(refs, request.id, kinds=convert.CATEGORIES)
+        stored = await self._repository.entries.versions(refs, latest.id, below, size + 1)
         now = datetime.now(UTC)
         return pb.ListCriticalInfoVersionsResponse(
             versions=[convert.version(each, latest.deleted, now) for each in stored[:size]],
@@ -122,7 +122,7 @@ class Servicer(CriticalInfoServiceServicer):
         if query.max_entries == 0:
             return convert.presence(await self._repository.latest_contents(refs), datetime.now(UTC))
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
-        newest = await self._repository.newest(refs, query.max_entries, as_of=as_of)
+        newest = await self._repository.entries.newest(refs, query.max_entries, as_of=as_of)
         found = newest.entries
         if newest.older_exist or any(stored.kind == ABSENCE for stored in found):
             # What is active is shown before what is newer, and what holds depends on every entry.
@@ -130,11 +130,11 @@ class Servicer(CriticalInfoServiceServicer):
         return convert.section(found, query.max_entries, since, time_of_reading(as_of))
 
     async def _absences(self, refs: Sequence[str], as_of: datetime | None, now: datetime) -> list[StoredEntry]:
-        said = await self._repository.newest(refs, 1, kinds=[ABSENCE], as_of=as_of)
+        said = await self._repository.entries.newest(refs, 1, kinds=[ABSENCE], as_of=as_of)
         return holding(await self._everything(refs, as_of), now) if said.entries else []
 
     async def _everything(self, refs: Sequence[str], as_of: datetime | None) -> list[StoredEntry]:
-        return [stored async for stored in self._repository.every(refs, EVERY_KIND, as_of)]
+        return [stored async for stored in self._repository.entries.every(refs, EVERY_KIND, as_of)]
 
     def _writing(self, now: datetime) -> Writes:
         return Writes(self._repository, caller.current(), caller.patient_refs(), now)

@@ -44,7 +44,7 @@ class Writes:
                 await self._check_none(session, content)
             content.header.provenance.CopyFrom(self._author)
             new = convert.new_entry(content, self._refs[0], str(uuid4()), 1, request_id, sent)
-            return await self._repository.add_in(session, new, self._refs)
+            return await self._repository.entries.add_in(session, new, self._refs)
 
     async def update(self, request: pb.UpdateCriticalInfoRequest) -> StoredEntry:
         """Stores the version that a change makes. Raises Denied, Invalid, NotFound, StateConflict, VersionBehind."""
@@ -103,7 +103,7 @@ class Writes:
         entry = convert.new_entry(new, *place, request.request_id, latest.digest)
         if entry.deleted:
             entry = entry._replace(effective_at=latest.entry.effective_at)
-        return await self._repository.add_in(session, entry, self._refs, asked(request))
+        return await self._repository.entries.add_in(session, entry, self._refs, asked(request))
 
     async def _check_decisions(self, session: Session, before: pb.CriticalInfo | None, new: pb.CriticalInfo) -> None:
         """Raises StateConflict where this write would make a second active decision beside the other category's."""

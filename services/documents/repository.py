@@ -14,10 +14,12 @@ from services.documents.sealing import ROW, Content, PatientKey
 from shared.database import Database, Session
 from shared.errors import Reason, Unavailable
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.feeds import Feeds
 from shared.register.paging import Page, Position
 from shared.register.requests import answered
 from shared.register.restriction import View
 from shared.register.rows import COLUMNS, stored_entry
+from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore
 from shared.sealing import ContentDamagedError, KeyWrap, WrappedKey
 
@@ -47,16 +49,21 @@ class Listing(NamedTuple):
     older_exist: bool
 
 
-class Repository(EntryStore):
+def _message_type(_kind: int) -> type[Document]:
+    return Document
+
+
+RULES = RegisterRules(_message_type)
+
+
+class Repository:
     """Documents of patients, and their content."""
 
     def __init__(self, database: Database, keys: KeyWrap) -> None:
-        super().__init__(database)
+        self.database = database
+        self.entries = EntryStore(database, RULES)
+        self.feeds = Feeds(database, RULES)
         self._keys = keys
-
-    def message_type(self, kind: int) -> type[Document]:
-        """The message that entries are."""
-        return Document
 
     async def list_page(self, question: Question, page: Page) -> Listing:
         """One page, newest first."""
@@ -117,15 +124,15 @@ class Repository(EntryStore):
             before = await answered(session, refs, new.request_id, new.digest)
             if before is not None:
                 return before[0]
-            following = await self.following(session, new, refs)
+            following = await self.entries.following(session, new, refs)
             if following is not None:
-                stored = await self.add_in(session, following, refs)
+                stored = await self.entries.add_in(session, following, refs)
                 if stored.id == new.id:
                     await self._keep_content(session, content, seal)
                     if replaced is not None:
-                        await self.add_in(session, replaced, refs)
+                        await self.entries.add_in(session, replaced, refs)
                 return stored
-        return await self.latest(refs, new.id)
+        return await self.entries.latest(refs, new.id)
 
     async def discard_upload(self, patient_ref: str, content_id: str) -> None:
         """Throws an upload's rows away, unless it has ended with them."""
@@ -168,7 +175,7 @@ class Repository(EntryStore):
         Content first, in a transaction of its own: nothing leads to it before the entries are stored, and the same
         message sent again finds it there.
         """
-        known = await self.as_known([entry for entry, _, _ in batch])
+        known = await self.feeds.as_known([entry for entry, _, _ in batch])
         batch = [(entry, sha256, data) for entry, (_, sha256, data) in zip(known, batch, strict=True)]
         async with self.database.transaction() as session:
             there = {
@@ -195,7 +202,7 @@ class Repository(EntryStore):
                 raise Unavailable(
                     Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the same document is being imported twice: try again"
                 ) from None
-        return await self.import_batch(known)
+        return await self.feeds.import_batch(known)
 
     async def _patient_keys(self, session: Session, refs: Sequence[str]) -> dict[str, PatientKey]:
         """The keys of patients, made where there is none."""

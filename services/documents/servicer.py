@@ -52,7 +52,7 @@ class Servicer(DocumentsServiceServicer):
         first = await requests.first(request_iterator)
         await self._check_new(first.document)
         refs = caller.patient_refs()
-        ref, known_as = await requests.place_of(first.document, self._repository)
+        ref, known_as = await requests.place_of(first.document, self._repository.entries)
         async with self._uploads.received(ref, known_as, first.document, requests.chunks(request_iterator)) as (
             content,
             seal,
@@ -70,7 +70,7 @@ class Servicer(DocumentsServiceServicer):
         first = await requests.first(request_iterator)
         await self._check_new(first.document)
         refs = caller.patient_refs()
-        ref, known_as = await requests.place_of(first.document, self._repository)
+        ref, known_as = await requests.place_of(first.document, self._repository.entries)
         replaced_id = requests.uuid(first.replaced_id, "replaced_id")
         if known_as == replaced_id:
             raise Invalid("document.header.provenance.source_id", "is that of the document to be replaced")
@@ -90,7 +90,7 @@ class Servicer(DocumentsServiceServicer):
                 document = convert.replacing(document, replaced)
             new = convert.new_entry(document, ref, known_as, 1, first.request_id, sent)
             stored = await self._repository.end_upload(new, refs, content, seal, replaced)
-        old = await self._repository.latest(refs, replaced_id)
+        old = await self._repository.entries.latest(refs, replaced_id)
         return pb.ReplaceDocumentResponse(document=convert.document(stored), replaced=convert.document(old))
 
     async def DownloadDocument(
@@ -135,11 +135,11 @@ class Servicer(DocumentsServiceServicer):
             raise error.inside("document") from None
         check_size(document.size, self._largest, "document.size")
         for relation in document.relations:
-            await self._repository.latest(caller.patient_refs(), relation.document_id)
+            await self._repository.entries.latest(caller.patient_refs(), relation.document_id)
 
     async def _visible(self, refs: list[str], document_id: str, version: int = 0) -> StoredEntry:
         """A version of a document (0: the latest) that the caller may see, by today's restrictions."""
-        latest = await self._repository.latest(refs, document_id)
+        latest = await self._repository.entries.latest(refs, document_id)
         if latest.deleted:
             raise entry_not_found()
         restriction.check_visible(latest.kind, restriction.view_of(caller.current()))
@@ -147,18 +147,18 @@ class Servicer(DocumentsServiceServicer):
             return latest
         if not 0 < version < latest.version:
             raise entry_not_found()
-        [stored] = await self._repository.versions(refs, document_id, version + 1, 1)
+        [stored] = await self._repository.entries.versions(refs, document_id, version + 1, 1)
         return stored
 
     async def _replaced(self, refs: list[str], document_id: str, expected_version: int) -> NewEntry:
         """The version that makes the document Deprecated. Raises NotFound, Denied, VersionBehind, StateConflict."""
         system = caller.current().kind == CALLER_KIND_SYSTEM
-        latest = await (self._repository.latest if system else self._visible)(refs, document_id)
+        latest = await (self._repository.entries.latest if system else self._visible)(refs, document_id)
         if latest.kind & model.DEPRECATED:
             raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the document is Deprecated already")
         if latest.version != expected_version:
             raise VersionBehind(latest.version)
-        _, sent = await self._repository.latest_digest(self._repository.database, refs, latest.id)
+        _, sent = await self._repository.entries.latest_digest(self._repository.database, refs, latest.id)
         return convert.deprecated(latest, caller.current(), sent, datetime.now(UTC))
 
     def _imported(self, message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[tuple[NewEntry, bytes, bytes]]:

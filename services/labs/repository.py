@@ -11,14 +11,15 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, Stat
 from kjernejournal.labs.v1.labs_pb2 import LabReport
 from services.labs import model
 from shared.convert import moment
-from shared.database import Session
+from shared.database import Database, Session
 from shared.errors import StateConflict
 from shared.register import restriction, stated_absence
 from shared.register.entry import NewEntry, StoredEntry
-from shared.register.feeds import Beside
+from shared.register.feeds import Feeds, stored_before
 from shared.register.paging import Page, Position
 from shared.register.restriction import Mark
 from shared.register.rows import COLUMNS, stored_entry
+from shared.register.rules import Beside, RegisterRules
 from shared.register.store import EntryStore
 
 LARGEST_PAGE = 4 * 1024 * 1024
@@ -52,25 +53,63 @@ class Listing(NamedTuple):
     absence: StoredEntry | None
 
 
-class Repository(EntryStore):
+class CannotFollow(StateConflict):
+    """A version cannot follow the one that is stored of the same entry."""
+
+    def __init__(self, conflict: StateConflict, entry: tuple[str, str]) -> None:
+        super().__init__(conflict.reason, conflict.text)
+        self.entry = entry
+
+
+def _message_type(kind: int) -> type[Any]:
+    return StatedAbsence if kind == stated_absence.KIND else LabReport
+
+
+def _beside(versions: Sequence[NewEntry]) -> Iterable[Beside]:
+    """Gives the codes that reports are found by, and their times."""
+    codes, times = [], []
+    for entry in versions:
+        if entry.kind == stated_absence.KIND:
+            continue
+        report = LabReport.FromString(entry.content)
+        at = (entry.patient_ref, entry.id, entry.version)
+        codes += [(*at, each.system, each.code, each.place) for each in model.found_by(report)]
+        times.append((*at, moment(report.header.provenance.recorded_at), model.delay_ends_at(report)))
+    yield Beside("report_codes", ("patient_ref", "id", "version", "system", "code", "place"), codes)
+    yield Beside("report_times", ("patient_ref", "id", "version", "recorded_at", "delay_ends_at"), times)
+
+
+async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+    """Returns the versions that may follow; late copies of older ones are left out. Raises CannotFollow."""
+    later = [entry for entry in changed if entry.version > 1 and entry.kind != stated_absence.KIND]
+    if not later:
+        return changed
+    latest, known = await stored_before(session, later, _message_type)
+    kept = []
+    for entry in changed:
+        key = (entry.patient_ref, entry.id)
+        if key in latest:
+            report = LabReport.FromString(entry.content)
+            if (*key, entry.digest) in known and model.is_late_copy(report, latest[key]):
+                continue
+            try:
+                model.check_step(latest[key], report)
+            except StateConflict as error:
+                raise CannotFollow(error, key) from None
+        kept.append(entry)
+    return kept
+
+
+RULES = RegisterRules(_message_type, to_follow=_to_follow, beside=_beside)
+
+
+class Repository:
     """Reports of patients."""
 
-    def message_type(self, kind: int) -> type[Any]:
-        """The message that entries of this kind are."""
-        return StatedAbsence if kind == stated_absence.KIND else LabReport
-
-    def beside(self, versions: Sequence[NewEntry]) -> Iterable[Beside]:
-        """The codes that reports are found by, and their times."""
-        codes, times = [], []
-        for entry in versions:
-            if entry.kind == stated_absence.KIND:
-                continue
-            report = LabReport.FromString(entry.content)
-            at = (entry.patient_ref, entry.id, entry.version)
-            codes += [(*at, each.system, each.code, each.place) for each in model.found_by(report)]
-            times.append((*at, moment(report.header.provenance.recorded_at), model.delay_ends_at(report)))
-        yield Beside("report_codes", ("patient_ref", "id", "version", "system", "code", "place"), codes)
-        yield Beside("report_times", ("patient_ref", "id", "version", "recorded_at", "delay_ends_at"), times)
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.entries = EntryStore(database, RULES)
+        self.feeds = Feeds(database, RULES)
 
     async def list_page(self, question: Question, page: Page) -> Listing:
         """One page, newest first."""
@@ -92,21 +131,21 @@ class Repository(EntryStore):
         It keeps the digest of what the feed sent: the same sent again then changes nothing.
         """
         async with self.database.transaction() as session:
-            _, digest = await self.latest_digest(session, refs, new.id)
-            return await self.add_in(session, new._replace(digest=digest), refs, asked)
+            _, digest = await self.entries.latest_digest(session, refs, new.id)
+            return await self.entries.add_in(session, new._replace(digest=digest), refs, asked)
 
     async def import_reports(self, batch: Sequence[tuple[str, NewEntry]]) -> ImportCounts:
         """Stores the entries of one message, each with its path, all or none. Versions of one report follow in order.
 
         Raises StateConflict with the path of an entry that cannot follow what is stored.
         """
-        known = await self.as_known([entry for _, entry in batch])
+        known = await self.feeds.as_known([entry for _, entry in batch])
         rounds = _rounds([(path, entry) for (path, _), entry in zip(batch, known, strict=True)])
         counts = ImportCounts(batches=1)
         async with self.database.transaction() as session:
             for round_ in rounds:
                 try:
-                    done = await self.import_in(session, [entry for _, entry in round_])
+                    done = await self.feeds.import_in(session, [entry for _, entry in round_])
                 except CannotFollow as error:
                     path = next(path for path, each in round_ if (each.patient_ref, each.id) == error.entry)
                     error.details["field"] = f"{path}.status"
@@ -115,26 +154,6 @@ class Repository(EntryStore):
                 counts.updated += done.updated
                 counts.unchanged += done.unchanged
         return counts
-
-    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
-        """The versions that may follow; late copies of older ones are left out. Raises CannotFollow."""
-        later = [entry for entry in changed if entry.version > 1 and entry.kind != stated_absence.KIND]
-        if not later:
-            return changed
-        latest, known = await self.stored(session, later)
-        kept = []
-        for entry in changed:
-            key = (entry.patient_ref, entry.id)
-            if key in latest:
-                report = LabReport.FromString(entry.content)
-                if (*key, entry.digest) in known and model.is_late_copy(report, latest[key]):
-                    continue
-                try:
-                    model.check_step(latest[key], report)
-                except StateConflict as error:
-                    raise CannotFollow(error, key) from None
-            kept.append(entry)
-        return kept
 
     async def _list(self, question: Question, limit: int, after: Position | None, largest: int) -> list[asyncpg.Record]:
         view = restriction.view_of(question.caller)
@@ -157,14 +176,6 @@ class Repository(EntryStore):
             largest,
             name="list_reports",
         )
-
-
-class CannotFollow(StateConflict):
-    """A version cannot follow the one that is stored of the same entry."""
-
-    def __init__(self, conflict: StateConflict, entry: tuple[str, str]) -> None:
-        super().__init__(conflict.reason, conflict.text)
-        self.entry = entry
 
 
 _LIST = f"""

@@ -52,7 +52,7 @@ class Servicer(LabsServiceServicer):
     ) -> pb.ListLabReportVersionsResponse:
         size, below, refs = size_of(request.page_size), version_below(request.page_token), caller.patient_refs()
         latest = await self._visible(refs, request.id)
-        stored = await self._repository.versions(refs, latest.id, below, size + 1)
+        stored = await self._repository.entries.versions(refs, latest.id, below, size + 1)
         return pb.ListLabReportVersionsResponse(
             versions=[convert.report(each) for each in stored[:size]],
             next_page_token=str(stored[size - 1].version) if len(stored) > size else "",
@@ -63,10 +63,10 @@ class Servicer(LabsServiceServicer):
         report = importing.checked(request.report, caller.current(), datetime.now(UTC), "report")
         ref, known_as = refs[0], str(uuid4())
         if stated.source_id:
-            ref, known_as = await self._repository.place_of(refs, stated.source_system, stated.source_id)
+            ref, known_as = await self._repository.entries.place_of(refs, stated.source_system, stated.source_id)
         new = convert.new_entry(report, ref, known_as, 1, request.request_id, digest(request.report))
         try:
-            stored = await settled(lambda: self._repository.record(new, refs))
+            stored = await settled(lambda: self._repository.entries.record(new, refs))
         except StateConflict as error:
             error.details["field"] = "report.status"
             raise
@@ -108,7 +108,7 @@ class Servicer(LabsServiceServicer):
 
     async def _visible(self, refs: list[str], report_id: str) -> StoredEntry:
         """The latest version of a report that the caller may see."""
-        latest = await self._repository.latest(refs, report_id)
+        latest = await self._repository.entries.latest(refs, report_id)
         if latest.deleted or latest.kind == stated_absence.KIND:
             raise entry_not_found()
         model.check_visible(pb.LabReport.FromString(latest.content), caller.current(), datetime.now(UTC))

@@ -56,7 +56,7 @@ class FeedWrites:
                 after = model.followed_by(pb.Prescription.FromString(latest.entry.content), after)
             ref, entry_id, version = self._place(latest, ids)
             new = convert.new_entry(after, ref, entry_id, version, request_id, mark)
-            return await self._repository.add_in(session, new, self._refs)
+            return await self._repository.entries.add_in(session, new, self._refs)
 
     async def recall(self, request: pb.RecallPrescriptionRequest) -> StoredEntry:
         """Stores the version that a recall makes. Raises NotFound, VersionBehind, StateConflict, Invalid."""
@@ -77,7 +77,7 @@ class FeedWrites:
                 pb.Prescription.FromString(latest.entry.content), convert.complete_recall(request.recall, self._now)
             )
             new = self._following(latest, after)._replace(request_id=request.request_id)
-            return await self._repository.add_in(session, new, self._refs, asked(request))
+            return await self._repository.entries.add_in(session, new, self._refs, asked(request))
 
     async def dispensing(self, sent: pb.Dispensing, request_id: str) -> Dispensed:
         """Stores a dispensing, or the version that follows, and what it does to its prescription.
@@ -121,11 +121,11 @@ class FeedWrites:
             # Stored before the dispensing, so that a retry finds it by the dispensing's time.
             after = of.entry
             if changed != before:
-                after = await self._repository.add_in(session, self._following(of, changed), self._refs)
+                after = await self._repository.entries.add_in(session, self._following(of, changed), self._refs)
         ids = convert.known_as(self._refs, pb.Dispensing, stated, stated.source_id)
         ref, entry_id, version = self._place(latest, ids)
         new = convert.new_entry(content, ref, entry_id, version, request_id, digest(sent))
-        return Dispensed(await self._repository.add_in(session, new, self._refs), after)
+        return Dispensed(await self._repository.entries.add_in(session, new, self._refs), after)
 
     async def _prescription_of(self, session: Session, sent: pb.Dispensing) -> Latest | None:
         """The prescription that a dispensing names, by its id in this record or at its source."""

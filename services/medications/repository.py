@@ -8,9 +8,11 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import importing, kinds
 from services.medications.reserved import ALL, MARKED, Reserved, reserved
-from shared.database import Session
+from shared.database import Database, Session
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.feeds import Feeds
 from shared.register.rows import COLUMNS, stored_entry
+from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore, lock_patients
 
 
@@ -29,44 +31,72 @@ class Whole(NamedTuple):
     """Entries by kind, inside the history window and outside."""
 
 
-class Repository(EntryStore):
+_MESSAGES = {
+    kinds.PRESCRIPTION_OPEN: pb.Prescription,
+    kinds.PRESCRIPTION_CLOSED: pb.Prescription,
+    kinds.DISPENSING: pb.Dispensing,
+    kinds.STATEMENT: pb.MedicationStatement,
+    kinds.MEDICATION_LIST: pb.MedicationList,
+    **dict.fromkeys(kinds.PROPOSALS, pb.Proposal),
+}
+"""By kind, locked or not."""
+
+
+def _message_type(kind: int) -> type[Any]:
+    return _MESSAGES[kind % kinds.LOCKED]
+
+
+async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+    """Returns the versions that may follow what is recorded, as they then are. Raises CannotFollowError."""
+    places = {entry[:3]: (*entry[:2], entry.version - 1) for entry in changed if _has_rules(entry)}
+    if not places:
+        return changed
+    await lock_patients(session, [ref for ref, _, _ in places])
+    rows = await session.fetch(
+        f"SELECT {COLUMNS} FROM entries"
+        " WHERE (patient_ref, id, version) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]))",
+        *(list(column) for column in zip(*places.values(), strict=True)),
+        name="versions_to_follow",
+    )
+    before = {stored[:3]: stored for stored in map(stored_entry, rows)}
+    after = [
+        importing.following(before[places[entry[:3]]], entry) if entry[:3] in places else entry for entry in changed
+    ]
+    return [entry for entry in after if entry is not None]
+
+
+def _has_rules(entry: NewEntry) -> bool:
+    """Whether the register has a say in how an entry follows another."""
+    return entry.version > 1 and entry.kind in (*kinds.ANY_PRESCRIPTION, kinds.MEDICATION_LIST)
+
+
+def _linked(entry: NewEntry, moved: Mapping[str, str]) -> NewEntry:
+    """Returns a dispensing that names its prescription where that is known."""
+    if entry.kind not in kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS:
+        return entry
+    dispensing = pb.Dispensing.FromString(entry.content)
+    dispensing.prescription_id = moved.get(dispensing.prescription_id, dispensing.prescription_id)
+    return entry._replace(content=dispensing.SerializeToString(deterministic=True))
+
+
+RULES = RegisterRules(_message_type, to_follow=_to_follow, linked=_linked)
+
+
+class Repository:
     """Prescriptions, dispensings, statements, medication lists and proposals of patients."""
 
-    def message_type(self, kind: int) -> type[Any]:
-        """The message that entries of this kind are."""
-        return _MESSAGES[kind % kinds.LOCKED]
-
-    async def as_known(self, batch: Sequence[NewEntry]) -> list[NewEntry]:
-        """The entries at the places where they are; dispensings then name the prescriptions there."""
-        known = await super().as_known(batch)
-        moved = {sent.id: there.id for sent, there in zip(batch, known, strict=True) if sent.id != there.id}
-        return [_linked(entry, moved) for entry in known] if moved else known
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.entries = EntryStore(database, RULES)
+        self.feeds = Feeds(database, RULES)
 
     async def import_message(self, message: pb.BulkImportRequest, caller: CallerContext, now: datetime) -> ImportCounts:
         """Stores one message of a feed, all of it or none. Raises Invalid, naming what cannot follow."""
         named = list(importing.entries(message, caller, now))
         try:
-            return await self.import_batch([entry for _, entry in named])
+            return await self.feeds.import_batch([entry for _, entry in named])
         except importing.CannotFollowError as error:
             raise importing.refusal(named, error) from None
-
-    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
-        """The versions that may follow what is recorded, as they then are. Raises CannotFollowError."""
-        places = {entry[:3]: (*entry[:2], entry.version - 1) for entry in changed if _has_rules(entry)}
-        if not places:
-            return changed
-        await lock_patients(session, [ref for ref, _, _ in places])
-        rows = await session.fetch(
-            f"SELECT {COLUMNS} FROM entries"
-            " WHERE (patient_ref, id, version) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]))",
-            *(list(column) for column in zip(*places.values(), strict=True)),
-            name="versions_to_follow",
-        )
-        before = {stored[:3]: stored for stored in map(stored_entry, rows)}
-        after = [
-            importing.following(before[places[entry[:3]]], entry) if entry[:3] in places else entry for entry in changed
-        ]
-        return [entry for entry in after if entry is not None]
 
     async def whole(self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None) -> Whole:
         """Every open prescription, the lists, and the newest `most` of each other kind `since` then, newest first."""
@@ -78,14 +108,14 @@ class Repository(EntryStore):
 
     async def reserved(self, refs: Sequence[str]) -> Reserved:
         """What the patient's guardian is not to see."""
-        return reserved((await self.newest(refs, ALL, kinds=MARKED)).entries)
+        return reserved((await self.entries.newest(refs, ALL, kinds=MARKED)).entries)
 
     async def visible(
         self, refs: Sequence[str], of_kinds: Sequence[int] | None, as_of: datetime | None
     ) -> list[StoredEntry]:
         """Every entry that the patient's guardian may see, newest first."""
         hidden = await self.reserved(refs)
-        return hidden.without((await self.newest(refs, ALL, kinds=of_kinds, as_of=as_of)).entries)
+        return hidden.without((await self.entries.newest(refs, ALL, kinds=of_kinds, as_of=as_of)).entries)
 
     async def latest_of(self, session: Session, refs: Sequence[str], ids: Sequence[str]) -> Latest | None:
         """The latest version of the entry that has one of `ids`; the first of them that is there counts."""
@@ -122,29 +152,6 @@ class Repository(EntryStore):
         )
         return {str(row["id"]): row["kind"] for row in rows}
 
-
-def _has_rules(entry: NewEntry) -> bool:
-    """Whether the register has a say in how an entry follows another."""
-    return entry.version > 1 and entry.kind in (*kinds.ANY_PRESCRIPTION, kinds.MEDICATION_LIST)
-
-
-def _linked(entry: NewEntry, moved: Mapping[str, str]) -> NewEntry:
-    if entry.kind not in kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS:
-        return entry
-    dispensing = pb.Dispensing.FromString(entry.content)
-    dispensing.prescription_id = moved.get(dispensing.prescription_id, dispensing.prescription_id)
-    return entry._replace(content=dispensing.SerializeToString(deterministic=True))
-
-
-_MESSAGES = {
-    kinds.PRESCRIPTION_OPEN: pb.Prescription,
-    kinds.PRESCRIPTION_CLOSED: pb.Prescription,
-    kinds.DISPENSING: pb.Dispensing,
-    kinds.STATEMENT: pb.MedicationStatement,
-    kinds.MEDICATION_LIST: pb.MedicationList,
-    **dict.fromkeys(kinds.PROPOSALS, pb.Proposal),
-}
-"""By kind, locked or not."""
 
 _WHOLE = f"""
 WITH latest AS (

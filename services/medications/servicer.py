@@ -109,7 +109,7 @@ class Servicer(MedicationsServiceServicer):
     ) -> pb.UpdateMedicationListResponse:
         now = datetime.now(UTC)
         made = await ListUpdates(self._lists, caller.current(), caller.patient_refs(), now).send(request)
-        still_open = await self._repository.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
+        still_open = await self._repository.entries.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
         seen = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if model.sees_locked(caller.current()) else ())
         medicines = list_convert.medication_list(made[0], now)
         return pb.UpdateMedicationListResponse(
@@ -163,7 +163,7 @@ class Servicer(MedicationsServiceServicer):
         page = page_of(request.page_size, request.page_token, as_of, since, shown)
         if from_guardian(caller.current()):
             return paged(await self._repository.visible(refs, shown, as_of), page, since), 0
-        found = await self._repository.page(refs, page, kinds=shown, as_of=as_of, since=since)
+        found = await self._repository.entries.page(refs, page, kinds=shown, as_of=as_of, since=since)
         if sees_locked or not locked:
             return found, 0
         # What is locked today stays out, whatever as_of says.
@@ -187,7 +187,7 @@ class Servicer(MedicationsServiceServicer):
     async def _section_for_guardian(
         self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None
     ) -> pb.MedicationsSection:
-        every = (await self._repository.newest(refs, ALL, as_of=as_of)).entries
+        every = (await self._repository.entries.newest(refs, ALL, as_of=as_of)).entries
         reserved = await self._repository.reserved(refs)
         seen = reserved.without(every)
         whole = Whole(of_section(seen, most, since), counted(seen))

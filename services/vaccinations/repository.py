@@ -8,33 +8,44 @@ from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination
 from services.vaccinations.codes import carries
 from services.vaccinations.model import KINDS
 from shared.convert import moment
-from shared.database import Session
+from shared.database import Database, Session
 from shared.register import stated_absence
 from shared.register.entry import EntryPage, NewEntry, StoredEntry
+from shared.register.feeds import Feeds, stored_before
 from shared.register.paging import Page, Position
+from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore
 
 
-class Repository(EntryStore):
+def _message_type(kind: int) -> type[Vaccination | StatedAbsence]:
+    return StatedAbsence if kind == stated_absence.KIND else Vaccination
+
+
+async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry]:
+    """Returns the versions without late copies: known ones that were recorded before the latest, such as a dose that
+    its register has withdrawn since."""
+    later = [entry for entry in changed if entry.version > 1 and entry.kind != stated_absence.KIND]
+    if not later:
+        return changed
+    latest, known = await stored_before(session, later, _message_type)
+    return [
+        entry
+        for entry in changed
+        if (*entry[:2], entry.digest) not in known
+        or _recorded(Vaccination.FromString(entry.content)) >= _recorded(latest[entry[:2]])
+    ]
+
+
+RULES = RegisterRules(_message_type, to_follow=_to_follow)
+
+
+class Repository:
     """Vaccinations and statements of absence of patients."""
 
-    def message_type(self, kind: int) -> type[Vaccination | StatedAbsence]:
-        """The message that entries of this kind are."""
-        return StatedAbsence if kind == stated_absence.KIND else Vaccination
-
-    async def to_follow(self, session: Session, changed: list[NewEntry]) -> list[NewEntry]:
-        """The versions without late copies: known ones that were recorded before the latest, such as a dose that its
-        register has withdrawn since."""
-        later = [entry for entry in changed if entry.version > 1 and entry.kind != stated_absence.KIND]
-        if not later:
-            return changed
-        latest, known = await self.stored(session, later)
-        return [
-            entry
-            for entry in changed
-            if (*entry[:2], entry.digest) not in known
-            or _recorded(Vaccination.FromString(entry.content)) >= _recorded(latest[entry[:2]])
-        ]
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.entries = EntryStore(database, RULES)
+        self.feeds = Feeds(database, RULES)
 
     async def page_of_codes(
         self, refs: Sequence[str], page: Page, codes: Sequence[Coding], as_of: datetime | None, since: datetime | None
@@ -47,7 +58,7 @@ class Repository(EntryStore):
         total = 0
         older_exist = False
         entries: list[StoredEntry] = []
-        async for stored in self.every(refs, KINDS, as_of):
+        async for stored in self.entries.every(refs, KINDS, as_of):
             if not carries(Vaccination.FromString(stored.content).vaccine, codes):
                 continue
             total += 1

@@ -38,12 +38,12 @@ class Servicer(VaccinationsServiceServicer):
         if asked:
             found = await self._repository.page_of_codes(refs, page, request.codes, as_of, since)
         else:
-            found = await self._repository.page(refs, page, kinds=model.KINDS, as_of=as_of, since=since)
+            found = await self._repository.entries.page(refs, page, kinds=model.KINDS, as_of=as_of, since=since)
         return pb.ListVaccinationsResponse(
             vaccinations=[convert.vaccination(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, since),
-            absence=await stated_absence.stated(self._repository, refs, model.KINDS, as_of),
+            absence=await stated_absence.stated(self._repository.entries, refs, model.KINDS, as_of),
         )
 
     async def RecordVaccination(
@@ -55,10 +55,10 @@ class Servicer(VaccinationsServiceServicer):
         stated = request.vaccination.header.provenance
         ref, known_as = refs[0], str(uuid4())
         if stated.source_id:
-            ref, known_as = await self._repository.place_of(refs, stated.source_system, stated.source_id)
+            ref, known_as = await self._repository.entries.place_of(refs, stated.source_system, stated.source_id)
         vaccination = convert.to_store(request.vaccination, fed_provenance(stated, caller.current(), now))
         new = convert.new_entry(vaccination, ref, known_as, request.request_id, digest(request.vaccination))
-        stored = await settled(lambda: self._repository.record(new, refs))
+        stored = await settled(lambda: self._repository.entries.record(new, refs))
         return pb.RecordVaccinationResponse(vaccination=convert.vaccination(stored))
 
     async def BatchGetSections(
@@ -70,10 +70,10 @@ class Servicer(VaccinationsServiceServicer):
     async def _section(self, query: SectionQuery) -> pb.VaccinationsSection:
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         refs, most = list(query.caller.patient_refs), max(0, query.max_entries)
-        found = await self._repository.newest(refs, most, kinds=model.KINDS, as_of=as_of, since=since)
+        found = await self._repository.entries.newest(refs, most, kinds=model.KINDS, as_of=as_of, since=since)
         if not most:  # the counts alone
             return convert.section(found, None, since)
-        said = await stated_absence.stated(self._repository, refs, model.KINDS, as_of)
+        said = await stated_absence.stated(self._repository.entries, refs, model.KINDS, as_of)
         return convert.section(found, said, since)
 
     async def BulkImport(
@@ -81,7 +81,7 @@ class Servicer(VaccinationsServiceServicer):
     ) -> pb.BulkImportResponse:
         feed = caller.current()
         counts = await import_stream(
-            request_iterator, lambda each: self._repository.import_batch(list(_imported(each, feed)))
+            request_iterator, lambda each: self._repository.feeds.import_batch(list(_imported(each, feed)))
         )
         return pb.BulkImportResponse(counts=counts)
 

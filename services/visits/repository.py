@@ -3,17 +3,28 @@
 from collections.abc import Callable, Sequence
 
 from kjernejournal.visits.v1.visits_pb2 import Visit
+from shared.database import Database
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.feeds import Feeds
 from shared.register.requests import answered
+from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore
 
 
-class Repository(EntryStore):
+def _message_type(_kind: int) -> type[Visit]:
+    return Visit
+
+
+RULES = RegisterRules(_message_type)
+
+
+class Repository:
     """Visits of patients."""
 
-    def message_type(self, kind: int) -> type[Visit]:
-        """The message that entries are."""
-        return Visit
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.entries = EntryStore(database, RULES)
+        self.feeds = Feeds(database, RULES)
 
     async def mark(
         self, refs: Sequence[str], visit_id: str, request_id: str, asked: bytes, mark: Callable[[StoredEntry], bytes]
@@ -27,10 +38,10 @@ class Repository(EntryStore):
         before = await answered(self.database, refs, request_id, asked)
         if before is not None:
             return before[0]
-        latest = await self.latest(refs, visit_id)
+        latest = await self.entries.latest(refs, visit_id)
         content = mark(latest)
         async with self.database.transaction() as session:
-            _, digest = await self.latest_digest(session, refs, visit_id)
+            _, digest = await self.entries.latest_digest(session, refs, visit_id)
             new = NewEntry(
                 patient_ref=latest.patient_ref,
                 id=latest.id,
@@ -42,4 +53,4 @@ class Repository(EntryStore):
                 digest=digest,
                 content=content,
             )
-            return await self.add_in(session, new, refs, asked)
+            return await self.entries.add_in(session, new, refs, asked)

@@ -31,7 +31,7 @@ class Servicer(VisitsServiceServicer):
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
         kinds = sorted(set(request.kinds)) or None
         page = page_of(request.page_size, request.page_token, as_of, since, kinds)
-        found = await self._repository.page(caller.patient_refs(), page, kinds=kinds, as_of=as_of, since=since)
+        found = await self._repository.entries.page(caller.patient_refs(), page, kinds=kinds, as_of=as_of, since=since)
         return pb.ListVisitsResponse(
             visits=[convert.visit(stored) for stored in found.entries],
             next_page_token=found.next_page_token,
@@ -46,10 +46,10 @@ class Servicer(VisitsServiceServicer):
         stated = request.visit.header.provenance
         ref, known_as = refs[0], str(uuid4())
         if stated.source_id:
-            ref, known_as = await self._repository.place_of(refs, stated.source_system, stated.source_id)
+            ref, known_as = await self._repository.entries.place_of(refs, stated.source_system, stated.source_id)
         visit = convert.to_store(request.visit, fed_provenance(stated, caller.current(), now))
         new = convert.new_entry(visit, ref, known_as, 1, request.request_id, digest(request.visit))
-        stored = await settled(lambda: self._repository.record(new, refs))
+        stored = await settled(lambda: self._repository.entries.record(new, refs))
         return pb.RecordVisitResponse(visit=convert.visit(stored))
 
     async def ReportVisitError(
@@ -75,7 +75,7 @@ class Servicer(VisitsServiceServicer):
     async def _section(self, query: SectionQuery) -> pb.VisitsSection:
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         refs = list(query.caller.patient_refs)
-        found = await self._repository.newest(refs, max(0, query.max_entries), as_of=as_of, since=since)
+        found = await self._repository.entries.newest(refs, max(0, query.max_entries), as_of=as_of, since=since)
         return convert.section(found, since)
 
     async def BulkImport(
@@ -83,7 +83,7 @@ class Servicer(VisitsServiceServicer):
     ) -> pb.BulkImportResponse:
         feed = caller.current()
         counts = await import_stream(
-            request_iterator, lambda each: self._repository.import_batch(list(_imported(each, feed)))
+            request_iterator, lambda each: self._repository.feeds.import_batch(list(_imported(each, feed)))
         )
         return pb.BulkImportResponse(counts=counts)
 

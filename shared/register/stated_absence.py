@@ -68,7 +68,7 @@ async def stated(
         return None
     [said] = found.entries
     async for entry in store.every(refs, kinds, as_of):
-        header: EntryHeader = store.message_type(entry.kind).FromString(entry.content).header
+        header: EntryHeader = store.rules.message_type(entry.kind).FromString(entry.content).header
         if is_newer(entry, moment(header.provenance.recorded_at), said):
             return None
     message = StatedAbsence.FromString(said.content)

@@ -13,13 +13,14 @@ from typing import TypeVar
 
 import asyncpg
 
-from shared.database import Queries, Session
+from shared.database import Database, Queries, Session
 from shared.errors import StateConflict, VersionBehind, entry_not_found
 from shared.register.entry import EntryPage, NewEntry, StoredEntry, imported_id
-from shared.register.feeds import FedEntries
+from shared.register.feeds import store_beside, with_first_recorder
 from shared.register.paging import LARGEST_SIZE, Page, Position
 from shared.register.requests import Made, answered, remember
 from shared.register.rows import COLUMNS, WRITTEN, stored_entry
+from shared.register.rules import RegisterRules
 
 Result = TypeVar("Result")
 
@@ -50,8 +51,12 @@ async def settled(write: Callable[[], Awaitable[Result]]) -> Result:
         return await write()
 
 
-class EntryStore(FedEntries):
-    """The entries of one register, which says what messages they are."""
+class EntryStore:
+    """The entries of one register, after its rules."""
+
+    def __init__(self, database: Database, rules: RegisterRules) -> None:
+        self.database = database
+        self.rules = rules
 
     async def record(self, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
         """Stores what a feed sends as the next version of its entry, unless that changes nothing.
@@ -75,8 +80,8 @@ class EntryStore(FedEntries):
         version, digest = await self.latest_digest(session, refs, new.id)
         if digest == new.digest:
             return None
-        kept = await self.to_follow(session, [new._replace(version=version + 1)])
-        return next(iter(await self.with_first_recorder(session, kept)), None)
+        kept = await self.rules.to_follow(session, [new._replace(version=version + 1)])
+        return next(iter(await with_first_recorder(session, self.rules, kept)), None)
 
     async def add_in(
         self, session: Session, new: NewEntry, refs: Sequence[str], asked: bytes | None = None
@@ -133,7 +138,7 @@ class EntryStore(FedEntries):
         )
         if row is None:
             return None
-        await self.store_beside(session, [new])
+        await store_beside(session, self.rules, [new])
         return stored_entry(row)
 
     async def latest_digest(self, queries: Queries, refs: Sequence[str], entry_id: str) -> tuple[int, bytes]:

@@ -55,7 +55,7 @@ class ListReads:
         wanted = sorted({kinds.BY_STATE[state] for state in request.states}) or list(kinds.PROPOSALS)
         page = page_of(request.page_size, request.page_token, as_of, since, wanted)
         if from_guardian(self._caller):
-            found = paged(await self._lists.entries.visible(self._refs, wanted, as_of), page, since)
+            found = paged(await self._lists.medicines.visible(self._refs, wanted, as_of), page, since)
         else:
             found = await self._lists.entries.page(self._refs, page, kinds=wanted, as_of=as_of, since=since)
         return pb.ListProposalsResponse(
@@ -68,7 +68,7 @@ class ListReads:
         """The list that the reader may see, and how many proposals to it wait."""
         wanted = (kinds.MEDICATION_LIST, kinds.PROPOSAL_OPEN)
         if from_guardian(self._caller):
-            seen = await self._lists.entries.visible(self._refs, wanted, as_of)
+            seen = await self._lists.medicines.visible(self._refs, wanted, as_of)
             lists = [stored for stored in seen if stored.kind == kinds.MEDICATION_LIST]
             return next(iter(lists), None), len(seen) - len(lists)
         found = await self._lists.entries.newest(self._refs, 1, kinds=wanted[:1], as_of=as_of)
@@ -83,5 +83,5 @@ class ListReads:
         changes = list_changes.changes(lists)
         if not from_guardian(self._caller):
             return changes
-        reserved = await self._lists.entries.reserved(self._refs)
+        reserved = await self._lists.medicines.reserved(self._refs)
         return [change for change in changes if not reserved.hides_change(change)]

@@ -27,8 +27,9 @@ class Base(NamedTuple):
 class ListRepository:
     """The medication list, and the proposals to it."""
 
-    def __init__(self, entries: Repository) -> None:
-        self.entries = entries
+    def __init__(self, medicines: Repository) -> None:
+        self.medicines = medicines
+        self.entries = medicines.entries
         self._key = b""
 
     async def lookup_key(self) -> bytes:

@@ -44,7 +44,7 @@ class Reconciliation:
         check_brought(request.incoming, now)
         since = request.changes_since if request.HasField("changes_since") else None
         read = await self._reading.medication_list(pb.GetMedicationListRequest(changes_since=since))
-        whole = await self._lists.entries.whole(self._refs, MOST, None, None)
+        whole = await self._lists.medicines.whole(self._refs, MOST, None, None)
         hidden = await self._hidden(whole)
         # Long lists take some milliseconds to compare: other calls go on meanwhile.
         return await asyncio.to_thread(self._response, request, read, whole, hidden, now)
@@ -52,7 +52,7 @@ class Reconciliation:
     async def _hidden(self, whole: Whole) -> dict[str, int]:
         if self._sees_locked or not any(whole.totals.get(kind) for kind in kinds.ALL_LOCKED):
             return {}
-        return await self._lists.entries.kinds_of(self._refs, kinds.ALL_LOCKED)
+        return await self._lists.medicines.kinds_of(self._refs, kinds.ALL_LOCKED)
 
     def _response(
         self,

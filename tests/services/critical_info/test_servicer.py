@@ -220,7 +220,7 @@ async def test_the_history_of_a_deleted_entry_stays_filtered_on_every_page(
         content = reaction(status=status, header=EntryHeader(provenance=created.critical_info.header.provenance))
         new = convert.new_entry(content, ref, created.critical_info.header.id, version, None, bytes(32))
         async with store.database.transaction() as session:
-            await store.add_in(session, new, [ref])
+            await store.entries.add_in(session, new, [ref])
     ask = pb.ListCriticalInfoVersionsRequest(
         patient=PatientIdentifier(patient_ref=ref), id=created.critical_info.header.id, page_size=2
     )
