@@ -28,12 +28,12 @@ COMMANDS = {
     "status": Command("kj.status:status", "Show what runs and whether it serves."),
     "load": Command("kj.load:load", "Load a synthetic population."),
     "import": Command("kj.import_:import_", "Import FHIR R4 bundles of other systems."),
-    "patients": Command("kj.patients:patients", "List the patients at hand."),
+    "patients": Command("kj.patients:patients", "List the patients at hand in the local system."),
     "token": Command("kj.token:token", "Print a token of the local issuer."),
     "summary": Command("kj.summary:summary", "Show a patient's summary care record."),
     "check": Command("kj.check:check", "Check medicines against a patient's record."),
     "knowledge": Command("kj.knowledge:knowledge", "Show or load what medicines are checked against."),
-    "trace": Command("kj.trace:trace", "Draw one request's way through the system."),
+    "trace": Command("kj.trace:trace", "Draw one request's way through the local system."),
     "accesses": Command("kj.accesses:accesses", "List who has opened a record, as the patient sees it."),
     "serve": Command("kj.serve:serve", "Run one service, or the gateway, in this environment."),
     "migrate": Command("kj.migrate:migrate", "Apply database migrations."),
@@ -42,10 +42,13 @@ COMMANDS = {
 
 def main() -> None:
     """Runs the command in `sys.argv`. A CommandError becomes one or two lines on standard error and exit code 1."""
+    if any(word.partition("=")[0] == "--gateway" for word in sys.argv):
+        # Before gRPC is loaded: its own lines about a handshake that fails would stand before ours.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         application(sys.argv[1] if len(sys.argv) > 1 else None)()
     except CommandError as error:
-        _tell(error.what, error.next_step)
+        _say(error.what, error.next_step)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has had enough; Python must not try to flush the rest at exit.
@@ -57,7 +60,7 @@ def application(wanted: str | None) -> typer.Typer:
     """The command line with every command named and `wanted` loaded."""
     app = typer.Typer(
         name="kj",
-        help="A summary care record on this machine.",
+        help="A summary care record: on this machine, or behind any gateway.",
         no_args_is_help=True,
         add_completion=False,
         # A traceback with local variables would print secrets.
@@ -84,7 +87,7 @@ def _no_options() -> None:
     """kj itself takes no options."""
 
 
-def _tell(what: str, next_step: str) -> None:
+def _say(what: str, next_step: str) -> None:
     red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
     print(f"{red}kj:{plain} {what}", file=sys.stderr)
     if next_step:

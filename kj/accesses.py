@@ -1,4 +1,4 @@
-"""`kj accesses NATIONAL_ID`: who has opened or changed a record, as the patient sees it."""
+"""`kj accesses NATIONAL_ID`: lists who has opened or changed a record, as the patient sees it."""
 
 import asyncio
 import json
@@ -13,12 +13,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.text import Text
 
+from kj.calls.call import SECONDS, refusal
+from kj.calls.gateway import Gateway
+from kj.calls.options import CaOption, GatewayOption, TokenFileOption, open_gateway
 from kj.errors import CommandError
-from kj.local.calling import SECONDS, refusal
 from kj.local.data_directory import DEFAULT, DataDirOption
-from kj.local.running import LocalSystem
 from kj.show.access_table import table
-from kj.token import mint_for
 from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest, ListAccessesResponse
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 
@@ -34,18 +34,22 @@ def accesses(
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Local time.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="The most accesses to show, the newest first.")] = 100,
-    reader: Annotated[str, typer.Option("--as", help=f"Who reads: {', '.join(READERS)}.")] = "citizen",
+    reader: Annotated[
+        str | None, typer.Option("--as", help=f"Who reads: {', '.join(READERS)}. Default: a citizen.")
+    ] = None,
     entries: Annotated[bool, typer.Option("--entries", help="Name every entry and document.")] = False,
     data_dir: DataDirOption = DEFAULT,
+    gateway: GatewayOption = None,
+    ca: CaOption = None,
+    token_file: TokenFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The reply of ListAccesses as JSON.")] = False,
 ) -> None:
     """List who opened a record, when, on what basis, and exactly what they saw. Reading it is itself on record."""
-    if reader not in READERS:
+    if reader is not None and reader not in READERS:
         raise CommandError(f"{reader} does not read the access log.", f"Readers: {', '.join(READERS)}.")
-    system = LocalSystem.open(data_dir)
-    own = national_id if reader == "citizen" else None
-    token = mint_for(reader, system.issuer_directory, national_id=own)
-    response = asyncio.run(read(system.gateway_address, token, national_id, since=since, limit=limit))
+    asked = open_gateway(data_dir, gateway, ca, token_file)
+    caller = asked.credentials.person(reader, usual="citizen", patient=national_id)
+    response = asyncio.run(read(asked, caller.token, national_id, since=since, limit=limit))
     if as_json or not sys.stdout.isatty():
         print(json.dumps(MessageToDict(response, preserving_proto_field_name=True), indent=2, ensure_ascii=False))
         return
@@ -60,9 +64,9 @@ def accesses(
 
 
 async def read(
-    address: str, token: str, national_id: str, *, since: datetime | None = None, limit: int = 100
+    gateway: Gateway, token: str, national_id: str, *, since: datetime | None = None, limit: int = 100
 ) -> ListAccessesResponse:
-    """The newest `limit` accesses, with a window that counts them all. Raises CommandError for any refusal.
+    """Returns the newest `limit` accesses, with a window that counts them all. Raises CommandError for any refusal.
 
     `since` without a time zone is local time.
     """
@@ -72,7 +76,7 @@ async def read(
         moment.FromDatetime(since.astimezone())
         request.since.CopyFrom(moment)
     whole = ListAccessesResponse()
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with gateway.channel() as channel:
         call = channel.unary_unary(
             _PATH,
             request_serializer=ListAccessesRequest.SerializeToString,
@@ -84,7 +88,7 @@ async def read(
             try:
                 page = await call(request, timeout=SECONDS, metadata=metadata)
             except grpc.aio.AioRpcError as error:
-                raise refusal(error, address) from None
+                raise refusal(error, gateway) from None
             whole.accesses.extend(page.accesses)
             if not whole.HasField("window"):
                 # Of the first page: each page that is read adds one more access, the reading itself.

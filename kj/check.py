@@ -1,4 +1,4 @@
-"""`kj check NATIONAL_ID`: medicines against what is known of the patient, as a prescriber's system would ask."""
+"""`kj check NATIONAL_ID`: checks medicines against what is known of the patient, as a prescriber's system would ask."""
 
 import asyncio
 import sys
@@ -8,12 +8,10 @@ import typer
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 
-from kj.local.calling import call
+from kj.calls.call import call
+from kj.calls.options import CaOption, GatewayOption, TokenFileOption, open_gateway
 from kj.local.data_directory import DEFAULT, DataDirOption
-from kj.local.running import LocalSystem
 from kj.show import alert_lines
-from kj.summary import USUAL_BASIS
-from kj.token import mint_for
 from kjernejournal.common.v1.common_pb2 import Coding, PatientIdentifier
 from kjernejournal.medications.v1.medications_pb2 import CheckMedicationRequest, CheckMedicationResponse, Medication
 from shared.codes import atc as atc_codes
@@ -28,14 +26,21 @@ def check(
         typer.Option("--atc", help="ATC code of a medicine to check; several times. Default: those the patient has."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The reply as it came.")] = False,
-    basis: Annotated[str | None, typer.Option(help="SAMTYKKE, AKUTT, UNNTAK, FORHOYET_...")] = None,
-    kind: Annotated[str, typer.Option("--as", help="Who asks: doctor, nurse, ...")] = "doctor",
+    basis: Annotated[
+        str | None,
+        typer.Option(help="SAMTYKKE, AKUTT, UNNTAK, FORHOYET_... Default: the usual one; none for --gateway."),
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--as", help="Who asks: doctor, nurse, ... Default: a doctor.")] = None,
     service: Annotated[str | None, typer.Option(help="Where personnel work: gp, hospital, home-care, ...")] = None,
     as_text: Annotated[bool, typer.Option("--text", help="For a person, in a pipe too.")] = False,
     data_dir: DataDirOption = DEFAULT,
+    gateway: GatewayOption = None,
+    ca: CaOption = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Check medicines against a patient's allergies, medicines and conditions, and show what was not checked."""
-    system = LocalSystem.open(data_dir)
+    asked = open_gateway(data_dir, gateway, ca, token_file)
+    caller = asked.credentials.person(kind, usual="doctor", service=service, patient=national_id)
     codes = [code.strip().upper() for code in atc or ()]
     request = CheckMedicationRequest(
         patient=PatientIdentifier(national_id=national_id),
@@ -43,12 +48,12 @@ def check(
     )
     answered = asyncio.run(
         call(
-            system,
+            asked,
             PATH,
             request,
             CheckMedicationResponse,
-            token=mint_for(kind, system.issuer_directory, service=service),
-            basis=USUAL_BASIS.get(kind, "SAMTYKKE") if basis is None else basis,
+            token=caller.token,
+            basis=caller.usual_basis if basis is None else basis,
         )
     )
     reply: CheckMedicationResponse = answered.reply
@@ -56,5 +61,5 @@ def check(
         print(MessageToJson(reply, preserving_proto_field_name=True, ensure_ascii=False))
         return
     alert_lines.show(reply, Console())
-    print(f"\n  trace         kj trace {answered.trace_id}")
+    print(f"\n  trace         {asked.trace(answered.trace_id)}")
     print(f"  access log    record {answered.audit_index}")

@@ -1,4 +1,4 @@
-"""What a command tells a person when it cannot go on."""
+"""Ends a command that cannot go on, with what a person can do about it."""
 
 
 class CommandError(Exception):

@@ -1,4 +1,4 @@
-"""`kj import FILE...`: FHIR R4 bundles of other systems into the registers.
+"""`kj import FILE...`: sends FHIR R4 bundles of other systems into the registers.
 
 A file is read, mapped and checked whole before anything of it is sent; a refused one leaves nothing behind, and the
 others go on. What is sent again changes nothing. Entries stand in temporary files meanwhile: memory does not grow with
@@ -8,7 +8,6 @@ the size of a file.
 import asyncio
 import json
 import sys
-from collections.abc import Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,17 +16,17 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from kj.calls.gateway import Gateway
+from kj.calls.options import CaOption, FeedTokenFileOption, GatewayOption, open_gateway
 from kj.errors import CommandError
 from kj.feeds.feed import Feed, total
 from kj.feeds.import_report import CHECKED, FAILED, IMPORTED, FileReport, show, to_json
-from kj.feeds.imported_patients import look, register_of
+from kj.feeds.memory import Memory, memory_of
 from kj.fhir_r4.bundle.refusals import Failed, Refused
 from kj.fhir_r4.mapping import Mapped, map_bundle
 from kj.fhir_r4.message_spool import PATIENTS
 from kj.fhir_r4.resources.identity import Register
-from kj.local.data_directory import DEFAULT, DataDirectory, DataDirOption
-from kj.local.known_patients import known, remember
-from kj.local.running import LocalSystem
+from kj.local.data_directory import DEFAULT, DataDirOption
 
 
 def import_(
@@ -35,9 +34,13 @@ def import_(
     data_dir: DataDirOption = DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Counts by file and resource type.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, map and count; send nothing.")] = False,
+    gateway: GatewayOption = None,
+    ca: CaOption = None,
+    token_file: FeedTokenFileOption = None,
 ) -> None:
     """Import FHIR R4 transaction, collection and document bundles. Exit code 1 when a file was refused or failed."""
-    reports = asyncio.run(_run(files, data_dir, dry_run=dry_run))
+    filled = None if dry_run else open_gateway(data_dir, gateway, ca, token_file)
+    reports = asyncio.run(_run(files, filled, memory_of(gateway, data_dir)))
     if as_json or not sys.stdout.isatty():
         print(json.dumps(to_json(reports), indent=2, ensure_ascii=False))
     else:
@@ -49,27 +52,25 @@ def import_(
         raise typer.Exit(1)
 
 
-async def _run(files: list[Path], data_dir: Path, *, dry_run: bool) -> list[FileReport]:
+async def _run(files: list[Path], gateway: Gateway | None, memory: Memory) -> list[FileReport]:
+    """Sends each file to the gateway; None: a dry run."""
     reports = []
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Importing", total=len(files))
-        directory = DataDirectory.at(data_dir)
-        others = set(known(directory))
-        if dry_run:
+        if gateway is None:
             for path in files:
-                reports.append(check(path, look(directory, others)))
+                reports.append(check(path, memory.look()))
                 progress.advance(task)
             return reports
-        system = LocalSystem.open(data_dir)
-        async with Feed.open(system, source_system="kj import") as feed:
+        async with Feed.open(gateway, source_system="kj import") as feed:
             for path in files:
-                reports.append(await send(path, system, feed, others))
+                reports.append(await send(path, feed, memory))
                 progress.advance(task)
     return reports
 
 
 def check(path: Path, register: Register) -> FileReport:
-    """A dry run: everything but the sending, and no patient is given an id for good."""
+    """Does all but the sending, for a dry run; no patient is given an id for good."""
     report = FileReport(str(path))
     try:
         with _mapped(path, register) as mapped:
@@ -83,11 +84,11 @@ def check(path: Path, register: Register) -> FileReport:
     return report
 
 
-async def send(path: Path, system: LocalSystem, feed: Feed, others: Set[str]) -> FileReport:
+async def send(path: Path, feed: Feed, memory: Memory) -> FileReport:
     """Imports one file: patients first, since no register takes entries of somebody unknown."""
     report = FileReport(str(path))
     try:
-        with register_of(system.directory, others) as register:
+        with memory.assigning(path) as register:
             mapped = _mapped(path, register)
     except Refused as refusal:
         report.reason = str(refusal)
@@ -100,23 +101,23 @@ async def send(path: Path, system: LocalSystem, feed: Feed, others: Set[str]) ->
         try:
             report.stored[PATIENTS] = await feed.send(PATIENTS, mapped.outbox.patients())
         except CommandError as error:
-            report.status, report.reason = FAILED, _told(error)
+            report.status, report.reason = FAILED, _words(error)
             return report
-        remember(system, report.patients, source=path.name)
+        memory.remember(report.patients, source=path.name)
         # A register that refuses something, such as a report older than the one it has, keeps nothing from the others.
         refused = []
         for name in mapped.outbox.registers:
             try:
                 counts = [await feed.send(name, stream) for stream in mapped.streams(name)]
             except CommandError as error:
-                refused.append(_told(error))
+                refused.append(_words(error))
             else:
                 report.stored[name] = total(counts)
     report.status, report.reason = (FAILED, " ".join(refused)) if refused else (IMPORTED, "")
     return report
 
 
-def _told(error: CommandError) -> str:
+def _words(error: CommandError) -> str:
     return " ".join(filter(None, (error.what, error.next_step)))
 
 

@@ -1,4 +1,4 @@
-"""`kj knowledge`: the drug knowledge in force; `kj knowledge load FILE`: another version of it."""
+"""`kj knowledge`: shows the drug knowledge in force; `kj knowledge load FILE`: loads another version of it."""
 
 import asyncio
 import sys
@@ -10,12 +10,15 @@ import grpc
 import typer
 from google.protobuf.json_format import MessageToJson
 
+from kj.calls.call import Answered, call, error_info, refusal
+from kj.calls.gateway import Gateway
+from kj.calls.local_alone import refuse_gateway
+from kj.calls.local_gateway import local_gateway
+from kj.calls.options import CaOption, FeedTokenFileOption, GatewayOption, open_gateway
 from kj.errors import CommandError
 from kj.feeds.knowledge_table import SHIPPED, TableError, read
-from kj.local.calling import Answered, call, error_info, refusal
 from kj.local.data_directory import DEFAULT, DataDirOption
 from kj.local.running import LocalSystem
-from kj.token import mint_for
 from kjernejournal.medications.v1.knowledge_pb2 import (
     DrugKnowledge,
     GetDrugKnowledgeRequest,
@@ -36,28 +39,40 @@ def knowledge(
     if_none: Annotated[bool, typer.Option("--if-none", help="Load only where there is none.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All of it, row by row.")] = False,
     data_dir: DataDirOption = DEFAULT,
+    gateway: GatewayOption = None,
+    ca: CaOption = None,
+    token_file: FeedTokenFileOption = None,
 ) -> None:
-    """Show the drug knowledge that medicines are checked against, or load another version."""
+    """Show the drug knowledge that medicines are checked against, or load another version.
+
+    To show it, and --if-none, is for the local system alone: no gateway hands its knowledge out.
+    """
     if action not in ("", "load"):
         raise CommandError(f"{action} is nothing to do with knowledge.", "kj knowledge, or: kj knowledge load FILE")
-    system = LocalSystem.open(data_dir)
-    in_force = asyncio.run(_in_force(system)) if if_none or not action else None
+    in_force = None
+    if if_none or not action:
+        refuse_gateway(
+            gateway,
+            "The drug knowledge in force is shown of the local system alone: no gateway hands it out.",
+            "Load some with: kj knowledge load FILE --gateway HOST:PORT",
+        )
+        in_force = asyncio.run(_in_force(LocalSystem.open(data_dir)))
     if action == "load" and in_force is None:
-        _load(system, file or SHIPPED)
+        _load(open_gateway(data_dir, gateway, ca, token_file), file or SHIPPED)
     elif not action and in_force is None:
         raise CommandError("No drug knowledge was loaded.", "Load some with: kj knowledge load")
     elif not action and in_force is not None:
         _show(in_force, as_json=as_json or not sys.stdout.isatty())
 
 
-def _load(system: LocalSystem, file: Path) -> None:
+def _load(gateway: Gateway, file: Path) -> None:
     try:
         table = read(file)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{file} cannot be read: {error}.") from None
     except TableError as error:
-        raise CommandError(f"{file}: {error}.", "Its columns are told in kj/feeds/knowledge_table.py.") from None
-    answered = asyncio.run(_import(system, table))
+        raise CommandError(f"{file}: {error}.", "Its columns are described in kj/feeds/knowledge_table.py.") from None
+    answered = asyncio.run(_import(gateway, table))
     loaded: ImportDrugKnowledgeResponse = answered.reply
     if loaded.unchanged:
         print(f"Drug knowledge {loaded.version} is in force already: {loaded.rows} rows")
@@ -66,18 +81,18 @@ def _load(system: LocalSystem, file: Path) -> None:
         print(f"Drug knowledge {loaded.version} is in force: {loaded.rows} rows{before}")
 
 
-async def _import(system: LocalSystem, table: DrugKnowledge) -> Answered:
+async def _import(gateway: Gateway, table: DrugKnowledge) -> Answered:
     return await call(
-        system,
+        gateway,
         f"{_SERVICE}/ImportDrugKnowledge",
         ImportDrugKnowledgeRequest(request_id=str(uuid4()), knowledge=table),
         ImportDrugKnowledgeResponse,
-        token=mint_for("system", system.issuer_directory),
+        token=gateway.credentials.feed("medications"),
     )
 
 
 async def _in_force(system: LocalSystem) -> GetDrugKnowledgeResponse | None:
-    """What the medications service gives to the gateway, which gives it to nobody else; None: none was loaded."""
+    """Returns what the medications service gives to the gateway alone; None: none was loaded."""
     async with grpc.aio.insecure_channel(system.service_address("medications")) as channel:
         method: Any = channel.unary_unary(
             f"{_SERVICE}/GetDrugKnowledge", response_deserializer=GetDrugKnowledgeResponse.FromString
@@ -89,7 +104,7 @@ async def _in_force(system: LocalSystem) -> GetDrugKnowledgeResponse | None:
         except grpc.aio.AioRpcError as error:
             if error_info(error) and error.code() is grpc.StatusCode.NOT_FOUND:
                 return None
-            raise refusal(error, system.gateway_address) from None
+            raise refusal(error, local_gateway(system)) from None
         return reply
 
 

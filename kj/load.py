@@ -1,14 +1,14 @@
-"""`kj load`: a synthetic population, sent to the registers through the front door as the national registers' feeds do.
+"""`kj load`: sends a synthetic population to the registers through the front door, as national registers' feeds do.
 
-Who the people are follows from the seed alone. Their records are told as of one day, which is kept in the data
-directory: loaded again tomorrow, the same people have the same records, and nothing changes.
+Who the people are follows from the seed alone. Their records are as of one day, which is kept in the local system's
+data directory: loaded again tomorrow, the same people have the same records, and nothing changes. Of what another
+gateway was sent nothing is kept: there --as-of names the day.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import islice
 from time import monotonic
 from typing import Annotated
@@ -18,22 +18,21 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from kj.calls.gateway import Gateway
+from kj.calls.options import CaOption, FeedTokenFileOption, GatewayOption, open_gateway
 from kj.errors import CommandError
 from kj.feeds.feed import Feed, total
-from kj.local.data_directory import DEFAULT, DataDirectory, DataDirOption
-from kj.local.known_patients import remember
-from kj.local.running import LocalSystem
-from kj.local.state import write_private
-from kj.synthetic.people.people import CENSUS
+from kj.feeds.memory import Memory, memory_of
+from kj.local.data_directory import DEFAULT, DataDirOption
 from kj.synthetic.records.record import Record, records
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 
 AT_ONCE = 1000
 """People who are held in memory: first all of them go to the patients service, then their entries to the registers."""
 
-Tell = Callable[[Record], Message | None]
+Part = Callable[[Record], Message | None]
 
-CLINICAL: dict[str, tuple[Tell, ...]] = {
+CLINICAL: dict[str, tuple[Part, ...]] = {
     "critical_info": (Record.critical_info,),
     "medications": (Record.medications,),
     "visits": (Record.visits,),
@@ -43,7 +42,17 @@ CLINICAL: dict[str, tuple[Tell, ...]] = {
     "vaccinations": (Record.vaccinations,),
     "own_registrations": (Record.own_registrations,),
 }
-"""What each register is told of a person, a stream each in this order."""
+"""What each register is sent of a person, a stream each in this order."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """The first people of a population: who they are follows from the seed, their records from the day as well."""
+
+    size: int
+    seed: int
+    as_of: date
+
 
 Progressed = Callable[[], object]
 
@@ -66,13 +75,28 @@ def load(
     register: Annotated[
         list[str] | None, typer.Option(help="Fill only this register, beside the patients; may be repeated.")
     ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            help="The day their records are as of. Default: today, or the first load's.",
+        ),
+    ] = None,
     data_dir: DataDirOption = DEFAULT,
+    gateway: GatewayOption = None,
+    ca: CaOption = None,
+    token_file: FeedTokenFileOption = None,
 ) -> None:
     """Load a synthetic population; the same again changes nothing."""
     wanted = register or list(CLINICAL)
     if unknown := set(wanted) - set(CLINICAL):
         raise CommandError(f"There is no register {', '.join(sorted(unknown))}.", f"Registers: {', '.join(CLINICAL)}.")
-    system = LocalSystem.open(data_dir)
+    filled = open_gateway(data_dir, gateway, ca, token_file)
+    for each in ("patients", *wanted):
+        filled.credentials.feed(each)  # nothing is sent when a token is missing for some of it
+    memory = memory_of(gateway, data_dir)
+    day = memory.reference_day(as_of.date() if as_of else None)
     began = monotonic()
     with Progress(
         TextColumn("{task.description}"),
@@ -85,45 +109,29 @@ def load(
     ) as progress:
         streams = 1 + sum(len(CLINICAL[each]) for each in wanted)
         task = progress.add_task(f"{patients} people", total=patients * streams)
-        loaded = asyncio.run(load_population(system, patients, seed, wanted, lambda: progress.advance(task)))
-    _tell(loaded, monotonic() - began)
+        people = Population(patients, seed, day)
+        loaded = asyncio.run(load_population(filled, memory, people, wanted, lambda: progress.advance(task)))
+    _show(loaded, day, monotonic() - began)
 
 
 async def load_population(
-    system: LocalSystem,
-    patients: int,
-    seed: int = 1,
+    gateway: Gateway,
+    memory: Memory,
+    population: Population,
     registers: Collection[str] = tuple(CLINICAL),
     progressed: Progressed = lambda: None,
 ) -> Loaded:
-    """Sends the first `patients` people of a population with their records in these registers; `progressed` is called
-    for each person in each stream.
+    """Sends people with their records in these registers; `progressed` is called for each person in each stream.
 
     Raises CommandError when the gateway does not answer or refuses something; doing it again goes on where it ended.
     """
-    people = records(seed, patients, reference_day(system.directory))
+    people = records(population.seed, population.size, population.as_of)
     loaded = Loaded()
-    async with Feed.open(system, source_system="kj load") as feed:
+    async with Feed.open(gateway, source_system="kj load") as feed:
         while batch := list(islice(people, AT_ONCE)):
             await _send(feed, batch, registers, loaded, progressed)
-            remember(system, (each.person.national_id for each in batch), source=f"population {seed}")
+            memory.remember((each.person.national_id for each in batch), source=f"population {population.seed}")
     return loaded
-
-
-def reference_day(directory: DataDirectory) -> date:
-    """The day as of which this directory's records are told: today at the first load, the same ever after."""
-    path = directory.population_file
-    try:
-        return date.fromisoformat(json.loads(path.read_text())["as_of"])
-    except FileNotFoundError:
-        pass
-    except (ValueError, KeyError, TypeError):
-        raise CommandError(f"{path} is damaged.", "Remove it; the population then gets records as of today.") from None
-    today = datetime.now(UTC).date()
-    if today <= CENSUS:
-        raise CommandError(f"This machine's clock says {today}; the population is of {CENSUS}.", "Set the clock.")
-    write_private(path, json.dumps({"as_of": today.isoformat()}) + "\n")
-    return today
 
 
 async def _send(
@@ -131,16 +139,16 @@ async def _send(
 ) -> None:
     """Patients first: no register takes entries of somebody it does not know. Then the registers, side by side."""
 
-    def each(tell: Tell) -> Iterator[Message]:
+    def each(part: Part) -> Iterator[Message]:
         for record in batch:
-            message = tell(record)
+            message = part(record)
             if message is not None:
                 yield message
             progressed()
 
-    async def all_of(register: str, tellers: tuple[Tell, ...]) -> None:
-        for tell in tellers:
-            loaded.add(register, await feed.send(register, each(tell)))
+    async def all_of(register: str, parts: tuple[Part, ...]) -> None:
+        for part in parts:
+            loaded.add(register, await feed.send(register, each(part)))
 
     loaded.add("patients", await feed.send("patients", each(Record.patient)))
     loaded.patients += len(batch)
@@ -154,7 +162,7 @@ async def _send(
         raise
 
 
-def _tell(loaded: Loaded, seconds: float) -> None:
+def _show(loaded: Loaded, day: date, seconds: float) -> None:
     whole = total(loaded.counts.values())
     for register in ("patients", *CLINICAL):  # in this order, whichever was filled first
         if register not in loaded.counts:
@@ -163,4 +171,4 @@ def _tell(loaded: Loaded, seconds: float) -> None:
         print(f"{register:18} {counts.created:8} new {counts.updated:8} changed {counts.unchanged:8} unchanged")
     rate = loaded.patients / seconds * 60
     entries = whole.created + whole.updated + whole.unchanged
-    print(f"{loaded.patients} people, {entries} entries in {seconds:.1f} s ({rate:.0f} people a minute)")
+    print(f"{loaded.patients} people as of {day}, {entries} entries in {seconds:.1f} s ({rate:.0f} people a minute)")

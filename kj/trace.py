@@ -1,4 +1,4 @@
-"""`kj trace ID`: one request's way through the system, from the trace files of the local data directory."""
+"""`kj trace ID`: shows one request's way through the system, from the trace files of the local data directory."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from kj.calls.local_alone import LocalAlone, refuse_gateway
 from kj.errors import CommandError
 from kj.local.data_directory import DEFAULT, DataDirectory, DataDirOption
 from kj.show.trace_files import read_trace
@@ -22,10 +23,21 @@ def trace(
     ],
     data_dir: DataDirOption = DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the spans as a JSON list, by start.")] = False,
+    gateway: LocalAlone = None,
 ) -> None:
-    """Draw the waterfall of one request: every section, call, query and audit commit."""
+    """Draw the waterfall of one request: every section, call, query and audit commit.
+
+    For the local system alone, from its trace files.
+    """
+    refuse_gateway(
+        gateway,
+        "kj trace reads the trace files of the local system: it has no --gateway.",
+        "Traces of another gateway are in its operators' collector, by the same id.",
+    )
     directory = DataDirectory.at(data_dir).traces
     wanted = _normal(trace_id)
+    if not directory.is_dir():
+        raise CommandError(f"There is no local system on {directory.parent}.", "Start one with: kj up --detach")
     found = read_trace(directory, wanted)
     if not found.spans:
         raise CommandError(

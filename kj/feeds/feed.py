@@ -8,15 +8,14 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import grpc
 from google.protobuf.message import Message
 
+from kj.calls.call import error_info, refusal
+from kj.calls.gateway import Gateway
 from kj.errors import CommandError
-from kj.local.calling import error_info, refusal
-from kj.local.running import LocalSystem
-from kj.token import mint_for
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
@@ -53,64 +52,86 @@ Patients = Iterable[Message] | AsyncIterable[Message]
 
 
 class Feed:
-    """An open way to the registers of a local system, with a system's token. Streams may run side by side."""
+    """An open way to the registers behind a gateway, with the tokens of their feeds. Streams may run side by side."""
 
-    def __init__(self, channel: grpc.aio.Channel, system: LocalSystem, source_system: str) -> None:
+    def __init__(self, channel: grpc.aio.Channel, gateway: Gateway, source_system: str) -> None:
         self._channel = channel
-        self._system = system
+        self._gateway = gateway
         self._source_system = source_system
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, system: LocalSystem, *, source_system: str = "kj feed") -> "AsyncIterator[Feed]":
-        """A feed into `system`; `source_system` stands in the access log and in provenance that states none."""
-        async with grpc.aio.insecure_channel(system.gateway_address) as channel:
-            yield cls(channel, system, source_system)
+    async def open(cls, gateway: Gateway, *, source_system: str = "kj feed") -> "AsyncIterator[Feed]":
+        """Opens a feed; `source_system` stands in the access log and in provenance that states none."""
+        async with gateway.channel() as channel:
+            yield cls(channel, gateway, source_system)
 
     async def send(
         self, register: str, patients: Patients, *, sent: Callable[[int], None] | None = None
     ) -> ImportCounts:
-        """One stream into a register, by its name in REGISTERS; what it stored.
+        """Streams into a register, by its name in REGISTERS; returns what it stored.
 
         `patients` are the register's own messages, ImportedPatient or PatientEntries, each with its national id. They
-        are taken as fast as the register takes them, and joined to messages here. `sent` is told how many patients went
-        off. Raises CommandError when the gateway does not answer or refuses something; what was stored before stands.
+        are taken as fast as the register takes them, and joined to messages here. `sent` is called with how many
+        patients went off. When the register's feed gets a new token meanwhile, the rest goes off in a stream with that
+        one. Raises CommandError when the gateway does not answer or refuses something; what was stored before stands.
         """
+        stored: list[ImportCounts] = []
+        stream = self._begin(register)
+        try:
+            async for message in _messages(REGISTERS[register][0].BulkImportRequest, patients):
+                if self._gateway.credentials.replaced(register, stream.token):
+                    stored.append(await self._end(stream, stored))
+                    stream = self._begin(register)
+                if not await stream.call.write(message):
+                    break
+                if sent is not None:
+                    sent(len(message.patients))
+            stored.append(await self._end(stream, stored))
+        except BaseException:
+            stream.call.cancel()
+            raise
+        return total(stored)
+
+    def _begin(self, register: str) -> "_Stream":
         module, service = REGISTERS[register]
         multicallable: Any = self._channel.stream_unary(
             f"/{module.DESCRIPTOR.package}.{service}/BulkImport",
             request_serializer=module.BulkImportRequest.SerializeToString,
             response_deserializer=module.BulkImportResponse.FromString,
         )
-        call: ClientStream[Any, Any] = ClientStream(
-            multicallable(
-                timeout=STREAM_SECONDS,
-                metadata=(
-                    # A token a stream: it has to last as long as the stream may.
-                    ("authorization", f"Bearer {mint_for('system', self._system.issuer_directory, minutes=70)}"),
-                    ("source-system", self._source_system),
-                ),
-            )
-        )
+        token = self._gateway.credentials.feed(register)
+        metadata = (("authorization", f"Bearer {token}"), ("source-system", self._source_system))
+        return _Stream(register, token, ClientStream(multicallable(timeout=STREAM_SECONDS, metadata=metadata)))
+
+    async def _end(self, stream: "_Stream", before: list[ImportCounts]) -> ImportCounts:
+        """Returns what the stream stored, after those `before` it."""
         try:
-            async for message in _messages(module.BulkImportRequest, patients):
-                if not await call.write(message):
-                    break
-                if sent is not None:
-                    sent(len(message.patients))
-            await call.done_writing()
-        except BaseException:
-            call.cancel()
-            raise
-        try:
-            response = await call
+            await stream.call.done_writing()
+            response = await stream.call
         except grpc.aio.AioRpcError as error:
-            raise _refusal(error, register, self._system.gateway_address) from None
+            raise self._refusal(error, stream.register, total(before).batches) from None
         return cast("ImportCounts", response.counts)
+
+    def _refusal(self, error: grpc.aio.AioRpcError, register: str, batches: int) -> CommandError:
+        refused = refusal(error, self._gateway, refused=f"{register} refused the import")
+        info = error_info(error)
+        batches += int(info.metadata.get("batches_stored", 0)) if info else 0
+        before = f"{batches} messages before it are stored. " if batches else ""
+        refused.next_step = f"{before}Sending all of it again is safe. {refused.next_step}"
+        return refused
+
+
+class _Stream(NamedTuple):
+    """An open stream into a register, and the token that it was opened with."""
+
+    register: str
+    token: str
+    call: ClientStream[Any, Any]
 
 
 def total(counts: Iterable[ImportCounts]) -> ImportCounts:
-    """The sum of several streams."""
+    """Returns the sum of several streams."""
     whole = ImportCounts()
     for each in counts:
         whole.batches += each.batches
@@ -145,7 +166,7 @@ async def _each(patients: Patients) -> AsyncIterator[Message]:
 
 
 def _parts(patient: Message) -> Iterator[Message]:
-    """The patient whole; one with more entries than a message should hold, in several parts."""
+    """Gives the patient whole; one with more entries than a message should hold, in several parts."""
     if patient.ByteSize() <= FULL_MESSAGE or "patient" not in patient.DESCRIPTOR.fields_by_name:
         yield patient
         return
@@ -167,18 +188,9 @@ def _parts(patient: Message) -> Iterator[Message]:
 
 
 def _without_entries(patient: Message) -> Message:
-    """Whom it is about, and what there is one of: a medication list."""
+    """Returns whom it is about, and what there is one of: a medication list."""
     part = type(patient)()
     for field, value in patient.ListFields():
         if not field.is_repeated:
             getattr(part, field.name).CopyFrom(value)
     return part
-
-
-def _refusal(error: grpc.aio.AioRpcError, register: str, address: str) -> CommandError:
-    told = refusal(error, address, refused=f"{register} refused the import")
-    info = error_info(error)
-    stored = info.metadata.get("batches_stored") if info else None
-    before = f"{stored} messages before it are stored. " if stored else ""
-    told.next_step = f"{before}ClientStream all of it again is safe. {told.next_step}"
-    return told

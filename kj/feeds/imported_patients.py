@@ -1,4 +1,4 @@
-"""imported.jsonl: which national id each patient from outside was given, so that every later import finds it again."""
+"""Keeps imported.jsonl: which national id each patient from outside was given, for the next import."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ _FILE = "imported.jsonl"
 
 @contextmanager
 def register_of(directory: DataDirectory, others: Set[str]) -> Iterator[Register]:
-    """Who was imported here, beside `others` whose ids are taken; whoever is assigned one inside is remembered.
+    """Lends the list of who was imported here, beside `others` whose ids are taken; whoever is given one is remembered.
 
     One import at a time is inside, so that two never give the same number to two patients. What an exception leaves
     behind is not remembered.
@@ -36,7 +36,7 @@ def register_of(directory: DataDirectory, others: Set[str]) -> Iterator[Register
 
 
 def look(directory: DataDirectory, others: Set[str]) -> Register:
-    """The same, for a look that changes nothing."""
+    """Returns the same, for a look that changes nothing."""
     try:
         with (directory.root / _FILE).open() as file:
             return _read(file, others)

@@ -10,15 +10,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from kj.local.data_directory import DataDirectory
-from kj.local.running import LocalSystem
 
 
-def remember(system: LocalSystem, ids: Iterable[str], *, source: str) -> None:
+def remember(directory: DataDirectory, ids: Iterable[str], *, source: str) -> None:
     """Adds national ids to the list, in their order; those that stand there already stay as they are.
 
     `source` says where they came from, in a word or two: "population", a file's name.
     """
-    path = system.directory.patients_file
+    path = directory.patients_file
     # Opened for appending: two commands that finish together keep each other's lines.
     with os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -32,7 +31,7 @@ def remember(system: LocalSystem, ids: Iterable[str], *, source: str) -> None:
 
 
 def known(directory: DataDirectory) -> dict[str, str]:
-    """Where each national id came from, in the order they were remembered."""
+    """Returns where each national id came from, in the order they were remembered."""
     try:
         text = directory.patients_file.read_text()
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -9,6 +10,8 @@ import pytest
 from rich.console import Console
 
 from kj.accesses import read
+from kj.calls.gateway import Gateway
+from kj.calls.local_gateway import LocalIssuer
 from kj.errors import CommandError
 from kj.show.access_table import table
 from kjernejournal.audit.v1 import audit_pb2 as pb
@@ -122,8 +125,12 @@ async def front_door() -> AsyncIterator[FrontDoor]:
     await server.stop(0)
 
 
+def at(address: str) -> Gateway:
+    return Gateway(address, None, LocalIssuer(Path("nowhere")), unreachable="", trace_command="")
+
+
 async def test_every_page_is_read_up_to_the_limit(front_door: FrontDoor) -> None:
-    response = await read(front_door.address, "token", PATIENT, limit=700, since=datetime(2026, 1, 1, tzinfo=UTC))
+    response = await read(at(front_door.address), "token", PATIENT, limit=700, since=datetime(2026, 1, 1, tzinfo=UTC))
     assert [each.access_id for each in response.accesses] == [each.access_id for each in front_door.held[:700]]
     assert (response.window.returned, response.window.total, response.window.older_exist) == (700, 1_200, True)
     assert [request.page_size for request in front_door.asked] == [500, 200]
@@ -133,9 +140,9 @@ async def test_every_page_is_read_up_to_the_limit(front_door: FrontDoor) -> None
 
 async def test_a_refusal_is_told_with_its_reason(front_door: FrontDoor) -> None:
     with pytest.raises(CommandError, match="PATIENT_NOT_FOUND"):
-        await read(front_door.address, "token", "17912099997")
+        await read(at(front_door.address), "token", "17912099997")
 
 
 async def test_a_gateway_that_is_not_there_is_told() -> None:
     with pytest.raises(CommandError, match="does not answer"):
-        await read("127.0.0.1:9", "token", PATIENT)
+        await read(at("127.0.0.1:9"), "token", PATIENT)

@@ -3,18 +3,17 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
-import pytest
 from google.protobuf.message import Message
 
 from kj import import_
 from kj.errors import CommandError
 from kj.feeds.feed import Feed
 from kj.feeds.import_report import FAILED
+from kj.feeds.memory import DirectoryMemory
 from kj.local.data_directory import DataDirectory
-from kj.local.running import LocalSystem
+from kj.local.known_patients import known
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from tests.kj.fhir_r4.bundles import whole
 
@@ -28,15 +27,13 @@ class Refusing:
         return ImportCounts(created=sum(1 for _ in patients))
 
 
-async def test_the_registers_after_one_that_refuses_get_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_registers_after_one_that_refuses_get_theirs(tmp_path: Path) -> None:
     file = tmp_path / "whole.json"
     file.write_text(json.dumps(whole()))
-    told: list[Any] = []
-    monkeypatch.setattr(import_, "remember", lambda _system, patients, source: told.append((list(patients), source)))
-    system = cast("LocalSystem", SimpleNamespace(directory=DataDirectory.at(tmp_path / "data")))
-    report = await import_.send(file, system, cast("Feed", Refusing()), set())
+    directory = DataDirectory.at(tmp_path / "data")
+    report = await import_.send(file, cast("Feed", Refusing()), DirectoryMemory(directory))
     assert (report.status, report.reason) == (FAILED, "labs refused the import. Look at the report.")
     assert set(report.stored) == {
         *("patients", "critical_info", "documents", "medications", "own_registrations", "vaccinations", "visits")
     }
-    assert told == [(report.patients, "whole.json")]
+    assert known(directory) == dict.fromkeys(report.patients, "whole.json")

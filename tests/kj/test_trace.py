@@ -12,8 +12,10 @@ from time import sleep
 import pytest
 from rich.console import Console
 
+from kj.errors import CommandError
 from kj.show.trace_files import SpanRecord, read_trace
 from kj.show.waterfall import waterfall
+from kj.trace import trace
 from shared import telemetry
 from shared.telemetry import SpanContext, SpanKind, span
 from tests.support.spans import assert_whole
@@ -158,8 +160,15 @@ def test_an_unknown_trace_is_a_clear_message(form: str, recorded: SpanContext, t
     assert "Traceback" not in ran.stderr
 
 
-def test_no_data_directory_is_no_different(tmp_path: Path) -> None:
-    assert _kj_trace(UNKNOWN, "--data-dir", str(tmp_path / "none")).returncode == 1
+def test_no_data_directory_is_no_local_system(tmp_path: Path) -> None:
+    ran = _kj_trace(UNKNOWN, "--data-dir", str(tmp_path / "none"))
+    assert ran.returncode == 1
+    assert "There is no local system on" in ran.stderr
+
+
+def test_traces_of_another_gateway_are_not_looked_for(recorded: SpanContext, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="it has no --gateway"):
+        trace(recorded.trace_id, tmp_path, gateway="gateway.example:443")
 
 
 def test_what_is_no_trace_id_is_said(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ async def new_patients(
 ) -> list[Patient]:
     """Patients with an entry of each kind in each register, unless `entries` says otherwise."""
     patients = [Patient(new_id()) for _ in range(count)]
-    async with Feed.open(system.local) as feed:
+    async with Feed.open(system.gateway) as feed:
         await feed.send(
             "patients",
             [

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kj.calls.gateway import Gateway
+from kj.calls.local_gateway import local_gateway
 from kj.local.data_directory import DataDirectory
 from kj.local.health import health
 from kj.local.process import ProcessId
@@ -34,6 +36,11 @@ class System:
     def local(self) -> LocalSystem:
         """Addresses and DSNs, as they are now."""
         return LocalSystem.open(self.directory.root)
+
+    @property
+    def gateway(self) -> Gateway:
+        """Its front door, with the local issuer's tokens."""
+        return local_gateway(self.local)
 
     def start(self) -> None:
         """Returns when everything serves."""

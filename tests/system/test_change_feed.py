@@ -48,7 +48,7 @@ def told(follower: Follower, key: str, section: str) -> list[tuple[str, int, int
 
 async def test_the_entries_of_every_register_are_told(system: System, client: Client, empty: Patient) -> None:
     async with following(client, a=empty) as follower:
-        async with Feed.open(system.local) as feed:
+        async with Feed.open(system.gateway) as feed:
             for register in REGISTERS:
                 await feed.send(register, [entries_of(register, empty.identifier)])
         await follower.until(lambda: {each.section for each in follower.heard} >= set(REGISTERS))
@@ -98,7 +98,7 @@ async def test_entries_that_are_restricted_one_by_one_are_not_told(
     system: System, client: Client, empty: Patient
 ) -> None:
     async with following(client, a=empty) as follower:
-        async with Feed.open(system.local) as feed:
+        async with Feed.open(system.gateway) as feed:
             both = [prescription("open"), prescription("locked", locked=True)]
             medicines = medications_pb2.PatientEntries(patient=empty.identifier, prescriptions=both)
             await feed.send("medications", [medicines])

@@ -70,7 +70,7 @@ async def recorded(system: System, made: list[Made]) -> list[Patient]:
     """Patients of the system with these entries."""
     patients = await new_patients(system, len(made), entries=False)
     entries = [told(patient.identifier, each) for patient, each in zip(patients, made, strict=True)]
-    async with Feed.open(system.local) as feed:
+    async with Feed.open(system.gateway) as feed:
         await feed.send("critical_info", [critical for critical, _ in entries if critical.critical_info])
         await feed.send("medications", [medicines for _, medicines in entries])
     return patients

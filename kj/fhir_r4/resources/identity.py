@@ -60,6 +60,8 @@ class Register:
     known: dict[str, Known] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     """National ids of others."""
+    since: datetime | None = None
+    """When those who are new were first imported; None: now."""
     _given: set[str] = field(default_factory=set, repr=False, compare=False)
     _counted: int = field(default=0, repr=False, compare=False)
     """National ids of the known, of so many: looked through for each patient, they would take too long."""
@@ -72,7 +74,7 @@ class Register:
             self._given = {each.national_id for each in self.known.values()}
         free = (each for each in candidates(source) if each not in self.taken and each not in self._given)
         number = source.national_ids[0] if source.national_ids else next(free)
-        self.known[source.key] = Known(number, now)
+        self.known[source.key] = Known(number, self.since or now)
         self._given.add(number)
         self._counted = len(self.known)
         return self.known[source.key]

@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
+from kj.calls.gateway import Gateway
+from kj.calls.local_gateway import local_gateway
+from kj.calls.remote_gateway import remote_gateway
 from kj.errors import CommandError
 from kj.feeds.feed import FULL_MESSAGE, LARGEST_ENTRY, MOST_PATIENTS, REGISTERS, Feed
-from kj.load import CLINICAL, load_population
+from kj.feeds.memory import DirectoryMemory
+from kj.load import CLINICAL, Population, load_population
 from kj.local.data_directory import DataDirectory
 from kj.local.issuer import ensure_issuer
 from kj.local.known_patients import known
@@ -22,6 +27,9 @@ from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from shared.errors import Invalid, KjernejournalError, Reason, Unavailable
 from shared.handling import failures
+from tests.support.waiting import becomes
+
+AS_OF = date(2026, 11, 1)
 
 
 class Listening(grpc.GenericRpcHandler):
@@ -74,20 +82,24 @@ def listening() -> Listening:
 
 
 @pytest.fixture
-async def system(listening: Listening, tmp_path: Path) -> AsyncIterator[LocalSystem]:
+async def gateway(listening: Listening, tmp_path: Path) -> AsyncIterator[Gateway]:
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", 32 * 1024 * 1024)])
     server.add_generic_rpc_handlers((listening,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    yield local_system(tmp_path, port)
+    yield local(tmp_path, port)
     await server.stop(0)
 
 
-def local_system(root: Path, port: int) -> LocalSystem:
+def local(root: Path, port: int) -> Gateway:
     directory = DataDirectory.at(root)
     ensure_issuer(directory.issuer)
     state = State(supervisor=ProcessId(pid=1, started=0.0), gateway=f"127.0.0.1:{port}", socket_directory="")
-    return LocalSystem(directory, state)
+    return local_gateway(LocalSystem(directory, state))
+
+
+def memory(root: Path) -> DirectoryMemory:
+    return DirectoryMemory(DataDirectory.at(root))
 
 
 def people(number: int) -> Iterator[patients_pb2.ImportedPatient]:
@@ -100,9 +112,9 @@ def document(size: int) -> documents_pb2.ImportedDocument:
     return documents_pb2.ImportedDocument(content=bytes(size))
 
 
-async def test_patients_are_joined_to_messages_in_their_order(system: LocalSystem, listening: Listening) -> None:
+async def test_patients_are_joined_to_messages_in_their_order(gateway: Gateway, listening: Listening) -> None:
     told: list[int] = []
-    async with Feed.open(system) as feed:
+    async with Feed.open(gateway) as feed:
         counts = await feed.send("patients", people(2 * MOST_PATIENTS + 7), sent=told.append)
     messages = listening.messages["patients"]
     assert [len(message.patients) for message in messages] == [MOST_PATIENTS, MOST_PATIENTS, 7] == told
@@ -111,37 +123,91 @@ async def test_patients_are_joined_to_messages_in_their_order(system: LocalSyste
     assert counts.batches == 3
 
 
-async def test_a_stream_without_patients_sends_no_message(system: LocalSystem, listening: Listening) -> None:
-    async with Feed.open(system) as feed:
+async def test_a_stream_without_patients_sends_no_message(gateway: Gateway, listening: Listening) -> None:
+    async with Feed.open(gateway) as feed:
         assert (await feed.send("visits", ())).batches == 0
     assert listening.messages["visits"] == []
 
 
-async def test_the_token_is_a_systems_and_the_source_is_named(system: LocalSystem, listening: Listening) -> None:
-    async with Feed.open(system, source_system="kj import") as feed:
+async def test_the_token_is_a_systems_and_the_source_is_named(gateway: Gateway, listening: Listening) -> None:
+    async with Feed.open(gateway, source_system="kj import") as feed:
         await feed.send("patients", people(1))
     [metadata] = listening.metadata
     assert metadata["authorization"].startswith("Bearer ey")
     assert metadata["source-system"] == "kj import"
 
 
-async def test_patients_may_come_from_an_asynchronous_source(system: LocalSystem, listening: Listening) -> None:
+async def test_each_register_is_fed_with_its_own_token(gateway: Gateway, listening: Listening, tmp_path: Path) -> None:
+    for name in ("all", "visits"):
+        (tmp_path / name).write_text(f"token-of-{name}\n")
+    files = [str(tmp_path / "all"), f"visits={tmp_path / 'visits'}"]
+    async with Feed.open(remote_gateway(gateway.address, None, files, REGISTERS)) as feed:
+        for register in ("patients", "visits", "labs"):
+            await feed.send(register, ())
+    tokens = [each["authorization"] for each in listening.metadata]
+    assert tokens == ["Bearer token-of-all", "Bearer token-of-visits", "Bearer token-of-all"]
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    """Holds the first of two tokens."""
+    path = tmp_path / "token"
+    path.write_text("first")
+    return path
+
+
+async def test_a_token_that_is_replaced_is_taken_in_the_middle_of_an_import(
+    gateway: Gateway, listening: Listening, token_file: Path
+) -> None:
+    def over_an_hour() -> Iterator[patients_pb2.ImportedPatient]:
+        for number, each in enumerate(people(5 * MOST_PATIENTS)):
+            if number == MOST_PATIENTS:
+                token_file.write_text("")  # being written: the one before is still good
+            if number == 3 * MOST_PATIENTS:
+                token_file.write_text("second")
+            yield each
+
+    async with Feed.open(remote_gateway(gateway.address, None, [str(token_file)], REGISTERS)) as feed:
+        counts = await feed.send("patients", over_an_hour())
+    assert [each["authorization"] for each in listening.metadata] == ["Bearer first", "Bearer second"]
+    names = [each.person.name.family for message in listening.messages["patients"] for each in message.patients]
+    assert names == [str(each) for each in range(5 * MOST_PATIENTS)]
+    assert counts.created == 2, "the counts of both streams"
+
+
+async def test_a_refusal_after_a_new_token_counts_what_is_stored_before(
+    gateway: Gateway, listening: Listening, token_file: Path
+) -> None:
+    async def refused_later() -> AsyncIterator[patients_pb2.ImportedPatient]:
+        for each in people(MOST_PATIENTS + 1):
+            yield each
+        await becomes(lambda: bool(listening.messages["patients"]))
+        token_file.write_text("second")
+        listening.refusal = Invalid("patients[0].person", "is missing")
+
+    async with Feed.open(remote_gateway(gateway.address, None, [str(token_file)], REGISTERS)) as feed:
+        with pytest.raises(CommandError) as refused:
+            await feed.send("patients", refused_later())
+    assert "1 messages before it are stored" in refused.value.next_step
+
+
+async def test_patients_may_come_from_an_asynchronous_source(gateway: Gateway, listening: Listening) -> None:
     async def slowly() -> AsyncIterator[patients_pb2.ImportedPatient]:
         for each in people(3):
             await asyncio.sleep(0)
             yield each
 
-    async with Feed.open(system) as feed:
+    async with Feed.open(gateway) as feed:
         await feed.send("patients", slowly())
     assert [len(message.patients) for message in listening.messages["patients"]] == [3]
 
 
-async def test_messages_stay_small_and_a_large_patient_goes_in_parts(system: LocalSystem, listening: Listening) -> None:
+async def test_messages_stay_small_and_a_large_patient_goes_in_parts(gateway: Gateway, listening: Listening) -> None:
     patient = PatientIdentifier(national_id="13717404089")
     entries = [document(FULL_MESSAGE // 3) for _ in range(10)]
     large = documents_pb2.PatientEntries(patient=patient, documents=entries)
     small = documents_pb2.PatientEntries(patient=patient, documents=[document(1000)])
-    async with Feed.open(system) as feed:
+    async with Feed.open(gateway) as feed:
         await feed.send("documents", [small, large, small])
     messages = listening.messages["documents"]
     assert all(message.ByteSize() < FULL_MESSAGE + 10_000 for message in messages)
@@ -150,25 +216,25 @@ async def test_messages_stay_small_and_a_large_patient_goes_in_parts(system: Loc
     assert sum(len(part.documents) for part in parts) == 12
 
 
-async def test_one_large_document_goes_alone(system: LocalSystem, listening: Listening) -> None:
+async def test_one_large_document_goes_alone(gateway: Gateway, listening: Listening) -> None:
     patient = documents_pb2.PatientEntries(documents=[document(FULL_MESSAGE * 4), document(10)])
-    async with Feed.open(system) as feed:
+    async with Feed.open(gateway) as feed:
         await feed.send("documents", [patient])
     assert [len(part.documents) for message in listening.messages["documents"] for part in message.patients] == [1, 1]
 
 
-async def test_a_document_that_no_message_holds_is_refused_here(system: LocalSystem) -> None:
+async def test_a_document_that_no_message_holds_is_refused_here(gateway: Gateway) -> None:
     patient = documents_pb2.PatientEntries(documents=[document(LARGEST_ENTRY + 1)])
-    async with Feed.open(system) as feed:
+    async with Feed.open(gateway) as feed:
         with pytest.raises(CommandError, match="more than an import takes"):
             await feed.send("documents", [patient])
 
 
-async def test_a_refused_message_names_its_field_and_what_is_stored(system: LocalSystem, listening: Listening) -> None:
+async def test_a_refused_message_names_its_field_and_what_is_stored(gateway: Gateway, listening: Listening) -> None:
     refusal = Invalid("patients[3].entries[0].unit", "needs a name")
     refusal.details["batches_stored"] = "4"
     listening.refusal = refusal
-    async with Feed.open(system) as feed:
+    async with Feed.open(gateway) as feed:
         with pytest.raises(CommandError) as refused:
             await feed.send("patients", people(1000))
     assert refused.value.what == (
@@ -178,35 +244,37 @@ async def test_a_refused_message_names_its_field_and_what_is_stored(system: Loca
     assert f"kj trace {'ab' * 16}" in refused.value.next_step
 
 
-async def test_a_register_that_is_down_is_no_gateway_that_is_down(system: LocalSystem, listening: Listening) -> None:
+async def test_a_register_that_is_down_is_no_gateway_that_is_down(gateway: Gateway, listening: Listening) -> None:
     listening.refusal = Unavailable(Reason.ERROR_REASON_AUDIT_UNAVAILABLE, "the access log cannot commit")
-    async with Feed.open(system) as feed:
+    async with Feed.open(gateway) as feed:
         with pytest.raises(CommandError, match=r"the access log cannot commit \(AUDIT_UNAVAILABLE\)"):
             await feed.send("patients", people(1))
 
 
 async def test_a_gateway_that_does_not_answer_is_told_as_such(tmp_path: Path) -> None:
-    async with Feed.open(local_system(tmp_path, 1)) as feed:
+    async with Feed.open(local(tmp_path, 1)) as feed:
         with pytest.raises(CommandError, match=r"The gateway at 127\.0\.0\.1:1 does not answer"):
             await feed.send("patients", people(300))
 
 
-async def test_a_source_that_fails_ends_its_stream(system: LocalSystem, listening: Listening) -> None:
+async def test_a_source_that_fails_ends_its_stream(gateway: Gateway, listening: Listening) -> None:
     def failing() -> Iterator[patients_pb2.ImportedPatient]:
         yield from people(MOST_PATIENTS + 1)
         raise RuntimeError("the source is broken")
 
-    async with Feed.open(system) as feed:
+    async with Feed.open(gateway) as feed:
         with pytest.raises(RuntimeError, match="the source is broken"):
             await feed.send("patients", failing())
         assert (await feed.send("patients", people(1))).created == 1
 
 
 async def test_a_load_sends_patients_first_then_the_registers_side_by_side(
-    system: LocalSystem, listening: Listening
+    gateway: Gateway, listening: Listening, tmp_path: Path
 ) -> None:
     steps: list[None] = []
-    loaded = await load_population(system, 150, seed=4, progressed=lambda: steps.append(None))
+    loaded = await load_population(
+        gateway, memory(tmp_path), Population(150, 4, AS_OF), progressed=lambda: steps.append(None)
+    )
     assert loaded.patients == 150
     assert len(steps) == 150 * (1 + sum(map(len, CLINICAL.values())))
     assert listening.order[:2] == ["patients", "patients"]
@@ -215,14 +283,14 @@ async def test_a_load_sends_patients_first_then_the_registers_side_by_side(
     assert listening.most_open > 1
     patients = [patient for message in listening.messages["patients"] for patient in message.patients]
     sent = [patient.person.national_ids[0].value for patient in patients]
-    assert list(known(system.directory)) == sent
+    assert list(known(DataDirectory.at(tmp_path))) == sent
     for register in REGISTERS.keys() - {"patients"}:
         named = {part.patient.national_id for message in listening.messages[register] for part in message.patients}
         assert named <= set(sent)
 
 
-async def test_a_load_that_is_refused_remembers_nobody(system: LocalSystem, listening: Listening) -> None:
+async def test_a_load_that_is_refused_remembers_nobody(gateway: Gateway, listening: Listening, tmp_path: Path) -> None:
     listening.refusal = Invalid("patients[0].person.name", "needs a given name or a family name")
     with pytest.raises(CommandError, match="patients refused the import"):
-        await load_population(system, 10)
-    assert known(system.directory) == {}
+        await load_population(gateway, memory(tmp_path), Population(10, 1, AS_OF))
+    assert known(DataDirectory.at(tmp_path)) == {}

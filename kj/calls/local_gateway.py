@@ -1,0 +1,47 @@
+"""The local runner's gateway, with tokens that the local issuer mints for whoever is asked for."""
+
+from pathlib import Path
+
+from kj.calls.gateway import Caller, Gateway
+from kj.local.running import LocalSystem
+from kj.token import mint_for
+
+USUAL_BASIS = {"citizen": "", "doctor": "UNNTAK"}
+"""What each kind of caller would ordinarily say; home care and nursing homes ask for consent."""
+CONSENT = "SAMTYKKE"
+
+FEED_MINUTES = 70
+"""A token a stream: it lasts longer than the front door lets a stream last."""
+
+
+class LocalIssuer:
+    """Mints a token for each call."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def person(self, kind: str | None, *, usual: str, service: str | None = None, patient: str = "") -> Caller:
+        """Returns somebody of this kind; a citizen is the patient."""
+        kind = kind or usual
+        own = patient if kind == "citizen" else None
+        token = mint_for(kind, self._directory, national_id=own, service=service)
+        return Caller(token, USUAL_BASIS.get(kind, CONSENT))
+
+    def feed(self, register: str) -> str:
+        """Returns a system's token."""
+        return mint_for("system", self._directory, minutes=FEED_MINUTES)
+
+    def replaced(self, register: str, token: str) -> bool:
+        """Whether there is another token by now: none is needed before the stream has ended."""
+        return False
+
+
+def local_gateway(system: LocalSystem) -> Gateway:
+    """Returns the gateway of a running local system."""
+    return Gateway(
+        system.gateway_address,
+        authorities=None,
+        credentials=LocalIssuer(system.issuer_directory),
+        unreachable="kj status shows what runs.",
+        trace_command="kj trace",
+    )
