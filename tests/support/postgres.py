@@ -70,6 +70,14 @@ class Cluster:
             await connection.execute(
                 f"CREATE DATABASE {names.database} OWNER {names.owner} TEMPLATE {template.database}"
             )
+            # What a migration has set for its database is no part of the copy.
+            for row in await connection.fetch(
+                "SELECT unnest(setconfig) AS setting FROM pg_db_role_setting AS own JOIN pg_database AS d"
+                " ON d.oid = own.setdatabase WHERE d.datname = $1 AND own.setrole = 0",
+                template.database,
+            ):
+                name, _, value = row["setting"].partition("=")
+                await connection.execute(f"ALTER DATABASE {names.database} SET {name} = '{value}'")
         finally:
             await connection.close()
         await provision(self.postgres, self._passwords, [names])
