@@ -17,7 +17,7 @@ AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 def new_record(record: pb.AuditRecord) -> NewRecord:
-    """The row of a checked record. Takes the personal part out of `record`: it is stored apart."""
+    """Returns the row of a checked record. Takes the personal part out of `record`: it is stored apart."""
     patient_ref = record.personal.patient_ref.lower() or None
     personal = record.personal.SerializeToString(deterministic=True)
     record.ClearField("personal")
@@ -49,7 +49,7 @@ def receipt(appended: Appended) -> pb.Receipt:
 
 
 def access(stored: Sequence[StoredRecord]) -> pb.Access:
-    """One access as the patient sees it, of its records in the order of the log."""
+    """Returns one access as the patient sees it, of its records in the order of the log."""
     records = [_record(each) for each in stored]
     first = records[0]
     outcome, reason = model.ending(records)
@@ -76,7 +76,7 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
 
 
 def _unless_empty(message: AnyMessage) -> AnyMessage | None:
-    """An organisation without number and name is none: readers ask for presence."""
+    """Returns None for an organisation without number and name: readers ask for presence."""
     return message if message.ByteSize() else None
 
 

@@ -126,7 +126,7 @@ class Ending(NamedTuple):
 
 
 def ending(records: Sequence[AuditRecord]) -> Ending:
-    """How an access ended, by its records in the order of the log.
+    """Returns how an access ended, by its records in the order of the log.
 
     One outcome that says so makes a write done; a permit without any is pending, never taken for done. What was shown
     before a denial was shown.

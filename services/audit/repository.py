@@ -97,7 +97,8 @@ class Repository:
     async def accesses(
         self, refs: Sequence[str], page: Page, *, since: datetime | None, legal_entity: str | None
     ) -> AccessPage:
-        """One page of the accesses to a patient that began at `since` or later, newest first; None: of all entities."""
+        """Returns one page of the accesses to a patient that began at `since` or later, newest first; None: of all
+        entities."""
         after = page.after.id if page.after else None
         async with self._database.transaction() as session:
             begun = await session.fetch(_BEGUN, refs, after, since, legal_entity, page.size + 1, name="list_accesses")

@@ -35,7 +35,8 @@ SET_WHEN_READ = "condition"
 
 
 def fields_of(paths: Iterable[str], current: CriticalInfo) -> frozenset[str]:
-    """The fields that an update mask names, `details` for the entry's own. Raises Invalid for what cannot change."""
+    """Returns the fields that an update mask names, `details` for the entry's own. Raises Invalid for what cannot
+    change."""
     fields = set()
     details = CATEGORIES[current.category].details
     for position, path in enumerate(paths):
@@ -51,7 +52,7 @@ def fields_of(paths: Iterable[str], current: CriticalInfo) -> frozenset[str]:
 
 
 def changed(current: CriticalInfo, request: UpdateCriticalInfoRequest, author: Provenance) -> CriticalInfo:
-    """The version that an update makes, without a check of who may make it or verify. Raises Invalid."""
+    """Returns the version that an update makes, without a check of who may make it or verify. Raises Invalid."""
     fields = fields_of(request.update_mask.paths, current)
     sent = request.critical_info
     if not fields and not request.verify:
@@ -82,14 +83,14 @@ def changed(current: CriticalInfo, request: UpdateCriticalInfoRequest, author: P
 
 
 def deleted(current: CriticalInfo, author: Provenance) -> CriticalInfo:
-    """The version that marks an entry as entered in error."""
+    """Returns the version that marks an entry as entered in error."""
     return CriticalInfo(
         header=following_header(current.header, author), category=current.category, status=STATUS_ENTERED_IN_ERROR
     )
 
 
 def following_header(before: EntryHeader, author: Provenance) -> EntryHeader:
-    """The header of the next version: who made it, and who recorded the first, which stays."""
+    """Returns the header of the next version: who made it, and who recorded the first, which stays."""
     first = before.first_recorded if before.HasField("first_recorded") else before.provenance
     return EntryHeader(provenance=author, first_recorded=first)
 
@@ -106,7 +107,8 @@ def check_verifiable(status: "Status.ValueType", written_by: Provenance, verifie
 
 
 def author_of(versions: Sequence[CriticalInfo]) -> Provenance:
-    """Who wrote what the latest version says; `versions` newest first. Comments and verifications write nothing."""
+    """Returns who wrote what the latest version says; `versions` newest first. Comments and verifications write
+    nothing."""
     for newer, older in pairwise(versions):
         if _substance(newer) != _substance(older):
             return newer.header.provenance

@@ -29,7 +29,7 @@ Content = CriticalInfo | CategoryAbsence
 def new_entry(
     content: Content, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
 ) -> NewEntry:
-    """The version to be stored of a checked message; `sent` is the digest of what the caller sent.
+    """Returns the version to be stored of a checked message; `sent` is the digest of what the caller sent.
 
     An entry that says nothing of when it was keeps its place in lists, whoever changes it.
     """
@@ -58,7 +58,7 @@ def clear_what_the_system_sets(content: Content) -> None:
 
 
 def entry(stored: StoredEntry, now: datetime) -> CriticalInfo:
-    """The entry as a reader sees it at `now`. Of a deleted one, header, category and status only."""
+    """Returns the entry as a reader sees it at `now`. Of a deleted one, header, category and status only."""
     message = CriticalInfo.FromString(stored.content)
     complete_header(message.header, stored)
     if stored.deleted:
@@ -68,19 +68,19 @@ def entry(stored: StoredEntry, now: datetime) -> CriticalInfo:
 
 
 def absence(stored: StoredEntry) -> CategoryAbsence:
-    """The statement of absence."""
+    """Returns the statement of absence."""
     message = CategoryAbsence.FromString(stored.content)
     complete_header(message.header, stored)
     return message
 
 
 def version(stored: StoredEntry, deleted: bool, now: datetime) -> CriticalInfo:
-    """A version in an entry's history. Once the entry is deleted, older versions show no more than the last."""
+    """Returns a version in an entry's history. Once the entry is deleted, older versions show no more than the last."""
     return entry(stored._replace(deleted=deleted or stored.deleted), now)
 
 
 def section(found: list[StoredEntry], most: int, since: datetime | None, now: datetime) -> CriticalInfoSection:
-    """The summary's section: active entries first, newest first among equals, then the statements that hold.
+    """Returns the summary's section: active entries first, newest first among equals, then the statements that hold.
 
     `found` is all that the patient has, newest first, the statements too.
     """
@@ -102,7 +102,7 @@ def section(found: list[StoredEntry], most: int, since: datetime | None, now: da
 
 
 def presence(latest: list[StoredEntry], now: datetime) -> CriticalInfoSection:
-    """How much there is, without content."""
+    """Returns how much there is, without content."""
     present = [each for each in latest if not each.deleted]
     active = sum(entry(each, now).status == STATUS_ACTIVE for each in present)
     return CriticalInfoSection(window=ListWindow(total=len(present), older_exist=bool(present)), active=active)

@@ -14,7 +14,7 @@ from shared.register.convert import fed_provenance
 
 
 def imported(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -> Iterator[Imported]:
-    """The entries and statements of one message. Raises Invalid with the path of what breaks a rule."""
+    """Gives the entries and statements of one message. Raises Invalid with the path of what breaks a rule."""
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)

@@ -86,7 +86,7 @@ def _check_valid_until(entry: CriticalInfo) -> None:
 
 
 def asked_categories(categories: Iterable["Category.ValueType"]) -> list["Category.ValueType"]:
-    """The categories that a list is asked for; empty: all. Raises Invalid for one that is none.
+    """Returns the categories that a list is asked for; empty: all. Raises Invalid for one that is none.
 
     Nothing has the unspecified category, and an empty list would read as nothing registered.
     """
@@ -97,7 +97,7 @@ def asked_categories(categories: Iterable["Category.ValueType"]) -> list["Catego
 
 
 def status_at(entry: CriticalInfo, now: datetime) -> "Status.ValueType":
-    """The status as a reader sees it at `now`: expired is computed, never stored.
+    """Returns the status as a reader sees it at `now`: expired is computed, never stored.
 
     Valid until today or a day that is past: expired; so is a procedure change whose period ends today or has ended.
     A limitation of life-prolonging treatment (category 8) stays active past its date. A day is one in Norway. Source:
@@ -121,7 +121,7 @@ def both_active(entries: Iterable[CriticalInfo], now: datetime) -> bool:
 
 
 def last_day(partial: PartialDate) -> date:
-    """The last day that a partial date can mean: nothing expires before it surely has."""
+    """Returns the last day that a partial date can mean: nothing expires before it surely has."""
     if partial.day:
         return date(partial.year, partial.month, partial.day)
     month = partial.month or 12

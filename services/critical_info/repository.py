@@ -83,7 +83,7 @@ class Repository:
         self.feeds = Feeds(database, RULES)
 
     async def latest_contents(self, refs: Sequence[str]) -> list[StoredEntry]:
-        """The latest version of every entry, deleted ones too; statements of absence are left out."""
+        """Returns the latest version of every entry, deleted ones too; statements of absence are left out."""
         rows = await self.database.fetch(
             f"SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries"
             " WHERE patient_ref = ANY($1::uuid[]) AND kind <> $2 ORDER BY patient_ref, id, version DESC",
@@ -94,7 +94,8 @@ class Repository:
         return [stored_entry(row) for row in rows]
 
     async def latest_in(self, session: Session, refs: Sequence[str], entry_id: str) -> Latest:
-        """The latest version of an entry, a deleted one too. Raises NotFound: no such entry for this patient."""
+        """Returns the latest version of an entry, a deleted one too. Raises NotFound: no such entry for this
+        patient."""
         row = await session.fetchrow(
             f"SELECT {COLUMNS}, digest FROM entries"
             " WHERE patient_ref = ANY($1::uuid[]) AND id = $2 AND kind <> $3 ORDER BY version DESC LIMIT 1",
@@ -108,7 +109,7 @@ class Repository:
         return Latest(stored_entry(row), row["digest"])
 
     async def history(self, session: Session, refs: Sequence[str], entry_id: str) -> list[CriticalInfo]:
-        """Every version of an entry, newest first."""
+        """Returns every version of an entry, newest first."""
         rows = await session.fetch(
             "SELECT content FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2 ORDER BY version DESC",
             refs,
@@ -118,7 +119,7 @@ class Repository:
         return [CriticalInfo.FromString(row["content"]) for row in rows]
 
     async def latest_of_kinds(self, session: Session, refs: Sequence[str], kinds: Sequence[int]) -> list[StoredEntry]:
-        """The latest version of every entry of these kinds that is not deleted."""
+        """Returns the latest version of every entry of these kinds that is not deleted."""
         rows = await session.fetch(
             "SELECT * FROM ("
             f" SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries"

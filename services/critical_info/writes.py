@@ -72,7 +72,7 @@ class Writes:
             return await self._follow(session, latest, changes.deleted(current, self._author), request)
 
     async def _begin(self, session: Session, request_id: str, digest: bytes) -> StoredEntry | None:
-        """What an earlier try of this request stored, shown as deleted where it has been deleted since."""
+        """Returns what an earlier try of this request stored, shown as deleted where it has been deleted since."""
         await lock_patients(session, self._refs)
         made = await answered(session, self._refs, request_id, digest)
         if made is None:
@@ -84,7 +84,8 @@ class Writes:
         return before._replace(deleted=latest.entry.deleted)
 
     async def _latest(self, session: Session, request: Change) -> tuple[Latest, pb.CriticalInfo]:
-        """What is to be changed. Raises NotFound, StateConflict (deleted), VersionBehind, Denied, in this order."""
+        """Returns what is to be changed. Raises NotFound, StateConflict (deleted), VersionBehind, Denied, in this
+        order."""
         if request.expected_version < 1:
             raise Invalid("expected_version", "must be 1 or more: the version that the change is based on")
         latest = await self._repository.latest_in(session, self._refs, request.id)

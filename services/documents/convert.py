@@ -22,7 +22,7 @@ from shared.register.entry import NewEntry, StoredEntry
 def new_entry(
     document: Document, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
 ) -> NewEntry:
-    """The version to be stored of a checked document; `sent` is the digest of what the caller sent."""
+    """Returns the version to be stored of a checked document; `sent` is the digest of what the caller sent."""
     recorded = moment(document.header.provenance.recorded_at)
     return NewEntry(
         patient_ref=patient_ref,
@@ -38,7 +38,7 @@ def new_entry(
 
 
 def to_store(document: Document, source: Provenance, size: int, sha256: bytes) -> Document:
-    """The document as it is stored: what the system sets is set, what a caller may not set is taken away."""
+    """Returns the document as it is stored: what the system sets is set, what a caller may not set is taken away."""
     stored = Document()
     stored.CopyFrom(document)
     stored.header.CopyFrom(EntryHeader(provenance=source))
@@ -51,7 +51,7 @@ def to_store(document: Document, source: Provenance, size: int, sha256: bytes) -
 
 
 def source_of(document: Document, caller: CallerContext, now: datetime) -> Provenance:
-    """Who recorded a document: the caller; from a feed, the original author as it states it."""
+    """Returns who recorded a document: the caller; from a feed, the original author as it states it."""
     if caller.kind != CALLER_KIND_SYSTEM:
         return provenance(caller, now)
     return fed_provenance(document.header.provenance, caller, now)
@@ -70,7 +70,7 @@ def sent_digest(document: Document, size: int, sha256: bytes, replacing: tuple[s
 
 
 def replacing(document: Document, replaced: NewEntry) -> Document:
-    """The document as the one that replaces `replaced`. What the patient has restricted stays restricted."""
+    """Returns the document as the one that replaces `replaced`. What the patient has restricted stays restricted."""
     result = Document()
     result.CopyFrom(document)
     result.relations.append(DocumentRelation(kind=RELATION_KIND_REPLACES, document_id=replaced.id))
@@ -81,7 +81,7 @@ def replacing(document: Document, replaced: NewEntry) -> Document:
 
 
 def deprecated(latest: StoredEntry, caller: CallerContext, sent: bytes, now: datetime) -> NewEntry:
-    """The version that makes a document Deprecated."""
+    """Returns the version that makes a document Deprecated."""
     message = Document.FromString(latest.content)
     first = message.header.first_recorded if message.header.HasField("first_recorded") else message.header.provenance
     message.header.CopyFrom(EntryHeader(provenance=provenance(caller, now), first_recorded=first))
@@ -91,14 +91,14 @@ def deprecated(latest: StoredEntry, caller: CallerContext, sent: bytes, now: dat
 
 
 def document(stored: StoredEntry) -> Document:
-    """The document as a reader sees it."""
+    """Returns the document as a reader sees it."""
     message = Document.FromString(stored.content)
     complete_header(message.header, stored)
     return message
 
 
 def section(found: Listing, since: datetime | None) -> DocumentsSection:
-    """The summary's section."""
+    """Returns the summary's section."""
     return DocumentsSection(
         documents=[document(stored) for stored in found.entries],
         window=window(found, since, found.withheld),

@@ -45,7 +45,7 @@ class Intake:
             yield self.rows - 1, row
 
     def end(self) -> tuple[int, bytes]:
-        """The last row. Raises Invalid when there is no content."""
+        """Returns the last row. Raises Invalid when there is no content."""
         if not self._held:
             raise Invalid("chunk", "the document has no content")
         row = bytes(self._held)

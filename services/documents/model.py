@@ -81,7 +81,7 @@ def complete(document: Document) -> None:
 
 
 def class_of(document: Document) -> str:
-    """The class of Volven 9602, stated or by the type's first letter; "" when there is neither."""
+    """Returns the class of Volven 9602, stated or by the type's first letter; "" when there is neither."""
     if document.class_code.code:
         return document.class_code.code
     types = (coding.code for coding in document.type.codings if canonical(coding.system) == DOCUMENT_TYPES)
@@ -101,14 +101,16 @@ def kind_of(document: Document) -> int:
 
 
 def effective_at(document: Document, recorded: datetime) -> datetime:
-    """What orders a document: when the care began, else when the document was made, else when it was recorded."""
+    """Returns what orders a document: when the care began, else when the document was made, else when it was
+    recorded."""
     if document.service_period.HasField("start"):
         return moment(document.service_period.start)
     return moment(document.creation_time) if document.HasField("creation_time") else recorded
 
 
 def byte_range(size: int, offset: int, length: int) -> tuple[int, int]:
-    """First byte and the one after the last of what is asked of a document; length 0: to the end. Raises Invalid."""
+    """Returns the first byte and the one after the last of what is asked of a document; length 0: to the end. Raises
+    Invalid."""
     if not 0 <= offset < size:
         raise Invalid("offset", "is outside the document")
     if length < 0:
@@ -117,7 +119,7 @@ def byte_range(size: int, offset: int, length: int) -> tuple[int, int]:
 
 
 def deprecated_only(statuses: Iterable[int]) -> bool | None:
-    """What the statuses of a list ask for: Deprecated alone, Approved alone, or, with None, all."""
+    """Returns what the statuses of a list ask for: Deprecated alone, Approved alone, or, with None, all."""
     asked = set(statuses) - {AVAILABILITY_STATUS_UNSPECIFIED}
     return AVAILABILITY_STATUS_DEPRECATED in asked if len(asked) == 1 else None
 

@@ -66,7 +66,7 @@ class Repository:
         self._keys = keys
 
     async def list_page(self, question: Question, page: Page) -> Listing:
-        """One page, newest first."""
+        """Returns one page, newest first."""
         rows = await self._list(question, page.size + 1, page.after, approved_first=False)
         entries = _entries(rows)
         more = len(entries) > page.size
@@ -75,7 +75,7 @@ class Repository:
         return Listing(entries, token, *_counts(rows), older_exist=more or rows[0]["before_window"] > 0)
 
     async def list_section(self, question: Question, limit: int) -> Listing:
-        """The first `limit` documents, those that hold first, newest first among equals."""
+        """Returns the first `limit` documents, those that hold first, newest first among equals."""
         rows = await self._list(question, limit, None, approved_first=True)
         entries = _entries(rows)
         total, approved, withheld = _counts(rows)
@@ -139,7 +139,8 @@ class Repository:
         await self.database.fetchval("SELECT discard_upload($1, $2)", patient_ref, content_id, name="discard_upload")
 
     async def content_of(self, patient_ref: str, document_id: str, sha256: bytes) -> tuple[Content, PatientKey]:
-        """A document's content and the key to it. Raises ContentDamagedError when either is missing or not right."""
+        """Returns a document's content and the key to it. Raises ContentDamagedError when either is missing or not
+        right."""
         row = await self.database.fetchrow(
             "SELECT content_id, size, row_count, seal, wrapped, key_id"
             " FROM contents JOIN patient_keys USING (patient_ref)"
@@ -157,7 +158,7 @@ class Repository:
         return content, key
 
     async def row(self, content: Content, number: int) -> bytes:
-        """One encrypted row. Raises ContentDamagedError when it is missing."""
+        """Returns one encrypted row. Raises ContentDamagedError when it is missing."""
         sealed: bytes | None = await self.database.fetchval(
             "SELECT sealed FROM content_rows WHERE patient_ref = $1 AND content_id = $2 AND row_number = $3",
             content.patient_ref,
@@ -205,7 +206,7 @@ class Repository:
         return await self.feeds.import_batch(known)
 
     async def _patient_keys(self, session: Session, refs: Sequence[str]) -> dict[str, PatientKey]:
-        """The keys of patients, made where there is none."""
+        """Returns the keys of patients, made where there is none."""
         if not refs:
             return {}
         select = "SELECT patient_ref, wrapped, key_id FROM patient_keys WHERE patient_ref = ANY($1::uuid[])"

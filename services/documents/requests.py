@@ -14,7 +14,7 @@ Request = TypeVar("Request", UploadDocumentRequest, ReplaceDocumentRequest)
 
 
 async def first(messages: AsyncIterator[Request]) -> Request:
-    """The first message. Raises Invalid when there is none, or when it lacks what it must hold.
+    """Returns the first message. Raises Invalid when there is none, or when it lacks what it must hold.
 
     The proto's own rules cannot ask for it: they hold for every message of a stream.
     """
@@ -29,7 +29,7 @@ async def first(messages: AsyncIterator[Request]) -> Request:
 
 
 async def chunks(messages: AsyncIterator[Request]) -> AsyncIterator[bytes]:
-    """The content in the messages after the first. Raises Invalid for one that holds anything else."""
+    """Gives the content in the messages after the first. Raises Invalid for one that holds anything else."""
     async for message in messages:
         if not message.HasField("chunk") or len(message.ListFields()) > 1:
             raise Invalid("chunk", "messages after the first hold a chunk and nothing else")
@@ -37,8 +37,8 @@ async def chunks(messages: AsyncIterator[Request]) -> AsyncIterator[bytes]:
 
 
 async def place_of(document: Document, store: EntryStore) -> tuple[str, str]:
-    """The reference and id that a new document is stored under: from a feed that names its source_id, the same each
-    time."""
+    """Returns the reference and id that a new document is stored under: from a feed that names its source_id, the same
+    each time."""
     refs, provenance = caller.patient_refs(), document.header.provenance
     if caller.current().kind == CALLER_KIND_SYSTEM and provenance.source_id:
         return await store.place_of(refs, provenance.source_system, provenance.source_id)
@@ -46,7 +46,7 @@ async def place_of(document: Document, store: EntryStore) -> tuple[str, str]:
 
 
 def uuid(value: str, field: str) -> str:
-    """The UUID in lower case. Raises Invalid when it is none of 36 characters."""
+    """Returns the UUID in lower case. Raises Invalid when it is none of 36 characters."""
     try:
         plain = str(UUID(value))
     except ValueError:

@@ -43,11 +43,11 @@ class PatientKey:
         self._cipher = AESGCM(key)
 
     def seal_row(self, document_id: str, content_id: str, number: int, data: bytes, *, last: bool) -> bytes:
-        """One row, encrypted."""
+        """Returns one row, encrypted."""
         return encrypt(self._cipher, data, self._place(document_id, content_id, number, last))
 
     def open_row(self, content: Content, number: int, sealed: bytes) -> bytes:
-        """One row, decrypted. Raises ContentDamagedError."""
+        """Returns one row, decrypted. Raises ContentDamagedError."""
         last = number == content.row_count - 1
         return decrypt(self._cipher, sealed, self._place(content.document_id, content.content_id, number, last))
 

@@ -138,7 +138,7 @@ class Servicer(DocumentsServiceServicer):
             await self._repository.entries.latest(caller.patient_refs(), relation.document_id)
 
     async def _visible(self, refs: list[str], document_id: str, version: int = 0) -> StoredEntry:
-        """A version of a document (0: the latest) that the caller may see, by today's restrictions."""
+        """Returns a version of a document (0: the latest) that the caller may see, by today's restrictions."""
         latest = await self._repository.entries.latest(refs, document_id)
         if latest.deleted:
             raise entry_not_found()
@@ -151,7 +151,8 @@ class Servicer(DocumentsServiceServicer):
         return stored
 
     async def _replaced(self, refs: list[str], document_id: str, expected_version: int) -> NewEntry:
-        """The version that makes the document Deprecated. Raises NotFound, Denied, VersionBehind, StateConflict."""
+        """Returns the version that makes the document Deprecated. Raises NotFound, Denied, VersionBehind,
+        StateConflict."""
         system = caller.current().kind == CALLER_KIND_SYSTEM
         latest = await (self._repository.entries.latest if system else self._visible)(refs, document_id)
         if latest.kind & model.DEPRECATED:

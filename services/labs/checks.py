@@ -153,7 +153,7 @@ def _deviation(result: pb.Result) -> None:
 
 
 def deviations(result: pb.Result) -> "set[pb.Deviation.ValueType]":
-    """What the source's interpretations say of reference limits."""
+    """Returns what the source's interpretations say of reference limits."""
     return {each for each in _said(result) if each is not None}
 
 

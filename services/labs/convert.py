@@ -16,7 +16,7 @@ from shared.register.entry import NewEntry, StoredEntry
 def new_entry(
     report: pb.LabReport, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
 ) -> NewEntry:
-    """The version to be stored of a checked report; `sent` is the digest of what the feed sent."""
+    """Returns the version to be stored of a checked report; `sent` is the digest of what the feed sent."""
     return NewEntry(
         patient_ref=patient_ref,
         id=entry_id,
@@ -31,7 +31,7 @@ def new_entry(
 
 
 def to_store(report: pb.LabReport, source: Provenance) -> pb.LabReport:
-    """The report as it is stored: what the system sets is taken away, what follows from the rest is set."""
+    """Returns the report as it is stored: what the system sets is taken away, what follows from the rest is set."""
     stored = pb.LabReport()
     stored.CopyFrom(report)
     stored.header.CopyFrom(EntryHeader(provenance=source))
@@ -41,7 +41,7 @@ def to_store(report: pb.LabReport, source: Provenance) -> pb.LabReport:
 
 
 def released(stored: StoredEntry, caller: CallerContext, request_id: str, now: datetime) -> NewEntry:
-    """The version whose delay the caller has ended. Its digest is the repository's to set."""
+    """Returns the version whose delay the caller has ended. Its digest is the repository's to set."""
     report = pb.LabReport.FromString(stored.content)
     first = report.header.first_recorded if report.header.HasField("first_recorded") else report.header.provenance
     doctor = provenance(caller, now)
@@ -52,7 +52,7 @@ def released(stored: StoredEntry, caller: CallerContext, request_id: str, now: d
 
 
 def report(stored: StoredEntry) -> pb.LabReport:
-    """The report as a reader sees it. Of a withdrawn one, the header, its status and that it is withdrawn."""
+    """Returns the report as a reader sees it. Of a withdrawn one, the header, its status and that it is withdrawn."""
     message = pb.LabReport.FromString(stored.content)
     complete_header(message.header, stored)
     if stored.deleted:
@@ -61,7 +61,7 @@ def report(stored: StoredEntry) -> pb.LabReport:
 
 
 def results(stored: StoredEntry, asked: Iterable[tuple[str, str]]) -> list[pb.ResultOfReport]:
-    """The results of a version that hold and carry one of the codes asked for, in the order of the report."""
+    """Returns the results of a version that hold and carry one of the codes asked for, in the order of the report."""
     of = report(stored)
     asked = list(asked)
     return [
@@ -79,14 +79,14 @@ def results(stored: StoredEntry, asked: Iterable[tuple[str, str]]) -> list[pb.Re
 
 
 def absence(stored: StoredEntry) -> StatedAbsence:
-    """The statement of absence."""
+    """Returns the statement of absence."""
     message = StatedAbsence.FromString(stored.content)
     complete_header(message.header, stored)
     return message
 
 
 def section(found: Listing, since: datetime | None) -> pb.LabsSection:
-    """The summary's section."""
+    """Returns the summary's section."""
     return pb.LabsSection(
         reports=[report(stored) for stored in found.entries],
         window=window(found, since, found.withheld),
@@ -95,5 +95,5 @@ def section(found: Listing, since: datetime | None) -> pb.LabsSection:
 
 
 def _set(message: pb.Result | pb.LabReport, field: str) -> Any:
-    """A field's message, or None: what is not known is not there."""
+    """Returns a field's message, or None: what is not known is not there."""
     return getattr(message, field) if message.HasField(field) else None  # type: ignore[arg-type]  # the callers' own names

@@ -15,7 +15,7 @@ from shared.register.entry import NewEntry
 
 
 def entries(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -> Iterator[tuple[str, NewEntry]]:
-    """Path and entry of all that a message holds. Raises Invalid with the field's path in it."""
+    """Gives path and entry of all that a message holds. Raises Invalid with the field's path in it."""
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
@@ -33,7 +33,7 @@ def entries(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) -
 
 
 def checked(report: pb.LabReport, feed: CallerContext, now: datetime, path: str) -> pb.LabReport:
-    """A report that a feed sends, as it is to be stored. Raises Invalid with the field's path in it."""
+    """Returns a report that a feed sends, as it is to be stored. Raises Invalid with the field's path in it."""
     stored = convert.to_store(report, fed_provenance(report.header.provenance, feed, now))
     try:
         checks.report(stored, now)

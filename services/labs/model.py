@@ -112,7 +112,7 @@ def complete(report: pb.LabReport) -> None:
 
 
 def kind_of(report: pb.LabReport) -> int:
-    """What lists filter by, in one number."""
+    """Returns what lists filter by, in one number."""
     marks = int(restriction.marks_of(report.confidentiality))
     if report.HasField("released"):
         marks &= ~int(Mark.CITIZEN_DELAYED)
@@ -126,7 +126,7 @@ def result_holds(report: pb.LabReport, result: pb.Result) -> bool:
 
 
 def found_by(report: pb.LabReport) -> set[FoundBy]:
-    """The codes that a version is found by. Of a withdrawn one, none."""
+    """Returns the codes that a version is found by. Of a withdrawn one, none."""
     if report.withdrawn:
         return set()
     found = {FoundBy(*code, ON_REPORT) for code in _codes(report.code)}
@@ -137,7 +137,8 @@ def found_by(report: pb.LabReport) -> set[FoundBy]:
 
 
 def asked_codes(codings: Iterable[Coding]) -> list[tuple[str, str]]:
-    """System (empty: any) and code of what a list asks for, each once. Raises Invalid for a coding without a code."""
+    """Returns the system (empty: any) and code of what a list asks for, each once. Raises Invalid for a coding without
+    a code."""
     asked = set()
     for position, coding in enumerate(codings):
         if not coding.code:
@@ -155,7 +156,7 @@ def matches(concept: CodeableConcept, asked: Iterable[tuple[str, str]]) -> bool:
 
 
 def effective_at(report: pb.LabReport, recorded: datetime) -> datetime:
-    """What orders a report: what it is about in time, else when it was issued, else when it was recorded."""
+    """Returns what orders a report: what it is about in time, else when it was issued, else when it was recorded."""
     return effective(report.effective, moment(report.issued) if report.HasField("issued") else recorded)
 
 

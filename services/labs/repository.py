@@ -112,7 +112,7 @@ class Repository:
         self.feeds = Feeds(database, RULES)
 
     async def list_page(self, question: Question, page: Page) -> Listing:
-        """One page, newest first."""
+        """Returns one page, newest first."""
         rows = await self._list(question, page.size, page.after, LARGEST_PAGE)
         entries = _entries(rows)
         more = rows[0]["inside"] > len(entries)
@@ -120,7 +120,7 @@ class Repository:
         return _listing(rows, entries, token, older_exist=more or rows[0]["outside"] > 0)
 
     async def list_section(self, question: Question, limit: int, largest: int) -> Listing:
-        """The newest `limit` reports, fewer where they are more than `largest` bytes."""
+        """Returns the newest `limit` reports, fewer where they are more than `largest` bytes."""
         rows = await self._list(question, limit, None, largest)
         entries = _entries(rows)
         return _listing(rows, entries, "", older_exist=rows[0]["total"] > len(entries))
@@ -249,7 +249,7 @@ def _listing(rows: Sequence[asyncpg.Record], entries: list[StoredEntry], token: 
 
 
 def _rounds(batch: Sequence[tuple[str, NewEntry]]) -> list[list[tuple[str, NewEntry]]]:
-    """The batch in parts that each hold an entry once; as a rule there is one."""
+    """Returns the batch in parts that each hold an entry once; as a rule there is one."""
     rounds: list[list[tuple[str, NewEntry]]] = []
     seen: Counter[tuple[str, str]] = Counter()
     for path, entry in batch:

@@ -107,7 +107,7 @@ class Servicer(LabsServiceServicer):
         return convert.section(found, since)
 
     async def _visible(self, refs: list[str], report_id: str) -> StoredEntry:
-        """The latest version of a report that the caller may see."""
+        """Returns the latest version of a report that the caller may see."""
         latest = await self._repository.entries.latest(refs, report_id)
         if latest.deleted or latest.kind == stated_absence.KIND:
             raise entry_not_found()

@@ -26,7 +26,7 @@ ENTERED_IN_ERROR = "entered-in-error"
 def new_entry(
     content: Content, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
 ) -> NewEntry:
-    """The version to be stored of a checked message; `sent` is the digest of what the feed sent."""
+    """Returns the version to be stored of a checked message; `sent` is the digest of what the feed sent."""
     recorded = moment(content.header.provenance.recorded_at)
     return NewEntry(
         patient_ref=patient_ref,
@@ -42,7 +42,7 @@ def new_entry(
 
 
 def to_store(message: AnyFed, source: Provenance, first: Provenance | None = None) -> AnyFed:
-    """The message as it is stored: with its provenance, without what is computed when read."""
+    """Returns the message as it is stored: with its provenance, without what is computed when read."""
     stored = deepcopy(message)
     stored.header.CopyFrom(EntryHeader(provenance=source, first_recorded=first))
     if isinstance(stored, pb.Prescription):
@@ -58,7 +58,7 @@ def to_store(message: AnyFed, source: Provenance, first: Provenance | None = Non
 
 
 def follows(before: EntryHeader, source: Provenance) -> EntryHeader:
-    """The header of a version that the system makes of an entry: its source and first recorder stay."""
+    """Returns the header of a version that the system makes of an entry: its source and first recorder stay."""
     kept = Provenance()
     kept.CopyFrom(source)
     kept.source_system, kept.source_id = before.provenance.source_system, before.provenance.source_id
@@ -66,20 +66,20 @@ def follows(before: EntryHeader, source: Provenance) -> EntryHeader:
 
 
 def following_prescription(before: StoredEntry, sent: bytes, after: pb.Prescription, source: Provenance) -> NewEntry:
-    """The version that the system makes of a prescription. `sent`, the digest of what the feed sent, is kept: the same
-    sent again changes nothing, and leaves what was made of it."""
+    """Returns the version that the system makes of a prescription. `sent`, the digest of what the feed sent, is kept:
+    the same sent again changes nothing, and leaves what was made of it."""
     after.header.CopyFrom(follows(after.header, source))
     new = new_entry(after, before.patient_ref, before.id, before.version + 1, None, sent)
     return new._replace(effective_at=before.effective_at)
 
 
 def first_recorded(header: EntryHeader) -> Provenance:
-    """Who recorded the first version, for the version that follows this one."""
+    """Returns who recorded the first version, for the version that follows this one."""
     return header.first_recorded if header.HasField("first_recorded") else header.provenance
 
 
 def complete_recall(recall: pb.Recall, now: datetime) -> pb.Recall:
-    """The recall with its time."""
+    """Returns the recall with its time."""
     complete = pb.Recall()
     complete.CopyFrom(recall)
     if not complete.HasField("recalled_at"):
@@ -88,7 +88,8 @@ def complete_recall(recall: pb.Recall, now: datetime) -> pb.Recall:
 
 
 def known_as(refs: Iterable[str], kind: type[Message], source: Provenance, source_id: str) -> list[str]:
-    """The ids that an entry of a source may have: one for each reference of the patient, the canonical one first.
+    """Returns the ids that an entry of a source may have: one for each reference of the patient, the canonical one
+    first.
 
     Sources number each kind of entry for itself, as FHIR servers do, so the kind is part of what the id is made from.
     """
@@ -97,7 +98,7 @@ def known_as(refs: Iterable[str], kind: type[Message], source: Provenance, sourc
 
 
 def prescription(stored: StoredEntry, now: datetime) -> pb.Prescription:
-    """The prescription as a reader sees it at `now`."""
+    """Returns the prescription as a reader sees it at `now`."""
     message = pb.Prescription.FromString(stored.content)
     complete_header(message.header, stored)
     left = model.dispensings_left(message, now)
@@ -109,7 +110,7 @@ def prescription(stored: StoredEntry, now: datetime) -> pb.Prescription:
 
 
 def dispensing(stored: StoredEntry) -> pb.Dispensing:
-    """The dispensing."""
+    """Returns the dispensing."""
     message = pb.Dispensing.FromString(stored.content)
     complete_header(message.header, stored)
     return message
@@ -126,7 +127,7 @@ def is_hidden(stored: StoredEntry, locked: Container[str]) -> bool:
 
 
 def statement(stored: StoredEntry, now: datetime) -> pb.MedicationStatement:
-    """The statement as a reader sees it at `now`."""
+    """Returns the statement as a reader sees it at `now`."""
     message = pb.MedicationStatement.FromString(stored.content)
     complete_header(message.header, stored)
     message.in_use = model.is_in_use(message, now)
@@ -145,7 +146,8 @@ def _kind(content: Content) -> int:
 
 
 def _effective(content: Content, recorded: datetime) -> datetime:
-    """What orders an entry: when it happened, else when its use began or was stated, else when it was recorded."""
+    """Returns what orders an entry: when it happened, else when its use began or was stated, else when it was
+    recorded."""
     if isinstance(content, pb.MedicationList):
         return moment(content.confirmed.recorded_at)
     if isinstance(content, pb.Proposal):

@@ -128,7 +128,7 @@ class FeedWrites:
         return Dispensed(await self._repository.entries.add_in(session, new, self._refs), after)
 
     async def _prescription_of(self, session: Session, sent: pb.Dispensing) -> Latest | None:
-        """The prescription that a dispensing names, by its id in this record or at its source."""
+        """Returns the prescription that a dispensing names, by its id in this record or at its source."""
         if sent.prescription_id:
             return await self._prescription(session, [sent.prescription_id])
         if not sent.prescription_source_id:
@@ -143,14 +143,14 @@ class FeedWrites:
         return found if found and found.entry.kind in kinds.ANY_PRESCRIPTION and not found.entry.deleted else None
 
     def _following(self, latest: Latest, after: pb.Prescription) -> NewEntry:
-        """The version that this call makes of a prescription."""
+        """Returns the version that this call makes of a prescription."""
         return convert.following_prescription(latest.entry, latest.digest, after, provenance(self._caller, self._now))
 
     def _source(self, stated: Provenance) -> Provenance:
         return fed_provenance(stated, self._caller, self._now)
 
     def _place(self, latest: Latest | None, ids: Sequence[str]) -> tuple[str, str, int]:
-        """Reference, id and version of the next version."""
+        """Returns the reference, id and version of the next version."""
         if latest is None:
             return self._refs[0], ids[0], 1
         return latest.entry.patient_ref, latest.entry.id, latest.entry.version + 1

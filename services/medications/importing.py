@@ -25,7 +25,7 @@ class CannotFollowError(Exception):
 
 
 def entries(message: pb.BulkImportRequest, caller: CallerContext, now: datetime) -> Iterator[tuple[str, NewEntry]]:
-    """The entries of a message, each with its path. Raises Invalid with the field's path in it."""
+    """Gives the entries of a message, each with its path. Raises Invalid with the field's path in it."""
     for number, patient in enumerate(message.patients):
         path = f"patients[{number}]"
         ref, aliases = patient_ref(patient.patient, path), alias_refs(patient.patient)
@@ -45,13 +45,13 @@ def entries(message: pb.BulkImportRequest, caller: CallerContext, now: datetime)
 
 
 def refusal(named: Iterable[tuple[str, NewEntry]], error: CannotFollowError) -> Invalid:
-    """The refusal of a message for an entry that cannot follow, with the entry's path."""
+    """Returns the refusal of a message for an entry that cannot follow, with the entry's path."""
     of = next(path for path, entry in named if error.place in (entry[:2], *entry.elsewhere))
     return Invalid(f"{of}.{error.field}", error.problem)
 
 
 def following(before: StoredEntry, new: NewEntry) -> NewEntry | None:
-    """What follows a stored version when a feed sends `new`; None: nothing, what is recorded is the later one.
+    """Returns what follows a stored version when a feed sends `new`; None: nothing, what is recorded is the later one.
 
     A list that was confirmed before the one that is recorded is news of the past. A prescription goes on as when it is
     recorded alone: what was counted stays, a recall waits for the pharmacy. R and T are final: CannotFollowError.
@@ -80,7 +80,8 @@ def _entry(message: Fed, refs: Sequence[str], path: str, caller: CallerContext, 
 
 
 def _sent(message: Fed, ref: str) -> bytes:
-    """The digest of what the feed sent. A link that we made counts as a link, whatever the patient's reference is."""
+    """Returns the digest of what the feed sent. A link that we made counts as a link, whatever the patient's reference
+    is."""
     if not isinstance(message, pb.Dispensing):
         return digest(message)
     source, linked_by = message.header.provenance, message.prescription_source_id

@@ -58,7 +58,7 @@ def atc_of(medication: pb.Medication) -> str:
 
 
 def state_at(prescription: pb.Prescription, now: datetime) -> "pb.PrescriptionState.ValueType":
-    """The state that a reader sees at `now`: EXPIRED is computed, never stored.
+    """Returns the state that a reader sees at `now`: EXPIRED is computed, never stored.
 
     Past its validity, neither recalled nor finished. Source: ERES, Volven 7408: F is used by Kjernejournal alone.
     """
@@ -86,7 +86,7 @@ def is_active(prescription: pb.Prescription, now: datetime) -> bool:
 
 
 def dispensings(prescription: pb.Prescription) -> int:
-    """How often it may be dispensed in all: reit n is n times after the first; groups A and B once.
+    """Returns how often it may be dispensed in all: reit n is n times after the first; groups A and B once.
 
     Source: apotek1.no. It knows a few exceptions for A and B, which are not told from errors here: the smaller number
     is shown.
@@ -105,7 +105,7 @@ def dispensings_left(prescription: pb.Prescription, now: datetime) -> int | None
 
 
 def followed_by(before: pb.Prescription, sent: pb.Prescription) -> pb.Prescription:
-    """The version that follows `before` when the register sends `sent`.
+    """Returns the version that follows `before` when the register sends `sent`.
 
     What was counted stays counted. A recall that came while a pharmacy had it takes effect when it is freed (ERES: kept
     as an internal state, visible through its reason alone). Raises StateConflict where NEXT_STATES has no such step.
@@ -130,7 +130,7 @@ def may_be_recalled(prescription: pb.Prescription) -> bool:
 
 
 def recalled(before: pb.Prescription, recall: pb.Recall) -> pb.Prescription:
-    """The version after a recall (M5): T at once, or, while a pharmacy has it, U with the recall beside.
+    """Returns the version after a recall (M5): T at once, or, while a pharmacy has it, U with the recall beside.
 
     One that is past its validity may be recalled: the reason is news. Raises StateConflict for one that is finished,
     recalled already, or not of the prescription register. Source: ERES, Volven 7408.
@@ -148,8 +148,8 @@ def recalled(before: pb.Prescription, recall: pb.Recall) -> pb.Prescription:
 
 
 def after_dispensing(before: pb.Prescription, dispensing: pb.Dispensing, *, counts: bool) -> pb.Prescription:
-    """The prescription after a dispensing (M10): R when it says so (Avsluttet), else free again. `counts`: not a
-    correction of a dispensing that was counted before.
+    """Returns the prescription after a dispensing (M10): R when it says so (Avsluttet), else free again. `counts`: not
+    a correction of a dispensing that was counted before.
 
     Partly dispensed is no state of its own: E with dispensings. A dispensing that is reported late changes neither R
     nor T. Source: ERES, Volven 7408.

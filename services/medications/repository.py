@@ -99,7 +99,8 @@ class Repository:
             raise importing.refusal(named, error) from None
 
     async def whole(self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None) -> Whole:
-        """Every open prescription, the lists, and the newest `most` of each other kind `since` then, newest first."""
+        """Returns every open prescription, the lists, and the newest `most` of each other kind `since` then, newest
+        first."""
         rows = await self.database.fetch(
             _WHOLE, refs, as_of, since, most, kinds.ALWAYS, kinds.LISTS, kinds.PROPOSALS, name="read_medications"
         )
@@ -107,18 +108,18 @@ class Repository:
         return Whole(wanted, {row["kind"]: row["total"] for row in rows})
 
     async def reserved(self, refs: Sequence[str]) -> Reserved:
-        """What the patient's guardian is not to see."""
+        """Returns what the patient's guardian is not to see."""
         return reserved((await self.entries.newest(refs, ALL, kinds=MARKED)).entries)
 
     async def visible(
         self, refs: Sequence[str], of_kinds: Sequence[int] | None, as_of: datetime | None
     ) -> list[StoredEntry]:
-        """Every entry that the patient's guardian may see, newest first."""
+        """Returns every entry that the patient's guardian may see, newest first."""
         hidden = await self.reserved(refs)
         return hidden.without((await self.entries.newest(refs, ALL, kinds=of_kinds, as_of=as_of)).entries)
 
     async def latest_of(self, session: Session, refs: Sequence[str], ids: Sequence[str]) -> Latest | None:
-        """The latest version of the entry that has one of `ids`; the first of them that is there counts."""
+        """Returns the latest version of the entry that has one of `ids`; the first of them that is there counts."""
         row = await session.fetchrow(
             f"SELECT {COLUMNS}, digest FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = ANY($2::uuid[])"
             " ORDER BY array_position($2::uuid[], id), version DESC LIMIT 1",
@@ -129,7 +130,7 @@ class Repository:
         return None if row is None else Latest(stored_entry(row), row["digest"])
 
     async def version_at(self, refs: Sequence[str], entry_id: str, at: datetime) -> StoredEntry | None:
-        """The version of an entry that was the latest one at a time."""
+        """Returns the version of an entry that was the latest one at a time."""
         row = await self.database.fetchrow(
             f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2 AND stored_at <= $3"
             " ORDER BY version DESC LIMIT 1",
@@ -141,7 +142,7 @@ class Repository:
         return None if row is None else stored_entry(row)
 
     async def kinds_of(self, refs: Sequence[str], of_kinds: Sequence[int]) -> dict[str, int]:
-        """The ids of the entries whose latest version is of these kinds, with its kind."""
+        """Returns the ids of the entries whose latest version is of these kinds, with its kind."""
         rows = await self.database.fetch(
             "SELECT id, kind FROM (SELECT DISTINCT ON (patient_ref, id) id, kind, deleted FROM entries"
             " WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC) AS latest"

@@ -33,7 +33,7 @@ class Reserved(NamedTuple):
     list_entries: frozenset[str]
 
     def without(self, entries: Iterable[StoredEntry]) -> list[StoredEntry]:
-        """The entries that are shown, lists without what is reserved."""
+        """Returns the entries that are shown, lists without what is reserved."""
         return [shown for stored in entries if (shown := self._shown(stored)) is not None]
 
     def hides_change(self, change: pb.ListChange) -> bool:
@@ -82,7 +82,7 @@ def from_guardian(caller: CallerContext) -> bool:
 
 
 def reserved(marked: Iterable[StoredEntry]) -> Reserved:
-    """What is reserved, of the patient's entries of the kinds MARKED as they are today."""
+    """Returns what is reserved, of the patient's entries of the kinds MARKED as they are today."""
     held: list[tuple[str, pb.Prescription]] = []
     listed: list[pb.ListEntry] = []
     for stored in marked:
@@ -103,7 +103,7 @@ def reserved(marked: Iterable[StoredEntry]) -> Reserved:
 
 
 def paged(entries: list[StoredEntry], page: Page, since: datetime | None) -> EntryPage:
-    """A page of entries that are sorted, newest first: as the entry store makes it, of what is shown alone."""
+    """Returns a page of entries that are sorted, newest first: as the entry store makes it, of what is shown alone."""
     inside = [stored for stored in entries if since is None or stored.effective_at >= since]
     rest = [stored for stored in inside if page.after is None or (stored.effective_at, stored.id) < page.after]
     shown, more = rest[: page.size], len(rest) > page.size
@@ -112,12 +112,12 @@ def paged(entries: list[StoredEntry], page: Page, since: datetime | None) -> Ent
 
 
 def counted(entries: Iterable[StoredEntry]) -> dict[int, int]:
-    """How many of each kind there are."""
+    """Returns how many of each kind there are."""
     return Counter(stored.kind for stored in entries)
 
 
 def of_section(entries: Iterable[StoredEntry], most: int, since: datetime | None) -> list[StoredEntry]:
-    """What a section is made from, of all entries, newest first: as SQL chooses it for others."""
+    """Returns what a section is made from, of all entries, newest first: as SQL chooses it for others."""
     place: Counter[int] = Counter()
     chosen = []
     for stored in entries:

@@ -17,8 +17,8 @@ ABSENCES = (pb.STATEMENT_KIND_NIL_KNOWN, pb.STATEMENT_KIND_NOT_ASKED)
 def section(
     whole: Whole, most: int, since: datetime | None, now: datetime, *, locked: bool, hidden: Collection[str]
 ) -> pb.MedicationsSection:
-    """The section with at most `most` entries a list. `locked`: locked prescriptions are shown; `hidden`: ids of
-    entries that are not, whatever their version says."""
+    """Returns the section with at most `most` entries a list. `locked`: locked prescriptions are shown; `hidden`: ids
+    of entries that are not, whatever their version says."""
     shown = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if locked else ())
     given = kinds.DISPENSINGS + (kinds.LOCKED_DISPENSINGS if locked else ())
     entries = [stored for stored in whole.entries if locked or not convert.is_hidden(stored, hidden)]
@@ -62,7 +62,7 @@ def _window(
 
 
 def _stated_absence(found: pb.MedicationsSection) -> "pb.StatementKind.ValueType":
-    """What the newest statement says of all medicines, unless anything here says otherwise or was held back.
+    """Returns what the newest statement says of all medicines, unless anything here says otherwise or was held back.
 
     A wrong "uses none" is worse than none at all: what is prescribed, listed, dispensed since, or withheld denies it.
     """

@@ -156,7 +156,7 @@ class Servicer(MedicationsServiceServicer):
     async def _page(
         self, request: ListRequest, open_kinds: Sequence[int], locked: Sequence[int]
     ) -> tuple[EntryPage, int]:
-        """The page that a list shows, and how many locked entries it leaves out."""
+        """Returns the page that a list shows, and how many locked entries it leaves out."""
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
         refs, sees_locked = caller.patient_refs(), model.sees_locked(caller.current())
         shown = [*open_kinds, *(locked if sees_locked else ())]

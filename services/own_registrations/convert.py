@@ -12,19 +12,19 @@ from shared.register.entry import EntryPage, StoredEntry
 
 
 def author(caller: CallerContext, now: datetime) -> Provenance:
-    """Who registers: the patient in person, or somebody else on the patient's behalf."""
+    """Returns who registers: the patient in person, or somebody else on the patient's behalf."""
     source = provenance(caller, now)
     source.on_behalf_of = "" if caller.representation == REPRESENTATION_SELF else "patient"
     return source
 
 
 def sent(registration: OwnRegistration) -> bytes:
-    """What a feed's entry is known again by: all that was sent of it."""
+    """Returns what a feed's entry is known again by: all that was sent of it."""
     return registration.SerializeToString(deterministic=True)
 
 
 def sent_request(request: pb.SaveOwnRegistrationRequest) -> bytes:
-    """What a request to save is known again by: all that it asks for."""
+    """Returns what a request to save is known again by: all that it asks for."""
     asked = pb.SaveOwnRegistrationRequest(id=request.id.lower(), expected_version=request.expected_version)
     asked.registration.CopyFrom(request.registration)
     asked.registration.ClearField("header")
@@ -32,7 +32,7 @@ def sent_request(request: pb.SaveOwnRegistrationRequest) -> bytes:
 
 
 def to_store(registration: OwnRegistration, source: Provenance) -> OwnRegistration:
-    """The registration as it is stored: what the system sets is taken away."""
+    """Returns the registration as it is stored: what the system sets is taken away."""
     stored = OwnRegistration()
     stored.CopyFrom(registration)
     stored.header.CopyFrom(EntryHeader(provenance=source))
@@ -40,12 +40,12 @@ def to_store(registration: OwnRegistration, source: Provenance) -> OwnRegistrati
 
 
 def content(registration: OwnRegistration) -> bytes:
-    """What is encrypted and stored."""
+    """Returns what is encrypted and stored."""
     return registration.SerializeToString(deterministic=True)
 
 
 def following(registration: OwnRegistration, before: bytes) -> OwnRegistration:
-    """The registration as a version that follows `before`: its header says who recorded the first one."""
+    """Returns the registration as a version that follows `before`: its header says who recorded the first one."""
     header = OwnRegistration.FromString(before).header
     first = header.first_recorded if header.HasField("first_recorded") else header.provenance
     registration.header.first_recorded.CopyFrom(first)
@@ -53,14 +53,14 @@ def following(registration: OwnRegistration, before: bytes) -> OwnRegistration:
 
 
 def entry(stored: StoredEntry) -> OwnRegistration:
-    """The registration as a reader sees it."""
+    """Returns the registration as a reader sees it."""
     message = OwnRegistration.FromString(stored.content)
     complete_header(message.header, stored)
     return message
 
 
 def section(found: EntryPage, counts: Mapping[int, int], since: datetime | None) -> OwnRegistrationsSection:
-    """The summary's section."""
+    """Returns the summary's section."""
     return OwnRegistrationsSection(
         registrations=[entry(stored) for stored in found.entries],
         window=window(found, since),

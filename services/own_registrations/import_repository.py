@@ -176,7 +176,7 @@ async def _rename(session: Session, names: Sequence[tuple[str, str, str]]) -> No
 
 
 async def _standing(session: Session, refs: Iterable[str], ids: Iterable[str | None]) -> list[Standing]:
-    """The latest versions of these entries, and of the patients' donor cards."""
+    """Returns the latest versions of these entries, and of the patients' donor cards."""
     rows = await session.fetch(
         "SELECT DISTINCT ON (patient_ref, id) patient_ref, id, version, kind, effective_at, stored_at, content, digest,"
         " request_id IS NULL AS fed FROM entries"

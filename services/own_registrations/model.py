@@ -58,7 +58,7 @@ AHEAD = timedelta(days=1)
 
 
 def kind_of(registration: OwnRegistration) -> "RegistrationKind.ValueType":
-    """The kind of a registration. Raises Invalid for one that holds nothing."""
+    """Returns the kind of a registration. Raises Invalid for one that holds nothing."""
     filled = registration.WhichOneof("registration")
     if filled is None:
         raise Invalid("", "needs a contact, a communication need, an illness or a donor card")
@@ -90,7 +90,7 @@ def check_reachable(registration: OwnRegistration) -> None:
 
 
 def asked_kinds(kinds: "Iterable[RegistrationKind.ValueType]") -> list[int] | None:
-    """The kinds that a list is asked for; None: all. Raises Invalid for one that is none.
+    """Returns the kinds that a list is asked for; None: all. Raises Invalid for one that is none.
 
     Nothing has the unspecified kind, and an empty list would read as nothing registered.
     """
@@ -198,7 +198,7 @@ def _surely_before(one: EventTime, other: EventTime) -> bool:
 
 
 def _earliest(time: EventTime) -> datetime | None:
-    """The first moment that a time can mean; None for an age, or when nothing is known."""
+    """Returns the first moment that a time can mean; None for an age, or when nothing is known."""
     if time.HasField("instant"):
         return moment(time.instant)
     return start_of(time.date) if time.HasField("date") else None

@@ -39,7 +39,7 @@ class Repository:
     async def page(
         self, refs: Sequence[str], page: Page, *, kinds: Sequence[int] | None = None, as_of: datetime | None = None
     ) -> EntryPage:
-        """One page of entries, newest first, in the version that was current at `as_of`."""
+        """Returns one page of entries, newest first, in the version that was current at `as_of`."""
         rows = await self._list(refs, page.size + 1, page.after, kinds, as_of, None)
         entries = self._opened(rows)
         more = len(entries) > page.size
@@ -50,7 +50,7 @@ class Repository:
     async def newest(
         self, refs: Sequence[str], limit: int, *, as_of: datetime | None = None, since: datetime | None = None
     ) -> Listing:
-        """The newest `limit` entries; limit 0 counts only."""
+        """Returns the newest `limit` entries; limit 0 counts only."""
         rows = await self._list(refs, limit, None, None, as_of, since)
         entries, total = self._opened(rows), rows[0]["total"]
         counts = dict(enumerate(rows[0]["counts"], start=1))
@@ -124,7 +124,7 @@ def readable() -> Iterator[None]:
 
 
 def opened(row: asyncpg.Record, keys: PatientKeys) -> StoredEntry:
-    """The version in a row of COLUMNS, decrypted. Raises Unavailable when it does not open."""
+    """Returns the version in a row of COLUMNS, decrypted. Raises Unavailable when it does not open."""
     place = Place(str(row["patient_ref"]), str(row["id"]), row["version"], row["kind"])
     with readable():
         content = keys.of(place.patient_ref).open(place, row["content"])

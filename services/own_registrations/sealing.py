@@ -34,15 +34,15 @@ class RegistrationKey:
         self._digests = _derived(key, b"kj-own-digest-1")
 
     def seal(self, place: Place, content: bytes) -> bytes:
-        """The content, encrypted."""
+        """Returns the content, encrypted."""
         return encrypt(self._cipher, content, _bound(place))
 
     def open(self, place: Place, sealed: bytes) -> bytes:
-        """The content, decrypted. Raises ContentDamagedError."""
+        """Returns the content, decrypted. Raises ContentDamagedError."""
         return decrypt(self._cipher, sealed, _bound(place))
 
     def digest(self, sent: bytes) -> bytes:
-        """What tells a request, or a feed's entry, that is sent again from another one."""
+        """Returns what tells a request, or a feed's entry, that is sent again from another one."""
         return hmac.digest(self._digests, sent, hashlib.sha256)
 
 

@@ -102,7 +102,7 @@ class Servicer(OwnRegistrationsServiceServicer):
 
 
 def _base(request: pb.SaveOwnRegistrationRequest) -> Base | None:
-    """The version that is to be changed; None: the registration is new."""
+    """Returns the version that is to be changed; None: the registration is new."""
     if not request.id:
         if request.expected_version:
             raise Invalid("version", "belongs to a change: id names the entry")

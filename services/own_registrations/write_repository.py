@@ -123,7 +123,8 @@ class WriteRepository:
 async def _of_request(
     session: Session, keys: PatientKeys, refs: Sequence[str], request_id: str, sent: bytes
 ) -> StoredEntry | None:
-    """What an earlier try of this save stored. Raises Invalid (REQUEST_ID_REUSED), NotFound: it is deleted since."""
+    """Returns what an earlier try of this save stored. Raises Invalid (REQUEST_ID_REUSED), NotFound: it is deleted
+    since."""
     row = await session.fetchrow(
         "SELECT patient_ref, id, version, kind, effective_at, stored_at, content, digest FROM entries"
         " WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",

@@ -61,7 +61,7 @@ def sent(request: Message) -> bytes:
 
 
 def kind_of(value: str) -> NationalIdKind.ValueType:
-    """The kind of a checked national id."""
+    """Returns the kind of a checked national id."""
     return model.KINDS[national_id.classify(value).kind]
 
 
@@ -79,12 +79,12 @@ def named_ids(person: Person, settings: ImportedPrivacy | None) -> Iterator[str]
 
 
 def history_content(history: Iterable[GeneralPractitionerAssignment]) -> bytes:
-    """A list history as it is stored."""
+    """Returns a list history as it is stored."""
     return PatientSection(general_practitioners=history).SerializeToString(deterministic=True)
 
 
 def histories(rows: Rows) -> list[Sequence[GeneralPractitionerAssignment]]:
-    """The list histories of a patient's references."""
+    """Returns the list histories of a patient's references."""
     return [
         PatientSection.FromString(row["gp_history"]).general_practitioners
         for row in rows
@@ -93,7 +93,7 @@ def histories(rows: Rows) -> list[Sequence[GeneralPractitionerAssignment]]:
 
 
 def new_proxy(proxy: NewProxy, proxy_id: str, provenance: Provenance) -> Proxy:
-    """The grant of a proxy. The national id is not in it: the reference stands beside it."""
+    """Returns the grant of a proxy. The national id is not in it: the reference stands beside it."""
     return Proxy(
         id=proxy_id,
         name=proxy.name,
@@ -124,7 +124,7 @@ def imported_settings(
 def settings(
     stored_settings: Sequence[Settings], version: int, stored_at: datetime | None, provenance: bytes
 ) -> PrivacySettings:
-    """The settings that hold for a patient, as they are shown."""
+    """Returns the settings that hold for a patient, as they are shown."""
     message = PrivacySettings()
     message.CopyFrom(privacy.effective(stored_settings).message)
     message.version = version
@@ -135,14 +135,15 @@ def settings(
 
 
 def merged(rows: Rows) -> bytes:
-    """The answer to a merge or unmerge, serialized: the kinds of the patient's national ids."""
+    """Returns the answer to a merge or unmerge, serialized: the kinds of the patient's national ids."""
     people = [Person.FromString(row["identity"]) for row in rows]
     kinds = [number.kind for person in people for number in person.national_ids]
     return MergePatientsResponse(national_id_kinds=dict.fromkeys(kinds)).SerializeToString()
 
 
 def section(rows: Rows, now: datetime) -> PatientSection:
-    """What a summary shows of a patient with these references, at `now`. Version 0: nothing was stored by then."""
+    """Returns what a summary shows of a patient with these references, at `now`. Version 0: nothing was stored by
+    then."""
     known = [row for row in rows if row["identity"] is not None]
     if not known:
         return PatientSection()
@@ -191,7 +192,7 @@ def _hide_places(shown: PatientSection) -> None:
 
 
 def resolution(national_id: str, rows: Rows, now: datetime) -> PatientResolution:
-    """Who a known national id belongs to; `rows` has one of each reference, the canonical one first."""
+    """Returns who a known national id belongs to; `rows` has one of each reference, the canonical one first."""
     answer = PatientResolution(
         national_id=national_id,
         state=RESOLUTION_STATE_NAMED,

@@ -185,7 +185,7 @@ def _start(assignment: GeneralPractitionerAssignment) -> datetime:
 
 
 def assign(history: Assignments, new: GeneralPractitionerAssignment) -> list[GeneralPractitionerAssignment]:
-    """The history with one more place on a list.
+    """Returns the history with one more place on a list.
 
     A patient is on one list at a time: of two places the earlier one ends where the later one begins, whichever is
     told first, and one with the same start is replaced.
@@ -210,7 +210,7 @@ def _until(
 
 
 def joined(histories: Iterable[Assignments]) -> list[GeneralPractitionerAssignment]:
-    """One history of several references, newest first; the same place is told by the first that knows it."""
+    """Returns one history of several references, newest first; the same place is told by the first that knows it."""
     known: dict[tuple[str, datetime], GeneralPractitionerAssignment] = {}
     for history in histories:
         for assignment in history:
@@ -219,7 +219,7 @@ def joined(histories: Iterable[Assignments]) -> list[GeneralPractitionerAssignme
 
 
 def shown(history: Assignments, now: datetime) -> list[GeneralPractitionerAssignment]:
-    """The places that are shown: now and in the last three years."""
+    """Returns the places that are shown: now and in the last three years."""
     return [
         assignment
         for assignment in history
@@ -229,7 +229,7 @@ def shown(history: Assignments, now: datetime) -> list[GeneralPractitionerAssign
 
 
 def current(history: Assignments, now: datetime) -> list[GeneralPractitionerAssignment]:
-    """The places that hold at `now`, on contracts that do."""
+    """Returns the places that hold at `now`, on contracts that do."""
     return [
         assignment
         for assignment in history
@@ -240,7 +240,7 @@ def current(history: Assignments, now: datetime) -> list[GeneralPractitionerAssi
 def doctors(
     assignments: Assignments, now: datetime, wanted: Callable[[GeneralPractitioner], bool]
 ) -> list[GeneralPractitioner]:
-    """The doctors of these lists who are on them at `now`."""
+    """Returns the doctors of these lists who are on them at `now`."""
     return [
         doctor
         for assignment in assignments

@@ -141,7 +141,8 @@ async def _claim(session: Session, batch: Sequence[Registration]) -> _People:
 
 
 def _one_patient(known: Sequence[asyncpg.Record]) -> tuple[str | None, set[str]]:
-    """The canonical reference for these rows, and others that were only named so far and turn out to be the same.
+    """Returns the canonical reference for these rows, and others that were only named so far and turn out to be the
+    same.
 
     Raises StateConflict when they are several patients.
     """
@@ -296,7 +297,7 @@ FROM privacy_settings WHERE patient_ref = ANY($1::uuid[]) GROUP BY patient_ref
 
 
 async def _latest(session: Session, refs: Sequence[str], name: str, sql: str) -> dict[str, tuple[int, Iterable[bytes]]]:
-    """The latest version of each reference, and its digest."""
+    """Returns the latest version of each reference, and its digest."""
     if not refs:
         return {}
     rows = await session.fetch(sql, refs, name=name)
@@ -304,7 +305,7 @@ async def _latest(session: Session, refs: Sequence[str], name: str, sql: str) ->
 
 
 def _next(counts: ImportCounts, latest: tuple[int, Iterable[bytes]] | None, sent: bytes) -> int:
-    """The version to be stored, counted; 0: there is nothing to store."""
+    """Returns the version to be stored, counted; 0: there is nothing to store."""
     if latest is None:
         counts.created += 1
         return 1
@@ -317,5 +318,5 @@ def _next(counts: ImportCounts, latest: tuple[int, Iterable[bytes]] | None, sent
 
 
 def busy() -> Unavailable:
-    """Every try was lost to somebody else."""
+    """Returns the refusal when every try was lost to somebody else."""
     return Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "others are changing the same patients: try again")

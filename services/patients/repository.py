@@ -47,7 +47,8 @@ class Repository:
         self._database = database
 
     async def resolve(self, national_ids: Sequence[str]) -> list[asyncpg.Record]:
-        """A row for each national id that is known and each reference of its patient, the canonical one first."""
+        """Returns a row for each national id that is known and each reference of its patient, the canonical one
+        first."""
         return await self._database.fetch(_RESOLVE, national_ids, name="resolve_patients")
 
     async def about(self, refs: Sequence[str], as_of: datetime | None) -> list[asyncpg.Record]:
@@ -55,11 +56,12 @@ class Repository:
         return await self._database.fetch(_ABOUT, refs, as_of, name="about_patient")
 
     async def settings(self, refs: Sequence[str]) -> StoredSettings:
-        """The privacy settings of these references, the canonical one first."""
+        """Returns the privacy settings of these references, the canonical one first."""
         return _settings(await self._database.fetch(_SETTINGS, refs, None, name="privacy_settings"))
 
     async def ref_of(self, national_id: str) -> list[str]:
-        """Every reference of whoever has this national id, its own first; a new one when nobody is known by it."""
+        """Returns every reference of whoever has this national id, its own first; a new one when nobody is known by
+        it."""
         for _ in range(TRIES):
             rows = await self._database.fetch(
                 "SELECT m.patient_ref::text FROM national_ids AS n JOIN refs AS own ON own.patient_ref = n.patient_ref"
@@ -153,8 +155,8 @@ class Repository:
 
 
 async def _lock(session: Session, ref: str) -> list[str]:
-    """Every reference of the patient, the canonical one first, locked until the transaction ends: changes to one
-    patient, merges among them, come one after the other."""
+    """Returns every reference of the patient, the canonical one first, locked until the transaction ends: changes to
+    one patient, merges among them, come one after the other."""
     rows = await session.fetch(
         "SELECT m.patient_ref::text, m.canonical_ref::text FROM refs AS own"
         " JOIN refs AS m ON m.canonical_ref = own.canonical_ref WHERE own.patient_ref = $1"

@@ -13,7 +13,7 @@ from shared.register.entry import EntryPage, NewEntry, StoredEntry
 def new_entry(
     vaccination: Vaccination, patient_ref: str, entry_id: str, request_id: str | None, sent: bytes
 ) -> NewEntry:
-    """The version to be stored of a checked vaccination; `sent` is the digest of what the feed sent."""
+    """Returns the version to be stored of a checked vaccination; `sent` is the digest of what the feed sent."""
     recorded = moment(vaccination.header.provenance.recorded_at)
     return NewEntry(
         patient_ref=patient_ref,
@@ -29,7 +29,7 @@ def new_entry(
 
 
 def to_store(vaccination: Vaccination, source: Provenance) -> Vaccination:
-    """The vaccination as it is stored: with its provenance, without what is computed when read."""
+    """Returns the vaccination as it is stored: with its provenance, without what is computed when read."""
     stored = Vaccination()
     stored.CopyFrom(vaccination)
     stored.header.CopyFrom(EntryHeader(provenance=source))
@@ -38,7 +38,7 @@ def to_store(vaccination: Vaccination, source: Provenance) -> Vaccination:
 
 
 def vaccination(stored: StoredEntry) -> Vaccination:
-    """The vaccination as a reader sees it. Of a withdrawn one, the header and that it is withdrawn."""
+    """Returns the vaccination as a reader sees it. Of a withdrawn one, the header and that it is withdrawn."""
     message = Vaccination.FromString(stored.content)
     complete_header(message.header, stored)
     if stored.deleted:
@@ -48,7 +48,7 @@ def vaccination(stored: StoredEntry) -> Vaccination:
 
 
 def section(found: EntryPage, absence: StatedAbsence | None, since: datetime | None) -> VaccinationsSection:
-    """The summary's section."""
+    """Returns the summary's section."""
     return VaccinationsSection(
         vaccinations=[vaccination(stored) for stored in found.entries], window=window(found, since), absence=absence
     )

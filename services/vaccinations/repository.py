@@ -50,7 +50,7 @@ class Repository:
     async def page_of_codes(
         self, refs: Sequence[str], page: Page, codes: Sequence[Coding], as_of: datetime | None, since: datetime | None
     ) -> EntryPage:
-        """One page of the vaccinations that carry one of the codes; all counts are of these alone.
+        """Returns one page of the vaccinations that carry one of the codes; all counts are of these alone.
 
         Read and compared here: a patient has tens of vaccinations, and codes are matched in more ways than an index
         could. Measured: 500 vaccinations, 6 ms a page against 3 ms without codes.

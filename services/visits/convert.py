@@ -13,7 +13,7 @@ from shared.register.entry import EntryPage, NewEntry, StoredEntry
 def new_entry(
     visit: Visit, patient_ref: str, entry_id: str, version: int, request_id: str | None, sent: bytes
 ) -> NewEntry:
-    """The version to be stored of a checked visit; `sent` is the digest of what the feed sent."""
+    """Returns the version to be stored of a checked visit; `sent` is the digest of what the feed sent."""
     return NewEntry(
         patient_ref=patient_ref,
         id=entry_id,
@@ -28,7 +28,8 @@ def new_entry(
 
 
 def to_store(visit: Visit, source: Provenance) -> Visit:
-    """The visit as it is stored: what the system sets is taken away, and every text that could hold a reason."""
+    """Returns the visit as it is stored: what the system sets is taken away, and every text that could hold a
+    reason."""
     stored = Visit()
     stored.CopyFrom(visit)
     stored.header.CopyFrom(EntryHeader(provenance=source))
@@ -39,7 +40,7 @@ def to_store(visit: Visit, source: Provenance) -> Visit:
 
 
 def marked(stored: StoredEntry, caller: CallerContext, comment: str, now: datetime) -> bytes:
-    """The content of the version that carries a reported error."""
+    """Returns the content of the version that carries a reported error."""
     message = Visit.FromString(stored.content)
     first = message.header.first_recorded if message.header.HasField("first_recorded") else message.header.provenance
     reporter = provenance(caller, now)
@@ -49,7 +50,7 @@ def marked(stored: StoredEntry, caller: CallerContext, comment: str, now: dateti
 
 
 def visit(stored: StoredEntry) -> Visit:
-    """The visit as a reader sees it. Of a withdrawn one, the header and that it is withdrawn."""
+    """Returns the visit as a reader sees it. Of a withdrawn one, the header and that it is withdrawn."""
     message = Visit.FromString(stored.content)
     complete_header(message.header, stored)
     if stored.deleted:
@@ -59,7 +60,7 @@ def visit(stored: StoredEntry) -> Visit:
 
 
 def section(found: EntryPage, since: datetime | None) -> VisitsSection:
-    """The summary's section."""
+    """Returns the summary's section."""
     return VisitsSection(
         visits=[visit(stored) for stored in found.entries], window=window(found, since), coverage=model.COVERAGE
     )

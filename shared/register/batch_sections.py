@@ -14,7 +14,7 @@ Answer = TypeVar("Answer", bound=Message)
 Section = TypeVar("Section", bound=Message)
 
 LARGEST_SECTION = 2 * 1024 * 1024
-"""Bytes. A larger one is told as too large: the reader uses the section's List rpc."""
+"""Bytes. A larger one is reported as too large: the reader uses the section's List rpc."""
 
 
 async def answer_each(
@@ -22,7 +22,7 @@ async def answer_each(
     answer: Callable[..., Answer],
     read: Callable[[SectionQuery], Awaitable[Section]],
 ) -> list[Answer]:
-    """One answer for each query: the section that `read` gives, or why there is none. Our own bugs raise.
+    """Returns one answer for each query: the section that `read` gives, or why there is none. Our own bugs raise.
 
     Raises Invalid for a number of entries that is none.
     """

@@ -33,7 +33,8 @@ async def import_stream(
 
 
 def patient_ref(patient: PatientIdentifier, path: str) -> str:
-    """The reference that the front door put in place of the national id, in lower case as PostgreSQL gives it back.
+    """Returns the reference that the front door put in place of the national id, in lower case as PostgreSQL gives it
+    back.
 
     Raises Invalid when there is none.
     """
@@ -43,12 +44,13 @@ def patient_ref(patient: PatientIdentifier, path: str) -> str:
 
 
 def alias_refs(patient: PatientIdentifier) -> list[str]:
-    """The patient's other references, which merges have left."""
+    """Returns the patient's other references, which merges have left."""
     return [str(UUID(ref)) for ref in patient.alias_refs]
 
 
 def entry_id(ref: str, header: EntryHeader, path: str) -> str:
-    """The id of an imported entry, from its identifier at the source. Raises Invalid without one, or without a time."""
+    """Returns the id of an imported entry, from its identifier at the source. Raises Invalid without one, or without a
+    time."""
     source = header.provenance
     if not source.source_id:
         raise Invalid(f"{path}.header.provenance.source_id", "is required: the entry's identifier at the source")
@@ -60,7 +62,7 @@ def entry_id(ref: str, header: EntryHeader, path: str) -> str:
 
 
 def elsewhere(aliases: Iterable[str], header: EntryHeader, name: str = "{}") -> list[tuple[str, str]]:
-    """Reference and id that an imported entry has where it came before a merge. `name`: what its source_id is put in,
-    in registers whose ids are made with the kind of entry too."""
+    """Returns the reference and id that an imported entry has where it came before a merge. `name`: what its source_id
+    is put in, in registers whose ids are made with the kind of entry too."""
     source = header.provenance
     return [(ref, imported_id(ref, source.source_system, name.format(source.source_id))) for ref in aliases]

@@ -10,7 +10,7 @@ from shared.register.entry import StoredEntry
 
 
 def provenance(caller: CallerContext, now: datetime) -> Provenance:
-    """Who records an entry: the caller, as the gateway verified it. Never taken from the request."""
+    """Returns who records an entry: the caller, as the gateway verified it. Never taken from the request."""
     return Provenance(
         recorder=caller.practitioner,
         organisation=caller.organisation,
@@ -22,7 +22,8 @@ def provenance(caller: CallerContext, now: datetime) -> Provenance:
 
 
 def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> Provenance:
-    """Who recorded an entry that a feed sends: the author as the feed states it; the feed where it states nothing."""
+    """Returns who recorded an entry that a feed sends: the author as the feed states it; the feed where it states
+    nothing."""
     result = provenance(caller, now)
     if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
         result.ClearField("recorder")

@@ -54,7 +54,7 @@ SOURCE_NEEDED = "is required beside source_id: two sources may give the same one
 
 
 def imported_id(patient_ref: str, source: str, source_id: str) -> str:
-    """The id of an entry that a feed sends under `source_id`: the same each time it is sent.
+    """Returns the id of an entry that a feed sends under `source_id`: the same each time it is sent.
 
     Raises Invalid when the source is not named: its entries would become versions of another source's.
     """

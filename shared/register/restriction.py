@@ -94,7 +94,7 @@ def check(codings: Iterable[Coding]) -> None:
 
 
 def marks_of(codings: Iterable[Coding]) -> Mark:
-    """What the codes of an entry do, all together.
+    """Returns what the codes of an entry do, all together.
 
     By code alone: hospitals send codes of 9603 under the HL7 system too, and none of those codes is HL7's.
     """
@@ -106,7 +106,7 @@ def marks_of(codings: Iterable[Coding]) -> Mark:
 
 
 def view_of(caller: CallerContext) -> View:
-    """What a caller sees.
+    """Returns what a caller sees.
 
     NORN_FORANS refuses parents and others with parental responsibility. Somebody with a proxy may be a parent too, so
     the patient alone is sure to be none. NORN_UNGDOM refuses a youth of 12 to 16 and leaves parents their view. How old

@@ -30,7 +30,7 @@ def _as_sent(entry: NewEntry, _moved: Mapping[str, str]) -> NewEntry:
 
 @dataclass(frozen=True)
 class RegisterRules:
-    """A register's own say in how its entries are stored."""
+    """A register's own say in how its entries are stored. Most registers need no more than the first."""
 
     message_type: Callable[[int], type[Any]]
     """The message that entries of a kind are. It has its EntryHeader in the field `header`."""

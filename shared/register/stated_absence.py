@@ -27,7 +27,8 @@ AHEAD = timedelta(days=1)
 
 
 def new_entry(absence: StatedAbsence, ref: str, path: str, feed: CallerContext, now: datetime) -> NewEntry:
-    """The statement that a feed sends, as it is to be stored. Raises Invalid without source_id or recorded_at."""
+    """Returns the statement that a feed sends, as it is to be stored. Raises Invalid without source_id or
+    recorded_at."""
     entry_id(ref, absence.header, path)  # for its checks
     stated = absence.header.provenance
     recorded = moment(stated.recorded_at)
@@ -59,7 +60,8 @@ def is_newer(entry: StoredEntry, recorded: datetime, said: StoredEntry) -> bool:
 async def stated(
     store: EntryStore, refs: Sequence[str], kinds: Sequence[int], as_of: datetime | None = None
 ) -> StatedAbsence | None:
-    """The newest statement about the entries of `kinds`, all of them; None where there is none or an entry is newer.
+    """Returns the newest statement about the entries of `kinds`, all of them; None where there is none or an entry is
+    newer.
 
     One query where nothing was said, which is the rule; else the entries are read too.
     """

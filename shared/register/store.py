@@ -40,7 +40,7 @@ async def lock_patients(session: Session, refs: Sequence[str]) -> None:
 
 
 async def settled(write: Callable[[], Awaitable[Result]]) -> Result:
-    """What `write` gives. One that lost a race is made once more, from its own reads on.
+    """Returns what `write` gives. One that lost a race is made once more, from its own reads on.
 
     A request that is sent twice at once has one effect and one answer: who comes second finds what the first stored.
     What is behind or refused for good raises the same again.
@@ -86,7 +86,7 @@ class EntryStore:
     async def add_in(
         self, session: Session, new: NewEntry, refs: Sequence[str], asked: bytes | None = None
     ) -> StoredEntry:
-        """As `add_all`, of one version. `asked` is the digest of the request; None: that of the version itself."""
+        """Stores one version, as `add_all` does. `asked` is the request's digest; None: that of the version itself."""
         return (await self.add_all(session, [new], refs, new.digest if asked is None else asked))[0]
 
     async def add_all(
@@ -142,7 +142,7 @@ class EntryStore:
         return stored_entry(row)
 
     async def latest_digest(self, queries: Queries, refs: Sequence[str], entry_id: str) -> tuple[int, bytes]:
-        """Version and digest of the latest version; version 0 when there is none."""
+        """Returns version and digest of the latest version; version 0 when there is none."""
         row = await queries.fetchrow(
             "SELECT version, digest FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2"
             " ORDER BY version DESC LIMIT 1",
@@ -153,7 +153,7 @@ class EntryStore:
         return (row["version"], row["digest"]) if row is not None else (0, b"")
 
     async def latest(self, refs: Sequence[str], entry_id: str, *, kinds: Sequence[int] | None = None) -> StoredEntry:
-        """The latest version, a deleted one too. Raises NotFound: no such entry for this patient."""
+        """Returns the latest version, a deleted one too. Raises NotFound: no such entry for this patient."""
         row = await self.database.fetchrow(
             f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2"
             " AND ($3::smallint[] IS NULL OR kind = ANY($3)) ORDER BY version DESC LIMIT 1",
@@ -167,7 +167,7 @@ class EntryStore:
         return stored_entry(row)
 
     async def place_of(self, refs: Sequence[str], source: str, source_id: str) -> tuple[str, str]:
-        """Reference and id of the entry that a feed sends under `source_id`, as it is known or is to be stored.
+        """Returns the reference and id of what a feed sends under `source_id`, as it is known or is to be stored.
 
         The id is made from the reference, and the entry may have come before the patient got another one by a merge.
         """
@@ -205,7 +205,7 @@ class EntryStore:
         as_of: datetime | None = None,
         since: datetime | None = None,
     ) -> EntryPage:
-        """One page of entries in the version that was current at `as_of`, `since` their effective time.
+        """Returns one page of entries in the version that was current at `as_of`, `since` their effective time.
 
         What is deleted today stays out, whatever `as_of` says.
         """
@@ -243,7 +243,7 @@ class EntryStore:
         as_of: datetime | None = None,
         since: datetime | None = None,
     ) -> EntryPage:
-        """The newest `limit` entries, as `page` gives them; limit 0 counts only."""
+        """Returns the newest `limit` entries, as `page` gives them; limit 0 counts only."""
         rows = await self._newest(refs, limit, None, kinds, as_of, since)
         total = rows[0]["total"]
         entries = [stored_entry(row) for row in rows if row["id"] is not None]

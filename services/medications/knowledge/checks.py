@@ -16,7 +16,7 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def knowledge(table: pb.DrugKnowledge) -> int:
-    """How many rows the table has. Raises Invalid."""
+    """Returns how many rows the table has. Raises Invalid."""
     if not _VERSION.fullmatch(table.version):
         raise Invalid("version", "must be letters, digits, dots, hyphens and underscores")
     for number, code in enumerate(table.substances):

@@ -29,7 +29,7 @@ class KnowledgeRepository:
         self._database = database
 
     async def newest(self, known: int = 0) -> Load | None:
-        """The load in force, its content empty when its number is `known`; None when there is none."""
+        """Returns the load in force, its content empty when its number is `known`; None when there is none."""
         row = await self._database.fetchrow(
             "SELECT load, version, digest, CASE WHEN load = $1 THEN ''::bytea ELSE content END AS content, loaded_at"
             " FROM drug_knowledge ORDER BY load DESC LIMIT 1",

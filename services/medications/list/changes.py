@@ -9,7 +9,7 @@ from shared.convert import moment
 
 
 def changes(versions: Sequence[pb.MedicationList]) -> list[pb.ListChange]:
-    """What each version changed in the one before it, newest first; `versions` are newest first too.
+    """Returns what each version changed in the one before it, newest first; `versions` are newest first too.
 
     Of the oldest one nothing is told: the others are compared with it. An empty one stands for "no list yet".
     """

@@ -12,7 +12,7 @@ from shared.register.entry import NewEntry, StoredEntry, imported_id
 
 
 def list_to_store(message: pb.MedicationList, source: Provenance) -> pb.MedicationList:
-    """The list as it is stored. Who sent it has confirmed it, where the feed states nobody else."""
+    """Returns the list as it is stored. Who sent it has confirmed it, where the feed states nobody else."""
     stored = pb.MedicationList()
     stored.CopyFrom(message)
     stored.header.CopyFrom(EntryHeader(provenance=source))
@@ -22,18 +22,19 @@ def list_to_store(message: pb.MedicationList, source: Provenance) -> pb.Medicati
 
 
 def following_proposal(latest: StoredEntry, after: pb.Proposal, source: Provenance) -> NewEntry:
-    """The version that an answer, or its withdrawal, makes of a proposal: it comes from the system that answers."""
+    """Returns the version that an answer, or its withdrawal, makes of a proposal: it comes from the system that
+    answers."""
     after.header.CopyFrom(EntryHeader(provenance=source, first_recorded=first_recorded(after.header)))
     return new_entry(after, latest.patient_ref, latest.id, latest.version + 1, None, digest(after))
 
 
 def list_id(patient_ref: str) -> str:
-    """The id of a patient's one medication list."""
+    """Returns the id of a patient's one medication list."""
     return imported_id(patient_ref, "medication list", "")
 
 
 def medication_list(stored: StoredEntry, now: datetime) -> pb.MedicationList:
-    """The list as a reader sees it at `now`: entries that were discontinued long ago have left it."""
+    """Returns the list as a reader sees it at `now`: entries that were discontinued long ago have left it."""
     message = whole_list(stored)
     shown = [entry for entry in message.entries if rules.is_shown(entry, now)]
     if len(shown) < len(message.entries):
@@ -43,14 +44,14 @@ def medication_list(stored: StoredEntry, now: datetime) -> pb.MedicationList:
 
 
 def whole_list(stored: StoredEntry) -> pb.MedicationList:
-    """The list as it is stored, with entries that readers no longer see."""
+    """Returns the list as it is stored, with entries that readers no longer see."""
     message = pb.MedicationList.FromString(stored.content)
     complete_header(message.header, stored)
     return message
 
 
 def proposal(stored: StoredEntry) -> pb.Proposal:
-    """The proposal."""
+    """Returns the proposal."""
     message = pb.Proposal.FromString(stored.content)
     complete_header(message.header, stored)
     return message

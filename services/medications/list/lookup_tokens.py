@@ -34,13 +34,13 @@ class Lookup(NamedTuple):
 
 
 def issue(key: bytes, list_id: str, version: int, now: datetime) -> str:
-    """The lookup of a reading."""
+    """Returns the lookup of a reading."""
     read = _READ.pack(version, (now - _EPOCH) // timedelta(microseconds=1))
     return base64.urlsafe_b64encode(read + _mac(key, list_id, read)).decode()
 
 
 def opened(key: bytes, lookup: str, list_ids: Iterable[str]) -> Lookup:
-    """What a lookup of one of these lists says. Raises Invalid for one that we did not make for them."""
+    """Returns what a lookup of one of these lists says. Raises Invalid for one that we did not make for them."""
     try:
         packed = base64.b64decode(lookup, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -35,7 +35,7 @@ def check_proposer(caller: CallerContext) -> None:
 
 
 def new(sent: pb.Proposal, on_list: Mapping[str, pb.ListEntry], version: int, author: Provenance) -> pb.Proposal:
-    """A proposal as it is recorded; `on_list` is what readers see, by id, in that version of the list.
+    """Returns a proposal as it is recorded; `on_list` is what readers see, by id, in that version of the list.
 
     Raises Invalid, NotFound for an entry that is not on the list, StateConflict for what is so already.
     """
@@ -65,7 +65,7 @@ def new(sent: pb.Proposal, on_list: Mapping[str, pb.ListEntry], version: int, au
 def answered(
     before: pb.Proposal, answer: pb.ProposalAnswer, medicines: pb.MedicationList, version: int, author: Provenance
 ) -> pb.Proposal:
-    """A proposal with its answer; `medicines` is the list that answers it.
+    """Returns a proposal with its answer; `medicines` is the list that answers it.
 
     Raises StateConflict when it has one already, Invalid when the list does not do what is accepted.
     """
@@ -85,7 +85,7 @@ def answered(
 
 
 def withdrawn(before: pb.Proposal, author: Provenance) -> pb.Proposal:
-    """A proposal that its author takes back. Raises Denied for others, StateConflict when it is answered."""
+    """Returns a proposal that its author takes back. Raises Denied for others, StateConflict when it is answered."""
     recorder = before.header.first_recorded if before.header.HasField("first_recorded") else before.header.provenance
     if recorder.recorder.hpr_number != author.recorder.hpr_number:
         raise Denied(Reason.ERROR_REASON_ROLE_REFUSED, "only its author withdraws a proposal")

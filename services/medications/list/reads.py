@@ -27,7 +27,8 @@ class ListReads:
         self._refs = refs
 
     async def medication_list(self, request: pb.GetMedicationListRequest) -> pb.GetMedicationListResponse:
-        """The list, who confirmed it, and what changed in it. Without one: prescriptions only, never an empty list."""
+        """Returns the list, who confirmed it, and what changed in it. Without one: prescriptions only, never an empty
+        list."""
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "changes_since")
         now = time_of_reading(as_of)
         stored, still_open = await self._list_and_open(as_of)
@@ -41,7 +42,7 @@ class ListReads:
         )
 
     async def lookup(self, stored: StoredEntry | None, now: datetime) -> str:
-        """What shows that this list, or that there is none, was read at `now`."""
+        """Returns what shows that this list, or that there is none, was read at `now`."""
         key = await self._lists.lookup_key()
         if stored is None:
             return lookup_tokens.issue(key, list_convert.list_id(self._refs[0]), 0, now)
@@ -65,7 +66,7 @@ class ListReads:
         )
 
     async def _list_and_open(self, as_of: datetime | None) -> tuple[StoredEntry | None, int]:
-        """The list that the reader may see, and how many proposals to it wait."""
+        """Returns the list that the reader may see, and how many proposals to it wait."""
         wanted = (kinds.MEDICATION_LIST, kinds.PROPOSAL_OPEN)
         if from_guardian(self._caller):
             seen = await self._lists.medicines.visible(self._refs, wanted, as_of)

@@ -33,13 +33,13 @@ class ListRepository:
         self._key = b""
 
     async def lookup_key(self) -> bytes:
-        """The key of lookups: read once, the same in every process of this database."""
+        """Returns the key of lookups: read once, the same in every process of this database."""
         if not self._key:
             self._key = await self.entries.database.fetchval("SELECT key FROM lookup_key", name="lookup_key")
         return self._key
 
     async def current(self, session: Session, refs: Sequence[str], of_kinds: Sequence[int]) -> list[Latest]:
-        """The latest versions that are of these kinds, newest first."""
+        """Returns the latest versions that are of these kinds, newest first."""
         rows = await session.fetch(
             "SELECT patient_ref, id, version, kind, deleted, effective_at, stored_at, content, digest"
             " FROM (SELECT DISTINCT ON (patient_ref, id) * FROM entries"
@@ -52,7 +52,7 @@ class ListRepository:
         return [Latest(stored_entry(row), row["digest"]) for row in rows]
 
     async def base(self, session: Session, refs: Sequence[str]) -> Base:
-        """The list as it stands: the newest, where a merge has left two."""
+        """Returns the list as it stands: the newest, where a merge has left two."""
         stored = next(iter(await self.current(session, refs, [kinds.MEDICATION_LIST])), None)
         if stored is None:
             return Base(None, pb.MedicationList(), 0, [list_convert.list_id(ref) for ref in refs])
@@ -62,7 +62,7 @@ class ListRepository:
     async def versions(
         self, queries: Queries, of: StoredEntry, since: datetime | None = None, as_of: datetime | None = None
     ) -> list[StoredEntry]:
-        """The versions of a list, newest first: those after `since` and the one that was current then."""
+        """Returns the versions of a list, newest first: those after `since` and the one that was current then."""
         rows = await queries.fetch(
             "SELECT patient_ref, id, version, kind, deleted, effective_at, stored_at, content FROM entries"
             " WHERE patient_ref = $1 AND id = $2 AND ($4::timestamptz IS NULL OR stored_at <= $4)"

@@ -63,7 +63,7 @@ def next_list(
     now: datetime,
     registered: Mapping[str, Provenance],
 ) -> pb.MedicationList:
-    """The list after a sending; `before` is empty where there is none. Its header is the store's.
+    """Returns the list after a sending; `before` is empty where there is none. Its header is the store's.
 
     Raises Invalid with the path in the list; NotFound for an entry in error that is not on it; Denied (multidose).
     """
@@ -80,12 +80,13 @@ def next_list(
 
 
 def entry_ids(medicines: pb.MedicationList) -> set[str]:
-    """The ids on a list."""
+    """Returns the ids on a list."""
     return {entry.id.lower() for entry in medicines.entries}
 
 
 def _in_error(before: pb.MedicationList, sent: pb.MedicationList) -> list[pb.EntryInError]:
-    """What leaves the list as registered in error (ERES: may be deleted). What has left already may be sent back."""
+    """Returns what leaves the list as registered in error (ERES: may be deleted). What has left already may be sent
+    back."""
     there, left = entry_ids(before), {error.entry_id.lower() for error in before.in_error}
     errors = [error for error in sent.in_error if error.entry_id.lower() in there or error.entry_id.lower() not in left]
     if not all(error.entry_id.lower() in there for error in errors):
@@ -103,7 +104,7 @@ def _next_entries(
     now: datetime,
     registered: Mapping[str, Provenance],
 ) -> list[pb.ListEntry]:
-    """The entries after a sending; `registered`: who put those on the list that were on it before and left.
+    """Returns the entries after a sending; `registered`: who put those on the list that were on it before and left.
 
     The whole list goes back, changed or not (SFM): an entry is sent again, discontinued, or named as an error.
     """
@@ -122,7 +123,7 @@ def _next_entries(
 
 
 def discontinued_now(before: Iterable[pb.ListEntry], after: Iterable[pb.ListEntry]) -> list[pb.ListEntry]:
-    """The entries that this sending discontinues."""
+    """Returns the entries that this sending discontinues."""
     ended = {entry.id for entry in before if entry.status == DISCONTINUED}
     return [entry for entry in after if entry.status == DISCONTINUED and entry.id not in ended]
 
@@ -130,7 +131,7 @@ def discontinued_now(before: Iterable[pb.ListEntry], after: Iterable[pb.ListEntr
 def recalled_with(
     ended: Iterable[pb.ListEntry], entries: Iterable[pb.ListEntry], prescriptions: Iterable[pb.Prescription]
 ) -> list[tuple[pb.Prescription, pb.ListEntry]]:
-    """The prescriptions to recall because of entries that end, each with its entry.
+    """Returns the prescriptions to recall because of entries that end, each with its entry.
 
     HDIR: discontinuing a treatment recalls its prescriptions. Those of the entry, and those of its treatment. A
     discontinued entry may share a prescription with an active one (ERES): what an active entry is on stays.
@@ -149,7 +150,7 @@ def recalled_with(
 
 
 def recall_of(entry: pb.ListEntry, author: Provenance) -> pb.Recall:
-    """The recall that discontinuing an entry makes. Source: Volven 7500, Seponering."""
+    """Returns the recall that discontinuing an entry makes. Source: Volven 7500, Seponering."""
     return pb.Recall(
         reason=pb.RECALL_REASON_DISCONTINUED,
         recalled_at=author.recorded_at,
@@ -215,7 +216,7 @@ def _complete(entry: pb.ListEntry, before: pb.ListEntry | None, author: Provenan
 
 
 def _stated(entry: pb.ListEntry) -> pb.ListEntry:
-    """An entry without what the system sets, and without the words that tell of a change."""
+    """Returns an entry without what the system sets, and without the words that tell of a change."""
     stated = deepcopy(entry)
     for field in ("last_changed", "registered", "change_reason"):
         stated.ClearField(field)

@@ -55,7 +55,7 @@ class ListUpdates:
             return await self._lists.entries.add_all(session, new, self._refs, asked(request))
 
     async def _next(self, session: Session, base: Base, request: pb.UpdateMedicationListRequest) -> list[NewEntry]:
-        """Every version that a sending makes: the list, then the prescriptions that it recalls."""
+        """Returns every version that a sending makes: the list, then the prescriptions that it recalls."""
         prescriptions = await self._lists.current(session, self._refs, kinds.ANY_PRESCRIPTION)
         try:
             checks.medication_list(request.medication_list, self._now)
@@ -70,7 +70,7 @@ class ListUpdates:
         return [self._list(base, after, request), *self._recalled(base.medicines, after, prescriptions), *answered]
 
     async def _registered(self, session: Session, base: Base, sent: pb.MedicationList) -> dict[str, Provenance]:
-        """Who put those on the list that come back to it. Source: ERES: an entry's id is one for ever."""
+        """Returns who put those on the list that come back to it. Source: ERES: an entry's id is one for ever."""
         if base.stored is None or rules.entry_ids(sent) <= rules.entry_ids(base.medicines):
             return {}
         found: dict[str, Provenance] = {}
@@ -82,7 +82,7 @@ class ListUpdates:
     async def _answered(
         self, session: Session, request: pb.UpdateMedicationListRequest, after: pb.MedicationList, version: int
     ) -> list[NewEntry]:
-        """The proposals that this sending answers. Raises NotFound, StateConflict, Invalid."""
+        """Returns the proposals that this sending answers. Raises NotFound, StateConflict, Invalid."""
         if not request.answers:
             return []
         found = {each.entry.id: each for each in await self._lists.current(session, self._refs, kinds.PROPOSALS)}
@@ -103,8 +103,8 @@ class ListUpdates:
         return new
 
     def _list(self, base: Base, after: pb.MedicationList, request: pb.UpdateMedicationListRequest) -> NewEntry:
-        """The list's next version. It keeps the digest of what a feed sent: the same sent again changes nothing, and
-        leaves what a doctor made of it."""
+        """Returns the list's next version. It keeps the digest of what a feed sent: the same sent again changes
+        nothing, and leaves what a doctor made of it."""
         if base.stored is None:
             after.header.provenance.CopyFrom(self._author)
             ref = self._refs[0]
