@@ -1,4 +1,4 @@
-"""A bundle, whole, into what the registers take: mapped, counted and checked before anything of it is sent."""
+"""Maps a whole bundle to what the registers take, counts it and checks it, before anything of it is sent."""
 
 import re
 from collections import Counter
@@ -46,7 +46,7 @@ RESULTS, ALONE = "lab results", "lab results: reports of their own"
 
 
 class Mapped:
-    """A bundle that can be sent. Closing it lets go of its temporary data."""
+    """A bundle that can be sent. Closing it frees its temporary file."""
 
     def __init__(self, records: list[Record], outbox: Outbox, tally: Tally, beside: Counter[str], cuts: Counter[str]):
         self.records = records
@@ -59,15 +59,15 @@ class Mapped:
 
     @property
     def national_ids(self) -> list[str]:
-        """Of each patient, in order."""
+        """The national id of each patient, in order."""
         return [each.known.national_id for each in self.records]
 
     def streams(self, register: str) -> Iterator[Iterator[Any]]:
-        """What goes to a register, in streams to be sent one after another."""
+        """Returns what goes to a register, in streams to be sent one after another."""
         return self.outbox.streams(register, self.national_ids)
 
     def close(self) -> None:
-        """Lets go of everything."""
+        """Frees the temporary file that holds the messages."""
         self.outbox.close()
 
     def __enter__(self) -> Self:
@@ -160,7 +160,7 @@ class _Mapping:
         self._tell(own_registrations.of_patient(self._context(resource, record)), record)
 
     def _tell(self, told: "Iterator[tuple[str, Message]]", record: Record) -> None:
-        """Entries from a part of a resource: what does not fit stays outside, and is counted."""
+        """Adds entries that stand inside another resource. One that does not fit is left out, and counted."""
         for counted, message in told:
             try:
                 _check(message)
@@ -198,7 +198,10 @@ class _Mapping:
             self._unplaced[resource.position] = reason
 
     def _present(self, resource: Resource, record: Record) -> None:
-        """A report as its source wrote it, such as a PDF, is a document beside its results, unless it comes as one."""
+        """Adds the report as its source wrote it, such as a PDF, as a document beside the results.
+
+        Not where a DocumentReference of the bundle holds it too.
+        """
         forms = resource.node.children("presentedForm")
         if not forms or self._notes.hold(resource):
             return
@@ -222,7 +225,7 @@ class _Mapping:
         )
 
     def _find_removals(self) -> dict[int, list[devices_and_procedures.Removal]]:
-        """What was taken out of each patient, by the position of the Patient."""
+        """Returns the implants that were taken out, by the position of their Patient."""
         found: dict[int, list[devices_and_procedures.Removal]] = {}
         for procedure in self._bundle.of_type("Procedure"):
             for removal in devices_and_procedures.removals_of([procedure.node]):
@@ -232,7 +235,10 @@ class _Mapping:
         return found
 
     def _report(self, context: Context) -> Message:
-        """A laboratory answer; or a note, which is one document with its DocumentReference, or becomes one."""
+        """Returns a laboratory answer, or a document for a report that is a note.
+
+        Raises NotPlaced for a note whose DocumentReference is placed instead.
+        """
         node = context.node
         if not node.children("result") and self._notes.hold(context.resource):
             raise NotPlaced(unplaced.NOTE)
@@ -259,7 +265,7 @@ class _Mapping:
                 self._tally.placed("Observation", RESULTS)
 
     def _sections(self, resource: Resource) -> None:
-        """What the empty sections of a document state; other Compositions are not what the bundle says."""
+        """Adds what the empty sections of a document state. Only the first Composition speaks for the bundle."""
         first = self._bundle.composition
         if first is None or first.position != resource.position or not self._patients.records:
             return
@@ -270,7 +276,10 @@ class _Mapping:
                 self._outbox.add(record.number, stated.message, stated.place)
 
     def _distinguish(self, message: Any, resource: Resource, record: Record) -> None:
-        """One entry a resource: what comes twice is placed once, and another resource of the same id keeps its own."""
+        """Gives another resource of the same id an identifier of its own, so that both are kept.
+
+        One that comes twice stays one entry.
+        """
         header = message.document.header if isinstance(message, ImportedDocument) else message.header
         source = header.provenance
         if self._bundle.is_told_apart(source.source_id):
@@ -290,7 +299,7 @@ _POSITION = re.compile(r"\[\d+\]")
 
 
 def _check(message: Message) -> None:
-    """The rules of our own contract, which the front door would check too: better here, before anything is sent."""
+    """Raises NotPlaced for what breaks our own contract. The front door checks it too, but only once it is sent."""
     try:
         validate(message)
     except Invalid as error:

@@ -1,4 +1,4 @@
-"""What goes to each register, kept out of memory until the bundle has been mapped whole: no half of a file is sent."""
+"""Keeps what goes to each register outside memory until the whole bundle is mapped: no half of a file is sent."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ class Outbox:
         self._registers: dict[str, _Posted] = {}
 
     def close(self) -> None:
-        """Lets go of all of it."""
+        """Frees the temporary file that holds the messages."""
         self._spool.close()
 
     def patient(self, record: int, message: patients_pb2.ImportedPatient) -> None:
@@ -89,12 +89,12 @@ class Outbox:
         return sorted(set(self._registers) - {PATIENTS})
 
     def patients(self) -> Iterator[patients_pb2.ImportedPatient]:
-        """Every patient, in order."""
+        """Yields every patient, in order."""
         for _, _, data in self._posted(PATIENTS):
             yield patients_pb2.ImportedPatient.FromString(data)
 
     def streams(self, register: str, national_ids: Sequence[str]) -> Iterator[Iterator[Any]]:
-        """A register's PatientEntries, patient by patient, in streams to be sent one after another.
+        """Yields a register's PatientEntries, patient by patient, in streams to be sent one after another.
 
         A patient with more than a message holds comes in several parts. No message of a feed may name a patient twice,
         and whoever joins parts to messages does not look: so each further part begins a stream. Every stream has to be
@@ -155,6 +155,6 @@ class _Posted:
         self._fields.append(self._names.index(name))
 
     def in_order(self) -> Iterator[tuple[int, str, int, int]]:
-        """By patient, and as they came."""
+        """Yields what was added, by patient, and within a patient as it came."""
         for each in sorted(range(len(self._records)), key=self._records.__getitem__):
             yield self._records[each], self._names[self._fields[each]], self._starts[each], self._lengths[each]

@@ -1,4 +1,4 @@
-"""What became of every resource: in the bundle = placed + not placed, always, or the import is wrong."""
+"""Counts what became of every resource: in the bundle = placed + not placed, always, or the import is wrong."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -27,15 +27,15 @@ class Tally:
         self.rows: dict[str, Row] = {}
 
     def found(self, resource_type: str) -> None:
-        """A resource is in the bundle."""
+        """Counts a resource of the bundle."""
         self.rows.setdefault(resource_type, Row()).in_bundle += 1
 
     def placed(self, resource_type: str, where: str) -> None:
-        """It is an entry of that list."""
+        """Counts a resource that became an entry of that list."""
         self.rows.setdefault(resource_type, Row()).placed[where] += 1
 
     def not_placed(self, resource_type: str, reason: str) -> None:
-        """It is in no register, for this reason."""
+        """Counts a resource that is in no register, with the reason."""
         self.rows.setdefault(resource_type, Row()).not_placed[reason] += 1
 
     def add(self, other: "Tally") -> None:
@@ -54,7 +54,7 @@ class Tally:
                 raise Unexplained(f"{name}: {row.in_bundle} in the bundle, {explained} placed or explained")
 
     def as_json(self) -> dict[str, Any]:
-        """Each type with its counts, types in order."""
+        """Returns each type with its counts, types in order of name."""
         return {
             name: {"in_bundle": row.in_bundle, "placed": dict(row.placed), "not_placed": dict(row.not_placed)}
             for name, row in sorted(self.rows.items())

@@ -59,12 +59,12 @@ class Resource:
         return self.node.text("id")
 
     def digest(self) -> str:
-        """SHA-256 of the content, however its keys were ordered."""
+        """Returns the SHA-256 of the content in hex, the same for any order of its keys."""
         return hashlib.sha256(json.dumps(self.node.value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class Bundle:
-    """A transaction, collection or document. Closing it lets go of its temporary data."""
+    """A transaction, collection or document. Closing it frees its temporary file."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Reads the file whole. Raises Refused for anything that is no such bundle, naming what it is and where."""
@@ -93,7 +93,7 @@ class Bundle:
             raise
 
     def close(self) -> None:
-        """Lets go of the entries."""
+        """Frees the temporary file that holds the entries."""
         self._spool.close()
 
     def __enter__(self) -> Self:
@@ -108,20 +108,20 @@ class Bundle:
         return len(self._lengths)
 
     def __iter__(self) -> Iterator[Resource]:
-        """Every resource, in order."""
+        """Returns every resource, in order, parsing each when it is asked for."""
         return (self._parsed(position) for position in range(len(self)))
 
     def of_type(self, *names: str) -> Iterator[Resource]:
-        """The resources of these types, in order."""
+        """Returns the resources of these types, in order."""
         wanted = {self._type_names[name] for name in names if name in self._type_names}
         return (self.at(position) for position, kind in enumerate(self._types) if kind in wanted)
 
     def count(self, name: str) -> int:
-        """How many resources of a type there are."""
+        """Returns how many resources of a type there are."""
         return self._types.count(self._type_names.get(name, MOST_TYPES))
 
     def at(self, position: int) -> Resource:
-        """The resource of an entry."""
+        """Returns the resource of an entry, and holds the latest ones up to _HELD bytes."""
         if (held := self._held.get(position)) is not None:
             self._held.move_to_end(position)
             return held
@@ -138,7 +138,7 @@ class Bundle:
         return identifier.text("system") if identifier else ""
 
     def time(self) -> When | None:
-        """When the bundle was put together: of a document, what its Composition says, else the bundle's timestamp."""
+        """Returns when the bundle was put together: a document's Composition says it, else the bundle's timestamp."""
         first = self.composition
         return (when(first.node, "date") if first else None) or when(self.node, "timestamp")
 
@@ -161,10 +161,11 @@ class Bundle:
         return len(self._names.find(name)) < 2
 
     def resolve(self, reference: Node | None, source: Resource) -> Resource | None:
-        """What a reference in `source` points at; None: nothing here.
+        """Returns what a reference in `source` points at; None: it is not in this bundle.
 
-        Contained (#id), urn:uuid, urn:oid, absolute, relative to the source's own address, a search by identifier, or
-        an identifier alone. An absolute address is taken whole: the same id at another server is something else.
+        Understood are: contained (#id), urn:uuid, urn:oid, absolute, relative to the source's own address, a search by
+        identifier, an identifier alone. An absolute address is taken whole: the same id at another server is something
+        else.
         """
         if reference is None:
             return None
@@ -190,7 +191,10 @@ class Bundle:
         return near or self._alone(address["local"])
 
     def _alone(self, local: str) -> Resource | None:
-        """The one resource of that type and id. Sent twice, it is the same still; under two addresses, it is two."""
+        """Returns the one resource of that type and id; None: there is none, or two under two addresses.
+
+        Sent twice under one address, it is one.
+        """
         positions = self._locals.find(local)[:_CANDIDATES]
         if len({self._addresses[each] for each in positions}) != 1:
             return None
@@ -226,7 +230,7 @@ class Bundle:
         return _resource(Node(value, f"entry[{position}]", self.cuts), position)
 
     def _check_kind(self, fields: dict[str, Any], *, partly: bool = False) -> None:
-        """As soon as the fields have passed: a file of another kind is not read to its end."""
+        """Raises Refused for a file of another kind as soon as its fields have been read, not at the file's end."""
         node = Node(fields, "", self.cuts)
         found, kind = node.text("resourceType"), node.text("type")
         if found != "Bundle" and not (partly and not found):
@@ -260,7 +264,7 @@ class Bundle:
         self._names.add(called(resource), position)
 
     def _check_names(self) -> None:
-        """One address names one resource. Raises Refused where it does not, at the second of them."""
+        """Raises Refused where one address names two resources, at the second of them."""
         for positions in self._urls.repeated():
             self._check_same(positions, "fullUrl")
         for positions in self._locals.repeated():
@@ -278,8 +282,11 @@ class Bundle:
 
 
 def called(resource: Resource) -> str:
-    """What the source calls the resource: type and id, else its first identifier, else its address in the bundle, else
-    its content. The same in every bundle that the source makes, as far as the source is steady itself."""
+    """Returns what the source calls the resource.
+
+    That is type and id, else its first identifier, else its address in the bundle, else a digest of its content. It is
+    the same in every bundle of a source that keeps its own ids.
+    """
     if resource.id:
         return _local(resource)[:300]
     for identifier in resource.node.children("identifier"):
@@ -311,14 +318,14 @@ def _local(resource: Resource) -> str:
 
 
 def _identifiers(node: Node) -> list[Node]:
-    """Of a few types one, of most many; a few of ours have no system."""
+    """Returns the identifiers that have a value. A few types have one, most have many; a few of ours have no system."""
     value = node.value.get("identifier")
     found = node.children("identifier") if isinstance(value, list) else [node.child("identifier")]
     return [each for each in found if each is not None and each.text("value")]
 
 
 def _key(url: str) -> str:
-    """urn:uuid is the same in capitals and in small letters."""
+    """Returns the address as it is compared: urn:uuid means the same in capitals and in small letters."""
     return url.lower() if url[:9].lower() == "urn:uuid:" else url
 
 
@@ -327,5 +334,5 @@ def _token(identifier: Node) -> str:
 
 
 def _shown(name: str) -> str:
-    """A type's name, for an error: nothing else of the file is repeated there."""
+    """Returns a type's name as an error may repeat it: nothing else of the file is repeated there."""
     return name if re.fullmatch(r"[A-Za-z-]{1,40}", name) else "of no known kind"

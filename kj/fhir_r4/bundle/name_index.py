@@ -1,4 +1,4 @@
-"""Names and where they stand, a few bytes each: a bundle may have hundreds of thousands."""
+"""An index of names and their positions in a few bytes each: a bundle may have hundreds of thousands."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -20,7 +20,7 @@ class Keys:
         self._sorted = False
 
     def find(self, name: str) -> "array[int]":
-        """Where a name may stand, in order of position."""
+        """Returns the positions where a name may stand, in order: names are kept as hashes, so the caller compares."""
         self._sort()
         wanted = hash(name)
         return self._positions[bisect_left(self._hashes, wanted) : bisect_right(self._hashes, wanted)]
@@ -29,7 +29,7 @@ class Keys:
         return bool(self.find(name))
 
     def repeated(self) -> "Iterator[array[int]]":
-        """The positions of each name that stands more than once."""
+        """Yields the positions of each name that stands more than once."""
         self._sort()
         start = 0
         for at in range(1, len(self._hashes) + 1):

@@ -28,11 +28,11 @@ class Node:
         return self.value.get(name) is not None
 
     def at(self, name: str) -> str:
-        """The path of a field."""
+        """Returns the path of a field, for errors."""
         return f"{self.path}.{name}" if self.path else name
 
     def text(self, name: str, most: int = 0) -> str:
-        """A string; longer than `most`, it is cut, which shows and is counted. 0: never cut."""
+        """Returns a string; "": not stated. One longer than `most` is cut, which shows and is counted; 0: never cut."""
         value = self.value.get(name)
         if value is None:
             return ""
@@ -41,14 +41,14 @@ class Node:
         return self.cut(value, most, name) if most else value
 
     def cut(self, text: str, most: int, name: str) -> str:
-        """`text`, shortened to `most` characters with a mark at its end, and counted."""
+        """Returns `text`, shortened to `most` characters with a mark at its end, and counts it."""
         if len(text) <= most:
             return text
         self.cuts[f"{name} over {most} characters"] += 1
         return text[: most - 1] + "…"
 
     def texts(self, name: str) -> list[str]:
-        """A list of strings; nulls stand for extensions without a value."""
+        """Returns a list of strings without nulls, which stand for extensions without a value."""
         values = self._list(name)
         for position, value in enumerate(values):
             if value is not None and not isinstance(value, str):
@@ -56,14 +56,14 @@ class Node:
         return [value for value in values if value]
 
     def flag(self, name: str) -> bool | None:
-        """A boolean; None: not stated."""
+        """Returns a boolean; None: not stated."""
         value = self.value.get(name)
         if value is not None and not isinstance(value, bool):
             raise Refused(self.at(name), "must be true or false")
         return value
 
     def decimal(self, name: str) -> str:
-        """A number as it was written; "": not stated."""
+        """Returns a number as it was written; "": not stated."""
         value = self.value.get(name)
         if value is None:
             return ""
@@ -77,7 +77,7 @@ class Node:
         return text
 
     def integer(self, name: str) -> int:
-        """A whole number of at most nine digits; 0: not stated."""
+        """Returns a whole number of at most nine digits; 0: not stated."""
         value = self.value.get(name)
         if value is None:
             return 0
@@ -86,7 +86,7 @@ class Node:
         return value
 
     def child(self, name: str) -> "Node | None":
-        """An object; None: not there."""
+        """Returns an object; None: not stated."""
         value = self.value.get(name)
         if value is None:
             return None
@@ -95,7 +95,7 @@ class Node:
         return Node(value, self.at(name), self.cuts)
 
     def children(self, name: str) -> "list[Node]":
-        """A list of objects."""
+        """Returns a list of objects; empty: not stated."""
         nodes = []
         for position, value in enumerate(self._list(name)):
             path = f"{self.at(name)}[{position}]"

@@ -1,4 +1,4 @@
-"""How mapping tells what it did not do."""
+"""The errors of mapping: a file is refused, this machine has no room for it, a resource has no place."""
 
 
 class Refused(Exception):

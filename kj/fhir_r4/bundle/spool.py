@@ -1,4 +1,4 @@
-"""Bytes that are needed once more, kept out of memory: a nameless temporary file, gone with the process."""
+"""A spool for bytes that are needed again, outside memory: a nameless temporary file, gone with the process."""
 
 import tempfile
 from types import TracebackType
@@ -18,7 +18,7 @@ class Spool:
         self.end = 0
 
     def append(self, data: bytes) -> int:
-        """Keeps the bytes; where they begin. Raises Failed when there is no room for them."""
+        """Keeps the bytes and returns where they begin. Raises Failed when there is no room for them."""
         at = self.end
         try:
             self._file.seek(at)
@@ -29,12 +29,12 @@ class Spool:
         return at
 
     def read(self, at: int, length: int) -> bytes:
-        """The bytes that begin there."""
+        """Returns `length` bytes that begin at `at`, as `write` returned it."""
         self._file.seek(at)
         return self._file.read(length)
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file, which frees its bytes."""
         self._file.close()
 
     def __enter__(self) -> Self:

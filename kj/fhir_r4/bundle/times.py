@@ -27,11 +27,11 @@ class When(NamedTuple):
     moment: datetime | None = None
 
     def first(self) -> datetime:
-        """The first moment that it can mean. Dates have no zone: theirs is UTC here, for order alone."""
+        """Returns the first moment that it can mean. A date has no zone: it is taken as UTC here, to order by alone."""
         return self.moment or datetime(self.year, self.month or 1, self.day or 1, tzinfo=UTC)
 
     def after(self) -> datetime:
-        """The first moment that comes after it: a Period's end is included in FHIR and not in our contract."""
+        """Returns the first moment that comes after it: a Period's end is included in FHIR and not in our contract."""
         if self.moment:
             return self.moment
         if self.day:
@@ -40,20 +40,20 @@ class When(NamedTuple):
         return datetime(year, month, 1, tzinfo=UTC)
 
     def stamp(self) -> Timestamp:
-        """The first moment, as a message."""
+        """Returns the first moment that it can mean, as a message."""
         return timestamp(self.first())
 
     def partial(self) -> PartialDate:
-        """The date as the source wrote it."""
+        """Returns the date as the source wrote it."""
         return PartialDate(year=self.year, month=self.month, day=self.day)
 
     def event(self) -> EventTime:
-        """The moment, or the date in its own precision."""
+        """Returns the moment, or the date in its own precision."""
         return EventTime(instant=timestamp(self.moment)) if self.moment else EventTime(date=self.partial())
 
 
 def when(node: Node, *names: str) -> When | None:
-    """The first of these fields that is there. Raises Refused for what is no possible time."""
+    """Returns the first of these fields that is stated. Raises Refused for what is no possible time."""
     for name in names:
         written = node.text(name)
         if written:
@@ -62,7 +62,7 @@ def when(node: Node, *names: str) -> When | None:
 
 
 def period(node: Node | None) -> Period | None:
-    """A span; None: nothing of it is stated. Raises Refused when it ends before it begins (FHIR, per-1).
+    """Returns a span; None: neither end is stated. Raises Refused when it ends before it begins (FHIR, per-1).
 
     An end in the year 9999 is how many systems write that there is none.
     """
@@ -78,7 +78,7 @@ def period(node: Node | None) -> Period | None:
 
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-"""Before anything that a record of a living person can tell."""
+"""Before anything that a record of a living person can hold."""
 AHEAD = timedelta(days=1)
 """How far a time may be after now, for clocks that differ."""
 

@@ -20,7 +20,10 @@ _OTHERS = {b"\x1f\x8b": "gzip", b"PK": "zip", b"\xfd7": "xz", b"(\xb5": "zstd"}
 
 
 def pieces(file: BinaryIO) -> Iterator[bytes]:
-    """A plain or bz2-packed file, told apart by its first bytes. Raises Refused for a damaged one or over a limit."""
+    """Yields the bytes of a plain or bz2-packed file; its first bytes say which.
+
+    Raises Refused for a damaged file, for one packed in another way, and for one over a limit.
+    """
     start = file.read(PIECE)
     if not start:
         raise Refused("", "it is empty")

@@ -32,10 +32,10 @@ class Context:
     system: str
     """The source: the system that identifies the patient."""
     since: datetime
-    """When the patient was first imported: when an entry was recorded whose source tells no time at all."""
+    """When the patient was first imported: stands as the time of recording where the source states no time at all."""
     now: datetime
     labels: list[Coding] = field(default_factory=list)
-    """Restrictions of this resource and of all that it was told with."""
+    """Restrictions of this resource and of every resource that its entry was made from."""
 
     @property
     def node(self) -> Node:
@@ -43,19 +43,22 @@ class Context:
         return self.resource.node
 
     def find(self, reference: Node | None) -> Resource | None:
-        """What a reference points at, in this bundle. What an entry is told with restricts it too."""
+        """Returns what a reference points at, in this bundle; its security labels restrict the entry too."""
         found = self.bundle.resolve(reference, self.resource)
         if found is not None and found.type != "Patient":
             self.labels.extend(security_labels.labels(found.node))
         return found
 
     def target(self, name: str) -> Node | None:
-        """The resource that the reference in a field points at."""
+        """Returns the resource that the reference in a field points at."""
         found = self.find(self.node.child(name))
         return found.node if found else None
 
     def concept_of(self, concept: str, reference: str) -> CodeableConcept | None:
-        """A CodeableConcept of the resource itself, or the `code` of what it refers to, or how it calls that."""
+        """Returns a CodeableConcept of the resource itself, else one of what it refers to.
+
+        That is the `code` of the resource referred to, else the reference's display.
+        """
         made = datatypes.concept(self.node.child(concept))
         if made is not None:
             return made
@@ -66,7 +69,7 @@ class Context:
         return made
 
     def practitioner(self, reference: Node | None) -> Practitioner | None:
-        """A person behind a reference, or behind the role it points at."""
+        """Returns the person behind a reference, or behind the role it points at; None: it is no person."""
         found = self.find(reference)
         if found is not None and found.type == "PractitionerRole":
             person = found.node.child("practitioner")
@@ -77,7 +80,7 @@ class Context:
         return datatypes.practitioner(reference, found.node if found else None)
 
     def organisation(self, reference: Node | None) -> Organisation | None:
-        """An organisation or place behind a reference, or behind the role it points at."""
+        """Returns the organisation or place behind a reference, or behind the role it points at; None: neither."""
         found = self.find(reference)
         if found is not None and found.type == "PractitionerRole":
             role = found.node.child("organization")
@@ -95,9 +98,10 @@ class Context:
         organisation: Organisation | None = None,
         of_patient: bool = False,
     ) -> EntryHeader:
-        """Who recorded the entry, when, and its identifier at the source.
+        """Returns the entry's header: who recorded it, when, and its identifier at the source.
 
-        A time that the resource does not state is the bundle's, else the first import's: the same each time.
+        Where the resource states no time, the bundle's is taken, else that of the first import: the same on each
+        import.
         """
         stated = recorded or self.bundle.time()
         if stated is not None and stated.first() > self.now + AHEAD:
@@ -122,22 +126,22 @@ class Context:
         return reference is not None and "Patient/" in reference.text("reference")
 
     def recorded(self, *names: str) -> When | None:
-        """The first of these times that the resource states."""
+        """Returns the first of these times that the resource states."""
         return when(self.node, *names)
 
     def recorded_start(self, name: str) -> When | None:
-        """When the period in a field began."""
+        """Returns when the period in a field began."""
         span = self.node.child(name)
         return when(span, "start") if span else None
 
     def identifiers(self) -> list[Coding]:
-        """The resource's identifiers."""
+        """Returns at most 20 of the resource's identifiers that have a value."""
         nodes = [each for each in self.node.children("identifier") if each.text("value")][:20]
         return [Coding(system=each.text("system"), code=each.text("value", 100)) for each in nodes]
 
 
 def kind_of(reference: Node | None, found: Resource | None) -> str:
-    """The type of what a reference points at, as far as it is told without having it; "": it is not."""
+    """Returns the type of what a reference points at, also where that is not in the bundle; "": it does not say."""
     if found is not None:
         return found.type
     if reference is None:

@@ -11,7 +11,7 @@ from shared.national_id import valid_hpr_number, valid_organisation_number
 
 
 def coding(node: Node) -> Coding:
-    """A Coding, as it is."""
+    """Returns a Coding with every field as the source wrote it."""
     return Coding(
         system=node.text("system"),
         code=node.text("code"),
@@ -22,7 +22,10 @@ def coding(node: Node) -> Coding:
 
 
 def concept(node: Node | None) -> CodeableConcept | None:
-    """A CodeableConcept with all its codings; a coding that is a display alone becomes the text where there is none."""
+    """Returns a CodeableConcept with all its codings; None: it says nothing.
+
+    Codings that are a display alone become the text, where there is none.
+    """
     if node is None:
         return None
     codings = [coding(each) for each in node.children("coding")]
@@ -35,19 +38,19 @@ def concept(node: Node | None) -> CodeableConcept | None:
 
 
 def concepts(nodes: Iterable[Node]) -> list[CodeableConcept]:
-    """The concepts that say something."""
+    """Returns the concepts that say something."""
     return [made for node in nodes if (made := concept(node)) is not None]
 
 
 def complete(made: CodeableConcept) -> CodeableConcept:
-    """The concept for a register that takes codings with system and code only: others live on in the text."""
+    """Returns the concept for a register that takes only codings with system and code: others stay in the text."""
     whole = [each for each in made.codings if each.system]
     rest = "; ".join(each.display or each.code for each in made.codings if not each.system)
     return CodeableConcept(codings=whole, text=made.text or rest[:2000])
 
 
 def critical(made: CodeableConcept) -> CodeableConcept:
-    """The concept as critical information takes it. Raises NotPlaced for ICD-10 chapters XX and XXI, which it does not.
+    """Returns the concept as critical information takes it. Raises NotPlaced for ICD-10 chapters XX and XXI.
 
     Source: the register's API documentation, codes: V0n-Y98 and Z00-Z99 are refused.
     """
@@ -57,7 +60,7 @@ def critical(made: CodeableConcept) -> CodeableConcept:
 
 
 def named(made: CodeableConcept | None) -> str:
-    """The concept in words: its text, else the first display, else the first code."""
+    """Returns the concept in words: its text, else the first display, else the first code."""
     if made is None:
         return ""
     displays = [each.display or each.code for each in made.codings]
@@ -65,7 +68,10 @@ def named(made: CodeableConcept | None) -> str:
 
 
 def quantity(node: Node | None) -> Quantity | None:
-    """A Quantity; None: no value is stated. A comparator goes with the unit, since it changes what the value means."""
+    """Returns a Quantity; None: no value is stated.
+
+    A comparator is written with the unit, since it changes what the value means.
+    """
     if node is None or not node.decimal("value"):
         return None
     unit = " ".join(filter(None, (node.text("comparator"), node.text("unit"))))
@@ -78,13 +84,13 @@ def quantity(node: Node | None) -> Quantity | None:
 
 
 def notes(node: Node, most: int, *more: str) -> str:
-    """The texts of `note`, and `more` texts before them, as one."""
+    """Returns `more` texts and the texts of `note` after them as one, of at most `most` characters."""
     texts = [*more, *(each.text("text") for each in node.children("note"))]
     return node.cut("\n".join(text for text in texts if text), most, "note")
 
 
 def practitioner(named_by: Node | None, resource: Node | None) -> Practitioner | None:
-    """Somebody behind a reference: their HPR number and name as far as the bundle has them, else the display."""
+    """Returns who is behind a reference: HPR number and name where the bundle has them, else the display."""
     number, name = "", ""
     if resource is not None and resource.text("resourceType") != "Organization":
         number = next((value for value in _values(resource, HPR) if valid_hpr_number(value)), "")
@@ -97,7 +103,7 @@ def practitioner(named_by: Node | None, resource: Node | None) -> Practitioner |
 
 
 def organisation(named_by: Node | None, resource: Node | None) -> Organisation | None:
-    """An organisation or place behind a reference: its numbers and name, else the display."""
+    """Returns the organisation or place behind a reference: its numbers and name, else the display."""
     made = Organisation()
     if resource is not None:
         made.number = next(
@@ -120,5 +126,5 @@ def _names(resource: Node) -> list[Node]:
 
 
 def name_of(node: Node) -> str:
-    """A HumanName in one line."""
+    """Returns a HumanName in one line."""
     return node.text("text") or " ".join([*node.texts("prefix"), *node.texts("given"), node.text("family")]).strip()

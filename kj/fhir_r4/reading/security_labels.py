@@ -22,21 +22,23 @@ CANNOT_KEEP = "carries a restriction that its register cannot keep"
 
 
 def labels(node: Node) -> list[Coding]:
-    """The labels of a resource that restrict it, or may."""
+    """Returns the labels of a resource that restrict it, or may."""
     meta = node.child("meta")
     found = [coding(each) for each in meta.children("security")] if meta else []
     return [each for each in found if not _is_open(each)]
 
 
 def check_open(found: list[Coding]) -> None:
-    """For a register without restrictions. Raises NotPlaced when there is one."""
+    """Raises NotPlaced when there is a label, for a register that keeps no restrictions."""
     if found:
         raise NotPlaced(CANNOT_KEEP if all(map(is_understood, found)) else UNKNOWN)
 
 
 def carried(found: list[Coding]) -> list[Coding]:
-    """The labels as documents and laboratory answers take them, each once. Raises NotPlaced for one that is not
-    understood: it would not be kept."""
+    """Returns the labels as documents and laboratory answers take them, each once.
+
+    Raises NotPlaced for one that is not understood: it would not be kept.
+    """
     if not all(map(is_understood, found)):
         raise NotPlaced(UNKNOWN)
     made: dict[tuple[str, str], Coding] = {}
@@ -47,8 +49,10 @@ def carried(found: list[Coding]) -> list[Coding]:
 
 
 def check_whole(bundle: Node, composition: Node | None) -> None:
-    """For a whole bundle, by its own labels and those of the Composition of a document. Raises Refused when it is
-    restricted: its parts say nothing of it, and most registers could not keep it."""
+    """Raises Refused when the bundle, or the Composition of a document, is restricted as a whole.
+
+    Its parts say nothing of that restriction, and most registers could not keep it.
+    """
     if labels(bundle) or (composition is not None and labels(composition)):
         raise Refused("meta.security", _WHOLE)
     if composition is not None and composition.text("confidentiality") not in ("", *OPEN):

@@ -43,7 +43,7 @@ def says(concept: CodeableConcept | None, codes: set[tuple[str, str]]) -> bool:
 
 
 def data_absent(node: Node | None) -> str:
-    """The reason that an element's extension gives for having no value; "": it gives none."""
+    """Returns the reason that an element's extension gives for having no value; "": it gives none."""
     if node is None:
         return ""
     reasons = (each.text("valueCode") for each in node.children("extension") if each.text("url") == _DATA_ABSENT)

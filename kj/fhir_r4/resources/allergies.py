@@ -58,10 +58,10 @@ _MEDICINE_SYSTEMS = (systems.ATC, systems.RXNORM, systems.NDC, *systems.FEST_BEG
 
 
 def map_allergy(context: Context) -> CriticalInfo | CategoryAbsence:
-    """The entry; for "no known allergies" and "no information", the statement.
+    """Returns the entry; for "no known allergies" and "no information", the statement.
 
     What is inactive, resolved, refuted or entered in error becomes refuted: a reader who knew it sees that it no longer
-    holds. Raises NotPlaced for an allergy that does not say to what.
+    holds. Raises NotPlaced for an allergy without a substance.
     """
     node = context.node
     code = concept(node.child("code"))
@@ -100,7 +100,7 @@ def map_allergy(context: Context) -> CriticalInfo | CategoryAbsence:
 
 
 def category_of(categories: list[str], code: CodeableConcept) -> "Category.ValueType":
-    """Drug reaction where the source says medication; where it says nothing, by the code system; else other allergy.
+    """Returns drug reaction where the source says medication; where it says nothing, goes by the code system.
 
     Source: the register's API separates the two by FHIR's category: environment, food and biologic are other allergens.
     """
@@ -111,8 +111,10 @@ def category_of(categories: list[str], code: CodeableConcept) -> "Category.Value
 
 
 def _statement(code: CodeableConcept | None) -> CategoryAbsence | None:
-    """What is said of drugs or of others. No known allergy at all is said of drugs, which matter most; it never says
-    that nothing critical is known."""
+    """Returns what is stated of drugs or of other allergens; None: the code is no such statement.
+
+    "No known allergy" becomes a statement of drugs, which matter most. It never says that nothing critical is known.
+    """
     if absence_codes.says(code, absence_codes.NO_KNOWN_ALLERGY | absence_codes.NO_KNOWN_DRUG_ALLERGY):
         return CategoryAbsence(kind=NIL_KNOWN, category=CATEGORY_DRUG_REACTION)
     if absence_codes.says(code, absence_codes.NO_KNOWN_OTHER_ALLERGY):
@@ -132,7 +134,7 @@ def _code(node: Node, name: str) -> str:
 
 
 def _substance(node: Node) -> CodeableConcept | None:
-    """What the reactions were to, where the allergy itself does not say."""
+    """Returns what the reactions were to, for an allergy that does not say it itself."""
     found = concepts(child for each in node.children("reaction") if (child := each.child("substance")) is not None)
     return found[0] if found else None
 
@@ -151,7 +153,7 @@ def _onset(node: Node) -> EventTime | None:
 
 
 def _descriptions(node: Node) -> list[str]:
-    """What the source says in words of onset and reactions."""
+    """Returns what the source says of onset and reactions, in its own words."""
     texts = [node.text("onsetString")]
     for reaction in node.children("reaction"):
         texts += [reaction.text("description"), *(each.text("text") for each in reaction.children("note"))]

@@ -40,7 +40,10 @@ class Removal(NamedTuple):
 
 
 def map_procedure(context: Context, removals: Iterable[Removal]) -> CriticalInfo:
-    """What the procedure left, or the treatment that it is. Raises NotPlaced with the rule that says otherwise."""
+    """Returns what the procedure left, or the treatment that it is.
+
+    Raises NotPlaced with the rule that says otherwise.
+    """
     node = context.node
     code = concept(node.child("code"))
     if node.text("status") not in ("not-done", "entered-in-error") and removes(code) and not removable(code):
@@ -59,7 +62,8 @@ def map_procedure(context: Context, removals: Iterable[Removal]) -> CriticalInfo
 
 
 def map_device(context: Context) -> CriticalInfo | CategoryAbsence:
-    """The device as an implant or treatment of its patient; for "no known devices" and "no information", the statement.
+    """Returns the device as its patient's implant or treatment, or the statement "no known devices" or "no
+    information".
 
     Raises NotPlaced with the rule that says otherwise.
     """
@@ -76,7 +80,7 @@ def map_device(context: Context) -> CriticalInfo | CategoryAbsence:
 
 
 def map_device_use(context: Context) -> CriticalInfo | CategoryAbsence:
-    """The use of a device that names no patient of its own: when it was implanted is known here.
+    """Returns the use of a device that names no patient of its own, with the time of implantation.
 
     Raises NotPlaced for one whose Device is placed itself, and with the rule that says that it does not last.
     """
@@ -105,7 +109,7 @@ def map_device_use(context: Context) -> CriticalInfo | CategoryAbsence:
 
 
 def removals_of(procedures: Iterable[Node]) -> list[Removal]:
-    """What these procedures took out."""
+    """Returns which kinds of implant these completed procedures took out, and when."""
     found = []
     for node in procedures:
         kind, done = removes(concept(node.child("code"))), _performed(node)

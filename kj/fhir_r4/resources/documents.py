@@ -1,4 +1,4 @@
-"""DocumentReference -> documents, content and all."""
+"""DocumentReference -> documents, with their content."""
 
 import base64
 import binascii
@@ -39,7 +39,7 @@ _UNKNOWN = "application/octet-stream"
 
 
 def map_document(context: Context) -> ImportedDocument:
-    """The document in its first form that is in the bundle; other forms of the same one are counted as left out.
+    """Returns the document in its first form that is in the bundle; its other forms are counted as left out.
 
     Raises NotPlaced for a document that is withdrawn, whose content is elsewhere, or that carries a restriction which
     is not understood and so could not be kept.
@@ -84,7 +84,7 @@ def map_document(context: Context) -> ImportedDocument:
 
 
 def map_presented_form(context: Context) -> ImportedDocument:
-    """A report as its source wrote it, such as a PDF, or a note that comes as a report alone."""
+    """Returns as a document what a source wrote as a report: a PDF of its results, or a note."""
     node = context.node
     if node.text("status") == "entered-in-error":
         raise NotPlaced("is entered in error")
@@ -113,7 +113,7 @@ def map_presented_form(context: Context) -> ImportedDocument:
 
 
 def media_type(written: str) -> str:
-    """The media type as the register takes it: with one parameter at most; unknown where there is none."""
+    """Returns the media type with at most one parameter, as the register takes it; unknown where there is none."""
     if _MIME_TYPE.fullmatch(written) and len(written) <= 127:
         return written
     bare = written.partition(";")[0].strip()
@@ -121,7 +121,7 @@ def media_type(written: str) -> str:
 
 
 def _content(context: Context, attachments: list[tuple[Node | None, Node | None]]) -> tuple[Node, Node | None, bytes]:
-    """The attachment whose bytes are in the bundle, its format, and the bytes."""
+    """Returns the attachment whose bytes are in the bundle, its format, and the bytes."""
     forms = [
         (attachment, form, content)
         for attachment, form in attachments
@@ -135,7 +135,7 @@ def _content(context: Context, attachments: list[tuple[Node | None, Node | None]
 
 
 def _bytes(context: Context, attachment: Node) -> bytes | None:
-    """The content: inline, or of a Binary in the bundle. None: elsewhere, or empty."""
+    """Returns the content, inline or of a Binary in the bundle; None: it is elsewhere, or empty."""
     holder, data = attachment, attachment.text("data")
     if not data and attachment.text("url"):
         reference = Node({"reference": attachment.text("url")}, attachment.at("url"), attachment.cuts)
@@ -155,7 +155,10 @@ def _bytes(context: Context, attachment: Node) -> bytes | None:
 
 
 def _decoded(data: str) -> bytes | None:
-    """The bytes; None: it is not base64. White space in it is taken out where there is some: a copy less for most."""
+    """Returns the bytes; None: it is not base64.
+
+    White space is taken out only where there is some: that saves most contents a copy.
+    """
     for written in (data, "".join(data.split()) if _SPACE.search(data) else None):
         if written is not None:
             with suppress(binascii.Error, ValueError):
@@ -164,7 +167,7 @@ def _decoded(data: str) -> bytes | None:
 
 
 def _type(node: Node, title: str, name: str, further: str) -> CodeableConcept:
-    """The type; the first category where there is none; else the title, in words."""
+    """Returns the type; the first category where there is none; else the title as text."""
     for each in (node.child(name), *node.children(further)):
         made = concept(each)
         whole = complete(made) if made is not None else CodeableConcept()
@@ -177,7 +180,7 @@ def _type(node: Node, title: str, name: str, further: str) -> CodeableConcept:
 
 
 def _class(node: Node, of: CodeableConcept) -> Coding | None:
-    """The class, where the source states one and it is that of the type."""
+    """Returns the class, where the source states one and the type belongs to it."""
     letters = {each.code[0] for each in of.codings if canonical(each.system) == DOCUMENT_TYPES}
     for each in (*node.children("category"), node.child("type")):
         for found in (concept(each) or CodeableConcept()).codings:
@@ -191,7 +194,7 @@ def _is_class(found: Coding) -> bool:
 
 
 def _confidentiality(context: Context) -> list[Coding]:
-    """What the document says itself, and the restrictions of all that it was told with."""
+    """Returns the document's own labels, and the restrictions of every resource that it was made from."""
     labels = [coding(each) for label in context.node.children("securityLabel") for each in label.children("coding")]
     return security_labels.carried([*labels, *context.labels])
 

@@ -12,7 +12,7 @@ MOST_DOSAGES, MOST_DOSES = 50, 20
 
 
 def dosages(nodes: list[Node]) -> list[Dosage]:
-    """The dosages that say something, in their order."""
+    """Returns the dosages that say something, in their order."""
     made = (_dosage(each) for each in nodes[:MOST_DOSAGES])
     return [each for each in made if each.ListFields()]
 

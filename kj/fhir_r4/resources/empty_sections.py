@@ -2,7 +2,7 @@
 
 Of FHIR's reasons two are statements about the patient: nilknown, that there is none, and notasked, that nobody knows.
 Unavailable says of a summary's section that its maker had no information, as the International Patient Summary uses it,
-so it is read as notasked: the weaker of the two. Notstarted and closed tell of the maker's work, and withheld that
+so it is read as notasked: the weaker of the two. Notstarted and closed are about the maker's work; withheld says that
 there is something: read as statements they would be untrue. They are counted and go no further.
 """
 
@@ -53,7 +53,7 @@ class Stated(NamedTuple):
 
 
 def statements(context: Context) -> Iterator[Stated]:
-    """What the empty sections of a Composition say, however deep they stand."""
+    """Yields what the empty sections of a Composition state, at every depth."""
     yield from _sections(context, context.node.children("section"), 0)
 
 
@@ -87,7 +87,7 @@ def _section(context: Context, node: Node) -> Stated | None:
 
 
 def _reason(node: Node, entries: list[Node]) -> str:
-    """The section's reason; one that it gives as absent data is read as unavailable."""
+    """Returns the section's reason; absent data as its reason is read as unavailable."""
     made = concept(node.child("emptyReason"))
     for each in made.codings if made else ():
         if canonical(each.system) == LIST_EMPTY_REASONS:

@@ -1,4 +1,4 @@
-"""What is a laboratory answer, and of which expertise: decided by what the source coded, never by how a value looks.
+"""Decides what is a laboratory answer, and of which expertise: by the source's codes, never by how a value looks.
 
 Sources: HL7 v2 table 0074 (diagnostic service section), FHIR observation-category, LOINC's document ontology as US Core
 uses it for report categories, and the Norwegian code systems of laboratory medicine (NLK), pathology (NORPAT) and
@@ -60,7 +60,7 @@ _BY_SYSTEM = {
 
 
 def of_categories(concepts: Iterable[CodeableConcept]) -> "Expertise.ValueType":
-    """The expertise that categories name; unspecified: none of them does."""
+    """Returns the first expertise that the categories name; unspecified: none of them names one."""
     for concept in concepts:
         for each in concept.codings:
             found = _BY_SYSTEM.get(systems.canonical(each.system), {}).get(each.code, EXPERTISE_UNSPECIFIED)
@@ -70,7 +70,7 @@ def of_categories(concepts: Iterable[CodeableConcept]) -> "Expertise.ValueType":
 
 
 def of_code(concept: CodeableConcept | None) -> "Expertise.ValueType":
-    """The expertise that a code alone shows; LOINC's codes are of everything and show none."""
+    """Returns the expertise that a code alone shows. LOINC's codes show none: it codes everything."""
     for each in concept.codings if concept else ():
         if (system := systems.canonical(each.system)) in _OWN:
             return _OWN[system]

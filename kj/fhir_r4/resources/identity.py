@@ -1,4 +1,4 @@
-"""Who a Patient resource is about: a national id, found or given, and what the population register would tell.
+"""Who a Patient resource is about: a national id, found or given, and what the population register would report.
 
 A patient without a Norwegian id gets a synthetic one (month + 80), as a D-number: that is what somebody gets here who
 has no fødselsnummer. Its individual number is of the half that our synthetic population leaves unused, so that nobody
@@ -37,7 +37,7 @@ class Source:
     """A patient as the source knows them."""
 
     key: str
-    """SHA-256 over the identifier and birth date: the same patient has the same one. Tells nobody who it is."""
+    """SHA-256 over the identifier and birth date: the same patient has the same one. It shows nobody who it is."""
     system: str
     """The system that identifies the patient: the source of their entries."""
     national_ids: tuple[str, ...]
@@ -67,7 +67,10 @@ class Register:
     """National ids of the known, of so many: looked through for each patient, they would take too long."""
 
     def assign(self, source: Source, now: datetime) -> Known:
-        """The patient's national id. Where another has the number that would be theirs, it is the next free one."""
+        """Returns the patient's national id, the same on every import.
+
+        Where the number that follows from the source is taken, it is the next free one.
+        """
         if source.key in self.known:
             return self.known[source.key]
         if self._counted != len(self.known):
@@ -100,8 +103,10 @@ def source_of(patient: Resource, bundle: Bundle) -> Source:
 
 
 def candidates(source: Source) -> Iterator[str]:
-    """Synthetic numbers for the patient, in the order they are tried: the serial and, where unknown, the birth date
-    come from the key."""
+    """Yields synthetic numbers for the patient, in the order they are tried.
+
+    The serial comes from the key; so does the birth date, as far as it is not known.
+    """
     seed = int(source.key, 16)
     spread = _OLDEST + timedelta(days=seed // 1000 % _DAYS)
     birth = source.birth
@@ -117,15 +122,15 @@ def candidates(source: Source) -> Iterator[str]:
 
 @lru_cache(maxsize=10_000)
 def _synthetic(born: date, serial: int) -> str | None:
-    """Remembered: where many are born on one day, each tries what the others have."""
+    """Returns the number, from a cache: where many are born on one day, each tries what the others have."""
     return make_synthetic(born, serial, d_number=True)
 
 
 def _identifier(patient: Resource, bundle: Bundle) -> tuple[str, list[str]]:
-    """The system that identifies the patient, and what identifies them in it.
+    """Returns the system that identifies the patient, and what identifies them in it.
 
-    The first identifier with a system is believed. Without one, name and address of the resource join in: "Patient/1"
-    is somebody in every test server, and two people must never become one.
+    The first identifier with a system is taken. Without one, name and address of the resource join in: every test
+    server has a "Patient/1", and two people must never become one.
     """
     own = [each for each in patient.node.children("identifier") if each.text("value")]
     for identifier in own:

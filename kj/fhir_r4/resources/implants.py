@@ -128,12 +128,12 @@ def decide_device(code: CodeableConcept | None, status: str) -> Decision:
 
 
 def removes(code: CodeableConcept | None) -> str:
-    """What kind of implant a procedure takes out; "": none."""
+    """Returns the kind of implant that a procedure takes out; "": none."""
     return next((_REMOVALS[each] for each in _snomed(code) if each in _REMOVALS), "")
 
 
 def removable(code: CodeableConcept | None) -> str:
-    """What kind of implant a procedure puts in, of those that are taken out again; "": none."""
+    """Returns the kind of implant that a procedure puts in, if it is one that is taken out again; "": it is not."""
     return next((_REMOVABLE[each] for each in _snomed(code) if each in _REMOVABLE), "")
 
 

@@ -33,7 +33,7 @@ WITHDRAWN = "is entered in error"
 
 
 def map_report(context: Context, answers: Answers) -> LabReport:
-    """A report with all its results; one that the source has withdrawn says so.
+    """Returns a report with all its results; one that the source has withdrawn is marked as withdrawn.
 
     Raises NotPlaced for what cannot be kept whole: more results or levels than the register takes, or a restriction
     that it does not know.
@@ -71,7 +71,7 @@ def map_report(context: Context, answers: Answers) -> LabReport:
 
 
 def map_observation(context: Context, answers: Answers) -> LabReport:
-    """A report of one result, with its members: a laboratory answer that no report holds."""
+    """Returns a report of one result and its members, for a laboratory answer that no report holds."""
     node = context.node
     parts = _Parts(context, answers)
     withdrawn = node.text("status") == "entered-in-error"
@@ -232,7 +232,7 @@ def _check_lists(concepts_: Iterable[CodeableConcept]) -> None:
 
 
 def _laboratory(context: Context, performers: list[Node]) -> Organisation | None:
-    """One that is an organisation, before a name that may be anybody's."""
+    """Returns the first performer that is known to be an organisation, else one whose name may be a person's."""
     known = [each for each in performers if kind_of(each, context.find(each))]
     others = [each for each in performers if each not in known]
     return next(filter(None, map(context.organisation, [*known, *others])), None)
@@ -243,7 +243,7 @@ def _conclusions(node: Node) -> list[Node]:
 
 
 def _ask(context: Context, made: LabReport) -> None:
-    """Who asked, as the requests tell that it is based on, and what those are called."""
+    """Adds who asked, as the requests of the report say, and the identifiers of those requests."""
     identifiers: list[Coding] = list(made.identifiers)
     person: Practitioner | None = None
     place: Organisation | None = None

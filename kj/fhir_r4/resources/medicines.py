@@ -37,7 +37,7 @@ MOST_REPEATS = 99
 
 
 def map_request(context: Context) -> Prescription:
-    """An order of another source."""
+    """Returns an order of another source."""
     node = context.node
     dispense = node.child("dispenseRequest")
     requester = node.child("requester")
@@ -64,7 +64,7 @@ def map_request(context: Context) -> Prescription:
 
 
 def map_dispense(context: Context) -> Dispensing:
-    """What was dispensed; `prescription_source_id` leads to the order, whether it is in this bundle or not."""
+    """Returns what was dispensed; `prescription_source_id` leads to the order, in this bundle or not."""
     node = context.node
     handed, prepared = context.recorded("whenHandedOver"), context.recorded("whenPrepared")
     performers = [each.child("actor") for each in node.children("performer")]
@@ -88,7 +88,7 @@ def map_dispense(context: Context) -> Dispensing:
 
 
 def map_statement(context: Context) -> MedicationStatement:
-    """What a source says is used; "no known medications" and "no information" are about all medicines."""
+    """Returns what a source says is used; "no known medications" and "no information" are about all medicines."""
     node = context.node
     made = context.concept_of("medicationCodeableConcept", "medicationReference")
     kind = _kind(made)
@@ -113,7 +113,7 @@ def map_statement(context: Context) -> MedicationStatement:
 
 
 def _order(context: Context) -> str:
-    """The order's identifier at the source: as it was recorded, when the order is in the bundle too."""
+    """Returns the order's identifier at the source: the one it is recorded under, when it is in the bundle too."""
     orders = context.node.children("authorizingPrescription")
     if not orders:
         return ""
@@ -170,7 +170,7 @@ def _ingredients(context: Context, resource: Node | None) -> list[Ingredient]:
 
 
 def _atc(code: CodeableConcept, parts: list[Ingredient]) -> Coding | None:
-    """The ATC code of the medicine, or of its one ingredient. The source's own coding stays where it stood."""
+    """Returns the ATC code of the medicine, or of its one ingredient; the source's own coding is kept as well."""
     codings = list(code.codings)
     if len(parts) == 1:
         codings += parts[0].substance.codings

@@ -1,4 +1,4 @@
-"""A note that comes as a DiagnosticReport and a DocumentReference is one document."""
+"""Recognises a note that comes both as a DiagnosticReport and as a DocumentReference: it is one document."""
 
 import hashlib
 from collections.abc import Iterable
@@ -45,5 +45,5 @@ class Notes:
 
 
 def _digests(attachments: Iterable[Node]) -> set[str]:
-    """SHA-256 of each content that is in the bundle."""
+    """Returns the SHA-256 of each content that is in the bundle."""
     return {hashlib.sha256(each.text("data").encode()).hexdigest() for each in attachments if each.text("data")}

@@ -43,7 +43,7 @@ _ROLE_SYSTEMS = frozenset(
 )
 """HL7 v2 table 0131 and the v3 roles of the same meaning."""
 _NORWEGIAN = ("nb", "nn", "no")
-"""No need of communication in Norway. "se" and others are told."""
+"""Languages that are no special need in Norway. "se" and others are registered."""
 _INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"
 _BCP47 = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|\d{3}))?", re.ASCII)
 _PHONE = re.compile(r"[\d\s+()./#*,;:extwp-]*", re.ASCII | re.IGNORECASE)
@@ -54,7 +54,7 @@ UNNAMED = "Ikke oppgitt"
 
 
 def map_related_person(context: Context) -> OwnRegistration:
-    """Somebody close to the patient. Raises NotPlaced for one with neither a name nor a way to reach them."""
+    """Returns somebody close to the patient. Raises NotPlaced for one with neither a name nor a way to reach them."""
     node = context.node
     if node.flag("active") is False:
         raise NotPlaced("is no longer related: not active")
@@ -63,7 +63,7 @@ def map_related_person(context: Context) -> OwnRegistration:
 
 
 def of_patient(context: Context) -> Iterator[tuple[str, OwnRegistration]]:
-    """What a Patient resource tells of contacts and languages, and what to count each as."""
+    """Yields a Patient resource's contacts and languages, each with the name it is counted under."""
     node = context.node
     for position, each in enumerate(node.children("contact")):
         names, addresses = each.child("name"), each.child("address")
@@ -100,7 +100,7 @@ def _contact(node: Node, names: list[Node], addresses: list[Node]) -> Contact:
 
 
 def _relation(node: Node) -> CodeableConcept | None:
-    """All codings of all relations: a source says in two systems what is one relation, and in one list what are two."""
+    """Returns all codings of all relations as one: sources write one relation in two systems, and two in one list."""
     found = concepts(node.children("relationship"))
     if not found:
         return None
@@ -138,7 +138,7 @@ def _points(node: Node, addresses: list[Node]) -> Iterator[ContactPoint]:
 
 
 def _system(written: str, value: str) -> "ContactPoint.System.ValueType":
-    """What it is; a number that nobody could dial, and an address without a domain, are another way."""
+    """Returns the kind of address; a number that cannot be dialled, or an address without a domain, is "other"."""
     found = _POINTS.get(written, ContactPoint.SYSTEM_OTHER)
     digits = sum(each.isdigit() for each in value)
     if found == ContactPoint.SYSTEM_PHONE and not (_PHONE.fullmatch(value) and 3 <= digits <= 25):
@@ -149,7 +149,7 @@ def _system(written: str, value: str) -> "ContactPoint.System.ValueType":
 
 
 def _languages(node: Node) -> Iterator[tuple[str, bool]]:
-    """The languages that a source tells, where one is no Norwegian: who speaks Norwegian has no need of another.
+    """Yields the languages to register, each with whether an interpreter is needed; none for who speaks Norwegian.
 
     An interpreter is needed where the source says so, and nowhere else.
     """

@@ -67,7 +67,7 @@ class Patients:
             self._of[resource.position] = record
 
     def placed(self, patient: Resource) -> Record:
-        """A Patient resource's record, the first time. Raises NotPlaced for one that has none, or has it already."""
+        """Returns a Patient resource's record, once. Raises NotPlaced for one without a record, and the second time."""
         record = self._of.get(patient.position)
         if record is None:
             restricted = patient.position in self._restricted
@@ -78,7 +78,7 @@ class Patients:
         return record
 
     def about(self, resource: Resource, field: str) -> Record:
-        """The record of the patient whom a resource names. Nothing is given to a patient whom it does not name."""
+        """Returns the record of the patient whom a resource names. Raises NotPlaced where it names none of them."""
         reference = resource.node.child(field)
         if reference is None:
             raise NotPlaced("belongs to no patient" if resource.type == "Device" else "names no patient")

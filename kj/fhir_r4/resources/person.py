@@ -1,4 +1,4 @@
-"""Patient -> Person, as the population register would tell of them."""
+"""Patient -> Person, as the population register would report them."""
 
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.times import When, when
@@ -27,7 +27,7 @@ _MARITAL_STATUSES = {"M": "gift", "S": "ugift", "D": "skilt", "W": "enkeEllerEnk
 
 
 def imported(patient: Node, national_ids: list[str], birth: When | None) -> ImportedPatient:
-    """The patient. An address is there, but not graded: the source says nothing of its protection."""
+    """Returns the patient. The address is not graded: the source says nothing of its protection."""
     person = Person(
         national_ids=[NationalId(value=number) for number in national_ids],
         name=_name(patient),

@@ -52,7 +52,7 @@ class Answers:
         self._find_outermost()
 
     def holder(self, observation: Resource) -> int:
-        """The position of the report or panel that holds it, or its own: it stands by itself."""
+        """Returns the position of the report or panel that holds an Observation; its own where nothing does."""
         found = self._holders[observation.position]
         return observation.position if found == _NOBODY else found
 
@@ -61,15 +61,15 @@ class Answers:
         return bool(self._holding[resource.position])
 
     def held(self) -> Iterator[tuple[int, int]]:
-        """Every Observation that something else holds, and what."""
+        """Yields the position of every Observation that another resource holds, and of its holder."""
         for position, found in enumerate(self._holders):
             if found != _NOBODY:
                 yield position, found
 
     def expertise(self, observation: Resource) -> "Expertise.ValueType":
-        """Of which expertise an Observation is that stands by itself; unspecified: it is no laboratory answer.
+        """Returns the expertise of an Observation that no report holds; unspecified: it is no laboratory answer.
 
-        By its category; where it has none, by a code of a laboratory's own system, a specimen, or its place in a
+        Its category decides; where it has none, a code of a laboratory's own system, a specimen, or its place in a
         document's section of results.
         """
         node = observation.node
@@ -82,7 +82,7 @@ class Answers:
         return found
 
     def members(self, resource: Resource, field: str) -> Iterator[Resource]:
-        """The Observations that a report or panel names, of its own patient."""
+        """Yields the Observations of the same patient that a report or panel names."""
         for reference in resource.node.children(field)[: MOST_RESULTS + 1]:
             found = self._bundle.resolve(reference, resource)
             if found is not None and self.is_of(resource, found):
@@ -107,7 +107,7 @@ class Answers:
                     waiting.append((found, "hasMember"))
 
     def _find_outermost(self) -> None:
-        """A panel that a later one holds holds nothing itself. Whoever holds came later each time: there is no ring."""
+        """Replaces each holder by the outermost one. Every holder came after what it holds, so there is no ring."""
         for each in range(len(self._holders)):
             path, position = [], each
             while self._holders[position] != _NOBODY:
@@ -130,7 +130,7 @@ class Answers:
 
 
 def why_not(observation: Node) -> str:
-    """Why an Observation that is no laboratory answer is in no register."""
+    """Returns why an Observation that is no laboratory answer is in no register."""
     found = _category(observation)
     return NO_REGISTER.get(found, NOT_A_LABORATORY)
 
@@ -144,7 +144,7 @@ def _category(node: Node) -> str:
 
 
 def _subject(bundle: Bundle, resource: Resource) -> int | None:
-    """Whose it is; None: it does not say."""
+    """Returns the position of the patient; None: it names none; -1: not in the bundle."""
     node = resource.node.child("subject")
     if node is None:
         return None

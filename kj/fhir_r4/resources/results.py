@@ -74,7 +74,7 @@ MOST_TEXT = 20_000
 
 
 def result(node: Node) -> Result:
-    """The result that an Observation or one of its components is, without its place in a report."""
+    """Returns an Observation, or one of its components, as a result without its place in a report."""
     made = Result(
         code=concept(node.child("code")),
         status=STATUSES.get(node.text("status"), RESULT_STATUS_UNSPECIFIED),
@@ -90,13 +90,13 @@ def result(node: Node) -> Result:
 
 
 def happened(node: Node) -> When | None:
-    """When what it tells was so: a moment, a date, or the beginning of a span."""
+    """Returns the time that the value is about: a moment, a date, or the beginning of a span."""
     span = node.child("effectivePeriod")
     return when(node, "effectiveDateTime", "effectiveInstant") or (when(span, "start") if span else None)
 
 
 def issued(node: Node) -> Timestamp | None:
-    """When this version was issued."""
+    """Returns when this version was issued."""
     stated = when(node, "issued")
     return stated.stamp() if stated else None
 
@@ -153,7 +153,7 @@ def _time(node: Node, name: str, made: Result) -> None:
 
 
 def measured(node: Node | None) -> Quantity | None:
-    """A Quantity with its comparator in its own field; None: no value is stated."""
+    """Returns a Quantity with its comparator in its own field; None: no value is stated."""
     if node is None or not node.decimal("value"):
         return None
     unit, system, code = node.text("unit", 100), node.text("system"), node.text("code")
@@ -171,7 +171,7 @@ def measured(node: Node | None) -> Quantity | None:
 
 
 def _range(node: Node | None) -> tuple[ValueRange | None, str]:
-    """A range; in words instead, where an end is not a plain number or the low one is above the high one."""
+    """Returns a range; in words where an end is not a plain number, or the low end is above the high one."""
     low, high = (measured(node.child(name)) if node else None for name in ("low", "high"))
     made = ValueRange(low=low, high=high)
     same = low and high and (low.unit, low.system, low.code) == (high.unit, high.system, high.code)
@@ -182,7 +182,7 @@ def _range(node: Node | None) -> tuple[ValueRange | None, str]:
 
 
 def _ratio(node: Node | None) -> tuple[Ratio | None, str]:
-    """A ratio with both its parts; in words instead, where one is missing or the lower is not a plain number."""
+    """Returns a ratio with both parts; in words where one is missing or the lower is not a plain number."""
     over, under = (measured(node.child(name)) if node else None for name in ("numerator", "denominator"))
     if over and under and not under.comparator:
         return Ratio(numerator=over, denominator=under), ""
@@ -203,7 +203,7 @@ _STRUCTURES: dict[str, tuple[str, Callable[[Node | None], tuple[Message | None, 
 
 
 def _sampled(node: Node | None, made: Result) -> None:
-    """A series of samples as it is written, which a reader can read and no register draws."""
+    """Adds a series of samples as text: a person can read it, and no register draws it."""
     if node is None or not node.text("data").strip():
         return
     made.text = node.text("data", MOST_TEXT)
@@ -215,7 +215,7 @@ def _sampled(node: Node | None, made: Result) -> None:
 
 
 def _absent(node: Node) -> CodeableConcept | None:
-    """Why there is no value, where an extension on the value says so."""
+    """Returns why there is no value, where an extension on the value gives the reason."""
     for name in (*_VALUES, *_TIMES):
         for key in (f"value{name}", f"_value{name}"):
             if isinstance(node.value.get(key), dict):
@@ -226,7 +226,7 @@ def _absent(node: Node) -> CodeableConcept | None:
 
 
 def _interpretations(node: Node) -> list[CodeableConcept]:
-    """A list in R4, one before it."""
+    """Returns the interpretations: a list in R4, a single one in the versions before it."""
     if isinstance(node.value.get("interpretation"), dict):
         one = concept(node.child("interpretation"))
         return [one] if one else []
@@ -234,7 +234,7 @@ def _interpretations(node: Node) -> list[CodeableConcept]:
 
 
 def _deviation(made: Result) -> "Deviation.ValueType":
-    """What the source said, never what we would make of the limits; the more worrying where it said two things."""
+    """Returns what the source said, never what the limits suggest; the more worrying where it said two things."""
     found = {
         _meaning(each, made.WhichOneof("value") in ("quantity", "range", "ratio"))
         for concept_ in made.interpretations
@@ -273,7 +273,7 @@ def _limits(node: Node) -> ReferenceRange:
 
 
 def _ages(node: Node | None) -> str:
-    """Whom the limits are for, where they are for some ages alone: without it they would be read as everybody's."""
+    """Returns the ages that the limits are for, in words: left out, they would be read as limits for everybody."""
     span, words = _range(node)
     if span is None:
         return f"age {words}" if words else ""

@@ -69,5 +69,5 @@ REASONS: dict[str, str] = {
 
 
 def reason_of(resource_type: str) -> str:
-    """Why resources of this type are not placed."""
+    """Returns why resources of this type are not placed."""
     return REASONS.get(resource_type, NO_HOME)

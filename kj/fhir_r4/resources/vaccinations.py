@@ -34,7 +34,7 @@ _MOST_DOSES = 999_999
 
 
 def map_immunization(context: Context) -> Vaccination | StatedAbsence:
-    """The vaccination, given or not; for "no known immunizations" and "no information", the statement.
+    """Returns the vaccination, given or not; for "no known immunizations" and "no information", the statement.
 
     Raises NotPlaced for one that names no vaccine, or no time at all: the register needs both.
     """
@@ -108,7 +108,7 @@ def _check(context: Context, vaccine: CodeableConcept | None, occurrence: EventT
 
 
 def _occurrence(node: Node, time: When | None) -> EventTime | None:
-    """A time, or what the source says in words where that is an age; words alone order nothing."""
+    """Returns a time; else the age, or the year, that the source says in words; None: other words give no order."""
     if time is not None:
         return time.event()
     age = node.child("occurrenceAge")
@@ -132,7 +132,7 @@ def _place(context: Context, performers: list[Node]) -> Organisation | None:
 
 
 def _country(context: Context) -> str:
-    """The country where it was given, where the place's address or an extension of the certificate profile tells it."""
+    """Returns the country where it was given: of the place's address, else of the certificate profile's extension."""
     found = context.find(context.node.child("location"))
     address = found.node.child("address") if found is not None and found.type == "Location" else None
     country = address.text("country").strip().upper() if address else ""
@@ -162,7 +162,7 @@ def _expires(node: Node) -> PartialDate | None:
 
 
 def _protocol(node: Node) -> tuple[int, int, str]:
-    """Which dose of how many, and the series: of the first protocol that says so."""
+    """Returns which dose, of how many, and the series: of the first protocol that says so."""
     for each in _protocols(node):
         number = _positive(each, "doseNumberPositiveInt", "doseNumberString")
         doses = _positive(each, "seriesDosesPositiveInt", "seriesDosesString")
@@ -177,7 +177,7 @@ def _protocols(node: Node) -> list[Node]:
 
 
 def _positive(node: Node, number: str, words: str) -> int:
-    """A count that is written as a number, or as a number in words' place; others say something else than a count."""
+    """Returns a count, written as a number or as digits in a string; 0: it is no count."""
     stated = node.integer(number)
     if not stated and isinstance(node.value.get(words), str):
         text = node.text(words).strip()

@@ -29,10 +29,10 @@ _NOT_HAPPENED = frozenset({"planned", "cancelled"})
 
 
 def map_encounter(context: Context) -> Visit:
-    """The visit; one that the source has withdrawn (entered in error) says so, and is in no list.
+    """Returns the visit; one that the source has withdrawn (entered in error) is marked so, and is in no list.
 
-    Primary care is not told apart: the class does not say it, and the source's code is kept. Raises NotPlaced for what
-    is no contact: planned, cancelled, without a place or a start.
+    Primary care is no kind of its own here: the class does not say it, and the source's code is kept. Raises NotPlaced
+    for what is no contact: planned, cancelled, without a place or a start.
     """
     node = context.node
     status = node.text("status")
@@ -65,7 +65,9 @@ def map_encounter(context: Context) -> Visit:
 
 
 def _class(system: str, code: str) -> "tuple[ContactKind.ValueType, list[Coding]]":
-    """The kind of contact and the source's code for it; a code of another system is neither kept nor understood."""
+    """Returns the kind of contact and the source's code for it. A code of another system is not kept: it is not
+    understood.
+    """
     if not code or canonical(system) not in CONTACT_CLASSES:
         return CONTACT_KIND_UNSPECIFIED, []
     kind = _KINDS.get(code, CONTACT_KIND_UNSPECIFIED) if canonical(system) == ACT_CODES else CONTACT_KIND_UNSPECIFIED
@@ -73,7 +75,7 @@ def _class(system: str, code: str) -> "tuple[ContactKind.ValueType, list[Coding]
 
 
 def _unit(context: Context) -> Organisation | None:
-    """The unit that answers for the contact, else the place where it was."""
+    """Returns the unit that answers for the contact, else the place where it was."""
     unit = context.organisation(context.node.child("serviceProvider"))
     if unit is not None:
         return unit
