@@ -20,7 +20,7 @@ from kjernejournal.documents.v1.documents_pb2 import DownloadDocumentRequest, Up
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest
 from shared.handling.failures import RETRY_PUSHBACK, STATUS_DETAILS
 from tests.support.client import Client, method, refusal
-from tests.support.scripted import listening
+from tests.support.scripted.services import listening
 from tests.support.waiting import becomes
 
 RPCS = ("GetPatientSummary", "StreamPatientSummary", "DownloadDocument", "UploadDocument")

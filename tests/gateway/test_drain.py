@@ -24,7 +24,7 @@ from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.documents.v1.documents_pb2 import UploadDocumentRequest
 from kjernejournal.visits.v1 import visits_pb2
 from tests.support.client import Client, method
-from tests.support.scripted import RECORD, AccessLog, People, Service, listening, saying
+from tests.support.scripted.services import RECORD, AccessLog, People, Service, listening, saying
 from tests.support.waiting import becomes
 
 CREATE = method("CreateCriticalInfo").path

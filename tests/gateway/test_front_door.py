@@ -25,7 +25,7 @@ from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest
 from shared.handling import failures
 from tests.support.client import Client, method, refusal
 from tests.support.gateway import Front
-from tests.support.scripted import listening
+from tests.support.scripted.services import listening
 from tests.support.waiting import becomes
 
 DOWNLOAD = method("DownloadDocument")

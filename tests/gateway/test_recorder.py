@@ -21,8 +21,8 @@ from kjernejournal.audit.v1.audit_pb2 import (
 from shared import deadline, telemetry
 from shared.channels import open_channel
 from shared.errors import Overloaded, Unavailable
-from tests.support.scripted import RECORD, AccessLog, listening, refusing, saying
-from tests.support.spans import assert_whole, caught
+from tests.support.scripted.services import RECORD, AccessLog, listening, refusing, saying
+from tests.support.telemetry.spans import assert_whole, caught
 from tests.support.waiting import becomes
 
 Log = tuple[AccessLog, Recorder]

@@ -18,7 +18,7 @@ from shared.block_promise import BLOCK_HOLDS_WITHIN
 from shared.errors import Reason
 from tests.support.client import method, refusal
 from tests.support.gateway import Front
-from tests.support.scripted import RESOLVE, Unary, saying
+from tests.support.scripted.services import RESOLVE, Unary, saying
 
 LIST = method("ListVisits").path
 SECTIONS = method("CriticalInfoService/BatchGetSections").path

@@ -22,7 +22,7 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, GetPatientSummaryResponse, Section
 from tests.services.patients.people import new_id
-from tests.support.scripted import Call, Service, listening, refusing, saying
+from tests.support.scripted.services import Call, Service, listening, refusing, saying
 
 REPLY = GetPatientSummaryResponse(
     access_id="access-1",

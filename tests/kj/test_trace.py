@@ -18,7 +18,7 @@ from kj.show.waterfall import waterfall
 from kj.trace import trace
 from shared import telemetry
 from shared.telemetry import SpanContext, SpanKind, span
-from tests.support.spans import assert_whole
+from tests.support.telemetry.spans import assert_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 UNKNOWN = "4bf92f3577b34da6a3ce929d0e0e4736"

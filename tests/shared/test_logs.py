@@ -10,7 +10,7 @@ import pytest
 
 from shared.telemetry import span
 from tests.support.postgres import Cluster
-from tests.support.spans import caught
+from tests.support.telemetry.spans import caught
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "21875049123"

@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import SpanFlags, Status
 
 from shared import telemetry
 from shared.telemetry import SpanContext, SpanKind, span
-from tests.support.otlp_receiver import otlp_receiver
+from tests.support.telemetry.otlp_receiver import otlp_receiver
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ from shared.telemetry import Span, SpanContext, SpanKind, span
 from shared.telemetry.collector import readable
 from shared.telemetry.destinations import TraceFile
 from shared.telemetry.otlp import JsonLines, resource_of
-from tests.support.spans import assert_whole, caught, load
+from tests.support.telemetry.spans import assert_whole, caught, load
 
 
 @pytest.fixture(autouse=True)

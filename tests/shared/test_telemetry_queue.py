@@ -6,7 +6,7 @@ import pytest
 
 from shared.telemetry import Span, span
 from shared.telemetry.export import Exporter
-from tests.support.spans import caught
+from tests.support.telemetry.spans import caught
 from tests.support.waiting import until
 
 

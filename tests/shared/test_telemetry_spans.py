@@ -7,7 +7,7 @@ import pytest
 from shared import telemetry
 from shared.telemetry import Span, SpanContext, SpanKind, span
 from shared.telemetry import spans as spans_module
-from tests.support.spans import assert_whole, caught
+from tests.support.telemetry.spans import assert_whole, caught
 
 
 def test_a_span_in_a_span_is_its_child() -> None:

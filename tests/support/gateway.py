@@ -14,7 +14,7 @@ from gateway.wiring import Gateway, wire
 from kj.local.issuer import AUDIENCE, ensure_issuer
 from kj.local.programs import ISSUER
 from tests.support.client import Client
-from tests.support.scripted import AccessLog, People, Service, listening
+from tests.support.scripted.services import AccessLog, People, Service, listening
 
 LARGEST = 32 * 1024 * 1024
 

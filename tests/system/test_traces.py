@@ -11,9 +11,9 @@ from kjernejournal.audit.v1.audit_pb2 import Access, ListAccessesRequest
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest
 from tests.support.client import Client, refusal
 from tests.support.patients import Patient, new_patients, reaction
-from tests.support.spans import assert_whole
 from tests.support.summaries import SECTIONS, asked, summary
 from tests.support.system import System, eventually
+from tests.support.telemetry.spans import assert_whole
 
 LAST = "SQL append_records"
 """The record is appended before the reply leaves, so its span is there when all others are, or soon after."""

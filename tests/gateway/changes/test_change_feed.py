@@ -20,9 +20,9 @@ from kjernejournal.patients.v1 import patients_pb2
 from tests.support.client import methods, read
 from tests.support.following import Follower, following
 from tests.support.gateway import Front, running_gateway
-from tests.support.outboxes import Outboxes
 from tests.support.patients import Patient
-from tests.support.scripted import refusing
+from tests.support.scripted.outboxes import Outboxes
+from tests.support.scripted.services import refusing
 
 SIGN = 0.2
 

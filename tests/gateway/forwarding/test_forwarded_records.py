@@ -18,7 +18,7 @@ from kjernejournal.visits.v1.visits_pb2 import ListVisitsRequest
 from shared.errors import Reason
 from tests.support.client import Refusal, method, refusal
 from tests.support.gateway import Front
-from tests.support.scripted import RECORD, refusing, saying
+from tests.support.scripted.services import RECORD, refusing, saying
 
 LIST = method("ListVisits").path
 STATUS = method("GetCriticalInfoStatus").path

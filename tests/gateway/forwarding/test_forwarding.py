@@ -17,7 +17,7 @@ from kjernejournal.visits.v1 import visits_pb2
 from shared.errors import Reason
 from tests.support.client import Refusal, method, refusal
 from tests.support.gateway import Front
-from tests.support.scripted import RECORD, RESOLVE, refusing, saying
+from tests.support.scripted.services import RECORD, RESOLVE, refusing, saying
 from tests.support.waiting import becomes
 
 LIST = method("ListVisits").path

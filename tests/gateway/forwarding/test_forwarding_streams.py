@@ -18,7 +18,7 @@ from kjernejournal.visits.v1 import visits_pb2
 from shared.handling import drain
 from tests.support.client import method, refusal
 from tests.support.gateway import Front
-from tests.support.scripted import RECORD, RESOLVE, refusing, saying
+from tests.support.scripted.services import RECORD, RESOLVE, refusing, saying
 from tests.support.waiting import becomes
 
 UPLOAD = method("UploadDocument").path

@@ -17,7 +17,7 @@ from shared.errors import Unavailable
 from tests.services.patients.people import new_id
 from tests.support.client import refusal
 from tests.support.gateway import Front
-from tests.support.scripted import RESOLVE, refusing, saying
+from tests.support.scripted.services import RESOLVE, refusing, saying
 
 REGISTERED, UNKNOWN, NAMED = (
     patients_pb2.RESOLUTION_STATE_REGISTERED,

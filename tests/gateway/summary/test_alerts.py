@@ -20,8 +20,8 @@ from shared.block_promise import BLOCK_HOLDS_WITHIN
 from tests.gateway.safety.patients import KNOWLEDGE, TABLE, Made, medication
 from tests.support.client import refusal
 from tests.support.gateway import Front
-from tests.support.registers import BY_SERVICE, CONTENT, FAULTS, stating
-from tests.support.scripted import RECORD, refusing, saying
+from tests.support.scripted.registers import BY_SERVICE, CONTENT, FAULTS, stating
+from tests.support.scripted.services import RECORD, refusing, saying
 
 CRITICAL_INFO, MEDICATIONS = common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_MEDICATIONS
 AMOXICILLIN, WARFARIN, IBUPROFEN = "J01CA04", "B01AA03", "M01AE01"

@@ -26,7 +26,7 @@ from kjernejournal.summary.v1.summary_pb2 import Section
 from kjernejournal.visits.v1 import visits_pb2
 from shared import deadline
 from tests.support.gateway import Front
-from tests.support.scripted import refusing, saying
+from tests.support.scripted.services import refusing, saying
 
 VISITS = BY_SECTION[common_pb2.SECTION_VISITS]
 NOW = Question(as_of=None, max_entries=100)

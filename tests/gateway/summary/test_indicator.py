@@ -21,7 +21,7 @@ from shared.errors import Overloaded
 from tests.services.patients.people import new_id
 from tests.support.client import refusal
 from tests.support.gateway import Front, running_gateway
-from tests.support.scripted import refusing, saying
+from tests.support.scripted.services import refusing, saying
 from tests.support.waiting import becomes
 
 INVALID, NO_RECORD, RECORD, REGISTERED, CRITICAL = 0, 1, 2, 3, 4

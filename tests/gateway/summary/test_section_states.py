@@ -18,8 +18,8 @@ from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, Strea
 from shared.errors import Reason
 from tests.support.client import method, refusal
 from tests.support.gateway import LARGEST, Front, running_gateway
-from tests.support.registers import BY_SERVICE, CONTENT, FAULTS, frozen, heavy, oversize, stating
-from tests.support.scripted import saying
+from tests.support.scripted.registers import BY_SERVICE, CONTENT, FAULTS, frozen, heavy, oversize, stating
+from tests.support.scripted.services import saying
 from tests.support.summaries import SECTIONS, Summary, state
 
 SERVICES = list(CONTENT)

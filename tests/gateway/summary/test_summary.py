@@ -26,7 +26,7 @@ from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from tests.support.client import refusal
 from tests.support.gateway import Front
-from tests.support.scripted import RECORD, refusing, saying
+from tests.support.scripted.services import RECORD, refusing, saying
 from tests.support.summaries import state
 
 KI, MEDICINES, VISITS, DOCUMENTS, LABS, VACCINATIONS, OWN, PATIENT = (source.section for source in SOURCES)

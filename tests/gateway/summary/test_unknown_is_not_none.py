@@ -26,8 +26,8 @@ from kjernejournal.summary.v1.summary_pb2 import (
 )
 from tests.support.client import Refusal
 from tests.support.gateway import Front
-from tests.support.registers import BY_SERVICE, CONTENT, FAULTS, stating
-from tests.support.scripted import Unary
+from tests.support.scripted.registers import BY_SERVICE, CONTENT, FAULTS, stating
+from tests.support.scripted.services import Unary
 from tests.support.seeds import SEED
 from tests.support.summaries import SECTIONS, state
 

@@ -10,7 +10,7 @@ import pytest
 from services.audit.committer import Committer
 from services.audit.repository import Appended, NewRecord
 from shared.errors import Overloaded, Reason, Unavailable
-from tests.support.spans import caught
+from tests.support.telemetry.spans import caught
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

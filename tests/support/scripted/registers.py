@@ -29,7 +29,7 @@ from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from shared.register.batch_sections import LARGEST_SECTION, answer_each
-from tests.support.scripted import Unary, refusing, saying
+from tests.support.scripted.services import Unary, refusing, saying
 
 BY_SERVICE = {source.service: source for source in SOURCES}
 

@@ -4,7 +4,7 @@ import pytest
 
 from shared import telemetry
 from shared.telemetry import Span, SpanContext
-from tests.support.spans import assert_whole, caught
+from tests.support.telemetry.spans import assert_whole, caught
 
 
 def _three() -> list[Span]:

@@ -16,7 +16,7 @@ from kjernejournal.common.v1.outbox_pb2 import (
     RegisterChange,
 )
 from tests.support.gateway import Front
-from tests.support.scripted import refusing
+from tests.support.scripted.services import refusing
 
 PAGE = 50
 """Rows that one call looks at."""
