@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def application(wanted: str | None) -> typer.Typer:
-    """The command line with every command named and `wanted` loaded."""
+    """Returns the command line: every command is named in it, and only `wanted` is loaded."""
     app = typer.Typer(
         name="kj",
         help="A summary care record: on this machine, or behind any gateway.",
@@ -84,7 +84,7 @@ def _not_loaded() -> None:
 
 
 def _no_options() -> None:
-    """kj itself takes no options."""
+    """Stands for `kj` itself, which takes no options."""
 
 
 def _say(what: str, next_step: str) -> None:

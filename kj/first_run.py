@@ -48,7 +48,7 @@ async def load_once(directory: DataDirectory, patients: int, say: Callable[[str]
 
 
 async def know_once(directory: DataDirectory, say: Callable[[str], None]) -> bool:
-    """Loads the drug knowledge that comes along unless some is in force; whether there is some now."""
+    """Loads the drug knowledge of this release unless some is in force. Returns whether some is in force now."""
     if await _result(await _kj(directory, "knowledge", "load", "--if-none")) == 0:
         return True
     say("No drug knowledge was loaded. The system serves, without safety checks; try again with: kj knowledge load")
@@ -56,9 +56,9 @@ async def know_once(directory: DataDirectory, say: Callable[[str], None]) -> boo
 
 
 def _loaded(directory: DataDirectory) -> tuple[int, list[str]] | None:
-    """How many people were loaded, into which registers; None: nobody yet.
+    """Returns how many people were loaded, into which registers; None: nobody yet.
 
-    A damaged file stands for a load of everything: whatever is there is left alone.
+    A damaged file counts as a load of everything: what is there is left alone.
     """
     try:
         loaded = json.loads(directory.loaded_file.read_text())

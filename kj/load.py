@@ -65,7 +65,7 @@ class Loaded:
     counts: dict[str, ImportCounts] = field(default_factory=dict)
 
     def add(self, register: str, counts: ImportCounts) -> None:
-        """One stream more."""
+        """Adds what one more stream stored."""
         self.counts[register] = total([self.counts.get(register, ImportCounts()), counts])
 
 

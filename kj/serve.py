@@ -1,4 +1,4 @@
-"""`kj serve`: one process in this environment, as a container runs it."""
+"""`kj serve`: runs one process in this environment, as a container runs it."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""`kj status`: what runs, and whether it serves."""
+"""`kj status`: shows what runs, and whether it serves."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`kj token KIND`: a token of the local issuer, as the national one would give it."""
+"""`kj token KIND`: prints a token of the local issuer, as the national one would issue it."""
 
 import time
 from pathlib import Path
@@ -46,9 +46,9 @@ def mint_for(
     national_id: str | None = None,
     minutes: float = 60,
 ) -> str:
-    """A token of this kind from the issuer in `directory`; what is not given is invented.
+    """Returns a token of this kind from the issuer in `directory`; what is not given is invented.
 
-    `service` is a name of ServiceKind, such as `home-care`. Raises CommandError for what makes no sense.
+    `service` is a name of ServiceKind, such as `home-care`. Raises CommandError for options that do not fit the kind.
     """
     _check(org, hpr, national_id)
     if kind == "system":
@@ -68,7 +68,7 @@ def mint_for(
 
 
 def system_claims(org: str) -> dict[str, Any]:
-    """A machine: client credentials, no person."""
+    """Returns the claims of a machine: client credentials, no person."""
     return {
         "scope": names.SCOPE_SYSTEM,
         "client_id": "kj-local-feed",
@@ -80,7 +80,7 @@ def system_claims(org: str) -> dict[str, Any]:
 def clinician_claims(
     person: Person, place: Place, national_id: str, *, hpr: str | None = None, org: str | None = None
 ) -> dict[str, Any]:
-    """Health personnel at a place, with the trust framework's attest made now."""
+    """Returns the claims of health personnel at a place, with the trust framework's attest made now."""
     number = hpr or person.hpr_number
     unit = org or place.organisation
     practitioner = {

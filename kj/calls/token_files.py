@@ -126,7 +126,7 @@ class TokenFile:
 
 
 def _expires(token: str) -> float | None:
-    """When a JWT says that it ends, in seconds since 1970; None for what says nothing. The gateway decides, not we."""
+    """Returns when a JWT ends by its own words, in seconds since 1970; None: it does not say. The gateway decides."""
     parts = token.split(".")
     try:
         claims: Any = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))

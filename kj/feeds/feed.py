@@ -166,7 +166,7 @@ async def _each(patients: Patients) -> AsyncIterator[Message]:
 
 
 def _parts(patient: Message) -> Iterator[Message]:
-    """Gives the patient whole; one with more entries than a message should hold, in several parts."""
+    """Yields the patient whole; one with more entries than a message should hold, in several parts."""
     if patient.ByteSize() <= FULL_MESSAGE or "patient" not in patient.DESCRIPTOR.fields_by_name:
         yield patient
         return
@@ -188,7 +188,7 @@ def _parts(patient: Message) -> Iterator[Message]:
 
 
 def _without_entries(patient: Message) -> Message:
-    """Returns whom it is about, and what there is one of: a medication list."""
+    """Returns the patient's identity and what there is only one of, such as a medication list."""
     part = type(patient)()
     for field, value in patient.ListFields():
         if not field.is_repeated:

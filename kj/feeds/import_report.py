@@ -1,4 +1,4 @@
-"""What an import did, for people and for pipes."""
+"""Reports what an import did, for people and for pipes."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class FileReport:
     cuts: Counter[str] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, Any]:
-        """The file's part of `--json`."""
+        """Returns the file's part of `--json`."""
         return {
             "file": self.file,
             "status": self.status,
@@ -51,7 +51,7 @@ class FileReport:
 
 
 def total_of(files: list[FileReport]) -> FileReport:
-    """All files together; of those that were refused there is nothing to count."""
+    """Returns the sum of all files; a refused file adds nothing, since nothing of it is counted."""
     whole = FileReport("total")
     for each in files:
         whole.patients = list(dict.fromkeys([*whole.patients, *each.patients]))
@@ -67,7 +67,10 @@ def total_of(files: list[FileReport]) -> FileReport:
 
 
 def to_json(files: list[FileReport]) -> dict[str, Any]:
-    """Everything: `{files: [...], total: {...}}`; in_bundle = placed + not_placed for every type of every file."""
+    """Returns `{files: [...], total: {...}}`.
+
+    in_bundle = placed + not_placed for every type of every file.
+    """
     total = total_of(files).as_json()
     return {
         "files": [each.as_json() for each in files],
@@ -76,7 +79,7 @@ def to_json(files: list[FileReport]) -> dict[str, Any]:
 
 
 def show(files: list[FileReport], console: Console) -> None:
-    """Tables for people."""
+    """Prints the tables for people."""
     taken = [each for each in files if each.status in (IMPORTED, CHECKED, FAILED)]
     if len(taken) > FEW:
         console.print(_by_file(taken))

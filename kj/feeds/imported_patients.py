@@ -36,7 +36,7 @@ def register_of(directory: DataDirectory, others: Set[str]) -> Iterator[Register
 
 
 def look(directory: DataDirectory, others: Set[str]) -> Register:
-    """Returns the same, for a look that changes nothing."""
+    """Returns the same for a dry run, which changes nothing."""
     try:
         with (directory.root / _FILE).open() as file:
             return _read(file, others)

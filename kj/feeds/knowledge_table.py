@@ -1,4 +1,4 @@
-"""Knowledge as people write and review it: a table of tab-separated lines, one row a line, each with its source.
+"""Reads knowledge as people write and review it: a table of tab-separated lines, one row a line, each with its source.
 
 The first line is `version`, a tab and the name of it. A line that begins with # is a remark. Then by kind, with codes
 separated by spaces:
@@ -19,7 +19,7 @@ from kjernejournal.medications.v1 import medications_pb2
 from shared.codes.systems import ICD10
 
 SHIPPED = Path(__file__).with_name("knowledge.tsv")
-"""The small table that comes along."""
+"""The small table that is part of this release."""
 
 _SEVERITIES = {
     name.removeprefix("SEVERITY_").lower(): number
@@ -34,12 +34,12 @@ class TableError(Exception):
 
 
 def read(path: Path) -> pb.DrugKnowledge:
-    """The knowledge in a file. Raises TableError, OSError, UnicodeDecodeError."""
+    """Returns the knowledge in a file. Raises TableError, OSError, UnicodeDecodeError."""
     return parse(path.read_text(encoding="utf-8").splitlines())
 
 
 def parse(lines: Iterable[str]) -> pb.DrugKnowledge:
-    """The knowledge in these lines. Raises TableError."""
+    """Returns the knowledge in these lines. Raises TableError for the first line that cannot be read."""
     table = pb.DrugKnowledge()
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):

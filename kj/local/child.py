@@ -1,4 +1,4 @@
-"""One process under supervision: started, waited for, started again when it crashes, stopped."""
+"""Supervises one process: starts it, waits for it, starts it again when it crashes, stops it."""
 
 import asyncio
 import contextlib
@@ -174,7 +174,7 @@ class Child:
             await asyncio.sleep(delay)
 
     async def _once(self) -> tuple[float, str]:
-        """One life of the process: how many seconds it served, and how it ended."""
+        """Runs the process once. Returns how many seconds it served, and how it ended."""
         try:
             self._process = process = await self._launch.start()
         except OSError as error:  # no memory, no process table, no disk for the log: may be better in a moment

@@ -28,7 +28,7 @@ class DataDirectory:
 
     @classmethod
     def at(cls, path: Path | None = None) -> "DataDirectory":
-        """The directory at `path`, else at `KJ_DATA_DIR`, else at `.kj` below the working directory; made absolute."""
+        """Returns the directory at `path`, else `KJ_DATA_DIR`, else `.kj` in the working directory, made absolute."""
         return cls((path or Path(os.environ.get("KJ_DATA_DIR") or DEFAULT)).expanduser().resolve())
 
     def create(self) -> None:

@@ -1,4 +1,4 @@
-"""A database for each service with an owner role, who migrates, and a runtime role, who serves and may make nothing."""
+"""A database for each service with two roles: the owner migrates; the runtime role serves and may create nothing."""
 
 import json
 import secrets
@@ -23,7 +23,7 @@ class Names:
 
     @classmethod
     def of(cls, service: str, suffix: str = "") -> "Names":
-        """`kj_<service>` and `kj_<service>_owner`; a suffix tells several databases of one service apart, in tests."""
+        """Returns `kj_<service>` and `kj_<service>_owner`; in tests a suffix names further databases of one service."""
         base = f"kj_{service}{suffix}"
         return cls(database=base, owner=f"{base}_owner", runtime=base)
 
@@ -36,7 +36,7 @@ class Passwords:
         self._known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
 
     def of(self, role: str) -> str:
-        """The role's password. Raises CommandError when it has none yet."""
+        """Returns the role's password. Raises CommandError when it has none yet."""
         if role not in self._known:
             raise CommandError(
                 f"There is no password for {role} in {self._file}.", "kj up makes the databases and roles."
@@ -52,7 +52,10 @@ class Passwords:
 
 
 def superuser_password(passwords: Passwords, postgres_directory: Path) -> str:
-    """The superuser's password, made with the cluster. Raises CommandError when the cluster is there and it is not."""
+    """Returns the superuser's password, which is made with the cluster.
+
+    Raises CommandError when there is a cluster and no password.
+    """
     if not postgres_directory.exists():
         passwords.ensure([SUPERUSER])
     return passwords.of(SUPERUSER)

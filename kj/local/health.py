@@ -12,7 +12,7 @@ _RECONNECT_SOON = (
 
 
 async def health(address: str, *, timeout: float = 1.0, wait: bool = False) -> str:
-    """`serving`, `not serving`, or `not answering`; `address` is "unix:/path" or "host:port".
+    """Returns `serving`, `not serving`, or `not answering`; `address` is "unix:/path" or "host:port".
 
     With `wait`, a server that is not there yet is waited for, at most `timeout` seconds.
     """

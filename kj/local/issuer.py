@@ -44,7 +44,7 @@ def ensure_issuer(directory: Path) -> Path:
 
 
 def mint(directory: Path, claims: dict[str, Any], *, minutes: float = 60) -> str:
-    """A signed token with these claims; issuer, audience and times are added where `claims` has none.
+    """Returns a signed token with these claims; issuer, audience and times are added where `claims` has none.
 
     Raises CommandError when `directory` holds no issuer.
     """
@@ -63,7 +63,7 @@ def _key(directory: Path) -> RSAKey:
 
 
 def _write_private(directory: Path, content: str) -> Path:
-    """A new file of mode 0600: mkstemp's own."""
+    """Writes a new file that only this user may read: mkstemp makes it with mode 0600."""
     descriptor, name = tempfile.mkstemp(dir=directory)
     with os.fdopen(descriptor, "w") as file:
         file.write(content)

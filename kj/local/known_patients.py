@@ -1,4 +1,4 @@
-"""The national ids that the local runner knows, from what `kj load` and `kj import` have sent to the local system.
+"""Keeps the national ids that `kj load` and `kj import` have sent to the local system.
 
 No register gives a list of patients, and none should: the local runner keeps its own, of synthetic people alone.
 """

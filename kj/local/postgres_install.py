@@ -1,4 +1,4 @@
-"""The PostgreSQL that a wheel ships: where it is, and as which user it can run.
+"""Finds the PostgreSQL that a wheel ships, and the user that it can run as.
 
 PostgreSQL refuses to run as root. Root's server therefore runs as `nobody`, who must be able to reach the binaries and
 the data; below a 0700 home it cannot, so both have a second place under /var/lib.
@@ -38,7 +38,7 @@ class Account:
 
     @classmethod
     def for_server(cls) -> "Account":
-        """This user; `nobody` when this user is root."""
+        """Returns this user; `nobody` when this user is root."""
         if os.geteuid() != 0:
             return cls(os.geteuid(), os.getegid())
         nobody = pwd.getpwnam("nobody")
@@ -50,7 +50,7 @@ class Account:
         return self.uid != os.geteuid()
 
     def popen(self) -> PopenUser:
-        """What Popen needs to start a process as this user, without root's groups."""
+        """Returns what Popen needs to start a process as this user, without root's groups."""
         return PopenUser(user=self.uid, group=self.gid, extra_groups=[]) if self.is_other else PopenUser()
 
     def give(self, path: Path) -> None:
@@ -64,7 +64,7 @@ class Account:
 
 
 def server_binaries(account: Account) -> Path:
-    """The directory with `postgres` and `initdb` that the account can run; copies them for it when it must.
+    """Returns the directory with a `postgres` and `initdb` that the account can run; copies them if it must.
 
     Raises CommandError when the wheel is not installed.
     """
@@ -82,7 +82,7 @@ def server_binaries(account: Account) -> Path:
 
 
 def hidden_place() -> Path:
-    """A directory for root alone to fill, that other users may pass through to what is theirs."""
+    """Returns a directory that root alone can write; other users can pass through it to their own files."""
     for parent in (Path("/var/lib"), Path("/var/tmp")):  # noqa: S108 -- made 0711 and checked to be ours
         place = parent / "kjernejournal"
         try:
@@ -104,7 +104,7 @@ def _runs(binaries: Path, account: Account) -> bool:
 
 
 def _copied(package: Path, account: Account) -> Path:
-    """The part of the wheel that a server needs, copied once for each version of it, readable by everybody."""
+    """Copies the part of the wheel that a server needs, readable by everybody, once for each version of it."""
     source = package / INSTALL
     stamp = (source / "bin" / "postgres").stat()
     place = hidden_place() / f"{INSTALL}-{stamp.st_size:x}-{int(stamp.st_mtime):x}"

@@ -44,19 +44,19 @@ class Program:
     settings: Mapping[str, str]
 
     def environment(self) -> dict[str, str]:
-        """The settings, and this environment without its own `KJ_*` variables: they may mean another system."""
+        """Returns the settings, and this environment without its own `KJ_*` variables: they may mean another system."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KJ_")}
         path = [str(ROOT), str(ROOT / "protos" / "gen"), *filter(None, [inherited.get("PYTHONPATH")])]
         return {**inherited, "PYTHONPATH": os.pathsep.join(path), **self.settings}
 
 
 def migrations_of(service: str) -> Path:
-    """The directory with the service's numbered SQL files."""
+    """Returns the directory with the service's numbered SQL files."""
     return ROOT / "services" / service / "migrations"
 
 
 def service_program(service: str, *, sockets: Path, database_url: str, traces: Path, keys: Path) -> Program:
-    """`python -m services.<service>` on a unix socket, with its runtime role alone."""
+    """Returns `python -m services.<service>` on a unix socket, with the service's runtime role alone."""
     address = f"unix:{sockets / service}.sock"
     settings = {"KJ_LISTEN": address, "KJ_DATABASE_URL": database_url, "KJ_TRACE_DIR": str(traces)}
     if service in _KEYS:
@@ -66,7 +66,7 @@ def service_program(service: str, *, sockets: Path, database_url: str, traces: P
 
 
 def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, traces: Path) -> Program:
-    """`python -m gateway` on plaintext TCP, which it serves on loopback alone."""
+    """Returns `python -m gateway` on plaintext TCP, which it serves on loopback alone."""
     settings = {
         "KJ_LISTEN": address,
         "KJ_SERVICES": json.dumps({program.name: program.address for program in services}),

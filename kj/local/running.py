@@ -19,7 +19,10 @@ class LocalSystem:
 
     @classmethod
     def open(cls, data_dir: Path | None = None) -> "LocalSystem":
-        """The system on `data_dir` (default: KJ_DATA_DIR, then .kj). Raises CommandError when nothing serves there."""
+        """Returns the system on `data_dir` (default: KJ_DATA_DIR, then .kj).
+
+        Raises CommandError when nothing serves there.
+        """
         directory = DataDirectory.at(data_dir)
         state = running_state(directory)
         if state is None:
@@ -32,19 +35,19 @@ class LocalSystem:
         return self.state.gateway
 
     def service_address(self, service: str) -> str:
-        """gRPC target of one service. Services take their callers' word: for looking only."""
+        """Returns the gRPC target of one service. A service believes its callers, so use it only to read."""
         for process in self.state.processes:
             if process.name == service:
                 return process.address
         raise CommandError(f"{service} does not run on {self.directory.root}.", "kj status shows what does.")
 
     def database_url(self, service: str) -> str:
-        """DSN of the service's runtime role."""
+        """Returns the DSN of the service's runtime role."""
         names = Names.of(service)
         return self._url(names.database, names.runtime)
 
     def database_owner_url(self, service: str) -> str:
-        """DSN of the service's owner role, who migrates."""
+        """Returns the DSN of the service's owner role, which migrates."""
         names = Names.of(service)
         return self._url(names.database, names.owner)
 

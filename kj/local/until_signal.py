@@ -45,7 +45,10 @@ def _safely(say: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def _stop_signals() -> asyncio.Event:
-    """Set by the first signal. The second ends the process at once, and the kernel then ends its children."""
+    """Returns an event that the first signal sets.
+
+    The second signal ends the process at once, and the kernel then ends its children.
+    """
     stopped = asyncio.Event()
 
     def on_signal() -> None:
@@ -60,7 +63,7 @@ def _stop_signals() -> asyncio.Event:
 
 
 async def _unless(stopped: asyncio.Event, work: Awaitable[None]) -> bool:
-    """Whether the work came to its end before the signal."""
+    """Whether the work was done before the signal."""
     working = asyncio.ensure_future(work)
     stop = asyncio.create_task(stopped.wait())
     await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -75,16 +78,16 @@ async def _unless(stopped: asyncio.Event, work: Awaitable[None]) -> bool:
 
 
 def say_with_time(line: str) -> None:
-    """One line of the supervisor's log."""
+    """Prints one line of the supervisor's log, with the time in UTC."""
     print(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), line, flush=True)
 
 
 async def _nothing_more() -> None:
-    """In the background a system only serves."""
+    """Does nothing: a system in the background only serves."""
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m kj.local.until_signal DATA_DIR PORT`: no load, no summary, one line a happening on standard output."""
+    """Runs `python -m kj.local.until_signal DATA_DIR PORT`; prints one line for each event, loads and shows nothing."""
     directory = DataDirectory.at(Path(arguments[0]))
     try:
         asyncio.run(run_until_signal(directory, port=int(arguments[1]), say=say_with_time, then=_nothing_more))

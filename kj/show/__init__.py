@@ -1,1 +1,1 @@
-"""What people see in the terminal."""
+"""What people see in the terminal: summaries, alerts, the access log and traces."""

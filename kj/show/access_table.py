@@ -32,7 +32,7 @@ _KINDS = {
 
 
 def table(accesses: Iterable[pb.Access], *, entries: bool) -> Table:
-    """One row an access: when, who, where, on what basis, what, how it ended, and its trace."""
+    """Returns one row an access: when, who, where, on what basis, what, how it ended, and its trace."""
     rows = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("when", "who", "where", "basis", "what", "outcome", "trace"):
         # A trace id that is cut or broken cannot be given to `kj trace`.
@@ -51,7 +51,7 @@ def table(accesses: Iterable[pb.Access], *, entries: bool) -> Table:
 
 
 def who(access: pb.Access) -> str:
-    """Name and role of personnel; what another caller is."""
+    """Returns name and role of personnel, and in words the kind of any other caller."""
     if access.HasField("practitioner"):
         role = access.practitioner.role
         title = role.display or PERSONNEL.get(role.code, role.code)
@@ -60,14 +60,14 @@ def who(access: pb.Access) -> str:
 
 
 def where(access: pb.Access) -> str:
-    """The place, by name where it has one."""
+    """Returns the place, by name where it has one."""
     place = access.point_of_care
     named = place.name or place.number or access.legal_entity.name or access.legal_entity.number
     return f"{named}, {place.department}" if place.department else named
 
 
 def basis(access: pb.Access) -> Text:
-    """The basis in law; emergencies and openings of what is restricted stand out."""
+    """Returns the basis in law; emergencies and openings of restricted information stand out."""
     given = common_pb2.AccessBasis.Name(access.ground.basis).removeprefix("ACCESS_BASIS_")
     text = Text("" if given == "UNSPECIFIED" else given, style="bold red" if access.emergency else "")
     if access.restricted_opened:
@@ -76,7 +76,7 @@ def basis(access: pb.Access) -> Text:
 
 
 def what(access: pb.Access, *, entries: bool) -> Iterator[str]:
-    """A line a section: how many entries were seen or written, or why none; with `entries`, each by its id."""
+    """Yields a line a section: how many entries were seen or written, or why none; with `entries`, each by its id."""
     for section in access.sections:
         name = common_pb2.Section.Name(section.section).removeprefix("SECTION_").lower().replace("_", " ")
         if section.decision != common_pb2.SECTION_DECISION_PERMIT:
@@ -91,6 +91,6 @@ def what(access: pb.Access, *, entries: bool) -> Iterator[str]:
 
 
 def outcome(access: pb.Access) -> Text:
-    """How it ended, and why when it did not succeed."""
+    """Returns how it ended, and why when it did not succeed."""
     word, style = _OUTCOMES.get(access.outcome, ("not known", "yellow"))
     return Text(f"{word}: {reason_name(access.reason)}" if access.reason else word, style=style)

@@ -1,4 +1,4 @@
-"""Findings of the safety checks in the terminal: the most serious first, and what was not checked beside them."""
+"""Prints alerts of the safety checks: the most serious first, with what was not checked below them."""
 
 from collections.abc import Iterable, Iterator
 
@@ -20,7 +20,7 @@ _EVERY = {kind for kind in pb.CheckKind.values() if kind}
 
 
 def show(found: Alerts | pb.CheckMedicationResponse, console: Console) -> None:
-    """Prints them."""
+    """Prints each alert with its advice, then what was not checked."""
     for finding in found.findings:
         severity = words(pb.Severity, finding.severity).upper()
         line = Text("  ")
@@ -43,7 +43,7 @@ def show(found: Alerts | pb.CheckMedicationResponse, console: Console) -> None:
 
 
 def _not_checked(each: Iterable[pb.NotChecked]) -> Iterator[str]:
-    """One line for each cause, with the checks that it prevented."""
+    """Yields one line for each cause, with the checks that it prevented."""
     causes: dict[tuple[int, int, str], set[int]] = {}
     for one in each:
         about = _named(one.medication) if one.HasField("medication") else ""
@@ -56,11 +56,11 @@ def _not_checked(each: Iterable[pb.NotChecked]) -> Iterator[str]:
 
 
 def _named(concept: common_pb2.CodeableConcept) -> str:
-    """The medicine by the first name that its source gave it."""
+    """Returns the medicine by the first name that its source gave it."""
     named = [concept.text, *(coding.display or coding.code for coding in concept.codings)]
     return next((each for each in named if each), "a medicine without a name")
 
 
 def _plain(text: str) -> str:
-    """No character of a source's text moves the cursor."""
+    """Replaces control characters, so that a source's text cannot move the cursor."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -209,7 +209,7 @@ def _day(moment: Timestamp) -> str:
 
 
 def words(kind: Any, value: int) -> str:
-    """A value of an enum in words."""
+    """Returns a value of an enum in words, also one of a newer release."""
     if value not in kind.values():
         return f"unknown ({value})"  # of a newer release
     name: str = kind.Name(value)

@@ -1,4 +1,4 @@
-"""A summary in the terminal. What is missing is as loud as what is there; nothing that is unknown looks like none."""
+"""Prints a summary. What is missing is as visible as what is there; nothing that is unknown looks like none."""
 
 from collections.abc import Iterable
 
@@ -87,7 +87,7 @@ def _render_section(section: Section, console: Console) -> None:
 
 
 def _cell(text: str) -> Text:
-    """A source's text as it stands: brackets are no markup here, and no character moves the cursor."""
+    """Returns a source's text as it stands: brackets are no markup in it, and no character moves the cursor."""
     return Text("".join(char if char.isprintable() else " " for char in text))
 
 

@@ -27,7 +27,7 @@ class SpanRecord:
     links: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name."""
+        """Returns the fields by name."""
         return asdict(self)
 
 
@@ -40,7 +40,7 @@ class TraceRead:
 
 
 def read_trace(directory: Path, trace_id: str) -> TraceRead:
-    """All spans of `trace_id` (32 lower-case hex digits) in the directory's files; none when there is no directory."""
+    """Returns all spans of `trace_id` (32 lower-case hex digits) in the directory; none when there is no directory."""
     needle = trace_id.encode()
     spans: dict[str, SpanRecord] = {}
     unreadable = 0
@@ -61,7 +61,7 @@ def read_trace(directory: Path, trace_id: str) -> TraceRead:
 
 
 def spans_of(line: bytes) -> Iterator[SpanRecord]:
-    """The spans of one line. ValueError, KeyError, TypeError or IndexError when it is not OTLP JSON."""
+    """Yields the spans of one line. Raises ValueError, KeyError, TypeError or IndexError when it is not OTLP JSON."""
     for of_resource in json.loads(line)["resourceSpans"]:
         service = str(_attributes(of_resource["resource"]["attributes"]).get("service.name", "?"))
         for of_scope in of_resource["scopeSpans"]:

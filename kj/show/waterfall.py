@@ -23,7 +23,7 @@ _COLOURS = {"server": "cyan", "client": "blue", "internal": "green"}
 
 
 def waterfall(spans: Sequence[SpanRecord], width: int = 120) -> RenderableType:
-    """The picture of one trace's spans, for a terminal of `width` columns.
+    """Returns the picture of one trace's spans, for a terminal of `width` columns.
 
     A span whose parent is not among them says so on a line of its own, and once more below.
     """
@@ -65,7 +65,7 @@ def _table(roomy: bool, cells: int, service_width: int) -> Table:
 
 
 def _short(span: SpanRecord) -> str:
-    """`SummaryService/GetPatientSummary` of the rpc's full name: the package says what the service column does."""
+    """Returns `SummaryService/GetPatientSummary` of the rpc's full name: the service column shows the package."""
     return _PACKAGE.sub("", span.name)
 
 
@@ -75,7 +75,7 @@ def callers_own(span: SpanRecord) -> bool:
 
 
 def _in_tree_order(spans: Sequence[SpanRecord]) -> Iterator[tuple[str, SpanRecord, bool]]:
-    """Each span with its indent and whether its parent is missing; parents first, siblings by start."""
+    """Yields each span with its indent and whether its parent is missing; parents first, siblings by start."""
     ids = {span.span_id for span in spans}
     children: dict[str, list[SpanRecord]] = defaultdict(list)
     tops: list[SpanRecord] = []
