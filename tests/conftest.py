@@ -15,7 +15,7 @@ settings.register_profile(
 )
 settings.load_profile("usual")
 
-LONG = ("tests/assurance/test_fuzz.py", "tests/assurance/", "tests/system/", "tests/kj/test_")
+LONG = ("tests/assurance/fuzz/test_fuzz.py", "tests/assurance/", "tests/system/", "tests/kj/test_")
 """Where the files are that take longest, most of it waiting."""
 
 

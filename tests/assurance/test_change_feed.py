@@ -21,8 +21,8 @@ from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
+from tests.assurance.fuzz.targets import references
 from tests.assurance.hearing import Told, faults, stored_changes
-from tests.assurance.targets import references
 from tests.services.labs.calls import report
 from tests.services.medications.feed import statement
 from tests.services.vaccinations.register import dose

@@ -24,9 +24,9 @@ import pytest
 from kj.local.databases import Names
 from kj.local.programs import SERVICES
 from kj.show.trace_files import SpanRecord, spans_of
-from tests.assurance.comparing import whole
+from tests.assurance.faults.whole import told
 from tests.assurance.lateness import ALIVE, LATE, Query, alive, late
-from tests.assurance.whole import told
+from tests.assurance.under_load.comparing import whole
 from tests.support.client import Client, method
 from tests.support.filling import least
 from tests.support.patients import Patient, new_patient

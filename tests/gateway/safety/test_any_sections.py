@@ -12,7 +12,7 @@ from gateway.safety.check import KINDS, Checked, Seen, check
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from tests.assurance.messages import Examples, Messages
+from tests.assurance.fuzz.messages import Examples, Messages
 from tests.gateway.safety.patients import KNOWLEDGE, NOW, Made, planted
 from tests.gateway.safety.test_planted import clean
 

@@ -13,7 +13,7 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from tests.assurance.messages import Examples, Messages
+from tests.assurance.fuzz.messages import Examples, Messages
 from tests.services.medications.feed import Feed, new_ref, patient, prescription
 from tests.services.medications.list.lists import NURSE, answer, ended, entry, proposals, propose, send
 from tests.support.service import DOCTOR, calling

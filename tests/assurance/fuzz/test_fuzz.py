@@ -19,8 +19,8 @@ from gateway.contract import Method
 from kj.local import programs
 from kj.local.health import health
 from kjernejournal.common.v1 import common_pb2
-from tests.assurance.driving import Make, Report, Send, drive, sender
-from tests.assurance.targets import A_METHOD, Targets, examples, references
+from tests.assurance.fuzz.driving import Make, Report, Send, drive, sender
+from tests.assurance.fuzz.targets import A_METHOD, Targets, examples, references
 from tests.support.client import Client
 from tests.support.patients import new_patients
 from tests.support.seeds import SEED

@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2, status_pb2
 from shared.errors import DOMAIN
 from shared.handling.failures import STATUS_DETAILS
 from shared.redaction import is_clean
-from tests.assurance.messages import CANARY
+from tests.assurance.fuzz.messages import CANARY
 
 LONGEST = 2.0
 """Seconds after which an answer counts as a hang."""

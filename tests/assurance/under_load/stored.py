@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from kjernejournal.audit.v1 import audit_pb2
-from tests.assurance.ledger import Entry, Record
+from tests.assurance.under_load.ledger import Entry, Record
 from tests.support.system import System
 
 _TABLES = {"patients": "SELECT request_id, patient_ref AS id, version FROM identities WHERE request_id IS NOT NULL"}

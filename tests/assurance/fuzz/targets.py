@@ -22,9 +22,9 @@ from kjernejournal.medications.v1 import knowledge_pb2, medications_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from shared.national_id import valid_organisation_number
 from shared.register.entry import imported_id
-from tests.assurance.driving import Case, generator
-from tests.assurance.messages import Examples, Messages
-from tests.assurance.mutations import mutated, strange_metadata
+from tests.assurance.fuzz.driving import Case, generator
+from tests.assurance.fuzz.messages import Examples, Messages
+from tests.assurance.fuzz.mutations import mutated, strange_metadata
 from tests.services.audit import records
 from tests.services.documents.calls import document
 from tests.services.patients import people

@@ -1,10 +1,10 @@
 """After a load: what its clients were told, against what is stored."""
 
 from kj.local.programs import SERVICES
-from tests.assurance import stored
-from tests.assurance.ledger import lost_or_doubled, unrecorded
-from tests.assurance.load import Load
-from tests.assurance.whole import ask, missing
+from tests.assurance.faults.whole import ask, missing
+from tests.assurance.under_load import stored
+from tests.assurance.under_load.ledger import lost_or_doubled, unrecorded
+from tests.assurance.under_load.load import Load
 from tests.support.client import Client
 from tests.support.patients import Patient
 from tests.support.system import System

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.assurance.ledger import Ledger, Record, Reply, Stored, Write, lost_or_doubled, unrecorded
+from tests.assurance.under_load.ledger import Ledger, Record, Reply, Stored, Write, lost_or_doubled, unrecorded
 
 ENTRY = ("a", 1)
 REPLY = Reply("GetPatientSummary", "t-1", "0")

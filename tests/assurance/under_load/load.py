@@ -18,8 +18,8 @@ from kjernejournal.own_registrations.v1.own_registrations_pb2 import SaveOwnRegi
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import RecordVaccinationRequest
 from kjernejournal.visits.v1.visits_pb2 import RecordVisitRequest
-from tests.assurance.ledger import Ledger, Reply, Write
-from tests.assurance.whole import SLOW, Asked, faults, told
+from tests.assurance.faults.whole import SLOW, Asked, faults, told
+from tests.assurance.under_load.ledger import Ledger, Reply, Write
 from tests.services.documents.calls import document
 from tests.services.labs.calls import report
 from tests.services.medications.feed import prescription

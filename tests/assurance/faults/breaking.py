@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from tests.assurance import lies
-from tests.assurance.lies import Lie
-from tests.assurance.wires import Fault, Wired
+from tests.assurance.faults import lies
+from tests.assurance.faults.lies import Lie
+from tests.assurance.faults.wires import Fault, Wired
 from tests.support.system import System
 
 SECTIONS_RPC = "BatchGetSections"

@@ -29,10 +29,10 @@ from kj.local.process import ProcessId
 from kj.local.programs import GATEWAY, ROOT, SERVICES
 from kj.local.state import running_state
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, ListCriticalInfoRequest
-from tests.assurance import stored
-from tests.assurance.comparing import agrees, whole
-from tests.assurance.load import Load
-from tests.assurance.whole import ask
+from tests.assurance.faults.whole import ask
+from tests.assurance.under_load import stored
+from tests.assurance.under_load.comparing import agrees, whole
+from tests.assurance.under_load.load import Load
 from tests.support.client import Client, Refusal
 from tests.support.patients import Patient, new_patient, reaction
 from tests.support.seeds import SEED

@@ -19,7 +19,7 @@ from kj.local import programs
 from kj.local.health import health
 from kj.local.issuer import ensure_issuer
 from kj.local.programs import ROOT, Program
-from tests.assurance.lies import Liar, Lie
+from tests.assurance.faults.lies import Liar, Lie
 from tests.support.client import Client
 from tests.support.system import System, eventually
 

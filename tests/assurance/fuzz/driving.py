@@ -12,7 +12,7 @@ import grpc
 
 from gateway.contract import Method
 from shared.client_stream import ClientStream
-from tests.assurance.judging import LONGEST, Answer, faults
+from tests.assurance.fuzz.judging import LONGEST, Answer, faults
 
 Metadata = Sequence[tuple[str, str | bytes]]
 ENDLESS = frozenset({"/kjernejournal.changes.v1.ChangesService/WatchChanges"})

@@ -20,9 +20,9 @@ from gateway.summary.breaker import TIMEOUTS
 from kj.local.programs import SERVICES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse
-from tests.assurance.breaking import BY_NAME, LOG_WAYS, WAYS, Way
-from tests.assurance.whole import LATE, SLOW, Asked, ask, faults, missing, told
-from tests.assurance.wires import Wired, wired
+from tests.assurance.faults.breaking import BY_NAME, LOG_WAYS, WAYS, Way
+from tests.assurance.faults.whole import LATE, SLOW, Asked, ask, faults, missing, told
+from tests.assurance.faults.wires import Wired, wired
 from tests.support.client import LATER, Client, method, methods
 from tests.support.filling import least
 from tests.support.patients import Patient, new_patients

@@ -11,9 +11,9 @@ import pytest
 from gateway.contract import Method
 from kjernejournal.visits.v1 import visits_pb2
 from shared.errors import Invalid, KjernejournalError, Reason, Unavailable, patient_not_found
-from tests.assurance.driving import Case, Report, drive, sender
-from tests.assurance.judging import Answer, faults
-from tests.assurance.messages import CANARY
+from tests.assurance.fuzz.driving import Case, Report, drive, sender
+from tests.assurance.fuzz.judging import Answer, faults
+from tests.assurance.fuzz.messages import CANARY
 from tests.support.client import method
 from tests.support.service import served
 

@@ -18,8 +18,8 @@ import pytest
 
 from kj.local.process import ProcessId
 from kj.local.programs import GATEWAY, SERVICES
-from tests.assurance.comparing import agrees, whole
-from tests.assurance.load import Load
+from tests.assurance.under_load.comparing import agrees, whole
+from tests.assurance.under_load.load import Load
 from tests.support.client import Client
 from tests.support.patients import new_patient
 from tests.support.seeds import SEED

@@ -11,7 +11,7 @@ from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, Section
 from kjernejournal.visits.v1.visits_pb2 import Visit, VisitsSection
-from tests.assurance.whole import Asked, faults
+from tests.assurance.faults.whole import Asked, faults
 from tests.support.client import Refusal
 
 BROKEN = {"visits": {"TIMEOUT"}}
