@@ -31,11 +31,11 @@ class Analysis:
     """The limits are what a treatment aims at."""
 
     def limits(self, *, woman: bool) -> Limits:
-        """Lower and upper limit of an adult; None: there is none."""
+        """Returns the lower and upper limit of an adult; None: there is none."""
         return self.women if woman else self.men
 
     def written(self, value: float) -> str:
-        """The value as the laboratory prints it."""
+        """Returns the value as the laboratory prints it."""
         return f"{value:.{self.digits}f}"
 
 
@@ -71,7 +71,7 @@ ANALYSES = {
 
 @cache
 def concept(name: str, nlk: str = "", loinc: str = "") -> CodeableConcept:
-    """What was examined, by its codes; in words where NLK has none. One message for all: not to be changed."""
+    """Returns what was examined, by its codes; in words where NLK has none. The message is shared: do not change it."""
     codings = [Coding(system=NLK, code=nlk, display=name)] if nlk else []
     codings += [Coding(system=LOINC, code=loinc)] if loinc else []
     return CodeableConcept(codings=codings, text="" if nlk else name)
@@ -79,7 +79,7 @@ def concept(name: str, nlk: str = "", loinc: str = "") -> CodeableConcept:
 
 @cache
 def reference(analysis: Analysis, *, woman: bool) -> pb.ReferenceRange:
-    """The limits as a message. One for all: not to be changed."""
+    """Returns the limits as a message. It is shared: do not change it."""
     low, high = (
         Quantity(value=analysis.written(limit), system=UCUM, code=analysis.unit) if limit is not None else None
         for limit in analysis.limits(woman=woman)
@@ -89,7 +89,7 @@ def reference(analysis: Analysis, *, woman: bool) -> pb.ReferenceRange:
 
 
 def deviation(analysis: Analysis, value: float, *, woman: bool) -> "pb.Deviation.ValueType":
-    """Above or below; unspecified for what is within, of which laboratories say nothing."""
+    """Returns above or below; unspecified within the limits, where laboratories report nothing."""
     low, high = analysis.limits(woman=woman)
     if high is not None and value > high:
         return pb.DEVIATION_ABOVE

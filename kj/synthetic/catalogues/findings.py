@@ -1,4 +1,4 @@
-"""What critical information can be about: real codes with their Norwegian names."""
+"""The catalogue of what critical information can be about: real codes with their Norwegian names."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Finding:
     """Goes with this illness; otherwise drawn."""
 
     def concept(self) -> CodeableConcept | None:
-        """The code, where there is one."""
+        """Returns the code, where there is one."""
         if not self.code:
             return None
         system = ATC if self.category == pb.CATEGORY_DRUG_REACTION else ICD10

@@ -1,4 +1,4 @@
-"""What people of the population have: the ground of their medicines, visits, documents and critical information.
+"""The catalogue of illnesses: they explain people's medicines, visits, documents and critical information.
 
 The register holds no problem list, and none is sent: illnesses show as indications and as places that were visited.
 """
@@ -27,7 +27,7 @@ class Illness:
     """Only women, or only men."""
 
     def share(self, age: int) -> float:
-        """How many of this age have it."""
+        """Returns the share of people of this age who have it, from 0 to 1."""
         before = (0, 0.0)
         for point in self.shares:
             if age < point[0]:

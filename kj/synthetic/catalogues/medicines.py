@@ -38,7 +38,7 @@ class Medicine:
         return self.days * self.reit // (self.reit + 1) + 10 if self.reit else self.days - 10
 
     def text(self, strength: str) -> str:
-        """Name, form and strength, as a prescription shows it."""
+        """Returns name, form and strength, as a prescription shows it."""
         return f"{self.name} {self.form} {strength}"
 
 

@@ -82,7 +82,7 @@ class Home:
 
 
 def home(rng: Random, municipality: Municipality | None = None) -> Home:
-    """A dwelling, in this municipality or in any."""
+    """Draws a dwelling, in this municipality or in any."""
     where = municipality or weighted(rng, [(each, each.weight) for each in MUNICIPALITIES])
     letter = rng.choice(" ABC") if rng.random() < 0.3 else ""
     street = f"{rng.choice(_STREETS.split()).replace('_', ' ')} {rng.randint(1, 140)}{letter.strip()}"

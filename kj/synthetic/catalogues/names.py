@@ -1,4 +1,4 @@
-"""Names that are common in Norway, by when their bearers were born. Nobody's in particular."""
+"""Names that are common in Norway, by their bearers' year of birth. They are nobody's in particular."""
 
 from random import Random
 
@@ -35,14 +35,14 @@ _ELSEWHERE = (
 
 
 def family_name(rng: Random) -> tuple[str, int]:
-    """A family name, and where its bearers come from: a number for `given_name`."""
+    """Draws a family name, and where its bearers come from: a number to pass to `given_name`."""
     origin = weighted(rng, [(-1, 85), *((number, 2.5) for number in range(len(_ELSEWHERE)))])
     names = _FAMILY if origin < 0 else _ELSEWHERE[origin][0]
     return rng.choice(names.split()), origin
 
 
 def given_name(rng: Random, *, woman: bool, year: int, origin: int) -> str:
-    """A given name for somebody born in that year."""
+    """Draws a given name for somebody born in that year."""
     if origin >= 0:
         return rng.choice(_ELSEWHERE[origin][1 if woman else 2].split())
     names = next(names for before, names in (_WOMEN if woman else _MEN) if year < before)
@@ -50,7 +50,7 @@ def given_name(rng: Random, *, woman: bool, year: int, origin: int) -> str:
 
 
 def middle_name(rng: Random, family: str) -> str:
-    """A middle name (mellomnavn), which is another family's name; mostly none."""
+    """Draws a middle name (mellomnavn), which is another family's name; mostly ""."""
     drawn = rng.choice(_FAMILY.split()) if rng.random() < 0.2 else ""
     return "" if drawn == family else drawn
 
@@ -60,7 +60,7 @@ _LANGUAGES = ("pl", "so", "ur", "vi", "lt", "uk")
 
 
 def language(family: str, given: str) -> str:
-    """The language that somebody of this name may speak beside Norwegian; "" where the name tells of none."""
+    """Returns the language that somebody of this name may speak beside Norwegian, as a BCP 47 tag; "": none."""
     for (families, women, men), tag in zip(_ELSEWHERE, _LANGUAGES, strict=True):
         if family in families.split() and given in (women + " " + men).split():
             return tag

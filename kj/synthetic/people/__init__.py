@@ -1,1 +1,1 @@
-"""Who lives there: families, their contacts, their health, who treats them, what they allow."""
+"""The people of the population: families, contacts, health, who treats them, what they allow."""

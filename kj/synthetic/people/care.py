@@ -38,21 +38,24 @@ class Care:
     _nearest: GpList
 
     def doctor(self, day: date) -> Colleague:
-        """The general practitioner of that day; the nearest one for somebody without, or before there were lists."""
+        """Returns the general practitioner of that day.
+
+        For somebody without one, or before there were lists, it is the nearest.
+        """
         for place in self.places:
             if place.start <= day and (place.end is None or day < place.end):
                 return place.on.doctor
         return self.places[0].on.doctor if self.places else self._nearest.doctor
 
     def assignments(self) -> Iterator[GeneralPractitionerAssignment]:
-        """As the register of general practitioners tells it, newest first."""
+        """Yields the assignments that the register of general practitioners reports, newest first."""
         for place in reversed(self.places):
             period = Period(start=at(place.start), end=at(place.end) if place.end else None)
             yield GeneralPractitionerAssignment(contract=place.on.contract, period=period)
 
 
 def care(person: Person, today: date) -> Care:
-    """The same for the same person and day."""
+    """Draws who treats a person; the same for the same person and day."""
     rng = chance("care", person.key)
     number = person.home.municipality.number
     everybody = world()
@@ -70,7 +73,7 @@ def care(person: Person, today: date) -> Care:
 
 
 def provenance(author: Colleague, when: Timestamp, source_system: str, source_id: str) -> Provenance:
-    """What a feed states of an entry: its author, and its identifier at the source."""
+    """Returns what a feed states of an entry: its author, and its identifier at the source."""
     return Provenance(
         recorder=author.practitioner,
         organisation=author.organisation,
@@ -81,13 +84,13 @@ def provenance(author: Colleague, when: Timestamp, source_system: str, source_id
 
 
 def not_after(when: Timestamp, today: date) -> Timestamp:
-    """The time, or the last minute before today where it is later: nothing is recorded in the future."""
+    """Returns the time, or the last minute before today where it is later: nothing is recorded in the future."""
     limit = at(today).seconds - 60
     return when if when.seconds <= limit else Timestamp(seconds=limit)
 
 
 def later(when: Timestamp, days: int, today: date) -> Timestamp:
-    """So many days later, but before today."""
+    """Returns the time `days` later, but before today."""
     return not_after(Timestamp(seconds=when.seconds + days * DAY), today)
 
 

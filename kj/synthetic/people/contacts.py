@@ -1,4 +1,4 @@
-"""Contacts with specialist care: planned once, told as visits by the patient register and as documents by hospitals."""
+"""Contacts with specialist care: planned once, for the patient register's visits and the hospitals' documents."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -36,11 +36,11 @@ class Contact:
     department: Department
     doctor: Colleague
     illness: Illness | None
-    """What it was for; None: an injury or a check, of which nothing more is told."""
+    """What it was for; None: an injury or a check, of which nothing more is known."""
 
 
 def contacts(person: Person, health: Health, care: Care, today: date) -> list[Contact]:
-    """Everything since 2008, oldest first."""
+    """Draws every contact since 2008, oldest first."""
     rng = chance("contacts", person.key)
     last = person.last_day(today)
     plans = [_plan(rng, each, since, last) for each, since in health.illnesses]
@@ -70,7 +70,7 @@ _Plan = tuple[date, str, Illness | None]
 
 
 def _plan(rng: Random, illness: Illness, since: date, last: date) -> list[_Plan]:
-    """What an illness leads to: controls, day treatment for the few that need it, admissions now and then."""
+    """Plans what an illness leads to: controls, day treatment for the few that need it, admissions now and then."""
     years = max(0.2, (last - since).days / 365)
     planned: list[_Plan] = []
     for _ in range(_times(rng, illness.visits * min(years, 8))):
@@ -91,7 +91,7 @@ def _anything(rng: Random, person: Person, last: date) -> list[_Plan]:
 
 
 def _times(rng: Random, expected: float) -> int:
-    """A number around the expected one."""
+    """Draws a number around the expected one."""
     return int(rng.expovariate(1) * expected * 0.5 + expected * 0.5 + rng.random())
 
 

@@ -31,7 +31,7 @@ _PROTECTION = (
 
 
 def people(seed: int, wanted: int) -> Iterator[Person]:
-    """The first `wanted` people of a population. The same seed gives the same people, in the same order."""
+    """Returns the first `wanted` people of a population. The same seed gives the same people, in the same order."""
     numbers = Numbers(seed)
     return islice((person for number in count() for person in _Family(seed, number, numbers).members), wanted)
 
@@ -58,8 +58,10 @@ class _Family:
         self._fates()
 
     def _first(self) -> None:
-        """The population begins with somebody who shows what a record can hold: an old woman in Arendal, whose son
-        lives elsewhere."""
+        """Adds the first person of the population, who has something in every section: an old woman in Arendal.
+
+        Her son lives elsewhere.
+        """
         woman = self._adult(78, self._home, woman=True)
         woman.marital, woman.showcase = "enkeEllerEnkemann", True
         son = self._adult(49, home(self._rng, self._home.municipality), woman=False)
@@ -114,7 +116,7 @@ class _Family:
             child.responsibility = "felles" if shared else "mor" if with_mother else "far"
 
     def _pair(self, age: int, where: Home, *, women: bool = False) -> tuple[Person, Person]:
-        """A couple: she is `age`, the other about as old; married more often the older they are."""
+        """Adds a couple: she is `age`, the other about as old; the older they are, the more often married."""
         first = self._adult(age, where, woman=True)
         second = self._adult(max(19, age + self._rng.randint(-3, 6)), where, woman=women)
         if self._rng.random() < min(0.9, age / 70):
@@ -124,7 +126,7 @@ class _Family:
         return first, second
 
     def _offspring(self, mother: Person) -> list[Person]:
-        """One to four children, born when she was 19 to 44, none over 17; brothers and sisters of each other."""
+        """Adds one to four children, born when she was 19 to 44, none over 17; brothers and sisters of each other."""
         age = mother.age(CENSUS)
         youngest, oldest = max(0, age - 44), min(17, age - 19)
         wanted = weighted(self._rng, [(1, 30), (2, 45), (3, 20), (4, 5)])
@@ -163,7 +165,7 @@ class _Family:
         return person
 
     def _fates(self) -> None:
-        """Some have died, and some must not be found."""
+        """Draws whose address is protected, and who has died."""
         protection = weighted(self._rng, _PROTECTION)
         for person in self.members:
             if person.home is self._home and not person.showcase:

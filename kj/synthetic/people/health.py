@@ -1,4 +1,4 @@
-"""What one person has, and takes for it."""
+"""Draws what one person has, and which medicines they take for it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Health:
 
 
 def health(person: Person, today: date) -> Health:
-    """The same for the same person and day."""
+    """Draws a person's illnesses and treatments; the same for the same person and day."""
     rng = chance("health", person.key)
     result = Health()
     last = person.last_day(today)
@@ -61,7 +61,7 @@ _ONE_OF = ("C09", "C10AA", "N06AB", "B01AA", "B01AF", "N05")
 
 
 def _that_go_together(treatments: list[Treatment], rng: Random) -> Iterator[Treatment]:
-    """Each medicine once, and rarely two of a group: now and then somebody overlooks it, as in life."""
+    """Yields each medicine once, and rarely two of a group: now and then somebody overlooks one, as in life."""
     seen: set[str] = set()
     for treatment in treatments:
         atc = MEDICINES[treatment.medicine].atc

@@ -85,7 +85,7 @@ DEPARTMENTS = {
 
 @cache
 def world() -> World:
-    """Everybody who treats, made once."""
+    """Returns everybody who treats; made once."""
     return _Maker().world()
 
 
@@ -172,7 +172,7 @@ class _Maker:
 
 
 def _demonstration_doctor() -> Colleague:
-    """Whom `kj token doctor --service gp` is: so that a token of the local issuer can be somebody's GP."""
+    """Returns the person of `kj token doctor --service gp`, so that such a token can be a patient's own GP."""
     doctor, place = PEOPLE["doctor"], PLACES[ServiceKind.GP]
     return Colleague(
         _practitioner(doctor.hpr_number, doctor.name, doctor.role),

@@ -11,7 +11,7 @@ from kjernejournal.patients.v1.patients_pb2 import ADDRESS_PROTECTION_UGRADERT, 
 from shared.national_id import make_synthetic
 
 CENSUS = date(2025, 1, 1)
-"""Who there is and how old is told as of this day, whatever day their records are made for: so that people stay the
+"""The day that sets who there is and how old, whatever day their records are made for: so that people stay the
 same people. Nobody is born after it."""
 
 
@@ -51,15 +51,15 @@ class Person:
         return " ".join(filter(None, (self.given, self.middle, self.family)))
 
     def age(self, day: date) -> int:
-        """Whole years on a day; of the dead, the age they reached."""
+        """Returns the age in whole years on a day; of the dead, the age they reached."""
         return age_on(self.born, min(day, self.died) if self.died else day)
 
     def last_day(self, today: date) -> date:
-        """The last day on which something can have happened to them: before today, or the day of death."""
+        """Returns the last day on which something can have happened to them: yesterday, or the day of death."""
         return min(today - timedelta(days=1), self.died) if self.died else today - timedelta(days=1)
 
     def parents(self) -> "list[tuple[str, Person]]":
-        """Mother, father or second mother, with the code."""
+        """Returns mother, father or second mother, each with the code of the relation."""
         return [(code, other) for code, other in self.relatives if code in {"mor", "far", "medmor"}]
 
 
@@ -71,7 +71,7 @@ class Numbers:
         self._free: dict[tuple[date, bool, bool], Iterator[str]] = {}
 
     def take(self, born: date, *, woman: bool, d_number: bool = False) -> tuple[date, str]:
-        """A number for somebody born on that day, or on the next day that has one left; with that day."""
+        """Returns a number for somebody born on that day, or on the next day that has one left, and that day."""
         while True:
             key = (born, woman, d_number)
             free = self._free.get(key)

@@ -1,4 +1,4 @@
-"""What some people have decided about their record."""
+"""Draws what some people have decided about their record."""
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -41,7 +41,7 @@ class Privacy:
 
 
 def privacy(person: Person, health: Health, care: Care, today: date) -> Privacy:
-    """The same for the same person and day."""
+    """Draws a person's decisions; the same for the same person and day."""
     rng = chance("privacy", person.key)
     result = Privacy()
     if person.showcase or person.age(today) < OF_AGE:
@@ -64,8 +64,10 @@ def privacy(person: Person, health: Health, care: Care, today: date) -> Privacy:
 
 
 def imported(decided: Privacy, restricted_entries: list[Section.ValueType]) -> pb.ImportedPrivacy | None:
-    """As a message; None where nothing was decided. `restricted_entries` are the sections that hold single entries
-    which the source restricts."""
+    """Returns the decisions as a message; None where nothing was decided.
+
+    `restricted_entries` are the sections with single entries that the source restricts.
+    """
     message = pb.ImportedPrivacy(
         restricted_sections=decided.restricted,
         sections_with_restricted_entries=restricted_entries,
@@ -79,7 +81,7 @@ def imported(decided: Privacy, restricted_entries: list[Section.ValueType]) -> p
 
 
 def _blocked(rng: Random, care: Care) -> list[Practitioner]:
-    """Half of them the doctor of `kj token doctor`, so that a block can be seen at work; never one's own GP."""
+    """Draws who is blocked: for half of them the doctor of `kj token doctor`, to show a block; never one's own GP."""
     demonstration = world().lists["4203"][0].doctor.practitioner
     colleagues = [colleague.practitioner for colleague in care.hospital.departments["medicine"].staff]
     own = {place.on.doctor.practitioner.hpr_number for place in care.places}
@@ -88,7 +90,7 @@ def _blocked(rng: Random, care: Care) -> list[Practitioner]:
 
 
 def _proxies(rng: Random, person: Person, today: date) -> list[pb.NewProxy]:
-    """Somebody of age in the family: a child, else the husband, wife or partner."""
+    """Returns somebody of age in the family as proxy: a child, else the husband, wife or partner."""
     possible = [
         other
         for code, other in sorted(person.relatives, key=lambda relative: relative[0] != "barn")

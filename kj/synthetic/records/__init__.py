@@ -1,1 +1,1 @@
-"""What the registers hold about each of them, as messages of the contract."""
+"""What the registers hold about each person, as messages of the contract."""

@@ -1,4 +1,4 @@
-"""Critical information of one person: none for most, and that says little, as in life."""
+"""Draws one person's critical information: most have none recorded, which proves little, as in life."""
 
 from datetime import date, timedelta
 from random import Random
@@ -36,12 +36,12 @@ _LIFE = (pb.CATEGORY_LIFE_PROLONGING_TREATMENT, pb.CATEGORY_TREATMENT_DECISION)
 
 
 def share(age: int) -> float:
-    """How many of this age have critical information; some more, where an illness calls for it, have it recorded."""
+    """Returns the share of this age that has critical information, before what their illnesses call for."""
     return 0.03 if age < 60 else 0.09 if age < 75 else 0.18
 
 
 def entries(person: Person, health: Health, care: Care, today: date) -> pb.PatientEntries | None:
-    """Entries and statements of absence; None for most."""
+    """Draws entries and statements of absence; None for most."""
     rng = chance("critical", person.key)
     age = person.age(today)
     found = _findings(rng, person, health, age)
@@ -102,7 +102,7 @@ def _author(rng: Random, finding: Finding, care: Care, day: date) -> Colleague:
 
 
 def _event(rng: Random, person: Person, day: date) -> EventTime:
-    """When it happened: a year or a month mostly, a day sometimes, an age, or not known."""
+    """Draws when it happened: mostly a year or a month, sometimes a day or an age, or not known."""
     known = rng.random()
     if known < 0.1:
         return EventTime()

@@ -61,7 +61,7 @@ class Plan:
 
 
 def plans(person: Person, health: Health, care: Care, contacts: list[Contact], today: date) -> list[Plan]:
-    """Every document of this person, oldest contact first; none for many."""
+    """Draws which documents this person has, oldest contact first; none for many."""
     rng = chance("documents", person.key)
     wanted: list[tuple[str, Colleague, Timestamp, Contact | None]] = []
     for contact in contacts:
@@ -79,7 +79,7 @@ def plans(person: Person, health: Health, care: Care, contacts: list[Contact], t
 
 
 def document(person: Person, health: Health, plan: Plan) -> pb.ImportedDocument:
-    """The document with its content."""
+    """Returns the document with its content."""
     title = TYPES[plan.type_code]
     body = texts.text(plan.type_code, person, health, plan.contact, plan.author, plan.made.ToDatetime().date())
     content = pdf(title, body) if plan.is_pdf else f"{title}\n\n{body}".encode()
@@ -138,7 +138,7 @@ def _of_municipality(
 
 
 def _restriction(rng: Random, person: Person, made: Timestamp, today: date) -> str:
-    """A few are restricted by the patient, a few kept from the citizen, new ones delayed."""
+    """Draws a code of Volven 9603: of some of the newest delayed, of a few restricted by or kept from the patient."""
     if person.showcase:
         return "N"
     if made.seconds > at(today - timedelta(days=14)).seconds and rng.random() < 0.3:

@@ -1,4 +1,4 @@
-"""What pathologists and radiologists looked at, in words: NORPAT and NCRP codes are not open."""
+"""Draws what pathologists and radiologists examined, in words: NORPAT and NCRP codes are not open."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ _TISSUE = (
 def examinations(
     person: Person, health: Health, care: Care, contacts: list[Contact], today: date
 ) -> Iterator[Examination]:
-    """Every examination of this person since 2018, in no order."""
+    """Yields every examination of this person since 2018, in no order."""
     rng = chance("examinations", person.key)
     last = person.last_day(today)
     yield from _of_contacts(rng, care, contacts)
@@ -81,7 +81,7 @@ def _of_contacts(rng: Random, care: Care, contacts: list[Contact]) -> Iterator[E
 
 
 def _cervical(rng: Random, person: Person, care: Care, last: date) -> Iterator[Examination]:
-    """The screening programme: women from 25 to 69, every fifth year."""
+    """Yields the screening programme's samples: women from 25 to 69, every fifth year."""
     if not person.woman or not 25 <= person.age(last) <= 72 or rng.random() < 0.3:
         return
     day = last - timedelta(days=rng.randint(20, 1800))

@@ -1,4 +1,4 @@
-"""A person as the population register tells of them."""
+"""A person as the population register reports them."""
 
 from datetime import date
 
@@ -15,7 +15,7 @@ _OF_AGE = 18
 
 
 def message(person: Person, health: Health, today: date) -> pb.Person:
-    """The whole person, with family and guardians."""
+    """Returns the whole person, with family and guardians."""
     result = pb.Person(
         national_ids=[pb.NationalId(value=value) for value in person.national_ids],
         name=_name(person),
@@ -37,12 +37,12 @@ def message(person: Person, health: Health, today: date) -> pb.Person:
 
 
 def phone(person: Person) -> str:
-    """A number that nobody has: no Norwegian telephone number has eight digits and begins with 1."""
+    """Returns a number that nobody has: no Norwegian telephone number has eight digits and begins with 1."""
     return f"+471{chance('phone', person.key).randrange(10_000_000):07d}"
 
 
 def relation_display(code: str) -> str:
-    """The code of a relation or marital status in words."""
+    """Returns the code of a relation or marital status in words."""
     return _DISPLAYS.get(code, code.capitalize())
 
 

@@ -1,6 +1,6 @@
 """Answers of laboratories: blood tests with their hierarchy, microbiology, pathology and imaging.
 
-Most are told as they stand today. A few have a life: preliminary, final, and corrected some days later, each told as it
+Most are sent as they stand today. A few have a life: preliminary, final, and corrected some days later, each sent as it
 was issued.
 """
 
@@ -60,7 +60,7 @@ _HEADINGS = ((HEMOGRAM, "Hematologi", "58410-2"), (LIPIDS, "Lipider", ""))
 
 @dataclass(frozen=True)
 class Plan:
-    """A report to be told."""
+    """A report to be sent."""
 
     number: int
     asked: Sample | Examination
@@ -72,7 +72,7 @@ class Plan:
 
 
 def plans(person: Person, health: Health, care: Care, contacts: list[Contact], today: date) -> list[Plan]:
-    """Every report of this person, oldest first; none for some."""
+    """Draws which reports this person has, oldest first; none for some."""
     wanted: list[tuple[date, Sample | Examination, Colleague]] = [
         (sample.day, sample, care.doctor(sample.day)) for sample in samples(person, health, today)
     ]
@@ -89,7 +89,7 @@ def plans(person: Person, health: Health, care: Care, contacts: list[Contact], t
 
 
 def report(person: Person, care: Care, plan: Plan, today: date) -> pb.LabReport:
-    """The report as it stands."""
+    """Returns the report as it stands today."""
     if plan.has_life:
         return life(person, care, plan, today)[-1]
     rng = chance("results", person.key, plan.number)
@@ -108,7 +108,7 @@ LIFE = 3
 
 
 def life(person: Person, care: Care, plan: Plan, today: date) -> tuple[pb.LabReport, pb.LabReport, pb.LabReport]:
-    """The versions of a report with a life, oldest first: the leukocytes were too many, and then were not."""
+    """Returns the three versions of a report with a life, oldest first: the corrected one has fewer leukocytes."""
     taken = at_work(chance("results", person.key, plan.number), plan.asked.day)
     whole = _report(person, care, plan, taken)
     wrong = pb.LabReport()
@@ -212,7 +212,7 @@ def _type(code: str) -> CodeableConcept:
 
 
 def _laboratory(care: Care, kind: str) -> Organisation:
-    """The hospital's department for this kind of answer."""
+    """Returns the hospital's department for this kind of answer."""
     images = care.hospital.departments["images"].organisation
     if _EXPERTISE.get(kind) == pb.EXPERTISE_IMAGING:
         return images
@@ -223,7 +223,7 @@ def _laboratory(care: Care, kind: str) -> Organisation:
 
 
 def _restriction(rng: Random, person: Person, day: date, today: date) -> str:
-    """As for documents: a few restricted by the patient, a few kept from the citizen, some of the newest delayed."""
+    """Draws a code of Volven 9603, as for documents; "": none is stated."""
     if person.showcase:
         return ""
     if day >= today - timedelta(days=14) and rng.random() < 0.3:

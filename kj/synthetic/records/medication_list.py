@@ -18,7 +18,7 @@ _KEPT = timedelta(days=90)
 def medication_list(
     person: Person, lines: list[Line], newest: dict[str, str], care: Care, today: date
 ) -> pb.MedicationList | None:
-    """The list; None for most. `newest` is the prescription in force of each treatment, by treatment_id."""
+    """Returns the list; None for most. `newest` is each treatment's prescription in force, by treatment_id."""
     rng = chance("medication list", person.key)
     active = [line for line in lines if line.in_use]
     if person.died or (not person.showcase and (len(active) < 3 or rng.random() > 0.4)):

@@ -42,7 +42,7 @@ _EARLIER = (
 
 
 def registrations(person: Person, health: Health, care: Care, today: date) -> list[pb.OwnRegistration]:
-    """Everything this person has registered, or a nurse for them; empty for most."""
+    """Draws everything this person has registered, or a nurse for them; empty for most."""
     rng = chance("own", person.key)
     if person.age(today) < _OF_AGE:
         return []
@@ -60,7 +60,7 @@ def registrations(person: Person, health: Health, care: Care, today: date) -> li
 def _by(
     rng: Random, person: Person, care: Care, today: date, number: int, told: pb.OwnRegistration
 ) -> pb.OwnRegistration:
-    """With who registered it and when: the patient mostly, a nurse at the patient's request for some."""
+    """Adds who registered it and when: mostly the patient, for some a nurse at the patient's request."""
     last = person.last_day(today)
     day = day_between(rng, max(person.born, years_before(last, 3)), last)
     when = later(at_work(rng, day), 0, today)
@@ -79,7 +79,7 @@ def _author(rng: Random, person: Person, care: Care, when: Timestamp, source_id:
 
 
 def _contacts(rng: Random, person: Person, care: Care, today: date) -> Iterator[pb.OwnRegistration]:
-    """The nearest of the family, in order; now and then one who must not be told."""
+    """Yields the nearest of the family, in order; sometimes one who must not be informed."""
     family = [
         (code, other)
         for code, other in sorted(person.relatives, key=lambda relative: _NEARNESS.index(relative[0]))
@@ -120,7 +120,7 @@ _NEARNESS = ("ektefelleEllerPartner", "barn", "mor", "far", "medmor", "søsken")
 
 
 def _needs(rng: Random, person: Person, health: Health, today: date) -> Iterator[pb.OwnRegistration]:
-    """Hearing goes with age, sight with glaucoma; those who have come here may speak another language."""
+    """Yields needs of communication: hearing by age, sight by glaucoma, language by where somebody comes from."""
     age = person.age(today)
     ill = {illness.name for illness, _ in health.illnesses}
     if person.showcase or rng.random() < max(0.01, (age - 60) / 100):

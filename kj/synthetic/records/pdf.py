@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 _LINES = 50
 _WIDTH = 92
 _HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
-"""The second line holds bytes over 127: it tells programs that the file is not text."""
+"""The second line holds bytes over 127, which show programs that the file is not text."""
 
 
 def pdf(title: str, text: str) -> bytes:
-    """A document with a title and text; long lines are broken, long texts go on over pages."""
+    """Returns a document with a title and text; long lines are broken, long texts go on over pages."""
     lines = [part for line in text.splitlines() for part in _broken(line)]
     pages = [lines[start : start + _LINES] for start in range(0, len(lines), _LINES)] or [[]]
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
@@ -66,5 +66,5 @@ def _broken(line: str) -> Iterator[str]:
 
 
 def _escaped(text: str) -> bytes:
-    """A string of the page's language, in the font's encoding; what it lacks becomes a question mark."""
+    """Returns a PDF string in the font's encoding; a character that it lacks becomes a question mark."""
     return text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)").encode("cp1252", "replace")

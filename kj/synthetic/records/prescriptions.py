@@ -1,4 +1,4 @@
-"""Medicines as the prescription register's feed tells of them: prescriptions and dispensings of three years.
+"""Medicines as the prescription register's feed reports them: prescriptions and dispensings of three years.
 
 A regular medicine is collected every three months and renewed in time. So the record holds finished prescriptions (R),
 recalled ones (T), the one in force (E, rarely U), and some that were never collected whole and are past their validity.
@@ -45,7 +45,7 @@ class Line:
 
 
 def lines(person: Person, health: Health, locked: str) -> list[Line]:
-    """Every treatment with the strength that this person gets. `locked` names the medicine that they have locked."""
+    """Returns every treatment with the strength that this person gets; `locked` is the medicine they have locked."""
     return [
         Line(
             treatment,
@@ -61,7 +61,7 @@ def lines(person: Person, health: Health, locked: str) -> list[Line]:
 def prescribed(
     person: Person, line: Line, care: Care, today: date
 ) -> Iterator[tuple[pb.Prescription, list[pb.Dispensing]]]:
-    """The prescriptions of one treatment, oldest first, each with what was dispensed on it."""
+    """Yields the prescriptions of one treatment, oldest first, each with what was dispensed on it."""
     rng = chance("prescriptions", person.key, line.treatment.medicine)
     last = min(person.last_day(today), line.treatment.until or date.max)
     days = _renewals(line, last, today)
@@ -76,7 +76,7 @@ def prescribed(
 
 
 def _renewals(line: Line, last: date, today: date) -> list[date]:
-    """The days of prescribing, from the first whose prescription still stands in the register."""
+    """Returns the days of prescribing, from the first whose prescription still stands in the register."""
     every = timedelta(days=line.medicine.renewed_after)
     day = line.treatment.since
     while day + every < today - HISTORY:
@@ -146,7 +146,7 @@ def _settle(
     dispensings: list[pb.Dispensing],
     following: date | None,
 ) -> None:
-    """The state in which the prescription is today."""
+    """Sets the state in which the prescription is today."""
     prescription.dispensed = len(dispensings)
     if dispensings and dispensings[-1].finishes_prescription:
         prescription.state = pb.PRESCRIPTION_STATE_FINISHED
@@ -169,7 +169,7 @@ def _recall(prescription: pb.Prescription, reason: "pb.RecallReason.ValueType", 
 
 @cache
 def medication(medicine: Medicine, strength: str) -> pb.Medication:
-    """The medicine as the prescription register names it. One message for all who get it: not to be changed."""
+    """Returns the medicine as the prescription register names it. The message is shared: do not change it."""
     return pb.Medication(
         code=CodeableConcept(text=medicine.text(strength)),
         atc=Coding(system=systems.ATC, code=medicine.atc, display=medicine.name),
@@ -182,7 +182,7 @@ def medication(medicine: Medicine, strength: str) -> pb.Medication:
 
 @cache
 def dosage(medicine: Medicine) -> pb.Dosage:
-    """How it is taken. One message for all who take it: not to be changed."""
+    """Returns how it is taken. The message is shared: do not change it."""
     if not medicine.frequency:
         return pb.Dosage(sequence=1, text=medicine.dosage, as_needed=True)
     dose = pb.DoseAndRate(dose=Quantity(value="1", unit="tablett")) if "tablett" in medicine.form else None
@@ -197,6 +197,6 @@ def dosage(medicine: Medicine) -> pb.Dosage:
 
 @cache
 def indication(illness: Illness) -> pb.Indication:
-    """What it is for. One message for all: not to be changed."""
+    """Returns what it is for. The message is shared: do not change it."""
     coding = Coding(system=systems.ICPC2, code=illness.icpc, display=illness.name.capitalize())
     return pb.Indication(text=illness.indication, reasons=[CodeableConcept(codings=[coding])])

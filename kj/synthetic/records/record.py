@@ -1,4 +1,4 @@
-"""One person with everything that the registers' feeds tell of them."""
+"""One person with everything that the registers' feeds report of them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ from kjernejournal.visits.v1 import visits_pb2
 
 
 def records(seed: int, wanted: int, today: date) -> Iterator["Record"]:
-    """The first `wanted` people of a population with their records as of `today`, one at a time.
+    """Returns the first `wanted` people of a population with their records as of `today`, one at a time.
 
     The same arguments give the same messages, byte for byte. A larger population begins with the smaller one.
     """
@@ -52,13 +52,13 @@ def records(seed: int, wanted: int, today: date) -> Iterator["Record"]:
 
 @dataclass(frozen=True)
 class Record:
-    """What each register is to be told. A method gives None where there is nothing to tell."""
+    """What each register is sent. A method returns None where there is nothing to send."""
 
     person: Person
     today: date
 
     def patient(self) -> ImportedPatient:
-        """Identity, family, general practitioners, privacy settings."""
+        """Returns identity, family, general practitioners and privacy settings."""
         restricted = []
         if any(line.locked for line in self._lines):
             restricted.append(SECTION_MEDICATIONS)
@@ -73,7 +73,7 @@ class Record:
         )
 
     def critical_info(self) -> critical_info_pb2.PatientEntries | None:
-        """Critical information, and statements of its absence."""
+        """Returns critical information, and statements of its absence."""
         if self.privacy.reserved:
             return None
         found = critical_info.entries(self.person, self._health, self._care, self.today)
@@ -120,7 +120,7 @@ class Record:
         return self._reports(labs.report(self.person, self._care, plan, self.today) for plan in self._labs)
 
     def earlier_labs(self, version: int) -> labs_pb2.PatientEntries | None:
-        """A version, counted from 0, of the answers that were preliminary, then final, and then corrected."""
+        """Returns one version, counted from 0, of the reports that were preliminary, then final, then corrected."""
         return self._reports(
             labs.life(self.person, self._care, plan, self.today)[version] for plan in self._labs if plan.has_life
         )
@@ -142,7 +142,7 @@ class Record:
         return vaccinations_pb2.PatientEntries(patient=self._identifier, vaccinations=told) if told else None
 
     def own_registrations(self) -> own_registrations_pb2.PatientEntries | None:
-        """What this person has registered."""
+        """Returns what this person has registered."""
         if self.privacy.reserved:
             return None
         told = own_registrations.registrations(self.person, self._health, self._care, self.today)
@@ -150,7 +150,7 @@ class Record:
 
     @cached_property
     def privacy(self) -> Privacy:
-        """What the person has decided. Of somebody who is reserved there is no record, so nothing is told."""
+        """Returns what the person has decided. Nothing is sent of somebody who is reserved: they have no record."""
         return privacy.privacy(self.person, self._health, self._care, self.today)
 
     @property

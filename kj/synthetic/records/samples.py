@@ -31,7 +31,7 @@ class Sample:
 
 
 def samples(person: Person, health: Health, today: date) -> list[Sample]:
-    """Every sample of this person since 2018, oldest first."""
+    """Returns every sample of this person since 2018, oldest first."""
     last = person.last_day(today)
     first = max(FIRST_DAY, person.born + timedelta(days=30))
     if first > last:
@@ -70,7 +70,7 @@ class _Level:
         self._phase = rng.random()
 
     def on(self, day: date, names: tuple[str, ...]) -> Values:
-        """What is found on a day."""
+        """Draws what is found on a day."""
         values = {name: max(0.1, self._own[name] + self._rng.gauss(0, 1) * self._width[name]) for name in names}
         if "hba1c" in values:
             years = day.toordinal() / 365.25 + self._phase
@@ -93,7 +93,7 @@ def _tested(rng: Random, first: date, last: date, *, showcase: bool) -> Iterator
 
 
 def _checks(rng: Random, person: Person, first: date, last: date) -> list[date]:
-    """At the general practitioner's, for whatever reason: seldom for the young."""
+    """Draws days at the general practitioner's, for whatever reason: few for the young."""
     rate = 0.03 if person.age(last) < 18 else 0.1 + max(0, person.age(last) - 35) / 200
     expected = rate * (last - first).days / 365
     number = int(expected) + (rng.random() < expected % 1)
@@ -118,7 +118,7 @@ def _asked(rng: Random, person: Person, day: date) -> tuple[str, ...]:
 def _controls(
     rng: Random, person: Person, health: Health, first: date, last: date
 ) -> Iterator[tuple[tuple[str, ...], list[date]]]:
-    """What an illness or a medicine is followed by, at its interval."""
+    """Yields what an illness or a medicine is followed by, with the days of it."""
     for illness, since in health.illnesses:
         begin = max(first, since)
         if illness.name in {"diabetes type 1", "diabetes type 2"}:
@@ -137,7 +137,7 @@ def _controls(
 
 
 def _every(rng: Random, days: int, first: date, last: date) -> list[date]:
-    """From a first control on, more or less at this interval."""
+    """Draws the days of controls, more or less at this interval."""
     found = []
     day = first + timedelta(days=rng.randint(0, days))
     while day <= last:

@@ -1,4 +1,4 @@
-"""What stands in the documents, in Norwegian. Written for this population; no patient's text, and no national id."""
+"""Writes the documents' text, in Norwegian, for this population: no patient's text, and no national id."""
 
 from datetime import date
 from random import Random
@@ -30,7 +30,7 @@ _FINDINGS = (
 
 
 def text(code: str, person: Person, health: Health, contact: Contact | None, author: Colleague, day: date) -> str:
-    """The body of a document of this type."""
+    """Returns the body of a document of this type."""
     rng = chance("text", person.key, code, day)
     paragraphs = [_head(person, contact, author), *_BODIES[code](rng, person, health, contact)]
     paragraphs.append(f"{_written(day)}\n{author.practitioner.name}, {author.practitioner.role.display.lower()}")

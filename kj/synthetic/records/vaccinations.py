@@ -1,4 +1,4 @@
-"""Vaccinations as the national vaccination register tells of them: the childhood programme by year of birth, influenza
+"""Vaccinations as the national register reports them: the childhood programme by year of birth, influenza
 and covid-19 by age and illness, travel, and what was given before somebody came here.
 """
 
@@ -43,7 +43,7 @@ class Dose:
 
 
 def doses(person: Person, health: Health, today: date) -> list[Dose]:
-    """Every dose that the register knows of, oldest first."""
+    """Draws every dose that the register knows of, oldest first."""
     rng = chance("vaccinations", person.key)
     last = person.last_day(today)
     at_risk = bool(_AT_RISK & {illness.name for illness, _ in health.illnesses})
@@ -58,7 +58,7 @@ def doses(person: Person, health: Health, today: date) -> list[Dose]:
 
 
 def vaccination(person: Person, care: Care, dose: Dose, number: int, today: date) -> pb.Vaccination:
-    """A dose as the register tells of it."""
+    """Returns a dose as the register reports it."""
     rng = chance("dose", person.key, number)
     vaccine = dose.vaccine
     giver = care.nurse if person.age(dose.day) < 18 else care.doctor(dose.day)
@@ -90,7 +90,7 @@ def vaccination(person: Person, care: Care, dose: Dose, number: int, today: date
 
 
 def from_elsewhere(person: Person, care: Care, today: date) -> Iterator[pb.Vaccination]:
-    """What those who came here brought with them, under the codes of where it was given, or in words."""
+    """Yields what people who moved here had been given, under the codes of that country or in words."""
     if len(person.national_ids) < 2 and person.national_id[0] < "4":
         return
     rng = chance("elsewhere", person.key)
@@ -125,7 +125,7 @@ _ELSEWHERE = (
 
 
 def _childhood(rng: Random, person: Person) -> Iterator[Dose]:
-    """The programme as it was when this person was of the age for it. Most have all of it, some nothing."""
+    """Yields the programme of this person's childhood. Most have all of it, some nothing."""
     if person.born.year < 1984:
         return
     followed = rng.random()
@@ -139,7 +139,7 @@ def _childhood(rng: Random, person: Person) -> Iterator[Dose]:
 
 
 def _programme(person: Person) -> Iterator[tuple[int, Vaccine, int, int]]:
-    """Age in days, vaccine, which dose of how many."""
+    """Yields age in days, vaccine, and which dose of how many."""
     born = person.born
     if born >= date(2014, 9, 1):
         yield from ((45, vaccines.ROTAVIRUS, 1, 2), (92, vaccines.ROTAVIRUS, 2, 2))
@@ -164,7 +164,7 @@ def _programme(person: Person) -> Iterator[tuple[int, Vaccine, int, int]]:
 
 
 def _influenza(rng: Random, person: Person, last: date, *, at_risk: bool) -> Iterator[Dose]:
-    """Every autumn for most of the old and some of those at risk; in 2009 for many."""
+    """Yields every autumn's dose for most of the old and some of those at risk; in 2009 for many."""
     if person.born < date(2009, 4, 1) and rng.random() < 0.4:
         yield Dose(day_between(rng, date(2009, 10, 20), date(2009, 12, 20)), vaccines.PANDEMIC, 1, 1)
     willing = rng.random()
@@ -177,7 +177,7 @@ def _influenza(rng: Random, person: Person, last: date, *, at_risk: bool) -> Ite
 
 
 def _covid(rng: Random, person: Person, *, at_risk: bool) -> Iterator[Dose]:
-    """From 2021: the old and those at risk first, and each autumn since."""
+    """Yields doses from 2021: the old and those at risk first, and again each autumn."""
     age = 2021 - person.born.year
     if age < 12 or rng.random() < (0.04 if age >= 65 else 0.12):
         return

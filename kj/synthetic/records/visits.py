@@ -1,4 +1,4 @@
-"""Visits as the patient register's feed tells of them: time and place, nothing else."""
+"""Visits as the patient register's feed reports them: time and place, nothing else."""
 
 from datetime import date
 
@@ -18,7 +18,7 @@ _KINDS = {
 
 
 def visit(person: Person, contact: Contact, today: date) -> pb.Visit:
-    """A contact as the register reports it, two weeks afterwards."""
+    """Returns a contact as the register reports it, two weeks afterwards."""
     stated = Provenance(
         organisation=contact.department.organisation,
         recorded_at=later(contact.end or contact.start, 14, today),
