@@ -52,11 +52,9 @@ def released(stored: StoredEntry, caller: CallerContext, request_id: str, now: d
 
 
 def report(stored: StoredEntry) -> pb.LabReport:
-    """Returns the report as a reader sees it. Of a withdrawn one, the header, its status and that it is withdrawn."""
+    """Returns the report as a reader sees it. Withdrawn ones have no readers."""
     message = pb.LabReport.FromString(stored.content)
     complete_header(message.header, stored)
-    if stored.deleted:
-        return pb.LabReport(header=message.header, status=message.status, withdrawn=True)
     return message
 
 

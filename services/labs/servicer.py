@@ -15,7 +15,7 @@ from shared.handling import Context, caller
 from shared.register import stated_absence
 from shared.register.batch_sections import LARGEST_SECTION, answer_each
 from shared.register.bulk_import import import_stream
-from shared.register.convert import window
+from shared.register.convert import entry_version, window
 from shared.register.entry import StoredEntry
 from shared.register.paging import page_of, size_of, version_below
 from shared.register.requests import answered, asked
@@ -70,7 +70,7 @@ class Servicer(LabsServiceServicer):
         except StateConflict as error:
             error.details["field"] = "report.status"
             raise
-        return pb.RecordLabReportResponse(report=convert.report(stored))
+        return pb.RecordLabReportResponse(written=entry_version(stored))
 
     async def ReleaseLabReport(
         self, request: pb.ReleaseLabReportRequest, context: Context

@@ -38,11 +38,9 @@ def to_store(vaccination: Vaccination, source: Provenance) -> Vaccination:
 
 
 def vaccination(stored: StoredEntry) -> Vaccination:
-    """Returns the vaccination as a reader sees it. Of a withdrawn one, the header and that it is withdrawn."""
+    """Returns the vaccination as a reader sees it. Withdrawn ones have no readers."""
     message = Vaccination.FromString(stored.content)
     complete_header(message.header, stored)
-    if stored.deleted:
-        return Vaccination(header=message.header, withdrawn=True)
     message.before_coverage = model.is_before_coverage(message.occurrence)
     return message
 

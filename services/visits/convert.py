@@ -50,11 +50,9 @@ def marked(stored: StoredEntry, caller: CallerContext, comment: str, now: dateti
 
 
 def visit(stored: StoredEntry) -> Visit:
-    """Returns the visit as a reader sees it. Of a withdrawn one, the header and that it is withdrawn."""
+    """Returns the visit as a reader sees it. Withdrawn ones have no readers."""
     message = Visit.FromString(stored.content)
     complete_header(message.header, stored)
-    if stored.deleted:
-        return Visit(header=message.header, withdrawn=True)
     message.before_coverage = model.is_before_coverage(stored.effective_at)
     return message
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, ListWindow, Provenance
+from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, EntryVersion, ListWindow, Provenance
 from shared.convert import timestamp
 from shared.register.entry import StoredEntry
 
@@ -41,6 +41,11 @@ def complete_header(header: EntryHeader, stored: StoredEntry) -> None:
     header.id = stored.id
     header.version = stored.version
     header.stored_at.CopyFrom(timestamp(stored.stored_at))
+
+
+def entry_version(stored: StoredEntry) -> EntryVersion:
+    """Returns what machines learn of an entry that they write: which version of which it is, and nothing in it."""
+    return EntryVersion(id=stored.id, version=stored.version, stored_at=timestamp(stored.stored_at))
 
 
 class Listed(Protocol):

@@ -124,10 +124,10 @@ async def test_a_visit_and_its_mark_are_answered_across_the_upgrade(postgres: Cl
     ref, recording, marking = str(uuid4()), str(uuid4()), str(uuid4())
     async with visits(source) as stub:
         recorded = await record(stub, ref, visit(), recording)
-        marked = await report(stub, ref, recorded.header.id, marking, "Jeg var ikke der")
+        marked = await report(stub, ref, recorded.id, marking, "Jeg var ikke der")
     async with visits(await upgrade.of("visits", source, ENTRIES)) as stub:
         assert await record(stub, ref, visit(), recording) == recorded
-        assert await report(stub, ref, recorded.header.id, marking, "Jeg var ikke der") == marked
+        assert await report(stub, ref, recorded.id, marking, "Jeg var ikke der") == marked
         other = visit(source_class=[])
         other.unit.name = "Et annet sykehus"
         assert await refused(record(stub, ref, other, recording)) == "REQUEST_ID_REUSED"

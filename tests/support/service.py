@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.rpc import error_details_pb2, status_pb2
 
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import CallerContext, Coding, Organisation, Practitioner
+from kjernejournal.common.v1.common_pb2 import CallerContext, Coding, EntryVersion, Organisation, Practitioner
 from shared.handling import register
 from shared.handling.failures import STATUS_DETAILS
 
@@ -54,6 +54,11 @@ async def served(*services: tuple[object, ServiceDescriptor]) -> AsyncIterator[g
                 yield channel
         finally:
             await server.stop(0)
+
+
+def version_of(entry: Any) -> EntryVersion:
+    """An entry that is read, as the reply to the machine that wrote it names it."""
+    return EntryVersion(id=entry.header.id, version=entry.header.version, stored_at=entry.header.stored_at)
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:

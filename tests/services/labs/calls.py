@@ -16,6 +16,7 @@ from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,
     EntryHeader,
+    EntryVersion,
     EventTime,
     Organisation,
     PatientIdentifier,
@@ -97,9 +98,9 @@ class Labs:
 
     stub: LabsServiceAsyncStub
 
-    async def record(self, ref: str, sent: pb.LabReport, *aliases: str, request_id: str = "") -> pb.LabReport:
+    async def record(self, ref: str, sent: pb.LabReport, *aliases: str, request_id: str = "") -> EntryVersion:
         request = pb.RecordLabReportRequest(patient=patient(ref), request_id=request_id or str(uuid4()), report=sent)
-        return (await self.stub.RecordLabReport(request, metadata=calling(FEED, ref, *aliases))).report
+        return (await self.stub.RecordLabReport(request, metadata=calling(FEED, ref, *aliases))).written
 
     async def load(
         self,
@@ -130,13 +131,13 @@ class Labs:
         return list((await self.stub.ListLabReportVersions(request, metadata=calling(by, ref))).versions)
 
     async def release(
-        self, ref: str, of: pb.LabReport, *, version: int = 0, by: CallerContext = DOCTOR, request_id: str = ""
+        self, ref: str, of: EntryVersion, *, version: int = 0, by: CallerContext = DOCTOR, request_id: str = ""
     ) -> pb.LabReport:
         request = pb.ReleaseLabReportRequest(
             patient=patient(ref),
             request_id=request_id or str(uuid4()),
-            id=of.header.id,
-            expected_version=version or of.header.version,
+            id=of.id,
+            expected_version=version or of.version,
         )
         return (await self.stub.ReleaseLabReport(request, metadata=calling(by, ref))).report
 

@@ -14,7 +14,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from shared.convert import timestamp
 from tests.services.labs.calls import CITIZEN, DAY, ELEVATED, HAEMOGLOBIN, TAKEN, Labs, new_ref, report, result
-from tests.support.service import DOCTOR
+from tests.support.service import DOCTOR, version_of
 
 EXAMPLES = int(os.environ.get("KJ_EXAMPLES", "25"))
 ORDER = [pb.RESULT_STATUS_PRELIMINARY, pb.RESULT_STATUS_FINAL, pb.RESULT_STATUS_CORRECTED, pb.RESULT_STATUS_CANCELLED]
@@ -143,7 +143,7 @@ async def released(labs: Labs, ref: str, name: str) -> bool:
     if name not in by_name:
         return False
     try:
-        await labs.release(ref, by_name[name], by=ELEVATED)
+        await labs.release(ref, version_of(by_name[name]), by=ELEVATED)
     except grpc.aio.AioRpcError as error:
         if error.code() != grpc.StatusCode.FAILED_PRECONDITION:
             raise

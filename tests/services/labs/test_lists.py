@@ -165,7 +165,7 @@ async def test_the_codes_of_the_version_that_is_shown_are_searched(labs: Labs) -
     await labs.record(ref, report("a", results=[result(*SARS_COV_2, **NOT_DETECTED)]))
     assert not ids(await labs.listed(ref, codes=HAEMOGLOBIN))
     assert ids(await labs.listed(ref, codes=SARS_COV_2)) == ["a"]
-    then = first.header.stored_at
+    then = first.stored_at
     assert ids(await labs.listed(ref, codes=HAEMOGLOBIN, as_of=then)) == ["a"]
     assert not ids(await labs.listed(ref, codes=SARS_COV_2, as_of=then))
     assert len((await labs.results(ref, codes=HAEMOGLOBIN, as_of=then)).results) == 1

@@ -13,6 +13,7 @@ from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,
     EntryHeader,
+    EntryVersion,
     EventTime,
     ImportCounts,
     Organisation,
@@ -99,11 +100,11 @@ class Register:
     def __init__(self, stub: VaccinationsServiceAsyncStub) -> None:
         self.stub = stub
 
-    async def record(self, sent: pb.Vaccination, *refs: str, request_id: str = "") -> pb.Vaccination:
+    async def record(self, sent: pb.Vaccination, *refs: str, request_id: str = "") -> EntryVersion:
         request = pb.RecordVaccinationRequest(
             patient=patient(refs[0]), request_id=request_id or str(uuid4()), vaccination=sent
         )
-        return (await self.stub.RecordVaccination(request, metadata=calling(FEED, *refs))).vaccination
+        return (await self.stub.RecordVaccination(request, metadata=calling(FEED, *refs))).written
 
     async def load(
         self, ref: str, *entries: pb.Vaccination, absences: Sequence[StatedAbsence] = (), others: Sequence[str] = ()

@@ -8,7 +8,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import Coding
 from shared.convert import timestamp
 from tests.services.vaccinations.register import ATC, CVX, Register, day, dose, new_ref, vaccine
-from tests.support.service import details_of, reason_of
+from tests.support.service import details_of, reason_of, version_of
 
 MMR = vaccine((ATC, "J07BD52"))
 INFLUENZA = [Coding(system=ATC, code="J07BB")]
@@ -65,8 +65,8 @@ async def test_a_filter_looks_at_the_version_of_the_time_that_is_asked_for(regis
     first = await register.record(dose("v"), ref)
     await register.record(dose("v", vaccine=MMR), ref)
     assert not (await register.listed(ref, codes=INFLUENZA)).vaccinations
-    then = await register.listed(ref, codes=INFLUENZA, as_of=first.header.stored_at)
-    assert list(then.vaccinations) == [first]
+    then = await register.listed(ref, codes=INFLUENZA, as_of=first.stored_at)
+    assert [version_of(each) for each in then.vaccinations] == [first]
 
 
 async def test_a_page_token_is_of_its_filter(register: Register) -> None:

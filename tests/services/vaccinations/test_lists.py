@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from kjernejournal.common.v1.common_pb2 import EventTime
 from shared.convert import timestamp
 from tests.services.vaccinations.register import AUTHOR, UNIT, Register, day, dose, new_ref
+from tests.support.service import version_of
 
 
 async def test_a_recorded_vaccination_is_listed_with_batch_place_and_source(register: Register) -> None:
     ref = new_ref()
     recorded = await register.record(dose("v"), ref)
     [found] = (await register.listed(ref)).vaccinations
-    assert found == recorded
+    assert version_of(found) == recorded
     assert found.header.version == 1
     assert (found.header.provenance.recorder, found.header.provenance.organisation) == (AUTHOR, UNIT)
     assert (found.header.provenance.source_system, found.batch_number, found.country) == ("sysvak", "A1234", "NO")
@@ -70,7 +71,7 @@ async def test_a_section_of_another_time_holds_what_was_known_then(register: Reg
     ref = new_ref()
     first = await register.record(dose("v"), ref)
     await register.record(dose("w"), ref)
-    section = await register.section(ref, as_of=first.header.stored_at)
-    assert [each.header.id for each in section.vaccinations] == [first.header.id]
-    before = timestamp(first.header.stored_at.ToDatetime(tzinfo=UTC) - timedelta(hours=1))
+    section = await register.section(ref, as_of=first.stored_at)
+    assert [version_of(each) for each in section.vaccinations] == [first]
+    before = timestamp(first.stored_at.ToDatetime(tzinfo=UTC) - timedelta(hours=1))
     assert not (await register.section(ref, as_of=before)).vaccinations

@@ -16,6 +16,7 @@ from kjernejournal.common.v1.common_pb2 import (
     CallerContext,
     Coding,
     EntryHeader,
+    EntryVersion,
     Organisation,
     PatientIdentifier,
     Period,
@@ -29,7 +30,7 @@ from services.visits.servicer import Servicer
 from shared.convert import timestamp
 from shared.database import Database
 from tests.support.postgres import Cluster
-from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of, served
+from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of, served, version_of
 
 if TYPE_CHECKING:
     from kjernejournal.visits.v1.visits_pb2_grpc import VisitsServiceAsyncStub
@@ -66,9 +67,9 @@ def new_ref() -> str:
     return str(uuid4())
 
 
-async def record(stub: VisitsServiceAsyncStub, ref: str, sent: pb.Visit, request_id: str = "") -> pb.Visit:
+async def record(stub: VisitsServiceAsyncStub, ref: str, sent: pb.Visit, request_id: str = "") -> EntryVersion:
     request = pb.RecordVisitRequest(patient=patient(ref), request_id=request_id or str(uuid4()), visit=sent)
-    return (await stub.RecordVisit(request, metadata=calling(FEED, ref))).visit
+    return (await stub.RecordVisit(request, metadata=calling(FEED, ref))).written
 
 
 async def listed(stub: VisitsServiceAsyncStub, *refs: str, **fields: object) -> pb.ListVisitsResponse:
@@ -90,7 +91,7 @@ async def test_a_recorded_visit_is_listed_with_time_place_and_source(stub: Visit
     ref = new_ref()
     recorded = await record(stub, ref, visit())
     [found] = (await listed(stub, ref)).visits
-    assert found == recorded
+    assert version_of(found) == recorded
     assert found.header.version == 1
     assert found.header.provenance.source_system == "npr"
     assert found.header.provenance.organisation.number == FEED.organisation.number
@@ -132,9 +133,11 @@ async def test_as_of_shows_the_version_of_that_time(stub: VisitsServiceAsyncStub
     ref = new_ref()
     first = await record(stub, ref, visit(source_id="v"))
     second = await record(stub, ref, visit(source_id="v", kind=pb.CONTACT_KIND_ADMISSION))
-    assert (second.header.id, second.header.version) == (first.header.id, 2)
-    [then] = (await listed(stub, ref, as_of=first.header.stored_at)).visits
-    assert then == first
+    assert (second.id, second.version) == (first.id, 2)
+    [then] = (await listed(stub, ref, as_of=first.stored_at)).visits
+    assert (version_of(then), then.kind) == (first, pb.CONTACT_KIND_OUTPATIENT)
+    [now] = (await listed(stub, ref)).visits
+    assert (version_of(now), now.kind) == (second, pb.CONTACT_KIND_ADMISSION)
     before = await listed(stub, ref, as_of=timestamp(START))
     assert not before.visits
 
@@ -160,17 +163,16 @@ async def test_sending_the_same_import_again_changes_nothing(stub: VisitsService
 async def test_a_feed_that_records_what_was_imported_changes_nothing(stub: VisitsServiceAsyncStub) -> None:
     ref = new_ref()
     await load(stub, ref, visit(source_id="v"))
-    assert (await record(stub, ref, visit(source_id="v"))).header.version == 1
+    assert (await record(stub, ref, visit(source_id="v"))).version == 1
 
 
 async def test_a_withdrawn_visit_is_in_no_list(stub: VisitsServiceAsyncStub) -> None:
     ref = new_ref()
     first = await record(stub, ref, visit(source_id="v"))
     gone = await record(stub, ref, visit(source_id="v", withdrawn=True))
-    assert gone.withdrawn
-    assert not gone.HasField("unit")
-    assert not (await listed(stub, ref)).visits
-    assert not (await listed(stub, ref, as_of=first.header.stored_at)).visits
+    assert (gone.id, gone.version) == (first.id, 2)
+    for as_of in (None, first.stored_at, gone.stored_at):
+        assert not (await listed(stub, ref, as_of=as_of)).visits
 
 
 async def test_a_retried_request_has_one_effect_and_another_body_is_refused(stub: VisitsServiceAsyncStub) -> None:
@@ -207,12 +209,12 @@ async def test_a_reported_error_is_marked_until_the_registers_next_version(
 async def test_an_error_is_reported_once(stub: VisitsServiceAsyncStub) -> None:
     ref, request_id = new_ref(), str(uuid4())
     found = await record(stub, ref, visit())
-    await report(stub, ref, found.header.id, request_id)
+    await report(stub, ref, found.id, request_id)
     with pytest.raises(grpc.aio.AioRpcError) as again:
-        await report(stub, ref, found.header.id, str(uuid4()))
+        await report(stub, ref, found.id, str(uuid4()))
     assert again.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     with pytest.raises(grpc.aio.AioRpcError) as reused:
-        await report(stub, ref, found.header.id, request_id, "noe annet")
+        await report(stub, ref, found.id, request_id, "noe annet")
     assert reason_of(reused.value) == "REQUEST_ID_REUSED"
 
 
@@ -220,7 +222,7 @@ async def test_an_error_reported_many_times_at_once_is_one_mark_and_one_answer(s
     for _ in range(5):
         ref, request_id = new_ref(), str(uuid4())
         found = await record(stub, ref, visit())
-        answers = await asyncio.gather(*(report(stub, ref, found.header.id, request_id) for _ in range(12)))
+        answers = await asyncio.gather(*(report(stub, ref, found.id, request_id) for _ in range(12)))
         assert all(answer == answers[0] for answer in answers)
         assert answers[0].header.version == 2
 
@@ -230,8 +232,8 @@ async def test_a_visit_that_came_under_an_alias_is_the_same_one(stub: VisitsServ
     first = await record(stub, alias, visit(source_id="v"))
     sent = visit(START + timedelta(hours=1), source_id="v")
     request = pb.RecordVisitRequest(patient=patient(ref), request_id=str(uuid4()), visit=sent)
-    again = (await stub.RecordVisit(request, metadata=calling(FEED, ref, alias))).visit
-    assert (again.header.id, again.header.version) == (first.header.id, 2)
+    again = (await stub.RecordVisit(request, metadata=calling(FEED, ref, alias))).written
+    assert (again.id, again.version) == (first.id, 2)
     assert (await listed(stub, ref, alias)).window.total == 1
 
 
@@ -254,7 +256,7 @@ async def test_a_reference_in_capitals_is_the_same_patient(stub: VisitsServiceAs
     ref = new_ref()
     assert (await load(stub, ref.upper(), visit(source_id="v"))).counts.created == 1
     assert (await load(stub, ref, visit(source_id="v"))).counts.unchanged == 1
-    assert (await record(stub, ref.upper(), visit(source_id="v"))).header.version == 1
+    assert (await record(stub, ref.upper(), visit(source_id="v"))).version == 1
     assert (await listed(stub, ref)).window.total == 1
 
 
@@ -265,7 +267,7 @@ async def test_the_first_recorder_of_a_visit_stays(stub: VisitsServiceAsyncStub)
     await load(stub, ref, later)
     recorded = await record(stub, ref, visit(START + timedelta(days=2), source_id="v"))
     [found] = (await listed(stub, ref)).visits
-    assert (found.header.version, found) == (3, recorded)
+    assert (recorded.version, version_of(found)) == (3, recorded)
     assert found.header.first_recorded.recorded_at == timestamp(START)
     assert found.header.provenance.recorded_at == timestamp(START + timedelta(days=2))
 
@@ -283,7 +285,7 @@ async def test_another_patients_visit_cannot_be_reported(stub: VisitsServiceAsyn
     mine, theirs = new_ref(), new_ref()
     found = await record(stub, theirs, visit())
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await report(stub, mine, found.header.id, str(uuid4()))
+        await report(stub, mine, found.id, str(uuid4()))
     assert refused.value.code() == grpc.StatusCode.NOT_FOUND
 
 
@@ -312,9 +314,10 @@ async def test_a_visit_from_before_the_coverage_is_stored_and_says_so(stub: Visi
 async def test_text_beside_a_class_is_not_kept(stub: VisitsServiceAsyncStub) -> None:
     ref = new_ref()
     coding = Coding(system="http://terminology.hl7.org/CodeSystem/v3-ActCode", code="AMB", display="brystkreft")
-    recorded = await record(stub, ref, visit(kind=0, source_class=[coding]))
-    assert recorded.source_class[0].code == "AMB"
-    assert not recorded.source_class[0].display
+    await record(stub, ref, visit(kind=0, source_class=[coding]))
+    [found] = (await listed(stub, ref)).visits
+    assert found.source_class[0].code == "AMB"
+    assert not found.source_class[0].display
 
 
 async def test_an_import_that_is_refused_says_what_stands(stub: VisitsServiceAsyncStub) -> None:

@@ -892,6 +892,40 @@ class EntryHeader(_message.Message):
 Global___EntryHeader: _TypeAlias = EntryHeader  # noqa: Y015
 
 @_typing.final
+class EntryVersion(_message.Message):
+    """Which version of which entry a write is about, without what the entry holds: the reply to machines, which never read
+    clinical content. A field `written` is what the request wrote, or what was there already, the same.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    STORED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The entry's id (UUID), the same in every version."""
+    version: _builtins.int
+    """The version, counted from 1."""
+    @_builtins.property
+    def stored_at(self) -> _timestamp_pb2.Timestamp:
+        """When this system stored the version. Unset in what is deleted for good: nothing of it is kept."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        stored_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EntryVersion: _TypeAlias = EntryVersion  # noqa: Y015
+
+@_typing.final
 class StatedAbsence(_message.Message):
     """A statement that there is nothing, or that nothing is known. It holds until something newer is recorded."""
 

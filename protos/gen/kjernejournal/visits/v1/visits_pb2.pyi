@@ -346,19 +346,19 @@ class RecordVisitResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    VISIT_FIELD_NUMBER: _builtins.int
+    WRITTEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def visit(self) -> Global___Visit:
-        """The visit as it stands now."""
+    def written(self) -> _common_pb2.EntryVersion:
+        """The visit in its latest version. What it holds goes to people alone."""
 
     def __init__(
         self,
         *,
-        visit: Global___Visit | None = ...,
+        written: _common_pb2.EntryVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["visit", b"visit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["written", b"written"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["visit", b"visit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["written", b"written"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
