@@ -29,7 +29,7 @@ from tests.kj.fhir_r4.bundles import whole, written
 from tests.services.patients.people import new_id, person
 from tests.support.patients import Patient
 from tests.support.system import System, eventually
-from tests.system.test_tls import free_port, listening
+from tests.system.operation.test_tls import free_port, listening
 
 
 @dataclass(frozen=True)
