@@ -151,7 +151,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(kj: Kj) 
     again = kj.up()
     assert again.returncode == 0, again.stderr
     assert kj.run("status").returncode == 0
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 40
 
 
 def test_a_foreground_system_stops_at_ctrl_c() -> None:

@@ -154,7 +154,7 @@ async def test_a_cancelled_caller_leaves_its_record_aboard() -> None:
 
 async def test_a_hung_database_is_given_up_and_tried_again() -> None:
     store = Store()
-    committer = Committer(store.commit, attempt_seconds=0.05, patience=0.2)
+    committer = Committer(store.commit, attempt_seconds=0.05, patience=1.0)
     store.open.clear()
     with pytest.raises(Unavailable):
         await committer.append([new()])
