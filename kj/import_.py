@@ -25,7 +25,7 @@ from kj.feeds.memory import Memory, memory_of
 from kj.fhir_r4.bundle.refusals import Failed, Refused
 from kj.fhir_r4.mapping import Mapped, map_bundle
 from kj.fhir_r4.message_spool import PATIENTS
-from kj.fhir_r4.resources.identity import Register
+from kj.fhir_r4.resources.national_ids import AssignedIds
 from kj.local.data_directory import DEFAULT, DataDirOption
 
 
@@ -69,11 +69,11 @@ async def _run(files: list[Path], gateway: Gateway | None, memory: Memory) -> li
     return reports
 
 
-def check(path: Path, register: Register) -> FileReport:
+def check(path: Path, ids: AssignedIds) -> FileReport:
     """Does all but the sending, for a dry run; no patient is given an id for good."""
     report = FileReport(str(path))
     try:
-        with _mapped(path, register) as mapped:
+        with _mapped(path, ids) as mapped:
             _fill(report, mapped)
     except Refused as refusal:
         report.reason = str(refusal)
@@ -88,8 +88,8 @@ async def send(path: Path, feed: Feed, memory: Memory) -> FileReport:
     """Imports one file: patients first, since no register takes entries of somebody unknown."""
     report = FileReport(str(path))
     try:
-        with memory.assigning(path) as register:
-            mapped = _mapped(path, register)
+        with memory.assigning(path) as ids:
+            mapped = _mapped(path, ids)
     except Refused as refusal:
         report.reason = str(refusal)
         return report
@@ -99,14 +99,14 @@ async def send(path: Path, feed: Feed, memory: Memory) -> FileReport:
     with mapped:
         _fill(report, mapped)
         try:
-            report.stored[PATIENTS] = await feed.send(PATIENTS, mapped.outbox.patients())
+            report.stored[PATIENTS] = await feed.send(PATIENTS, mapped.messages.patients())
         except CommandError as error:
             report.status, report.reason = FAILED, _words(error)
             return report
         memory.remember(report.patients, source=path.name)
         # A register that refuses something, such as a report older than the one it has, keeps nothing from the others.
         refused = []
-        for name in mapped.outbox.registers:
+        for name in mapped.messages.registers:
             try:
                 counts = [await feed.send(name, stream) for stream in mapped.streams(name)]
             except CommandError as error:
@@ -128,9 +128,9 @@ def _fill(report: FileReport, mapped: Mapped) -> None:
     report.cuts = mapped.cuts
 
 
-def _mapped(path: Path, register: Register) -> Mapped:
+def _mapped(path: Path, ids: AssignedIds) -> Mapped:
     try:
         with path.open("rb") as file:
-            return map_bundle(file, register, datetime.now(UTC))
+            return map_bundle(file, ids, datetime.now(UTC))
     except OSError as error:
         raise Refused("", f"it cannot be read: {error.strerror}") from None

@@ -18,7 +18,7 @@ from kj.calls.options import CaOption, FeedTokenFileOption, GatewayOption, open_
 from kj.errors import CommandError
 from kj.feeds.knowledge_table import SHIPPED, TableError, read
 from kj.local.data_directory import DEFAULT, DataDirOption
-from kj.local.running import LocalSystem
+from kj.local.local_system import LocalSystem
 from kjernejournal.medications.v1.knowledge_pb2 import (
     DrugKnowledge,
     GetDrugKnowledgeRequest,

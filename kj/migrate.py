@@ -12,8 +12,8 @@ import typer
 from kj.errors import CommandError
 from kj.local.data_directory import DEFAULT, DataDirOption
 from kj.local.databases import Names
+from kj.local.local_system import LocalSystem
 from kj.local.programs import SERVICES, migrations_of
-from kj.local.running import LocalSystem
 from shared import migrate as migrations
 
 

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from kj.errors import CommandError
 from kj.local.data_directory import DEFAULT, DataDirectory, DataDirOption
-from kj.local.health import health
-from kj.local.running import LocalSystem
+from kj.local.health_check import health
+from kj.local.local_system import LocalSystem
 from kj.local.state import ProcessState, running_state
 
 SERVING = "serving"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kj.calls.gateway import Caller, Gateway
-from kj.local.running import LocalSystem
+from kj.local.local_system import LocalSystem
 from kj.token import mint_for
 
 USUAL_BASIS = {"citizen": "", "doctor": "UNNTAK"}

@@ -9,8 +9,8 @@ from kj.calls.gateway import Gateway
 from kj.calls.local_gateway import local_gateway
 from kj.calls.remote_gateway import remote_gateway
 from kj.errors import CommandError
+from kj.local.local_system import LocalSystem
 from kj.local.programs import SERVICES
-from kj.local.running import LocalSystem
 
 FED = tuple(service for service in SERVICES if service != "audit")
 """The registers that a feed can fill, each by a client of its own."""

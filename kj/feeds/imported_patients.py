@@ -7,14 +7,14 @@ from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from kj.fhir_r4.resources.identity import Known, Register
+from kj.fhir_r4.resources.national_ids import AssignedIds, Known
 from kj.local.data_directory import DataDirectory
 
 _FILE = "imported.jsonl"
 
 
 @contextmanager
-def register_of(directory: DataDirectory, others: Set[str]) -> Iterator[Register]:
+def assigned_ids_of(directory: DataDirectory, others: Set[str]) -> Iterator[AssignedIds]:
     """Lends the list of who was imported here, beside `others` whose ids are taken; whoever is given one is remembered.
 
     One import at a time is inside, so that two never give the same number to two patients. What an exception leaves
@@ -23,19 +23,19 @@ def register_of(directory: DataDirectory, others: Set[str]) -> Iterator[Register
     directory.create()
     with os.fdopen(os.open(directory.root / _FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        register = _read(file, others)
-        before = set(register.known)
-        yield register
+        ids = _read(file, others)
+        before = set(ids.known)
+        yield ids
         file.write(
             "".join(
                 json.dumps({"key": key, "national_id": each.national_id, "since": each.since.isoformat()}) + "\n"
-                for key, each in register.known.items()
+                for key, each in ids.known.items()
                 if key not in before
             )
         )
 
 
-def look(directory: DataDirectory, others: Set[str]) -> Register:
+def look(directory: DataDirectory, others: Set[str]) -> AssignedIds:
     """Returns the same for a dry run, which changes nothing."""
     try:
         with (directory.root / _FILE).open() as file:
@@ -44,13 +44,13 @@ def look(directory: DataDirectory, others: Set[str]) -> Register:
         return _read(iter(()), others)
 
 
-def _read(lines: Iterator[str], others: Set[str]) -> Register:
-    register = Register()
+def _read(lines: Iterator[str], others: Set[str]) -> AssignedIds:
+    ids = AssignedIds()
     for line in lines:
         with suppress(
             ValueError, KeyError, TypeError
         ):  # a full disk can leave half a line: that patient is assigned again
             entry = json.loads(line)
-            register.known[entry["key"]] = Known(entry["national_id"], datetime.fromisoformat(entry["since"]))
-    register.taken = set(others) - {each.national_id for each in register.known.values()}
-    return register
+            ids.known[entry["key"]] = Known(entry["national_id"], datetime.fromisoformat(entry["since"]))
+    ids.taken = set(others) - {each.national_id for each in ids.known.values()}
+    return ids

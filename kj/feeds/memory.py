@@ -15,11 +15,11 @@ from typing import Protocol
 
 from kj.errors import CommandError
 from kj.feeds import imported_patients
-from kj.fhir_r4.resources.identity import Register
+from kj.fhir_r4.resources.national_ids import AssignedIds
 from kj.local.data_directory import DataDirectory
 from kj.local.known_patients import known, remember
 from kj.local.state import write_private
-from kj.synthetic.people.people import CENSUS
+from kj.synthetic.people.person import CENSUS
 
 
 class Memory(Protocol):
@@ -28,10 +28,10 @@ class Memory(Protocol):
     def remember(self, national_ids: Iterable[str], *, source: str) -> None:
         """Adds patients who were sent, with a word or two on where they came from."""
 
-    def assigning(self, path: Path) -> AbstractContextManager[Register]:
+    def assigning(self, path: Path) -> AbstractContextManager[AssignedIds]:
         """Lends who was given which national id, for a file. Whoever is given one is remembered, unless it fails."""
 
-    def look(self) -> Register:
+    def look(self) -> AssignedIds:
         """Returns the same, for a look that changes nothing."""
 
     def reference_day(self, wanted: date | None) -> date:
@@ -53,11 +53,11 @@ class DirectoryMemory:
         """Adds patients to those at hand, which `kj patients` lists."""
         remember(self._directory, national_ids, source=source)
 
-    def assigning(self, path: Path) -> AbstractContextManager[Register]:
+    def assigning(self, path: Path) -> AbstractContextManager[AssignedIds]:
         """Lends the directory's list, which no other import has meanwhile."""
-        return imported_patients.register_of(self._directory, self._others)
+        return imported_patients.assigned_ids_of(self._directory, self._others)
 
-    def look(self) -> Register:
+    def look(self) -> AssignedIds:
         """Returns the directory's list as it is now."""
         return imported_patients.look(self._directory, self._others)
 
@@ -90,23 +90,23 @@ class RunMemory:
     """
 
     def __init__(self) -> None:
-        self._register = Register()
+        self._ids = AssignedIds()
 
     def remember(self, national_ids: Iterable[str], *, source: str) -> None:
         """Keeps nothing."""
 
     @contextmanager
-    def assigning(self, path: Path) -> Iterator[Register]:
+    def assigning(self, path: Path) -> Iterator[AssignedIds]:
         """Lends the run's list."""
         lent = self.look()
         with suppress(OSError):  # whoever reads the file says what is wrong with it
             lent.since = datetime.fromtimestamp(min(path.stat().st_mtime, time.time()), UTC)
         yield lent
-        self._register = lent
+        self._ids = lent
 
-    def look(self) -> Register:
+    def look(self) -> AssignedIds:
         """Returns a copy of the run's list."""
-        return Register(dict(self._register.known))
+        return AssignedIds(dict(self._ids.known))
 
     def reference_day(self, wanted: date | None) -> date:
         """Returns the day that is wanted, else today."""

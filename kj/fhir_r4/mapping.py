@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from kj.fhir_r4.bundle.bundle import Bundle, Resource
 from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
-from kj.fhir_r4.message_spool import ABSENCES, PATIENTS, PLACES, Outbox, Place
+from kj.fhir_r4.message_spool import ABSENCES, PATIENTS, PLACES, MessageSpool, Place
 from kj.fhir_r4.reading import security_labels
 from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.resources import (
@@ -27,10 +27,10 @@ from kj.fhir_r4.resources import (
     vaccinations,
     visits,
 )
-from kj.fhir_r4.resources.identity import Register
+from kj.fhir_r4.resources.national_ids import AssignedIds
 from kj.fhir_r4.resources.notes import Notes
 from kj.fhir_r4.resources.patients import Patients, Record
-from kj.fhir_r4.resources.report_graph import Answers, why_not
+from kj.fhir_r4.resources.report_graph import ReportGraph, why_not
 from kj.fhir_r4.tally import Tally
 from kjernejournal.common.v1.common_pb2 import StatedAbsence
 from kjernejournal.documents.v1.documents_pb2 import ImportedDocument
@@ -48,9 +48,11 @@ RESULTS, ALONE = "lab results", "lab results: reports of their own"
 class Mapped:
     """A bundle that can be sent. Closing it frees its temporary file."""
 
-    def __init__(self, records: list[Record], outbox: Outbox, tally: Tally, beside: Counter[str], cuts: Counter[str]):
+    def __init__(
+        self, records: list[Record], messages: MessageSpool, tally: Tally, beside: Counter[str], cuts: Counter[str]
+    ):
         self.records = records
-        self.outbox = outbox
+        self.messages = messages
         self.tally = tally
         self.beside = beside
         """Entries and states that come from parts of resources, and are no resources of their own, by what they are."""
@@ -64,11 +66,11 @@ class Mapped:
 
     def streams(self, register: str) -> Iterator[Iterator[Any]]:
         """Returns what goes to a register, in streams to be sent one after another."""
-        return self.outbox.streams(register, self.national_ids)
+        return self.messages.streams(register, self.national_ids)
 
     def close(self) -> None:
         """Frees the temporary file that holds the messages."""
-        self.outbox.close()
+        self.messages.close()
 
     def __enter__(self) -> Self:
         return self
@@ -87,22 +89,22 @@ class _Home:
     map: Callable[[Context], Message]
 
 
-def map_bundle(file: BinaryIO, register: Register, now: datetime) -> Mapped:
+def map_bundle(file: BinaryIO, ids: AssignedIds, now: datetime) -> Mapped:
     """Raises Refused when the bundle, or one field of it that is read, cannot be what it says it is."""
     with Bundle(file) as bundle:
-        outbox = Outbox()
+        messages = MessageSpool()
         try:
-            return _Mapping(bundle, outbox, register, now).mapped()
+            return _Mapping(bundle, messages, ids, now).mapped()
         except BaseException:
-            outbox.close()
+            messages.close()
             raise
 
 
 class _Mapping:
-    def __init__(self, bundle: Bundle, outbox: Outbox, register: Register, now: datetime) -> None:
+    def __init__(self, bundle: Bundle, messages: MessageSpool, ids: AssignedIds, now: datetime) -> None:
         self._bundle = bundle
-        self._outbox = outbox
-        self._patients = Patients(bundle, register, now)
+        self._messages = messages
+        self._patients = Patients(bundle, ids, now)
         self._now = now
         self._tally = Tally()
         self._beside: Counter[str] = Counter()
@@ -125,18 +127,18 @@ class _Mapping:
         }
         security_labels.check_whole(bundle.node, bundle.composition.node if bundle.composition else None)
         self._notes = Notes(bundle)
-        self._answers = Answers(bundle)
+        self._graph = ReportGraph(bundle)
         self._unplaced: dict[int, str] = {}
         """Why reports and panels that hold results were not placed, by their position."""
         self._removals = self._find_removals()
 
     def mapped(self) -> Mapped:
-        self._patients.take(self._outbox)
+        self._patients.take(self._messages)
         for resource in self._bundle:
             self._tally.found(resource.type)
             if resource.type == "Patient":
                 self._count_patient(resource)
-            elif resource.type == "Observation" and self._answers.holder(resource) != resource.position:
+            elif resource.type == "Observation" and self._graph.holder(resource) != resource.position:
                 pass  # counted with what holds it
             elif resource.type in self._homes and self._bundle.is_again(resource):
                 self._tally.not_placed(resource.type, TWICE)
@@ -148,7 +150,7 @@ class _Mapping:
                     self._sections(resource)
         self._count_held()
         self._tally.check()
-        return Mapped(self._patients.records, self._outbox, self._tally, +self._beside, +self._bundle.cuts)
+        return Mapped(self._patients.records, self._messages, self._tally, +self._beside, +self._bundle.cuts)
 
     def _count_patient(self, resource: Resource) -> None:
         try:
@@ -167,7 +169,7 @@ class _Mapping:
             except NotPlaced:
                 self._beside[f"{counted}, not placed: does not fit the contract"] += 1
                 continue
-            self._outbox.add(record.number, message, PLACES[type(message)])
+            self._messages.add(record.number, message, PLACES[type(message)])
             self._beside[counted] += 1
 
     def _place(self, resource: Resource, home: _Home) -> None:
@@ -184,7 +186,7 @@ class _Mapping:
             self._explain(resource, reason.reason)
             return
         place = _place_of(message)
-        self._outbox.add(record.number, message, place)
+        self._messages.add(record.number, message, place)
         if resource.type == "DiagnosticReport" and isinstance(message, LabReport):
             self._present(resource, record)
         if _is_withdrawn(message):
@@ -194,7 +196,7 @@ class _Mapping:
             self._tally.placed(resource.type, ALONE if resource.type == "Observation" else place.shown)
 
     def _explain(self, resource: Resource, reason: str) -> None:
-        if self._answers.holds(resource):
+        if self._graph.holds(resource):
             self._unplaced[resource.position] = reason
 
     def _present(self, resource: Resource, record: Record) -> None:
@@ -211,7 +213,7 @@ class _Mapping:
         except NotPlaced as reason:
             self._beside[f"reports as written, not placed: {reason.reason}"] += 1
             return
-        self._outbox.add(record.number, message, PLACES[ImportedDocument])
+        self._messages.add(record.number, message, PLACES[ImportedDocument])
         self._beside["reports as written: documents"] += 1
 
     def _context(self, resource: Resource, record: Record) -> Context:
@@ -242,18 +244,16 @@ class _Mapping:
         node = context.node
         if not node.children("result") and self._notes.hold(context.resource):
             raise NotPlaced(unplaced.NOTE)
-        return (
-            labs.map_report(context, self._answers) if labs.is_answer(node) else documents.map_presented_form(context)
-        )
+        return labs.map_report(context, self._graph) if labs.is_answer(node) else documents.map_presented_form(context)
 
     def _observation(self, context: Context) -> Message:
-        if self._answers.expertise(context.resource) == EXPERTISE_UNSPECIFIED:
+        if self._graph.expertise(context.resource) == EXPERTISE_UNSPECIFIED:
             raise NotPlaced(why_not(context.node))
-        return labs.map_observation(context, self._answers)
+        return labs.map_observation(context, self._graph)
 
     def _count_held(self) -> None:
         """Results are where their report is; of a report that is in no register, neither are they."""
-        for position, holder in self._answers.held():
+        for position, holder in self._graph.held():
             reason = self._unplaced.get(holder)
             node = self._bundle.at(position).node
             if reason is not None:
@@ -273,7 +273,7 @@ class _Mapping:
         for stated in empty_sections.statements(self._context(resource, record)):
             self._beside[stated.counted] += 1
             if stated.message is not None and stated.place is not None:
-                self._outbox.add(record.number, stated.message, stated.place)
+                self._messages.add(record.number, stated.message, stated.place)
 
     def _distinguish(self, message: Any, resource: Resource, record: Record) -> None:
         """Gives another resource of the same id an identifier of its own, so that both are kept.

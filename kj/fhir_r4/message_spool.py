@@ -64,7 +64,7 @@ MOST_ENTRIES = 5_000
 """Entries of one patient that go together; a register takes 10 000 of each kind."""
 
 
-class Outbox:
+class MessageSpool:
     """The messages of one bundle."""
 
     def __init__(self) -> None:

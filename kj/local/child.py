@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kj.errors import CommandError
-from kj.local.health import health
+from kj.local.health_check import health
 from kj.local.postgres import Postgres
 from kj.local.process import ProcessId, dies_with_owner
 from kj.local.programs import Program

@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 
 from kj.local.known_patients import known
-from kj.local.running import LocalSystem
+from kj.local.local_system import LocalSystem
 from kj.token import mint_for
 from kjernejournal.common.v1.common_pb2 import (
     SECTION_CRITICAL_INFO,

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kj.feeds.imported_patients import look, register_of
+from kj.feeds.imported_patients import assigned_ids_of, look
 from kj.local.data_directory import DataDirectory
 from kj.local.programs import ROOT
 from tests.kj.fhir_r4.bundles import bundle, mapped, patient, whole, written
@@ -54,11 +54,11 @@ def test_the_counts_add_up_by_file_and_in_total(tmp_path: Path) -> None:
 
 def test_a_number_once_given_is_given_again(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "kj")
-    with register_of(directory, set()) as register:
+    with assigned_ids_of(directory, set()) as register:
         [record] = mapped(whole(), register).records
     given = record.known.national_id
     # Somebody else's now, as it would look if another import had been first; still this patient's.
-    with register_of(directory, {given}) as register:
+    with assigned_ids_of(directory, {given}) as register:
         assert mapped(whole(), register).records[0].known == record.known
         assert given not in register.taken
     assert list(look(directory, set()).known.values()) == [record.known]
@@ -66,7 +66,7 @@ def test_a_number_once_given_is_given_again(tmp_path: Path) -> None:
 
 def test_a_half_written_line_is_no_harm(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "kj")
-    with register_of(directory, set()) as register:
+    with assigned_ids_of(directory, set()) as register:
         mapped(whole(), register)
     file = directory.root / "imported.jsonl"
     file.write_text(file.read_text() + '{"key": "ab\n')

@@ -16,8 +16,8 @@ from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from kj.errors import CommandError
 from kj.local.issuer import AUDIENCE, ensure_issuer
+from kj.local.local_system import LocalSystem
 from kj.local.programs import ISSUER
-from kj.local.running import LocalSystem
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, GetPatientSummaryResponse, Section

@@ -18,10 +18,10 @@ from pathlib import Path
 from kj.calls.gateway import Gateway
 from kj.calls.local_gateway import local_gateway
 from kj.local.data_directory import DataDirectory
-from kj.local.health import health
+from kj.local.health_check import health
+from kj.local.local_system import LocalSystem
 from kj.local.process import ProcessId
 from kj.local.programs import ROOT
-from kj.local.running import LocalSystem
 
 STARTS_WITHIN = 90
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from kj.fhir_r4.bundle.json_window import Reader, reread
-from kj.fhir_r4.bundle.name_index import Keys
+from kj.fhir_r4.bundle.name_index import NameIndex
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import Refused
 from kj.fhir_r4.bundle.spool import Spool
@@ -74,7 +74,7 @@ class Bundle:
         self._addresses = array("q")
         """A hash of each entry's fullUrl; 0: it has none."""
         self._type_names: dict[str, int] = {}
-        self._urls, self._locals, self._identifiers, self._names = Keys(), Keys(), Keys(), Keys()
+        self._urls, self._locals, self._identifiers, self._names = NameIndex(), NameIndex(), NameIndex(), NameIndex()
         self._held: OrderedDict[int, Resource] = OrderedDict()
         self._held_bytes = 0
         self._patients = 0

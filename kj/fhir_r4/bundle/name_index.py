@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 
-class Keys:
+class NameIndex:
     """Positions by name. Names are kept as 64 bits of a keyed hash: whoever looks one up compares the name itself."""
 
     def __init__(self) -> None:

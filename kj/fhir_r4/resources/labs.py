@@ -10,7 +10,7 @@ from kj.fhir_r4.reading import security_labels
 from kj.fhir_r4.reading.context import Context, kind_of
 from kj.fhir_r4.reading.datatypes import concept, concepts, notes
 from kj.fhir_r4.resources import expertise
-from kj.fhir_r4.resources.report_graph import MOST_RESULTS, Answers
+from kj.fhir_r4.resources.report_graph import MOST_RESULTS, ReportGraph
 from kj.fhir_r4.resources.results import MOST_TEXT, STATUSES, happened, issued, result
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Organisation, Practitioner
 from kjernejournal.labs.v1.labs_pb2 import (
@@ -32,17 +32,17 @@ MOST_SPECIMENS = 100
 WITHDRAWN = "is entered in error"
 
 
-def map_report(context: Context, answers: Answers) -> LabReport:
+def map_report(context: Context, graph: ReportGraph) -> LabReport:
     """Returns a report with all its results; one that the source has withdrawn is marked as withdrawn.
 
     Raises NotPlaced for what cannot be kept whole: more results or levels than the register takes, or a restriction
     that it does not know.
     """
     node = context.node
-    parts = _Parts(context, answers)
+    parts = _Parts(context, graph)
     withdrawn = node.text("status") == "entered-in-error"
     if not withdrawn:
-        parts.take(answers.members(context.resource, "result"), "")
+        parts.take(graph.members(context.resource, "result"), "")
     performers = node.children("performer")
     interpreters = [*node.children("resultsInterpreter"), *performers]
     made = LabReport(
@@ -65,15 +65,15 @@ def map_report(context: Context, answers: Answers) -> LabReport:
         found = context.bundle.resolve(each, context.resource)
         if found is None:
             node.cuts["results that are not in the bundle"] += 1
-        elif not answers.is_of(context.resource, found):
+        elif not graph.is_of(context.resource, found):
             node.cuts["results that are about somebody else, or no Observations"] += 1
     return made
 
 
-def map_observation(context: Context, answers: Answers) -> LabReport:
+def map_observation(context: Context, graph: ReportGraph) -> LabReport:
     """Returns a report of one result and its members, for a laboratory answer that no report holds."""
     node = context.node
-    parts = _Parts(context, answers)
+    parts = _Parts(context, graph)
     withdrawn = node.text("status") == "entered-in-error"
     if not withdrawn:
         parts.take([context.resource], "")
@@ -81,7 +81,7 @@ def map_observation(context: Context, answers: Answers) -> LabReport:
     made = LabReport(
         code=concept(node.child("code")),
         categories=concepts(node.children("category"))[:10],
-        expertise=answers.expertise(context.resource),
+        expertise=graph.expertise(context.resource),
         performer=_laboratory(context, performers),
         interpreter=next(filter(None, map(context.practitioner, performers)), None),
         identifiers=context.identifiers(),
@@ -95,13 +95,13 @@ def map_observation(context: Context, answers: Answers) -> LabReport:
 class _Parts:
     """The results of a report and the specimens that they came from, in the order of the report."""
 
-    def __init__(self, context: Context, answers: Answers) -> None:
+    def __init__(self, context: Context, graph: ReportGraph) -> None:
         self.results: list[Result] = []
         self.specimens: list[Specimen] = []
         self.expertise: Expertise.ValueType = EXPERTISE_UNSPECIFIED
         """That of the first result which shows one, by its category or its code."""
         self._context = context
-        self._answers = answers
+        self._graph = graph
         self._time = happened(context.node)
         self._keys: set[str] = set()
         self._visited: set[tuple[int, str]] = set()
@@ -140,7 +140,7 @@ class _Parts:
                 part = result(component)
                 part.key, part.part_of = self._key(""), made.key
                 self._add(part, component)
-            self.take(self._answers.members(observation, "hasMember"), made.key, level + 1)
+            self.take(self._graph.members(observation, "hasMember"), made.key, level + 1)
 
     def _add(self, made: Result, node: Node) -> None:
         if not made.code.codings and not made.code.text:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 
 from kj.fhir_r4.bundle.bundle import Bundle, Resource
-from kj.fhir_r4.bundle.name_index import Keys
+from kj.fhir_r4.bundle.name_index import NameIndex
 from kj.fhir_r4.bundle.node import Node
 
 
@@ -12,7 +12,7 @@ class Notes:
     """What the DocumentReferences of a bundle are also known as."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._names, self._contents = Keys(), Keys()
+        self._names, self._contents = NameIndex(), NameIndex()
         self._related: set[int] = set()
         if not bundle.count("DiagnosticReport"):
             return

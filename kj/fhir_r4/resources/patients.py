@@ -5,10 +5,10 @@ from datetime import datetime
 
 from kj.fhir_r4.bundle.bundle import Bundle, Resource
 from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
-from kj.fhir_r4.message_spool import Outbox
+from kj.fhir_r4.message_spool import MessageSpool
 from kj.fhir_r4.reading import security_labels
 from kj.fhir_r4.resources import person, unplaced
-from kj.fhir_r4.resources.identity import Known, Register, source_of
+from kj.fhir_r4.resources.national_ids import AssignedIds, Known, source_of
 from shared.errors import Invalid
 from shared.handling.decoding import validate
 
@@ -30,17 +30,17 @@ class Patients:
     Two Patient resources of one person share a record. One that is restricted has none.
     """
 
-    def __init__(self, bundle: Bundle, register: Register, now: datetime) -> None:
+    def __init__(self, bundle: Bundle, ids: AssignedIds, now: datetime) -> None:
         self.records: list[Record] = []
         self._bundle = bundle
-        self._register = register
+        self._ids = ids
         self._now = now
         self._of: dict[int, Record] = {}
         """By the position of the Patient resource."""
         self._restricted: set[int] = set()
 
-    def take(self, outbox: Outbox) -> None:
-        """Gives each patient a number and puts them in the outbox. Raises Refused where there is none, or one whose
+    def take(self, messages: MessageSpool) -> None:
+        """Gives each patient a number and puts them in the spool. Raises Refused where there is none, or one whose
         fields cannot be what they say."""
         if not self._bundle.count("Patient"):
             raise Refused("", "it has no Patient: nobody to import")
@@ -51,7 +51,7 @@ class Patients:
                 self._restricted.add(resource.position)
                 continue
             source = source_of(resource, self._bundle)
-            known = self._register.assign(source, self._now)
+            known = self._ids.assign(source, self._now)
             record = by_number.get(known.national_id)
             if record is None:
                 record = by_number[known.national_id] = Record(len(self.records), source.system, known)
@@ -63,7 +63,7 @@ class Patients:
                 except Invalid as error:
                     told = f"does not fit the contract: {error.field} {error.problem}"
                     raise Refused(resource.node.path, told) from None
-                outbox.patient(record.number, imported)
+                messages.patient(record.number, imported)
             self._of[resource.position] = record
 
     def placed(self, patient: Resource) -> Record:

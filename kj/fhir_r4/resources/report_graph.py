@@ -35,7 +35,7 @@ NO_REGISTER = {
 NOT_A_LABORATORY = "does not say that it is a laboratory answer"
 
 
-class Answers:
+class ReportGraph:
     """Who holds which Observation. Four bytes an entry."""
 
     def __init__(self, bundle: Bundle) -> None:

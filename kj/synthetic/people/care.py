@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from kj.synthetic.draws import DAY, at, chance, day_between
 from kj.synthetic.people.organisations import Colleague, GpList, Hospital, world
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kjernejournal.common.v1.common_pb2 import Organisation, Period, Provenance
 from kjernejournal.patients.v1.patients_pb2 import GeneralPractitionerAssignment
 

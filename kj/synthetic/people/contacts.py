@@ -11,7 +11,7 @@ from kj.synthetic.draws import at, chance, day_between
 from kj.synthetic.people.care import Care
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import Colleague, Department
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 
 FIRST_DAY = date(2008, 1, 1)
 """The patient register has reported since then."""

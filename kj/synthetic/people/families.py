@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from kj.synthetic.catalogues import names
 from kj.synthetic.catalogues.municipalities import MUNICIPALITIES, Home, home
 from kj.synthetic.draws import chance, day_between, weighted
-from kj.synthetic.people.people import CENSUS, Numbers, Person
+from kj.synthetic.people.person import CENSUS, Numbers, Person
 from kjernejournal.patients.v1 import patients_pb2 as pb
 
 _NAMESPACE = UUID("6b6a6572-6e65-6a6f-8272-6e616c000010")

@@ -8,7 +8,7 @@ from random import Random
 from kj.synthetic.catalogues.illnesses import ILLNESSES, Illness
 from kj.synthetic.catalogues.medicines import MEDICINES
 from kj.synthetic.draws import chance, day_between, some
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 
 _SHOWN = ("hypertensjon", "atrieflimmer", "diabetes type 2", "osteoporose")
 """What the first person of a population has."""

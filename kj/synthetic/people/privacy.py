@@ -8,7 +8,7 @@ from kj.synthetic.draws import at, chance
 from kj.synthetic.people.care import Care
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import world
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kjernejournal.common.v1.common_pb2 import (
     SECTION_CRITICAL_INFO,
     SECTION_DOCUMENTS,

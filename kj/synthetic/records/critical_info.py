@@ -3,12 +3,12 @@
 from datetime import date, timedelta
 from random import Random
 
-from kj.synthetic.catalogues.findings import FINDINGS, MANIFESTATIONS, Finding
+from kj.synthetic.catalogues.critical_findings import FINDINGS, MANIFESTATIONS, Finding
 from kj.synthetic.draws import at_work, chance, day_between, weighted, whole, years_before
 from kj.synthetic.people.care import Care, later, provenance
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import Colleague
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kjernejournal.common.v1.common_pb2 import (
     ABSENCE_KIND_NIL_KNOWN,
     ABSENCE_KIND_NOT_ASKED,

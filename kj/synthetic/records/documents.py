@@ -11,7 +11,7 @@ from kj.synthetic.people.care import Care, not_after, provenance
 from kj.synthetic.people.contacts import ADMISSION, OUTPATIENT, Contact
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import Colleague
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kj.synthetic.records import texts
 from kj.synthetic.records.pdf import pdf
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, Period

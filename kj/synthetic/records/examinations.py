@@ -10,7 +10,7 @@ from kj.synthetic.people.care import Care
 from kj.synthetic.people.contacts import Contact
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import Colleague
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 
 FIRST_DAY = date(2018, 1, 1)
 

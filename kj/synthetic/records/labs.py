@@ -18,7 +18,7 @@ from kj.synthetic.people.care import Care, later
 from kj.synthetic.people.contacts import Contact
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import Colleague
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kj.synthetic.records.documents import RESTRICTIONS
 from kj.synthetic.records.examinations import Examination, examinations
 from kj.synthetic.records.samples import HEMOGRAM, LIPIDS, Sample, samples

@@ -5,7 +5,7 @@ from uuid import uuid5
 
 from kj.synthetic.draws import at, chance, day_between, whole
 from kj.synthetic.people.care import Care, not_after, provenance
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kj.synthetic.records.prescriptions import Line, dosage, indication, medication
 from kjernejournal.common.v1.common_pb2 import EntryHeader, EventTime
 from kjernejournal.medications.v1 import medications_pb2 as pb

@@ -12,8 +12,8 @@ from kj.synthetic.catalogues import names
 from kj.synthetic.draws import at_work, chance, day_between, years_before
 from kj.synthetic.people.care import Care, later, provenance
 from kj.synthetic.people.health import Health
-from kj.synthetic.people.people import Person
-from kj.synthetic.records.identity import phone, relation_display
+from kj.synthetic.people.person import Person
+from kj.synthetic.records.population_register import phone, relation_display
 from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,

@@ -17,7 +17,7 @@ from kj.synthetic.draws import at, at_work, chance
 from kj.synthetic.people.care import Care, provenance
 from kj.synthetic.people.health import Health, Treatment
 from kj.synthetic.people.organisations import Colleague
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.codes import systems

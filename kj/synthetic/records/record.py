@@ -10,15 +10,15 @@ from kj.synthetic.people.care import Care, care
 from kj.synthetic.people.contacts import Contact, contacts
 from kj.synthetic.people.families import people
 from kj.synthetic.people.health import Health, health
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kj.synthetic.people.privacy import Privacy
 from kj.synthetic.records import (
     critical_info,
     documents,
-    identity,
     labs,
     medication_list,
     own_registrations,
+    population_register,
     prescriptions,
     vaccinations,
     visits,
@@ -67,7 +67,7 @@ class Record:
         if any(plan.restriction == "NORS" for plan in self._labs):
             restricted.append(SECTION_LABS)
         return ImportedPatient(
-            person=identity.message(self.person, self._health, self.today),
+            person=population_register.message(self.person, self._health, self.today),
             general_practitioners=self._care.assignments(),
             privacy=privacy.imported(self.privacy, restricted),
         )

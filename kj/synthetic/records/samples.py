@@ -8,7 +8,7 @@ from random import Random
 from kj.synthetic.catalogues.analyses import ANALYSES
 from kj.synthetic.draws import chance, day_between
 from kj.synthetic.people.health import Health
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 
 HEMOGRAM = ("hb", "leukocytes", "platelets", "mcv")
 ELECTROLYTES = ("sodium", "potassium", "creatinine")

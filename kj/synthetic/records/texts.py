@@ -8,7 +8,7 @@ from kj.synthetic.draws import chance
 from kj.synthetic.people.contacts import Contact
 from kj.synthetic.people.health import Health
 from kj.synthetic.people.organisations import Colleague
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 
 _COURSES = (
     "Pasienten ble tatt imot i avdelingen og tilsett av vakthavende lege. Prøver ble tatt etter vanlig rutine.",

@@ -12,7 +12,7 @@ from kj.synthetic.catalogues.vaccines import Vaccine
 from kj.synthetic.draws import at_work, chance, day_between, whole
 from kj.synthetic.people.care import Care, later, provenance
 from kj.synthetic.people.health import Health
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,

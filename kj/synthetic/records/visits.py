@@ -4,7 +4,7 @@ from datetime import date
 
 from kj.synthetic.people.care import later
 from kj.synthetic.people.contacts import ADMISSION, DAY_TREATMENT, OUTPATIENT, Contact
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kjernejournal.common.v1.common_pb2 import EntryHeader, Period, Provenance
 from kjernejournal.visits.v1 import visits_pb2 as pb
 

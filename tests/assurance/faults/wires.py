@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 
 from kj.local import programs
-from kj.local.health import health
+from kj.local.health_check import health
 from kj.local.issuer import ensure_issuer
 from kj.local.programs import ROOT, Program
 from tests.assurance.faults.lies import Liar, Lie

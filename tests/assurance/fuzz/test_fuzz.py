@@ -17,7 +17,7 @@ import pytest
 from gateway import contract
 from gateway.contract import Method
 from kj.local import programs
-from kj.local.health import health
+from kj.local.health_check import health
 from kjernejournal.common.v1 import common_pb2
 from tests.assurance.fuzz.driving import Make, Report, Send, drive, sender
 from tests.assurance.fuzz.targets import A_METHOD, Targets, examples, references

@@ -19,8 +19,8 @@ from kj.load import CLINICAL, Population, load_population
 from kj.local.data_directory import DataDirectory
 from kj.local.issuer import ensure_issuer
 from kj.local.known_patients import known
+from kj.local.local_system import LocalSystem
 from kj.local.process import ProcessId
-from kj.local.running import LocalSystem
 from kj.local.state import State
 from kjernejournal.common.v1.common_pb2 import ImportCounts, PatientIdentifier
 from kjernejournal.documents.v1 import documents_pb2

@@ -9,7 +9,7 @@ import pytest
 from kj.errors import CommandError
 from kj.feeds import memory
 from kj.feeds.memory import DirectoryMemory, Memory, RunMemory, memory_of
-from kj.fhir_r4.resources.identity import Known
+from kj.fhir_r4.resources.national_ids import Known
 from kj.local.data_directory import DataDirectory
 from kj.local.known_patients import known
 
@@ -61,8 +61,8 @@ def test_a_damaged_day_is_named(content: str, directory: DataDirectory) -> None:
 def test_the_local_system_remembers_in_its_directory(directory: DataDirectory) -> None:
     kept = memory_of(None, directory.root)
     kept.remember([PATIENT], source="a file.json")
-    with kept.assigning(FILE) as register:
-        register.known["key"] = GIVEN
+    with kept.assigning(FILE) as ids:
+        ids.known["key"] = GIVEN
     assert known(directory) == {PATIENT: "a file.json"}
     assert memory_of(None, directory.root).look().known == {"key": GIVEN}
 
@@ -70,8 +70,8 @@ def test_the_local_system_remembers_in_its_directory(directory: DataDirectory) -
 def test_another_gateways_patients_are_remembered_for_the_run_and_nowhere_else(tmp_path: Path) -> None:
     kept = memory_of("gateway.example:443", tmp_path / "data")
     kept.remember([PATIENT], source="a file.json")
-    with kept.assigning(FILE) as register:
-        register.known["key"] = GIVEN
+    with kept.assigning(FILE) as ids:
+        ids.known["key"] = GIVEN
     assert kept.look().known == {"key": GIVEN}
     assert not (tmp_path / "data").exists()
 
@@ -80,18 +80,18 @@ def test_elsewhere_a_patient_is_since_the_files_time_in_every_run(tmp_path: Path
     path = tmp_path / "a file.json"
     path.touch()
     os.utime(path, (1_700_000_000, 1_700_000_000))
-    with RunMemory().assigning(path) as register:
-        assert register.since == datetime.fromtimestamp(1_700_000_000, UTC)
+    with RunMemory().assigning(path) as ids:
+        assert ids.since == datetime.fromtimestamp(1_700_000_000, UTC)
     os.utime(path, (4_000_000_000, 4_000_000_000))
-    with RunMemory().assigning(path) as register:
-        assert register.since is not None
-        assert register.since <= datetime.now(UTC), "a file of the future has facts of now"
+    with RunMemory().assigning(path) as ids:
+        assert ids.since is not None
+        assert ids.since <= datetime.now(UTC), "a file of the future has facts of now"
 
 
 def test_what_fails_assigns_nothing() -> None:
     def failing(kept: RunMemory) -> None:
-        with kept.assigning(FILE) as register:
-            register.known["key"] = GIVEN
+        with kept.assigning(FILE) as ids:
+            ids.known["key"] = GIVEN
             raise RuntimeError("the file is broken")
 
     kept = RunMemory()

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from kj.fhir_r4.bundle.bundle import Bundle
 from kj.fhir_r4.mapping import map_bundle
 from kj.fhir_r4.message_spool import ENTRIES
-from kj.fhir_r4.resources.identity import Known, Register
+from kj.fhir_r4.resources.national_ids import AssignedIds, Known
 from kj.fhir_r4.tally import Tally
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
@@ -244,24 +244,24 @@ def opened(value: Json) -> Bundle:
     return Bundle(io.BytesIO(json.dumps(value).encode()))
 
 
-def mapped(value: Json, register: Register | None = None, now: datetime = NOW) -> Wholes:
+def mapped(value: Json, ids: AssignedIds | None = None, now: datetime = NOW) -> Wholes:
     """The bundle through reading and mapping, as a file goes."""
-    return gathered(io.BytesIO(json.dumps(value).encode()), register, now)
+    return gathered(io.BytesIO(json.dumps(value).encode()), ids, now)
 
 
-def gathered(file: BinaryIO, register: Register | None = None, now: datetime = NOW) -> Wholes:
+def gathered(file: BinaryIO, ids: AssignedIds | None = None, now: datetime = NOW) -> Wholes:
     """A file through reading and mapping, and what it became, which the registers take."""
-    with map_bundle(file, register or Register(), now) as made:
+    with map_bundle(file, ids or AssignedIds(), now) as made:
         parts: list[dict[str, Any]] = [{name: kind() for name, kind in ENTRIES.items()} for _ in made.records]
         numbers = {number: position for position, number in enumerate(made.national_ids)}
-        for name in made.outbox.registers:
+        for name in made.messages.registers:
             for stream in made.streams(name):
                 for part in stream:
                     accepted.check(part, now)
                     parts[numbers[part.patient.national_id]][name].MergeFrom(part)
-        for imported in made.outbox.patients():
+        for imported in made.messages.patients():
             accepted.check(imported, now)
-        records = zip(made.records, made.outbox.patients(), parts, strict=True)
+        records = zip(made.records, made.messages.patients(), parts, strict=True)
         wholes = [Whole(record.known, patient, **part) for record, patient, part in records]
         return Wholes(wholes, made.tally, made.beside, made.cuts)
 

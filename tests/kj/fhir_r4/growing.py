@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kj.fhir_r4.mapping import map_bundle
-from kj.fhir_r4.resources.identity import Register
+from kj.fhir_r4.resources.national_ids import AssignedIds
 from tests.kj.fhir_r4.bundles import Json, coded, document, encounter, observation, patient, report, request
 
 PANEL = 8
@@ -80,8 +80,8 @@ def main(path: Path) -> None:
     """Maps the file and takes everything out again, as sending does. Prints the growth in kB and what was placed."""
     idle = _kilobytes("VmRSS")
     placed = 0
-    with path.open("rb") as file, map_bundle(file, Register(), datetime.now(UTC)) as mapped:
-        for register in mapped.outbox.registers:
+    with path.open("rb") as file, map_bundle(file, AssignedIds(), datetime.now(UTC)) as mapped:
+        for register in mapped.messages.registers:
             for stream in mapped.streams(register):
                 placed += sum(part.ByteSize() > 0 for part in stream)
         counts = {name: row.placed.total() for name, row in mapped.tally.rows.items()}

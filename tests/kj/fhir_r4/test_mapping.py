@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kj.fhir_r4.bundle.refusals import Refused
-from kj.fhir_r4.resources.identity import Register
+from kj.fhir_r4.resources.national_ids import AssignedIds
 from kj.fhir_r4.tally import Tally, Unexplained
 from tests.kj.fhir_r4.bundles import NOW, bundle, mapped, patient, resource, whole
 
@@ -40,9 +40,9 @@ def test_one_of_everything_goes_where_it_belongs() -> None:
 
 
 def test_the_same_bundle_gives_the_same_messages_at_any_time() -> None:
-    register = Register()
-    [first] = mapped(whole(), register).records
-    [later] = mapped(whole(), register, NOW + timedelta(days=400)).records
+    ids = AssignedIds()
+    [first] = mapped(whole(), ids).records
+    [later] = mapped(whole(), ids, NOW + timedelta(days=400)).records
     assert first == later
 
 

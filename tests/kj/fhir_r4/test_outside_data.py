@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kj.fhir_r4.bundle.refusals import Refused
-from kj.fhir_r4.resources.identity import Register
+from kj.fhir_r4.resources.national_ids import AssignedIds
 from tests.kj.fhir_r4.bundles import OUTSIDE, Wholes, gathered
 
 needs_data = pytest.mark.skipif(not OUTSIDE.is_dir(), reason=f"no FHIR data of others at {OUTSIDE}")
@@ -22,9 +22,9 @@ def patients() -> list[Path]:
     return sorted(path for path in (OUTSIDE / "synthea-r4").glob("*.bz2") if not path.name.startswith(HOSPITALS))
 
 
-def imported(path: Path, register: Register) -> Wholes:
+def imported(path: Path, ids: AssignedIds) -> Wholes:
     with path.open("rb") as file:
-        return gathered(file, register)
+        return gathered(file, ids)
 
 
 def resources(path: Path) -> list[dict[str, Any]]:
@@ -50,17 +50,17 @@ def shown(made: Wholes) -> Counter[str]:
 
 
 def test_every_resource_of_every_synthea_patient_is_placed_or_explained() -> None:
-    register, placed, lists = Register(), Counter[str](), Counter[str]()
+    ids, placed, lists = AssignedIds(), Counter[str](), Counter[str]()
     for path in patients():
-        made = imported(path, register)
+        made = imported(path, ids)
         assert {name: row.in_bundle for name, row in made.tally.rows.items()} == in_file(path)
         assert len(made.records) == 1
         assert not made.cuts
         lists += shown(made)
         for row in made.tally.rows.values():
             placed += row.placed
-    assert len(register.known) == 24
-    assert len({each.national_id for each in register.known.values()}) == 24
+    assert len(ids.known) == 24
+    assert len({each.national_id for each in ids.known.values()}) == 24
     assert placed == {
         "patients": 24,
         "critical_info": 24,
@@ -84,7 +84,7 @@ def test_every_resource_of_every_synthea_patient_is_placed_or_explained() -> Non
 
 def test_no_value_of_a_laboratory_answer_is_lost() -> None:
     for path in patients()[:6]:
-        made = imported(path, Register())
+        made = imported(path, AssignedIds())
         results = {
             each.source_id: each for report in made.records[0].labs.reports for each in report.results if each.source_id
         }
@@ -102,7 +102,7 @@ def test_no_value_of_a_laboratory_answer_is_lost() -> None:
 
 def test_the_same_patients_in_another_order_get_the_same_numbers() -> None:
     some = patients()[:6]
-    forward, backward = Register(), Register()
+    forward, backward = AssignedIds(), AssignedIds()
     for path in some:
         imported(path, forward)
     for path in reversed(some):
@@ -115,7 +115,7 @@ def test_the_same_patients_in_another_order_get_the_same_numbers() -> None:
 def test_the_batch_of_hospitals_is_refused() -> None:
     [path] = (OUTSIDE / "synthea-r4").glob(f"{HOSPITALS}*")
     with pytest.raises(Refused, match="type: a bundle of type batch is not imported"):
-        imported(path, Register())
+        imported(path, AssignedIds())
 
 
 def test_every_patient_summary_imports_or_is_refused_with_a_reason() -> None:
@@ -123,7 +123,7 @@ def test_every_patient_summary_imports_or_is_refused_with_a_reason() -> None:
     placed, beside, why = Counter[str](), Counter[str](), Counter[str]()
     for path in sorted((OUTSIDE / "ips").glob("*.json")):
         try:
-            made = imported(path, Register())
+            made = imported(path, AssignedIds())
         except Refused as refusal:
             refused[path.name] = str(refusal)
             continue
@@ -153,6 +153,6 @@ def test_the_searchset_too_could_be_read_if_it_were_a_collection(tmp_path: Path)
     value = json.loads((OUTSIDE / "ips" / "US_MEDITECH_ips_1.json").read_bytes())
     path = tmp_path / "collection.json"
     path.write_text(json.dumps({**value, "type": "collection"}))
-    rows = imported(path, Register()).tally.rows
+    rows = imported(path, AssignedIds()).tally.rows
     assert rows["DiagnosticReport"].placed == {"lab reports": 7}
     assert rows["Immunization"].placed == {"vaccinations": 11}

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from kj.synthetic.people.families import people
-from kj.synthetic.people.people import CENSUS, Person
+from kj.synthetic.people.person import CENSUS, Person
 from kj.synthetic.records.record import Record
 
 TODAY = date(2026, 3, 15)

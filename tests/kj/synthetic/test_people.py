@@ -5,7 +5,7 @@ from datetime import date
 
 from kj.synthetic.catalogues.municipalities import MUNICIPALITIES
 from kj.synthetic.people.families import people
-from kj.synthetic.people.people import CENSUS, Numbers, Person
+from kj.synthetic.people.person import CENSUS, Numbers, Person
 from shared.national_id import SYNTHETIC, classify, parse
 
 PARENTS = {"mor", "far", "medmor"}

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kj.synthetic.people.people import Person
+from kj.synthetic.people.person import Person
 from kj.synthetic.records.record import Record, records
 from kjernejournal.common.v1.common_pb2 import (
     SECTION_DOCUMENTS,

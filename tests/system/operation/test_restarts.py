@@ -10,7 +10,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from kj.local.health import health
+from kj.local.health_check import health
 from kj.local.process import ProcessId
 from kj.local.programs import SERVICES
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, ListCriticalInfoRequest

@@ -4,7 +4,7 @@ import pytest
 
 from kj.fhir_r4.bundle.bundle import Resource
 from kj.fhir_r4.bundle.refusals import Refused
-from kj.fhir_r4.resources.identity import Register
+from kj.fhir_r4.resources.national_ids import AssignedIds
 from tests.kj.fhir_r4.bundles import NOW, allergy, bundle, mapped, opened, patient, reasons, record_of
 
 
@@ -158,10 +158,10 @@ def test_two_resources_of_one_id_are_two_entries() -> None:
 
 
 def test_a_resource_without_any_time_was_recorded_when_its_patient_was_first_imported() -> None:
-    register = Register()
+    ids = AssignedIds()
     value = bundle(patient(), allergy(recordedDate=None))
-    first = mapped(value, register).records[0]
-    later = mapped(value, register, NOW.replace(year=2027)).records[0]
+    first = mapped(value, ids).records[0]
+    later = mapped(value, ids, NOW.replace(year=2027)).records[0]
     assert first.critical_info == later.critical_info
     assert first.critical_info.critical_info[0].header.provenance.recorded_at.ToDatetime(tzinfo=NOW.tzinfo) == NOW
 

@@ -4,7 +4,7 @@ from datetime import date
 
 from kj.synthetic.draws import at, chance, whole
 from kj.synthetic.people.health import Health
-from kj.synthetic.people.people import CENSUS, Person
+from kj.synthetic.people.person import CENSUS, Person
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from shared.codes.systems import FAMILY_RELATIONS, MARITAL_STATUSES, PARENTAL_RESPONSIBILITY

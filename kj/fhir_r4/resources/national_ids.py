@@ -54,7 +54,7 @@ class Known:
 
 
 @dataclass
-class Register:
+class AssignedIds:
     """Who was given which national id. Kept between imports, it resolves collisions the same way each time."""
 
     known: dict[str, Known] = field(default_factory=dict)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from kj.fhir_r4.bundle.refusals import Refused
-from kj.fhir_r4.resources.identity import Known, Register, Source, candidates, source_of
-from kj.synthetic.people.people import Numbers
+from kj.fhir_r4.resources.national_ids import AssignedIds, Known, Source, candidates, source_of
+from kj.synthetic.people.person import Numbers
 from shared.national_id import Kind, classify
 from tests.kj.fhir_r4.bundles import NOW, bundle, mapped, opened, patient
 
@@ -16,8 +16,8 @@ def source(value: dict[str, Any], **fields: Any) -> Source:
         return source_of(found.at(0), found)
 
 
-def assigned(value: dict[str, Any], register: Register | None = None) -> str:
-    return (register or Register()).assign(source(value), NOW).national_id
+def assigned(value: dict[str, Any], ids: AssignedIds | None = None) -> str:
+    return (ids or AssignedIds()).assign(source(value), NOW).national_id
 
 
 def test_a_patient_from_outside_gets_a_synthetic_number_with_their_birth_date() -> None:
@@ -34,11 +34,11 @@ def test_the_number_follows_from_the_identifier_alone() -> None:
 
 def test_a_number_that_another_has_is_passed_over_the_same_way_each_time() -> None:
     first, second = islice(candidates(source(patient())), 2)
-    register = Register(taken={first})
-    assert assigned(patient(), register) == second
+    ids = AssignedIds(taken={first})
+    assert assigned(patient(), ids) == second
     # Later, when nobody has the first any more, the patient keeps the second.
-    register.taken.clear()
-    assert assigned(patient(), register) == second
+    ids.taken.clear()
+    assert assigned(patient(), ids) == second
 
 
 @pytest.mark.parametrize("born", [date(1961, 4, 9), date(2004, 2, 29)])
@@ -50,8 +50,8 @@ def test_nobody_from_outside_has_the_number_of_an_inhabitant(born: date) -> None
 
 
 def test_two_patients_never_share_a_number() -> None:
-    register = Register()
-    numbers = {assigned(patient(value=str(each)), register) for each in range(900)}  # more than one day has
+    ids = AssignedIds()
+    numbers = {assigned(patient(value=str(each)), ids) for each in range(900)}  # more than one day has
     assert len(numbers) == 900
 
 
@@ -96,8 +96,8 @@ def test_the_same_identifier_with_another_birth_date_is_somebody_else() -> None:
 
 
 def test_the_known_are_found_by_key() -> None:
-    register = Register(known={source(patient()).key: Known("41857245359", NOW)})
-    assert assigned(patient(), register) == "41857245359"
+    ids = AssignedIds(known={source(patient()).key: Known("41857245359", NOW)})
+    assert assigned(patient(), ids) == "41857245359"
 
 
 def test_the_person() -> None:
