@@ -22,7 +22,7 @@ FIRST_REGISTERS = ("critical_info", "medications", "visits", "documents")
 
 
 async def load_once(directory: DataDirectory, patients: int, say: Callable[[str], None]) -> bool:
-    """Loads the synthetic population unless this directory has had its load; whether it has one now.
+    """Loads the synthetic population unless this directory has had its load. Returns whether it has one now.
 
     One that was loaded before some register was there gets it for as many people; its other registers are left alone.
     """

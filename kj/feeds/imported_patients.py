@@ -15,10 +15,10 @@ _FILE = "imported.jsonl"
 
 @contextmanager
 def assigned_ids_of(directory: DataDirectory, others: Set[str]) -> Iterator[AssignedIds]:
-    """Lends the list of who was imported here, beside `others` whose ids are taken; whoever is given one is remembered.
+    """Yields the ids given out here so far, beside `others` which are taken; keeps what is added to them.
 
-    One import at a time is inside, so that two never give the same number to two patients. What an exception leaves
-    behind is not remembered.
+    One import at a time has them, so that two never give the same number to two patients. Nothing is kept when the
+    import raises.
     """
     directory.create()
     with os.fdopen(os.open(directory.root / _FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+") as file:

@@ -29,7 +29,7 @@ class Memory(Protocol):
         """Adds patients who were sent, with a word or two on where they came from."""
 
     def assigning(self, path: Path) -> AbstractContextManager[AssignedIds]:
-        """Lends who was given which national id, for a file. Whoever is given one is remembered, unless it fails."""
+        """Yields who was given which national id, for a file. Whoever is given one is remembered, unless it fails."""
 
     def look(self) -> AssignedIds:
         """Returns the same, for a look that changes nothing."""
@@ -54,7 +54,7 @@ class DirectoryMemory:
         remember(self._directory, national_ids, source=source)
 
     def assigning(self, path: Path) -> AbstractContextManager[AssignedIds]:
-        """Lends the directory's list, which no other import has meanwhile."""
+        """Yields the directory's list, which no other import has at the same time."""
         return imported_patients.assigned_ids_of(self._directory, self._others)
 
     def look(self) -> AssignedIds:
@@ -78,7 +78,7 @@ class DirectoryMemory:
 
     @cached_property
     def _others(self) -> frozenset[str]:
-        """Patients of before this run, whose national ids are taken."""
+        """Returns the patients of before this run, whose national ids are taken."""
         return frozenset(known(self._directory))
 
 
@@ -93,11 +93,11 @@ class RunMemory:
         self._ids = AssignedIds()
 
     def remember(self, national_ids: Iterable[str], *, source: str) -> None:
-        """Keeps nothing."""
+        """Keeps nothing: the run does not ask for it."""
 
     @contextmanager
     def assigning(self, path: Path) -> Iterator[AssignedIds]:
-        """Lends the run's list."""
+        """Yields the run's list."""
         lent = self.look()
         with suppress(OSError):  # whoever reads the file says what is wrong with it
             lent.since = datetime.fromtimestamp(min(path.stat().st_mtime, time.time()), UTC)

@@ -90,7 +90,7 @@ class _Home:
 
 
 def map_bundle(file: BinaryIO, ids: AssignedIds, now: datetime) -> Mapped:
-    """Raises Refused when the bundle, or one field of it that is read, cannot be what it says it is."""
+    """Maps a bundle whole. Raises Refused when it, or a field of it that is read, cannot be what it says it is."""
     with Bundle(file) as bundle:
         messages = MessageSpool()
         try:
@@ -252,7 +252,7 @@ class _Mapping:
         return labs.map_observation(context, self._graph)
 
     def _count_held(self) -> None:
-        """Results are where their report is; of a report that is in no register, neither are they."""
+        """Counts the results that a report or panel holds: they are placed, or not placed, together with it."""
         for position, holder in self._graph.held():
             reason = self._unplaced.get(holder)
             node = self._bundle.at(position).node

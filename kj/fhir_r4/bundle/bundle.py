@@ -149,8 +149,10 @@ class Bundle:
         return first if first is not None and first.type == "Composition" else None
 
     def is_again(self, resource: Resource) -> bool:
-        """Whether an entry is an earlier one again: of one address, or without any and of one id. That their contents
-        are the same has been checked."""
+        """Whether an entry repeats an earlier one: of the same address, or without any and of the same id.
+
+        That their contents are the same has been checked.
+        """
         if resource.full_url:
             return self._urls.find(_key(resource.full_url))[0] < resource.position
         same = self._locals.find(_local(resource)) if resource.id else ()

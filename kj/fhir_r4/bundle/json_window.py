@@ -213,7 +213,7 @@ class _Window:
         return not error.msg.startswith("Unterminated") and error.pos < len(self._text) - (0 if self._ended else 16)
 
     def _widen(self) -> str:
-        """Makes the window about twice as long for a value that goes on; which limit it has reached, "" for none."""
+        """Makes the window about twice as long for a long value. Returns which limit it has reached; "": none."""
         parts: list[str] = []
         size = len(self._text) - self._at
         values = _values(self._text, self._at)

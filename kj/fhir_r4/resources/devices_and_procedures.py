@@ -62,10 +62,10 @@ def map_procedure(context: Context, removals: Iterable[Removal]) -> CriticalInfo
 
 
 def map_device(context: Context) -> CriticalInfo | CategoryAbsence:
-    """Returns the device as its patient's implant or treatment, or the statement "no known devices" or "no
-    information".
+    """Returns the device as its patient's implant or treatment, or the statement that there is none.
 
-    Raises NotPlaced with the rule that says otherwise.
+    The statement stands for "no known devices" and "no information". Raises NotPlaced with the rule that says
+    otherwise.
     """
     node = context.node
     code = concept(node.child("type")) or _device_name(node)

@@ -102,7 +102,7 @@ _GOING_ON = frozenset({"in-progress", "on-hold"})
 
 
 def decide_procedure(code: CodeableConcept | None, status: str) -> Decision:
-    """Whether a procedure left something in the body, or is treatment that goes on. Sources: the tables above."""
+    """Decides whether a procedure left something in the body, or is ongoing treatment. Sources: the tables above."""
     if status in _NOT_DONE:
         return Decision(None, "was not done, or is not known to be")
     lasting, rule = _by_table(code, _PROCEDURES)
@@ -116,7 +116,7 @@ def decide_procedure(code: CodeableConcept | None, status: str) -> Decision:
 
 
 def decide_device(code: CodeableConcept | None, status: str) -> Decision:
-    """Whether a device of a patient is an implant or gives ongoing treatment."""
+    """Decides whether a device of a patient is an implant or gives ongoing treatment."""
     if status == "entered-in-error":
         return Decision(None, "is entered in error")
     lasting, rule = _by_table(code, _DEVICES)

@@ -161,7 +161,7 @@ class _Parts:
         return key
 
     def _specimens(self, value: object, node: Node, source: Resource) -> int:
-        """Takes the specimens that a field names; the position of the first, counted from 1."""
+        """Takes the specimens that a field names. Returns the position of the first, counted from 1."""
         references = node.children("specimen") if isinstance(value, list) else [node.child("specimen")]
         positions = [self._specimen(each, source) for each in references if each is not None]
         return next(filter(None, positions), 0)

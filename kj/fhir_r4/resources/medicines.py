@@ -181,7 +181,7 @@ def _atc(code: CodeableConcept, parts: list[Ingredient]) -> Coding | None:
 
 
 def _indication(context: Context) -> Indication | None:
-    """Reasons as codes; those that are Conditions of the bundle by their code, others by how they are called."""
+    """Returns the reasons as codes: a Condition of the bundle by its code, any other by how it is called."""
     reasons = concepts(context.node.children("reasonCode"))
     for reference in context.node.children("reasonReference"):
         found = context.find(reference)

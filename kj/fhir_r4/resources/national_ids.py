@@ -84,7 +84,10 @@ class AssignedIds:
 
 
 def source_of(patient: Resource, bundle: Bundle) -> Source:
-    """Raises Refused for a Norwegian id that is none, or that belongs to a living person: only synthetic ones here."""
+    """Returns the patient as the source knows them.
+
+    Raises Refused for a Norwegian id that is none, or that belongs to a living person: only synthetic ones here.
+    """
     numbers = []
     for identifier in patient.node.children("identifier"):
         kind = NORWEGIAN.get(identifier.text("system"))

@@ -30,8 +30,10 @@ class Notes:
                     self._related.add(found.position)
 
     def hold(self, report: Resource) -> bool:
-        """Whether a DiagnosticReport is one of them: a document names it, by identifier or relation, or has the same
-        bytes."""
+        """Whether a document holds this DiagnosticReport too.
+
+        It does if it names the report, by identifier or relation, or has the same bytes.
+        """
         names = {report.full_url} if report.full_url else set()
         if report.id:
             names |= {f"urn:uuid:{report.id}", f"DiagnosticReport/{report.id}"}

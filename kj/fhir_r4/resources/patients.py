@@ -40,8 +40,10 @@ class Patients:
         self._restricted: set[int] = set()
 
     def take(self, messages: MessageSpool) -> None:
-        """Gives each patient a number and puts them in the spool. Raises Refused where there is none, or one whose
-        fields cannot be what they say."""
+        """Gives each patient a number and puts them in the spool.
+
+        Raises Refused where there is none, or one whose fields cannot be what they say.
+        """
         if not self._bundle.count("Patient"):
             raise Refused("", "it has no Patient: nobody to import")
         patients = iter([self._subject()]) if self._bundle.type == "document" else self._bundle.of_type("Patient")

@@ -65,8 +65,9 @@ def map_encounter(context: Context) -> Visit:
 
 
 def _class(system: str, code: str) -> "tuple[ContactKind.ValueType, list[Coding]]":
-    """Returns the kind of contact and the source's code for it. A code of another system is not kept: it is not
-    understood.
+    """Returns the kind of contact and the source's code for it.
+
+    A code of another system is not understood, so it is not kept.
     """
     if not code or canonical(system) not in CONTACT_CLASSES:
         return CONTACT_KIND_UNSPECIFIED, []

@@ -21,7 +21,7 @@ class Vaccine:
 
     @property
     def concept(self) -> CodeableConcept:
-        """Its codes side by side. One message for all: not to be changed."""
+        """Returns its codes side by side. The message is shared: do not change it."""
         return _concept(self)
 
 

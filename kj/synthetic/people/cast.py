@@ -36,7 +36,7 @@ class Person:
 
     @property
     def national_id(self) -> str:
-        """The first synthetic number (month + 65) from `serial` on that exists."""
+        """The first valid synthetic number (month + 65) from `serial` on."""
         made = (make_synthetic(self.born, serial, month_offset=65) for serial in count(self.serial))
         return next(number for number in made if number)
 

@@ -80,7 +80,7 @@ def _plan(rng: Random, illness: Illness, since: date, last: date) -> list[_Plan]
 
 
 def _anything(rng: Random, person: Person, last: date) -> list[_Plan]:
-    """Injuries, births, checks: a contact every few years, more for the old."""
+    """Plans injuries, births and checks: a contact every few years, more for the old."""
     first = max(FIRST_DAY, person.born)
     years = max(0.1, (last - first).days / 365)
     rate = 0.2 + max(0, person.age(last) - 50) / 100

@@ -77,7 +77,7 @@ _TONSILLITIS = Illness("tonsillitt", "R76", "mot halsbetennelse", (), ("fenoksym
 
 
 def _infections(person: Person, last: date, result: Health) -> None:
-    """Courses of antibiotics within three years."""
+    """Adds courses of antibiotics within three years."""
     rng = chance("infections", person.key)
     for illness in (_CYSTITIS, _TONSILLITIS):
         if rng.random() < (0.25 if illness is _TONSILLITIS or person.woman else 0.05):

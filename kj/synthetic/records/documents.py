@@ -122,7 +122,7 @@ def _of_contact(rng: Random, contact: Contact) -> str:
 def _of_municipality(
     rng: Random, person: Person, health: Health, care: Care, today: date
 ) -> list[tuple[str, Colleague, Timestamp]]:
-    """Plans, and what home care and nursing homes write."""
+    """Returns care plans, and what home care and nursing homes write."""
     last = person.last_day(today)
     day = day_between(rng, max(person.born, years_before(last, 2)), last)
     made = not_after(at(day, 13 * 60), today)

@@ -70,7 +70,7 @@ def examinations(
 
 
 def _of_contacts(rng: Random, care: Care, contacts: list[Contact]) -> Iterator[Examination]:
-    """Images taken where people came for them, or were admitted."""
+    """Yields images taken where people came for them, or were admitted."""
     radiologists = care.hospital.departments["images"].staff
     for contact in contacts:
         place = contact.department.organisation.department

@@ -166,7 +166,7 @@ def _issue(made: pb.LabReport, when: Timestamp, status: "pb.ResultStatus.ValueTy
 
 
 def _results(values: dict[str, float], person: Person, day: date) -> Iterator[pb.Result]:
-    """Values in the report's order, parts under their heading."""
+    """Yields the values in the report's order, parts under their heading."""
     left = dict(values)
     for names, heading, loinc in _HEADINGS:
         if left.keys() >= set(names):

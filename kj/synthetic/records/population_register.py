@@ -77,7 +77,7 @@ def _relative(person: Person, code: str, other: Person, today: date) -> pb.Famil
 
 
 def _guardians(person: Person, health: Health, today: date) -> list[pb.Guardian]:
-    """Parents who have the responsibility for a child; a grown child for some who can no longer decide."""
+    """Returns the parents who are responsible for a child; a grown child for some who can no longer decide."""
     if person.responsibility and person.age(today) < _OF_AGE:
         return [
             pb.Guardian(

@@ -82,7 +82,7 @@ class Record:
         return found
 
     def medications(self) -> medications_pb2.PatientEntries | None:
-        """Prescriptions, dispensings, the medication list."""
+        """Returns prescriptions, dispensings and the medication list."""
         if self.privacy.reserved or not self._lines:
             return None
         entries = medications_pb2.PatientEntries(patient=self._identifier)
@@ -98,7 +98,7 @@ class Record:
         return entries
 
     def visits(self) -> visits_pb2.PatientEntries | None:
-        """Contacts with specialist care."""
+        """Returns contacts with specialist care."""
         if self.privacy.reserved or not self._contacts:
             return None
         return visits_pb2.PatientEntries(
@@ -107,7 +107,7 @@ class Record:
         )
 
     def documents(self) -> documents_pb2.PatientEntries | None:
-        """Documents with their content."""
+        """Returns documents with their content."""
         if not self._documents:
             return None
         return documents_pb2.PatientEntries(
@@ -116,7 +116,7 @@ class Record:
         )
 
     def labs(self) -> labs_pb2.PatientEntries | None:
-        """Answers of laboratories as they stand today."""
+        """Returns answers of laboratories as they stand today."""
         return self._reports(labs.report(self.person, self._care, plan, self.today) for plan in self._labs)
 
     def earlier_labs(self, version: int) -> labs_pb2.PatientEntries | None:
@@ -130,7 +130,7 @@ class Record:
         return labs_pb2.PatientEntries(patient=self._identifier, reports=entries) if entries else None
 
     def vaccinations(self) -> vaccinations_pb2.PatientEntries | None:
-        """Doses that were given here and elsewhere, or were not."""
+        """Returns doses that were given here and elsewhere, or were not."""
         if self.privacy.reserved:
             return None
         given = vaccinations.doses(self.person, self._health, self.today)

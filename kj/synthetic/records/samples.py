@@ -83,7 +83,7 @@ class _Level:
 
 
 def _tested(rng: Random, first: date, last: date, *, showcase: bool) -> Iterator[tuple[date, bool]]:
-    """Tests for SARS-CoV-2 in the years when everybody was tested."""
+    """Yields tests for SARS-CoV-2 in the years when everybody was tested."""
     if showcase:
         yield date(2021, 3, 9), False
     if first > _PCR_ENDED or last < _PCR_BEGAN or rng.random() < 0.6:

@@ -197,7 +197,7 @@ def _covid(rng: Random, person: Person, *, at_risk: bool) -> Iterator[Dose]:
 
 
 def _grown(rng: Random, person: Person, last: date) -> Iterator[Dose]:
-    """Boosters, pneumococci for the old, journeys, ticks."""
+    """Yields boosters, pneumococci for the old, vaccines for journeys and against ticks."""
     first = max(EVERYBODY_SINCE, person.born + timedelta(days=18 * 366))
     if first >= last:
         return
