@@ -181,7 +181,7 @@ async def test_medicines_are_answered_across_the_upgrade(postgres: Cluster, upgr
     proposals = [medications_pb2.Proposal(action=add, entry=lists.entry()) for _ in range(2)]
     async with medications(source) as feed:
         prescribed = await feed.prescribe(ref, prescription("r1"), prescribing)
-        recalled = await feed.recall(ref, prescribed.header.id, recalling)
+        recalled = await feed.recall(ref, prescribed.id, recalling)
         proposed = await lists.propose(feed, ref, *proposals, request_id=proposing)
     tables = {
         **ENTRIES,
@@ -189,7 +189,7 @@ async def test_medicines_are_answered_across_the_upgrade(postgres: Cluster, upgr
     }
     async with medications(await upgrade.of("medications", source, tables)) as feed:
         assert await feed.prescribe(ref, prescription("r1"), prescribing) == prescribed
-        assert await feed.recall(ref, prescribed.header.id, recalling) == recalled
+        assert await feed.recall(ref, prescribed.id, recalling) == recalled
         assert await lists.propose(feed, ref, *proposals, request_id=proposing) == proposed
         fewer = lists.propose(feed, ref, proposals[0], request_id=proposing)
         assert await refused(fewer) == "REQUEST_ID_REUSED"

@@ -12,6 +12,7 @@ from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,
     EntryHeader,
+    EntryVersion,
     ImportCounts,
     PatientIdentifier,
     Practitioner,
@@ -113,18 +114,18 @@ class Feed:
     def __init__(self, stub: MedicationsServiceAsyncStub) -> None:
         self.stub = stub
 
-    async def prescribe(self, ref: str, sent: pb.Prescription, request_id: str = "", *more: str) -> pb.Prescription:
+    async def prescribe(self, ref: str, sent: pb.Prescription, request_id: str = "", *more: str) -> EntryVersion:
         request = pb.RecordPrescriptionRequest(
             patient=patient(ref), request_id=request_id or str(uuid4()), prescription=sent
         )
-        return (await self.stub.RecordPrescription(request, metadata=calling(FEED, ref, *more))).prescription
+        return (await self.stub.RecordPrescription(request, metadata=calling(FEED, ref, *more))).written
 
-    async def recall(self, ref: str, entry_id: str, request_id: str = "", **fields: Any) -> pb.Prescription:
+    async def recall(self, ref: str, entry_id: str, request_id: str = "", **fields: Any) -> EntryVersion:
         recall = fields.pop("recall", pb.Recall(reason=pb.RECALL_REASON_DISCONTINUED, note="Muskelsmerter"))
         request = pb.RecallPrescriptionRequest(
             patient=patient(ref), request_id=request_id or str(uuid4()), id=entry_id, recall=recall, **fields
         )
-        return (await self.stub.RecallPrescription(request, metadata=calling(FEED, ref))).prescription
+        return (await self.stub.RecallPrescription(request, metadata=calling(FEED, ref))).written
 
     async def dispense(self, ref: str, sent: pb.Dispensing, request_id: str = "") -> pb.RecordDispensingResponse:
         request = pb.RecordDispensingRequest(
@@ -141,6 +142,11 @@ class Feed:
     ) -> pb.ListPrescriptionsResponse:
         request = pb.ListPrescriptionsRequest(patient=patient(refs[0]), **fields)
         return await self.stub.ListPrescriptions(request, metadata=calling(caller, *refs))
+
+    async def prescription(self, *refs: str) -> pb.Prescription:
+        """Returns a patient's one prescription."""
+        [found] = (await self.prescriptions(*refs)).prescriptions
+        return found
 
     async def dispensings(
         self, *refs: str, caller: CallerContext = DOCTOR, **fields: Any

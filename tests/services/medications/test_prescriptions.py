@@ -24,18 +24,19 @@ from tests.services.medications.feed import (
     patient,
     prescription,
 )
-from tests.support.service import FEED, calling, details_of, reason_of
+from tests.support.service import FEED, calling, details_of, reason_of, version_of
 
 
 async def test_a_prescription_is_read_back_with_its_author(medicines: Feed) -> None:
     ref = new_ref()
     recorded = await medicines.prescribe(ref, prescription("r1", reit=3))
     listed = await medicines.prescriptions(ref)
-    assert list(listed.prescriptions) == [recorded]
-    assert recorded.header.provenance.recorder == AUTHOR
-    assert recorded.header.provenance.recorded_by == CALLER_KIND_SYSTEM
-    assert (recorded.header.version, recorded.dispensings_left, recorded.active) == (1, 4, True)
-    assert recorded.valid_until.ToDatetime(tzinfo=UTC) - NOW >= timedelta(days=363)
+    [found] = listed.prescriptions
+    assert version_of(found) == recorded
+    assert found.header.provenance.recorder == AUTHOR
+    assert found.header.provenance.recorded_by == CALLER_KIND_SYSTEM
+    assert (found.header.version, found.dispensings_left, found.active) == (1, 4, True)
+    assert found.valid_until.ToDatetime(tzinfo=UTC) - NOW >= timedelta(days=363)
     assert (listed.window.returned, listed.window.total, listed.window.older_exist) == (1, 1, False)
 
 
@@ -43,13 +44,13 @@ async def test_what_has_expired_since_could_be_collected_then(medicines: Feed) -
     ref, now = new_ref(), datetime.now(UTC)
     soon = prescription("r1", valid_until=timestamp(now + timedelta(seconds=1)))
     stored = await medicines.prescribe(ref, soon)
-    assert stored.active
+    assert (await medicines.prescription(ref)).active
     await asyncio.sleep(1.1)
-    [then] = (await medicines.prescriptions(ref, as_of=stored.header.stored_at)).prescriptions
+    [then] = (await medicines.prescriptions(ref, as_of=stored.stored_at)).prescriptions
     [today] = (await medicines.prescriptions(ref)).prescriptions
     assert (then.state, then.active) == (pb.PRESCRIPTION_STATE_DISPENSABLE, True)
     assert (today.state, today.active) == (pb.PRESCRIPTION_STATE_EXPIRED, False)
-    assert (await medicines.section(ref, as_of=stored.header.stored_at)).active_prescriptions == 1
+    assert (await medicines.section(ref, as_of=stored.stored_at)).active_prescriptions == 1
     assert (await medicines.section(ref)).active_prescriptions == 0
 
 
@@ -81,11 +82,12 @@ async def test_a_changed_state_is_a_version_and_the_first_recorder_stays(medicin
     ref = new_ref()
     first = await medicines.prescribe(ref, prescription("r1"))
     second = await medicines.prescribe(ref, prescription("r1", state=model.BEING_DISPENSED))
-    assert (second.header.id, second.header.version) == (first.header.id, 2)
-    assert second.header.first_recorded == first.header.provenance
-    as_of = first.header.stored_at
-    [then] = (await medicines.prescriptions(ref, as_of=as_of)).prescriptions
+    assert (second.id, second.version) == (first.id, 2)
+    now = await medicines.prescription(ref)
+    [then] = (await medicines.prescriptions(ref, as_of=first.stored_at)).prescriptions
     assert (then.header.version, then.state) == (1, model.DISPENSABLE)
+    assert (now.header.version, now.state) == (2, model.BEING_DISPENSED)
+    assert now.header.first_recorded == then.header.provenance
 
 
 async def test_a_finished_prescription_stays_finished(medicines: Feed) -> None:
@@ -101,7 +103,7 @@ async def test_a_prescription_that_came_under_an_alias_is_the_same_one(medicines
     old, canonical = new_ref(), new_ref()
     first = await medicines.prescribe(old, prescription("r1"))
     second = await medicines.prescribe(canonical, prescription("r1", comment="renamed"), "", old)
-    assert (second.header.id, second.header.version) == (first.header.id, 2)
+    assert (second.id, second.version) == (first.id, 2)
     listed = await medicines.prescriptions(canonical, old)
     assert [each.header.version for each in listed.prescriptions] == [2]
 
@@ -116,21 +118,23 @@ async def test_a_prescription_without_its_id_at_the_source_is_refused(medicines:
 async def test_a_recall_has_a_reason_and_is_made_once(medicines: Feed) -> None:
     ref, request_id = new_ref(), str(uuid4())
     recorded = await medicines.prescribe(ref, prescription("r1"))
-    recalled = await medicines.recall(ref, recorded.header.id, request_id, expected_version=1)
-    assert (recalled.state, recalled.active, recalled.dispensings_left) == (model.RECALLED, False, 0)
-    assert recalled.recall.reason == pb.RECALL_REASON_DISCONTINUED
-    assert recalled.recall.HasField("recalled_at")
-    assert recalled.header.provenance.source_id == "r1"
-    assert await medicines.recall(ref, recorded.header.id, request_id, expected_version=1) == recalled
+    recalled = await medicines.recall(ref, recorded.id, request_id, expected_version=1)
+    found = await medicines.prescription(ref)
+    assert version_of(found) == recalled
+    assert (found.state, found.active, found.dispensings_left) == (model.RECALLED, False, 0)
+    assert found.recall.reason == pb.RECALL_REASON_DISCONTINUED
+    assert found.recall.HasField("recalled_at")
+    assert found.header.provenance.source_id == "r1"
+    assert await medicines.recall(ref, recorded.id, request_id, expected_version=1) == recalled
     other = pb.Recall(reason=pb.RECALL_REASON_OTHER)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await medicines.recall(ref, recorded.header.id, request_id, recall=other)
+        await medicines.recall(ref, recorded.id, request_id, recall=other)
     assert reason_of(refused.value) == "REQUEST_ID_REUSED"
     with pytest.raises(grpc.aio.AioRpcError) as twice:
-        await medicines.recall(ref, recorded.header.id)
+        await medicines.recall(ref, recorded.id)
     assert twice.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     with pytest.raises(grpc.aio.AioRpcError) as unexplained:
-        await medicines.recall(ref, recorded.header.id, recall=pb.Recall(note="why?"))
+        await medicines.recall(ref, recorded.id, recall=pb.Recall(note="why?"))
     assert details_of(unexplained.value)["field"] == "recall.reason"
 
 
@@ -138,9 +142,9 @@ async def test_a_recall_sent_many_times_at_once_has_one_effect_and_one_answer(me
     for _ in range(5):
         ref, request_id = new_ref(), str(uuid4())
         stored = await medicines.prescribe(ref, prescription("r1"))
-        answers = await asyncio.gather(*(medicines.recall(ref, stored.header.id, request_id) for _ in range(12)))
+        answers = await asyncio.gather(*(medicines.recall(ref, stored.id, request_id) for _ in range(12)))
         assert all(answer == answers[0] for answer in answers)
-        assert answers[0].header.version == 2
+        assert answers[0].version == 2
 
 
 async def test_a_dispensing_sent_many_times_at_once_has_one_effect_and_one_answer(medicines: Feed) -> None:
@@ -150,13 +154,14 @@ async def test_a_dispensing_sent_many_times_at_once_has_one_effect_and_one_answe
         given = dispensing("m1", of="r1")
         answers = await asyncio.gather(*(medicines.dispense(ref, given, request_id) for _ in range(12)))
         assert all(answer == answers[0] for answer in answers)
-        assert answers[0].prescription.dispensed == 1
+        assert answers[0].prescription.version == 2
+        assert (await medicines.prescription(ref)).dispensed == 1
 
 
 async def test_a_recall_survives_the_same_prescription_sent_again(medicines: Feed) -> None:
     ref = new_ref()
     recorded = await medicines.prescribe(ref, prescription("r1"))
-    recalled = await medicines.recall(ref, recorded.header.id)
+    recalled = await medicines.recall(ref, recorded.id)
     assert await medicines.prescribe(ref, prescription("r1")) == recalled
     assert (await medicines.send(ref, prescriptions=[prescription("r1")])).unchanged == 1
 
@@ -166,18 +171,18 @@ async def test_a_recall_of_an_old_version_names_the_current_one(medicines: Feed)
     recorded = await medicines.prescribe(ref, prescription("r1"))
     await medicines.prescribe(ref, prescription("r1", comment="changed"))
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await medicines.recall(ref, recorded.header.id, expected_version=1)
+        await medicines.recall(ref, recorded.id, expected_version=1)
     assert refused.value.code() is grpc.StatusCode.ABORTED
     assert details_of(refused.value)["current_version"] == "2"
 
 
 async def test_another_patients_prescription_is_not_found(medicines: Feed) -> None:
     ref, other = new_ref(), new_ref()
-    entry_id = (await medicines.prescribe(ref, prescription("r1"))).header.id
+    entry_id = (await medicines.prescribe(ref, prescription("r1"))).id
     dispensed = await medicines.dispense(ref, dispensing("m1", of="r1"))
     for wrong in (
         medicines.recall(other, entry_id),
-        medicines.recall(ref, dispensed.dispensing.header.id),
+        medicines.recall(ref, dispensed.written.id),
         medicines.dispense(other, dispensing("m2", prescription_id=entry_id)),
         medicines.dispense(ref, dispensing("m2", prescription_id=str(uuid4()))),
     ):
@@ -188,26 +193,32 @@ async def test_another_patients_prescription_is_not_found(medicines: Feed) -> No
 
 async def test_a_prescription_is_dispensed_in_parts(medicines: Feed) -> None:
     ref, request_id = new_ref(), str(uuid4())
-    entry_id = (await medicines.prescribe(ref, prescription("r1", reit=1))).header.id
-    held = await medicines.prescribe(ref, prescription("r1", reit=1, state=model.BEING_DISPENSED))
-    assert held.dispensings_left == 2
+    entry_id = (await medicines.prescribe(ref, prescription("r1", reit=1))).id
+    await medicines.prescribe(ref, prescription("r1", reit=1, state=model.BEING_DISPENSED))
+    assert (await medicines.prescription(ref)).dispensings_left == 2
     first = await medicines.dispense(ref, dispensing("m1", of="r1"), request_id)
-    assert first.dispensing.prescription_id == entry_id
-    assert (first.prescription.state, first.prescription.dispensings_left) == (model.DISPENSABLE, 1)
+    after = await medicines.prescription(ref)
+    assert version_of(after) == first.prescription
+    assert (after.state, after.dispensings_left) == (model.DISPENSABLE, 1)
     last = dispensing("m2", days_ago=0.25, prescription_id=entry_id, finishes_prescription=True)
     second = await medicines.dispense(ref, last)
-    assert (second.prescription.state, second.prescription.dispensed) == (model.FINISHED, 2)
+    after = await medicines.prescription(ref)
+    assert version_of(after) == second.prescription
+    assert (after.state, after.dispensed) == (model.FINISHED, 2)
     again = await medicines.dispense(ref, dispensing("m1", of="r1"), request_id)
     assert again == first, "a retry is told what the first try was told"
     listed = await medicines.dispensings(ref)
     assert [each.header.provenance.source_id for each in listed.dispensings] == ["m2", "m1"]
+    assert [version_of(each) for each in listed.dispensings] == [second.written, first.written]
+    assert {each.prescription_id for each in listed.dispensings} == {entry_id}
 
 
 async def test_a_dispensing_counts_once_however_often_it_is_sent(medicines: Feed) -> None:
     ref = new_ref()
     await medicines.prescribe(ref, prescription("r1", reit=3))
-    sent = [await medicines.dispense(ref, dispensing("m1", of="r1", comment=comment)) for comment in ("", "", "sic")]
-    assert [(each.dispensing.header.version, each.prescription.dispensed) for each in sent] == [(1, 1), (1, 1), (2, 1)]
+    for comment, version in (("", 1), ("", 1), ("sic", 2)):
+        sent = await medicines.dispense(ref, dispensing("m1", of="r1", comment=comment))
+        assert (sent.written.version, (await medicines.prescription(ref)).dispensed) == (version, 1)
 
 
 async def test_concurrent_dispensings_of_one_prescription_are_all_counted_or_told(medicines: Feed) -> None:
@@ -234,7 +245,9 @@ async def test_a_dispensing_of_a_prescription_that_is_not_here_is_kept(medicines
     ref = new_ref()
     kept = await medicines.dispense(ref, dispensing("m1", of="deleted at the register"))
     assert not kept.HasField("prescription")
-    assert kept.dispensing.prescription_source_id == "deleted at the register"
+    [found] = (await medicines.dispensings(ref)).dispensings
+    assert version_of(found) == kept.written
+    assert found.prescription_source_id == "deleted at the register"
 
 
 async def test_pages_hold_every_prescription_once_newest_first(medicines: Feed) -> None:
@@ -283,7 +296,7 @@ async def test_locked_prescriptions_and_their_dispensings_are_withheld_without_c
         section = await medicines.section(ref, caller=caller)
         assert len(section.prescriptions) == section.active_prescriptions == len(shown)
         assert (section.prescriptions_window.withheld, section.dispensings_window.withheld) == (withheld, withheld)
-    before = unlocked.header.stored_at
+    before = unlocked.stored_at
     then: list[Any] = [await medicines.prescriptions(ref, caller=GP, as_of=before)]
     then.append(await medicines.section(ref, caller=GP, as_of=before))
     for answer in then:

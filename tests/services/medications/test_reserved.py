@@ -76,7 +76,7 @@ async def test_a_reserved_entry_of_the_list_its_prescription_and_its_proposals_a
 async def test_an_entry_on_a_reserved_prescription_is_reserved(medicines: Feed) -> None:
     ref = new_ref()
     held = await medicines.prescribe(ref, prescription("r1", guardian_reservation=True))
-    await send(medicines, ref, entry(prescription_id=held.header.id))
+    await send(medicines, ref, entry(prescription_id=held.id))
     assert not (await list_of(medicines, ref, GUARDIAN)).medication_list.entries
 
 

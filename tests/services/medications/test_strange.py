@@ -27,7 +27,7 @@ REFUSALS = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "ABORTED", "FAILED_PRECONDITI
 async def test_a_strange_list_or_proposal_is_stored_or_refused(medicines: Feed) -> None:
     print(f"KJ_SEED={SEED}")
     rng, ref = random.Random(SEED), new_ref()
-    held = (await medicines.prescribe(ref, prescription("r1"))).header.id
+    held = (await medicines.prescribe(ref, prescription("r1"))).id
     codes: Counter[str] = Counter()
     for _ in range(REQUESTS):
         read = await medicines.list_of(ref)

@@ -137,7 +137,7 @@ async def test_another_patients_prescription_proposal_or_answer_is_not_found(med
     ref, other = new_ref(), new_ref()
     theirs = await medicines.prescribe(other, prescription("r1"))
     [proposal] = (await propose(medicines, other, add())).proposals
-    named = pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=entry(prescription_id=theirs.header.id))
+    named = pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=entry(prescription_id=theirs.id))
     for call in (
         propose(medicines, ref, named),
         propose(medicines, ref, withdrawn_ids=[proposal.header.id]),

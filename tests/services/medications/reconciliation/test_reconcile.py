@@ -62,7 +62,7 @@ async def test_a_doctor_takes_the_result_over_as_the_new_list_in_one_call(medici
     held = await medicines.prescribe(ref, prescription("r1", medication=METOPROLOL))
     stays, doubled, gone = (
         entry(),
-        entry(medication=METOPROLOL, prescription_id=held.header.id),
+        entry(medication=METOPROLOL, prescription_id=held.id),
         entry(medication=PARACET),
     )
     await send(medicines, ref, stays, doubled, gone)
@@ -85,7 +85,7 @@ async def test_a_doctor_takes_the_result_over_as_the_new_list_in_one_call(medici
     after = (await send_draft(medicines, ref, found)).medication_list
     assert [each.id for each in after.entries[:3]] == [stays.id, doubled.id, gone.id]
     assert after.entries[1].medication == brought[1].medication
-    assert after.entries[1].prescription_id == held.header.id
+    assert after.entries[1].prescription_id == held.id
     assert after.entries[1].at_discharge
     assert after.entries[2].status == pb.ENTRY_STATUS_DISCONTINUED
     assert after.entries[3].id == brought[3].id
@@ -108,7 +108,7 @@ async def test_without_a_list_the_others_are_compared_and_the_answer_says_so(med
     ]
     assert LISTED in {each.source for each in found.not_compared}
     after = (await send_draft(medicines, ref, found)).medication_list
-    assert [each.prescription_id for each in after.entries] == [held.header.id, ""]
+    assert [each.prescription_id for each in after.entries] == [held.id, ""]
 
 
 async def test_locked_prescriptions_are_not_compared_and_counted(medicines: Feed) -> None:
@@ -188,7 +188,7 @@ async def test_what_is_brought_along_keeps_the_rules_of_entries(medicines: Feed)
 async def test_the_draft_leaves_out_prescriptions_that_are_not_of_the_record(medicines: Feed) -> None:
     ref, other = new_ref(), new_ref()
     theirs = await medicines.prescribe(other, prescription("r1"))
-    found = await reconcile(medicines, ref, entry(prescription_id=theirs.header.id))
+    found = await reconcile(medicines, ref, entry(prescription_id=theirs.id))
     assert not found.draft[0].prescription_id
     await send_draft(medicines, ref, found)
 
@@ -196,10 +196,10 @@ async def test_the_draft_leaves_out_prescriptions_that_are_not_of_the_record(med
 async def test_a_prescription_is_on_one_entry_of_the_draft(medicines: Feed) -> None:
     ref = new_ref()
     held = await medicines.prescribe(ref, prescription("r1", medication=METOPROLOL))
-    await send(medicines, ref, entry(medication=METOPROLOL, prescription_id=held.header.id))
+    await send(medicines, ref, entry(medication=METOPROLOL, prescription_id=held.id))
     brought = [
         entry(medication=METOPROLOL),
-        entry(medication=PARACET, prescription_id=held.header.id),
+        entry(medication=PARACET, prescription_id=held.id),
         entry(medication=medicine("B01AF02", "Eliquis"), prescription_source_id="r1"),
     ]
     await send_draft(medicines, ref, await reconcile(medicines, ref, *brought))
@@ -234,7 +234,7 @@ async def test_a_prescription_that_is_newer_than_the_list_changes_the_draft(medi
     [item] = found.items
     assert (item.difference, list(item.fields)) == (CHANGED, [pb.COMPARED_FIELD_STRENGTH])
     [drafted] = found.draft
-    assert (drafted.id, drafted.prescription_id) == (one.id, held.header.id)
+    assert (drafted.id, drafted.prescription_id) == (one.id, held.id)
     assert drafted.medication == stronger
     await send_draft(medicines, ref, found)
 
@@ -242,11 +242,11 @@ async def test_a_prescription_that_is_newer_than_the_list_changes_the_draft(medi
 async def test_a_discontinuation_that_is_taken_over_recalls_the_prescription(medicines: Feed) -> None:
     ref = new_ref()
     held = await medicines.prescribe(ref, prescription("r1", medication=METOPROLOL))
-    await send(medicines, ref, entry(medication=METOPROLOL, prescription_id=held.header.id))
+    await send(medicines, ref, entry(medication=METOPROLOL, prescription_id=held.id))
     found = await reconcile(medicines, ref, ended(entry(medication=METOPROLOL)))
     assert [item.difference for item in found.items] == [CHANGED]
     [recalled] = (await send_draft(medicines, ref, found)).recalled
-    assert (recalled.header.id, recalled.recall.reason) == (held.header.id, pb.RECALL_REASON_DISCONTINUED)
+    assert (recalled.header.id, recalled.recall.reason) == (held.id, pb.RECALL_REASON_DISCONTINUED)
 
 
 async def test_a_merged_patients_entries_are_compared_under_every_reference(medicines: Feed) -> None:

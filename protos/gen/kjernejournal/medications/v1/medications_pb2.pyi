@@ -2247,19 +2247,19 @@ class RecordPrescriptionResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    PRESCRIPTION_FIELD_NUMBER: _builtins.int
+    WRITTEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def prescription(self) -> Global___Prescription:
-        """What was recorded."""
+    def written(self) -> _common_pb2.EntryVersion:
+        """The prescription in its latest version. What it holds goes to people alone."""
 
     def __init__(
         self,
         *,
-        prescription: Global___Prescription | None = ...,
+        written: _common_pb2.EntryVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["written", b"written"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["written", b"written"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2313,19 +2313,19 @@ class RecallPrescriptionResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    PRESCRIPTION_FIELD_NUMBER: _builtins.int
+    WRITTEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def prescription(self) -> Global___Prescription:
-        """The new version."""
+    def written(self) -> _common_pb2.EntryVersion:
+        """The prescription in the version that the recall made. What it holds goes to people alone."""
 
     def __init__(
         self,
         *,
-        prescription: Global___Prescription | None = ...,
+        written: _common_pb2.EntryVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["written", b"written"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["written", b"written"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2449,25 +2449,25 @@ class RecordDispensingResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    DISPENSING_FIELD_NUMBER: _builtins.int
+    WRITTEN_FIELD_NUMBER: _builtins.int
     PRESCRIPTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def dispensing(self) -> Global___Dispensing:
-        """What was recorded."""
+    def written(self) -> _common_pb2.EntryVersion:
+        """The dispensing in its latest version. What it holds goes to people alone."""
 
     @_builtins.property
-    def prescription(self) -> Global___Prescription:
-        """The prescription after it. Unset: it is not in the record."""
+    def prescription(self) -> _common_pb2.EntryVersion:
+        """The prescription in its version after the dispensing. Unset: it is not in the record."""
 
     def __init__(
         self,
         *,
-        dispensing: Global___Dispensing | None = ...,
-        prescription: Global___Prescription | None = ...,
+        written: _common_pb2.EntryVersion | None = ...,
+        prescription: _common_pb2.EntryVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dispensing", b"dispensing", "prescription", b"prescription"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription", "written", b"written"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dispensing", b"dispensing", "prescription", b"prescription"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prescription", b"prescription", "written", b"written"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
