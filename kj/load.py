@@ -137,7 +137,7 @@ async def load_population(
 async def _send(
     feed: Feed, batch: list[Record], registers: Collection[str], loaded: Loaded, progressed: Progressed
 ) -> None:
-    """Patients first: no register takes entries of somebody it does not know. Then the registers, side by side."""
+    """Sends the patients, which every register must know first; then their entries, to the registers side by side."""
 
     def each(part: Part) -> Iterator[Message]:
         for record in batch:

@@ -159,11 +159,11 @@ class _Mapping:
             self._tally.not_placed("Patient", reason.reason)
             return
         self._tally.placed("Patient", PATIENTS)
-        self._tell(own_registrations.of_patient(self._context(resource, record)), record)
+        self._add_parts(own_registrations.of_patient(self._context(resource, record)), record)
 
-    def _tell(self, told: "Iterator[tuple[str, Message]]", record: Record) -> None:
+    def _add_parts(self, parts: "Iterator[tuple[str, Message]]", record: Record) -> None:
         """Adds entries that stand inside another resource. One that does not fit is left out, and counted."""
-        for counted, message in told:
+        for counted, message in parts:
             try:
                 _check(message)
             except NotPlaced:

@@ -62,9 +62,9 @@ def map_procedure(context: Context, removals: Iterable[Removal]) -> CriticalInfo
 
 
 def map_device(context: Context) -> CriticalInfo | CategoryAbsence:
-    """Returns the device as its patient's implant or treatment, or the statement that there is none.
+    """Returns the device as its patient's implant or treatment, or what it states instead of one.
 
-    The statement stands for "no known devices" and "no information". Raises NotPlaced with the rule that says
+    "No known devices" and "no information" are statements, each its own. Raises NotPlaced with the rule that says
     otherwise.
     """
     node = context.node

@@ -150,7 +150,7 @@ def _manufacturer(context: Context) -> str:
 
 
 def _product(context: Context) -> str:
-    """R5's product, which some write already."""
+    """Returns the name of the product: a field of R5 that some sources write already."""
     product = context.node.child("product") if isinstance(context.node.value.get("product"), dict) else None
     made = concept(product.child("concept")) if product else None
     return made.text[:300] if made else ""
