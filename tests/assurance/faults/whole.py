@@ -84,10 +84,9 @@ def faults(got: Asked, before: GetPatientSummaryResponse, broken: Mapping[str, C
     for section in got.reply.sections:
         service = _SECTIONS[section.section].service
         if service in broken:
-            found += [f"{service}: {wrong}" for wrong in _unavailable(section, broken[service])]
+            found += _unavailable(service, section, broken[service])
         elif _said(section) != _said(expected[section.section]):
-            slow = SLOW if _state(section) in _BUSY else ""
-            found.append(f"{slow}{service}: {_state(section)} is not what is recorded")
+            found.append(f"{_slow(section)}{service}: {_state(section)} is not what is recorded")
     unknown = missing(got.reply)
     whole = "CRITICAL_MISSING" if unknown & CRITICAL else "PARTIAL" if unknown else "COMPLETE"
     name = summary_pb2.Completeness.Name(got.reply.completeness).removeprefix("COMPLETENESS_")
@@ -96,13 +95,18 @@ def faults(got: Asked, before: GetPatientSummaryResponse, broken: Mapping[str, C
     return found
 
 
-def _unavailable(section: Section, reasons: Collection[str]) -> list[str]:
+def _unavailable(service: str, section: Section, reasons: Collection[str]) -> list[str]:
     found = []
     if _state(section) not in {f"UNAVAILABLE {reason}" for reason in reasons}:
-        found.append(f"{_state(section)} instead of UNAVAILABLE {' or '.join(sorted(reasons))}")
+        expected = " or ".join(sorted(reasons))
+        found.append(f"{_slow(section)}{service}: {_state(section)} instead of UNAVAILABLE {expected}")
     if section.WhichOneof("content") is not None:
-        found.append("holds content")
+        found.append(f"{service}: holds content")
     return found
+
+
+def _slow(section: Section) -> str:
+    return SLOW if _state(section) in _BUSY else ""
 
 
 def _said(section: Section) -> Any:
