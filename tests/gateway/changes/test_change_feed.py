@@ -1,7 +1,7 @@
 """WatchChanges behind the front door: who is followed, what is on record first, and that nothing is passed over."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,18 +9,14 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.admission import Admission
 from gateway.changes import follower as follower_module
 from gateway.changes import outbox_reader as register_module
 from kjernejournal.audit.v1 import audit_pb2
-from kjernejournal.changes.v1.changes_pb2 import FollowedPatient, WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.patients.v1 import patients_pb2
-from tests.support.client import methods, read
+from tests.gateway.changes.watching import begun, of_kind, patient
 from tests.support.following import Follower, following
 from tests.support.gateway import Front, running_gateway
-from tests.support.patients import Patient
 from tests.support.scripted.outboxes import Outboxes
 from tests.support.scripted.services import refusing
 
@@ -48,20 +44,6 @@ def front(fast_front: Front) -> Front:
 @pytest.fixture
 def outboxes(front: Front) -> Outboxes:
     return Outboxes(front)
-
-
-def patient(front: Front, **facts: Any) -> Patient:
-    return Patient(front.people.add(**facts))
-
-
-def of_kind(front: Front, kind: "audit_pb2.RecordKind.ValueType") -> list[audit_pb2.AuditRecord]:
-    return [each for each in front.log.records if each.kind == kind]
-
-
-def begun(front: Front) -> list[audit_pb2.AuditRecord]:
-    """Records of patients who are followed from there on."""
-    found = of_kind(front, audit_pb2.RECORD_KIND_DISCLOSURE)
-    return [each for each in found if {section.state for section in each.sections} == {"followed"}]
 
 
 async def test_who_is_followed_and_who_is_not_is_on_record_before_the_first_message(
@@ -301,81 +283,3 @@ async def test_only_the_sections_that_are_wanted(front: Front, outboxes: Outboxe
         await follower.until(lambda: len(follower.heard) == 2)
         await follower.until_level()
     assert {each.section for each in follower.heard} == {"labs", "patient"}
-
-
-def two(front: Front, **fields: str) -> WatchChangesRequest:
-    identifiers = [patient(front).identifier for _ in range(2)]
-    followed = [FollowedPatient(patient=each, key=key) for each, key in zip(identifiers, "ab", strict=True)]
-    return WatchChangesRequest(patients=followed, **fields)  # type: ignore[arg-type]  # by name
-
-
-def twice(request: WatchChangesRequest) -> None:
-    request.patients[1].patient.CopyFrom(request.patients[0].patient)
-
-
-def same_key(request: WatchChangesRequest) -> None:
-    request.patients[1].key = "a"
-
-
-def national_id_as_key(request: WatchChangesRequest) -> None:
-    request.patients[0].key = request.patients[0].patient.national_id
-
-
-def no_key(request: WatchChangesRequest) -> None:
-    request.patients[0].key = ""
-
-
-def no_patient(request: WatchChangesRequest) -> None:
-    del request.patients[:]
-
-
-def no_such_id(request: WatchChangesRequest) -> None:
-    request.patients[0].patient.CopyFrom(PatientIdentifier(national_id="12345678901"))
-
-
-def no_section(request: WatchChangesRequest) -> None:
-    request.sections.append(common_pb2.SECTION_ACCESS_LOG)
-
-
-def no_token(request: WatchChangesRequest) -> None:
-    request.resume_token = "AAAA"
-
-
-REFUSED: list[tuple[Callable[[WatchChangesRequest], None], str, str]] = [
-    (twice, "INVALID_FIELD", "patients[1].patient"),
-    (same_key, "INVALID_FIELD", "patients"),
-    (national_id_as_key, "INVALID_FIELD", "patients[0].key"),
-    (no_key, "INVALID_FIELD", "patients[0].key"),
-    (no_patient, "INVALID_FIELD", "patients"),
-    (no_such_id, "INVALID_NATIONAL_ID", "patients[0].patient.national_id"),
-    (no_section, "INVALID_FIELD", "sections[0]"),
-    (no_token, "INVALID_RESUME_TOKEN", "resume_token"),
-]
-
-
-@pytest.mark.parametrize("break_it, reason, field", REFUSED, ids=lambda each: getattr(each, "__name__", ""))
-async def test_a_request_that_breaks_a_rule_is_refused(
-    front: Front, outboxes: Outboxes, break_it: Callable[[WatchChangesRequest], None], reason: str, field: str
-) -> None:
-    request = two(front)
-    break_it(request)
-    parts, told = await read(front.client.open("WatchChanges", request, kind="system"))
-    assert (parts, told and told.short) == ([], ("INVALID_ARGUMENT", reason))
-    assert told is not None
-    assert told.details["field"] == field
-
-
-@pytest.mark.parametrize("kind", ["doctor", "auditor"])
-async def test_only_systems_follow(front: Front, outboxes: Outboxes, kind: str) -> None:
-    parts, told = await read(front.client.open("WatchChanges", two(front), kind=kind))
-    assert (parts, told and told.short) == ([], ("PERMISSION_DENIED", "CALLER_KIND_REFUSED"))
-    assert len(of_kind(front, audit_pb2.RECORD_KIND_DENIAL)) == 1
-
-
-async def test_followers_take_no_room_from_other_streams() -> None:
-    verifier: Any = None
-    admission = Admission(verifier)
-    by_name = methods()
-    watch = admission.room(by_name["ChangesService/WatchChanges"])
-    assert watch is not admission.room(by_name["DocumentsService/UploadDocument"])
-    assert watch is not admission.room(by_name["SummaryService/GetPatientSummary"])

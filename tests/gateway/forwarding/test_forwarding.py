@@ -1,4 +1,4 @@
-"""Unary rpcs through the front door: what a service is told, what a caller gets back, what stands in the log."""
+"""Unary rpcs through the front door: what a service receives, what a caller gets back, what stands in the log."""
 
 import asyncio
 import hashlib
@@ -15,32 +15,11 @@ from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow, PatientI
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.visits.v1 import visits_pb2
 from shared.errors import Reason
-from tests.support.client import Refusal, method, refusal
+from tests.gateway.forwarding.calls import CREATE, LIST, SECRET, asked, creation, refused, visit
+from tests.support.client import refusal
 from tests.support.gateway import Front
 from tests.support.scripted.services import RECORD, RESOLVE, refusing, saying
 from tests.support.waiting import becomes
-
-LIST = method("ListVisits").path
-CREATE = method("CreateCriticalInfo").path
-SECRET = "asyncpg.exceptions.DataError in /srv/app.py"
-
-
-def asked(national_id: str) -> visits_pb2.ListVisitsRequest:
-    return visits_pb2.ListVisitsRequest(patient=PatientIdentifier(national_id=national_id), page_size=7)
-
-
-def creation(national_id: str, request_id: str = "") -> ki.CreateCriticalInfoRequest:
-    return ki.CreateCriticalInfoRequest(
-        patient=PatientIdentifier(national_id=national_id), request_id=request_id or str(uuid4())
-    )
-
-
-def visit(entry_id: str) -> visits_pb2.Visit:
-    return visits_pb2.Visit(header=EntryHeader(id=entry_id, version=4))
-
-
-async def refused(front: Front, request: Any, rpc: str = "ListVisits", **caller: Any) -> Refusal:
-    return await refusal(front.client.call(rpc, request, **caller))
 
 
 async def test_a_service_sees_a_reference_and_never_the_national_id(front: Front) -> None:
@@ -134,89 +113,6 @@ async def test_a_request_id_that_is_none_stays_out_of_the_log(front: Front) -> N
     front.registers["critical_info"].unary(CREATE, saying(ki.CreateCriticalInfoResponse()))
     await front.client.call("CreateCriticalInfo", creation(patient, "\0 no id"))
     assert {record.request_id for record in front.log.records} == {""}
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.NOT_FOUND,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.FAILED_PRECONDITION,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.UNIMPLEMENTED,
-    ],
-)
-async def test_a_services_own_refusal_is_relayed_whole(front: Front, code: grpc.StatusCode) -> None:
-    patient = front.people.add()
-    info = error_details_pb2.ErrorInfo(
-        reason="VERSION_BEHIND", domain="kjernejournal", metadata={"current_version": "4"}
-    )
-    front.registers["visits"].unary(LIST, refusing(code, "a higher version exists: 4", info))
-    told = await refused(front, asked(patient))
-    assert (told.code, told.reason) == (code, "VERSION_BEHIND")
-    assert told.text == "a higher version exists: 4"
-    assert told.details == {"current_version": "4"}
-    assert told.trailers["trace-id"]
-
-
-@pytest.mark.parametrize(
-    "info",
-    [
-        None,
-        error_details_pb2.ErrorInfo(reason="VERSION_BEHIND", domain="another.example"),
-        error_details_pb2.ErrorInfo(reason="OF_A_NEWER_RELEASE", domain="kjernejournal"),
-        b"\xff\xff garbage",
-    ],
-    ids=["no details", "foreign domain", "unknown reason", "garbage"],
-)
-@pytest.mark.parametrize("code", list(grpc.StatusCode), ids=lambda code: str(code.name))
-async def test_nothing_that_is_not_ours_is_relayed(front: Front, code: grpc.StatusCode, info: Any) -> None:
-    if code is grpc.StatusCode.OK:
-        return
-    patient = front.people.add()
-    front.registers["visits"].unary(LIST, refusing(code, SECRET, info))
-    told = await refused(front, asked(patient))
-    assert SECRET not in told.text + repr(told.details)
-    assert "asyncpg" not in repr(told)
-    outages = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        # Ours, not the caller's: those have time left.
-        assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
-        assert told.details == {"unavailable": "TIMEOUT"}
-    elif code in outages:
-        assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
-    else:
-        assert told.short == ("INTERNAL", "INTERNAL")
-
-
-async def test_an_exception_in_a_service_is_internal_with_a_fixed_text(front: Front) -> None:
-    patient = front.people.add()
-
-    async def broken(_: bytes, __: Any) -> bytes:
-        raise ValueError(SECRET)
-
-    front.registers["visits"].unary(LIST, broken)
-    told = await refused(front, asked(patient))
-    assert told.short == ("INTERNAL", "INTERNAL")
-    assert told.text == "a fault in a service; its log names the trace id"
-
-
-async def test_a_service_that_refuses_the_gateway_itself_is_our_fault(front: Front) -> None:
-    """PEER_REFUSED is about the gateway's certificate, and says nothing to a caller."""
-    patient = front.people.add()
-    info = error_details_pb2.ErrorInfo(reason="PEER_REFUSED", domain="kjernejournal")
-    front.registers["visits"].unary(LIST, refusing(grpc.StatusCode.PERMISSION_DENIED, "this peer may not call", info))
-    assert (await refused(front, asked(patient))).short == ("INTERNAL", "INTERNAL")
-
-
-@pytest.mark.parametrize("reply", [b"\x0a\xff\xff\xff\xff\x0f", b""], ids=["garbage", "nothing"])
-async def test_a_reply_that_is_no_list_is_not_forwarded(front: Front, reply: bytes) -> None:
-    """No bytes at all would read as an empty list; one that is empty says so in its window."""
-    patient = front.people.add()
-    front.registers["visits"].unary(LIST, saying(reply))
-    assert (await refused(front, asked(patient))).short == ("INTERNAL", "INTERNAL")
-    assert not front.log.records
 
 
 async def test_the_outcome_of_a_write_with_a_garbled_reply_is_on_record(front: Front) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -24,52 +23,14 @@ from kjernejournal.common.v1.common_pb2 import (
     SectionQuery,
 )
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
-from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceStub
 from services.critical_info import convert
 from services.critical_info.repository import Repository
-from services.critical_info.servicer import Servicer
 from shared.convert import timestamp
-from shared.database import Database
-from tests.support.postgres import Cluster
-from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of, served
+from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of
 
 if TYPE_CHECKING:
     from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceAsyncStub
-
-ATC = "http://www.whocc.no/atc"
-
-
-@pytest.fixture(scope="module")
-async def store(postgres: Cluster) -> AsyncIterator[Repository]:
-    database = await Database.connect((await postgres.migrated("critical_info")).dsn)
-    yield Repository(database)
-    await database.close()
-
-
-@pytest.fixture(scope="module")
-async def service(store: Repository) -> AsyncIterator[CriticalInfoServiceAsyncStub]:
-    async with served((Servicer(store), pb.DESCRIPTOR.services_by_name["CriticalInfoService"])) as channel:
-        yield CriticalInfoServiceStub(channel)
-
-
-def reaction(code: str = "J01CE02", **fields: object) -> pb.CriticalInfo:
-    entry = pb.CriticalInfo(
-        category=pb.CATEGORY_DRUG_REACTION,
-        code=CodeableConcept(codings=[Coding(system=ATC, code=code, display="Fenoksymetylpenicillin")]),
-        reaction=pb.Reaction(criticality=pb.CRITICALITY_HIGH, certainty=pb.CERTAINTY_CONFIRMED),
-    )
-    entry.MergeFrom(pb.CriticalInfo(**fields))  # type: ignore[arg-type]  # the fields of the message
-    return entry
-
-
-def create(ref: str, entry: pb.CriticalInfo, request_id: str | None = None) -> pb.CreateCriticalInfoRequest:
-    return pb.CreateCriticalInfoRequest(
-        patient=PatientIdentifier(patient_ref=ref), request_id=request_id or str(uuid4()), critical_info=entry
-    )
-
-
-def listing(ref: str, **fields: object) -> pb.ListCriticalInfoRequest:
-    return pb.ListCriticalInfoRequest(patient=PatientIdentifier(patient_ref=ref), **fields)  # type: ignore[arg-type]  # the fields of the message
+from tests.services.critical_info.requests import create, imported, listing, reaction
 
 
 async def test_an_entry_is_read_back_with_its_author_and_unit(service: CriticalInfoServiceAsyncStub) -> None:
@@ -250,75 +211,6 @@ async def test_a_list_of_no_category_is_refused_rather_than_empty(service: Criti
             listing(ref, categories=[pb.CATEGORY_UNSPECIFIED]), metadata=calling(DOCTOR, ref)
         )
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-
-
-def imported(ref: str, source_id: str, entry: pb.CriticalInfo) -> pb.PatientEntries:
-    entry.status = pb.STATUS_ACTIVE
-    entry.header.provenance.source_id = source_id
-    entry.header.provenance.source_system = "a feed"
-    entry.header.provenance.recorded_at.FromDatetime(datetime(2020, 1, 1, tzinfo=UTC))
-    return pb.PatientEntries(patient=PatientIdentifier(patient_ref=ref), critical_info=[entry])
-
-
-async def test_a_feed_sent_again_changes_nothing_and_a_changed_entry_gets_a_version(
-    service: CriticalInfoServiceAsyncStub,
-) -> None:
-    ref = str(uuid4())
-
-    async def send(code: str) -> common_pb2.ImportCounts:
-        messages = [pb.BulkImportRequest(patients=[imported(ref, "a-1", reaction(code))])]
-        return (await service.BulkImport(iter(messages), metadata=calling(FEED))).counts
-
-    assert (await send("J01CE02")).created == 1
-    assert (await send("J01CE02")).unchanged == 1
-    assert (await send("N02BE01")).updated == 1
-    listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
-    assert [(e.header.version, e.code.codings[0].code) for e in listed.critical_info] == [(2, "N02BE01")]
-    source = listed.critical_info[0].header.provenance
-    assert source.recorded_at.ToDatetime(tzinfo=UTC) == datetime(2020, 1, 1, tzinfo=UTC)
-    assert source.organisation.number == FEED.organisation.number
-    history = await service.ListCriticalInfoVersions(
-        pb.ListCriticalInfoVersionsRequest(
-            patient=PatientIdentifier(patient_ref=ref), id=listed.critical_info[0].header.id, page_size=1
-        ),
-        metadata=calling(DOCTOR, ref),
-    )
-    assert [version.header.version for version in history.versions] == [2]
-    assert history.next_page_token == "2"
-
-
-async def test_a_bad_entry_in_a_feed_is_named_and_its_message_not_stored(
-    service: CriticalInfoServiceAsyncStub,
-) -> None:
-    ref, other = str(uuid4()), str(uuid4())
-    bad = imported(other, "b-2", reaction())
-    bad.critical_info[0].category = pb.CATEGORY_UNSPECIFIED
-    messages = [
-        pb.BulkImportRequest(patients=[imported(ref, "b-1", reaction())]),
-        pb.BulkImportRequest(patients=[imported(ref, "b-3", reaction()), bad]),
-    ]
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await service.BulkImport(iter(messages), metadata=calling(FEED))
-    assert details_of(refused.value)["field"] == "patients[1].critical_info[0].category"
-    assert details_of(refused.value)["batches_stored"] == "1"
-    listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
-    assert len(listed.critical_info) == 1
-
-
-async def test_what_was_imported_before_a_merge_is_known_after_it(service: CriticalInfoServiceAsyncStub) -> None:
-    alias, ref = str(uuid4()), str(uuid4())
-
-    async def send(patient: PatientIdentifier, code: str) -> common_pb2.ImportCounts:
-        message = imported(ref, "m-1", reaction(code))
-        message.patient.CopyFrom(patient)
-        return (
-            await service.BulkImport(iter([pb.BulkImportRequest(patients=[message])]), metadata=calling(FEED))
-        ).counts
-
-    merged = PatientIdentifier(patient_ref=ref, alias_refs=[alias])
-    assert (await send(PatientIdentifier(patient_ref=alias), "J01CE02")).created == 1
-    assert (await send(merged, "J01CE02")).unchanged == 1
-    assert (await send(merged, "N02BE01")).updated == 1
 
 
 async def test_sections_are_answered_by_key_with_statements_of_absence(service: CriticalInfoServiceAsyncStub) -> None:

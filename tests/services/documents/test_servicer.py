@@ -1,13 +1,12 @@
-"""What documents are, over a real socket and a real database: lists, replacement, restriction, import."""
+"""What documents are, over a real socket and a real database: lists, replacement, restriction."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
 import grpc
 import pytest
 
-from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CLINICIAN, CallerContext, Coding, SectionQuery
+from kjernejournal.common.v1.common_pb2 import CallerContext, Coding, SectionQuery
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from shared.convert import timestamp
 from tests.services.documents.calls import (
@@ -241,50 +240,6 @@ async def test_a_retried_upload_has_one_effect_and_another_body_is_refused(docum
     assert await documents.rows("uploads", ref) == 0
 
 
-async def test_sending_the_same_import_again_changes_nothing(documents: Documents) -> None:
-    ref = new_ref()
-    sent = [(document(source_id=f"d{n}"), b"content %d" % n) for n in range(3)]
-    assert (await documents.load(ref, *sent)).counts.created == 3
-    counts = (await documents.load(ref, *sent)).counts
-    assert (counts.created, counts.updated, counts.unchanged) == (0, 0, 3)
-    assert (await documents.upload(ref, b"content 0", sent[0][0], by=FEED)).header.version == 1
-    assert (await documents.rows("entries", ref), await documents.rows("content_rows", ref)) == (3, 3)
-    sent[1][0].title = "Rettet"
-    assert (await documents.load(ref, *sent)).counts.updated == 1
-    assert await documents.rows("content_rows", ref) == 3
-
-
-async def test_a_reference_in_capitals_is_the_same_patient(documents: Documents) -> None:
-    ref = new_ref()
-    sent = [(document(source_id=f"d{n}"), b"content %d" % n) for n in range(2)]
-    assert (await documents.load(ref.upper(), *sent[:1])).counts.created == 1
-    counts = (await documents.load(ref, *sent)).counts
-    assert (counts.created, counts.unchanged) == (1, 1)
-    assert (await documents.load(ref.upper(), *sent)).counts.unchanged == 2
-    assert (await documents.upload(ref.upper(), b"content 0", sent[0][0], by=FEED)).header.version == 1
-    await documents.upload(ref.upper(), b"another")
-    assert len((await documents.listed(ref)).documents) == 3
-
-
-async def test_an_import_that_is_refused_says_what_stands(documents: Documents) -> None:
-    ref = new_ref()
-    unknown = document(source_id="b", confidentiality=[Coding(system="urn:other", code="SECRET")])
-
-    async def messages() -> AsyncIterator[pb.BulkImportRequest]:
-        for sent in (document(source_id="a"), unknown):
-            entries = [pb.ImportedDocument(document=sent, content=b"x")]
-            yield pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), documents=entries)])
-
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await documents.stub.BulkImport(messages(), metadata=calling(FEED))
-    assert reason_of(refused.value) == "UNKNOWN_CODE_SYSTEM"
-    assert details_of(refused.value) == {
-        "field": "patients[0].documents[0].document.confidentiality[0].system",
-        "batches_stored": "1",
-    }
-    assert len((await documents.listed(ref)).documents) == 1
-
-
 async def test_a_clinician_states_neither_author_nor_a_document_that_no_longer_holds(documents: Documents) -> None:
     ref = new_ref()
     stored = await documents.upload(ref, b"x", document(source_id="forged"))
@@ -328,40 +283,6 @@ def with_refs(caller: CallerContext, ref: str) -> CallerContext:
     result = CallerContext(patient_refs=[ref])
     result.MergeFrom(caller)
     return result
-
-
-async def test_an_imported_document_says_that_a_feed_recorded_it(documents: Documents) -> None:
-    ref, sent = new_ref(), document(source_id="d")
-    sent.header.provenance.recorded_by = CALLER_KIND_CLINICIAN
-    await documents.load(ref, (sent, b"x"))
-    [found] = (await documents.listed(ref)).documents
-    assert found.header.provenance.recorded_by == FEED.kind
-    assert found.header.provenance.source_system == "dips"
-
-
-async def test_a_document_that_came_under_an_alias_is_the_same_one(documents: Documents) -> None:
-    alias, ref = new_ref(), new_ref()
-    first = await documents.upload(alias, b"first", document(source_id="d"), by=FEED)
-    under_both = CallerContext(patient_refs=[ref])
-    under_both.MergeFrom(FEED)
-    again = await documents.upload(
-        alias, b"second", document(source_id="d", made=MADE + timedelta(days=1)), by=under_both
-    )
-    assert (again.header.id, again.header.version) == (first.header.id, 2)
-    assert again.header.first_recorded.recorded_at == timestamp(MADE)
-    assert (await documents.download(alias, first.header.id))[1] == b"second"
-    assert (await documents.listed(ref, alias)).window.total == 1
-
-
-async def test_what_was_imported_before_a_merge_is_known_after_it(documents: Documents) -> None:
-    alias, ref = new_ref(), new_ref()
-    await documents.load(alias, (document(source_id="d"), b"first"))
-    counts = (await documents.load(ref, (document(source_id="d"), b"first"), aliases=[alias])).counts
-    assert (counts.created, counts.updated, counts.unchanged) == (0, 0, 1)
-    counts = (await documents.load(ref, (document(source_id="d"), b"second"), aliases=[alias])).counts
-    assert (counts.created, counts.updated, counts.unchanged) == (0, 1, 0)
-    [found] = (await documents.listed(ref, alias)).documents
-    assert (await documents.download(alias, found.header.id))[1] == b"second"
 
 
 async def test_a_refusal_of_parents_or_of_the_youth_leaves_the_other_their_view(documents: Documents) -> None:

@@ -1,19 +1,12 @@
 """Sides, what is matched with what, what is in doubt, and the draft: each test named after its rule."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import uuid4
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from kjernejournal.common.v1.common_pb2 import CodeableConcept, Provenance, Quantity
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import checks
-from services.medications.list import rules
 from services.medications.reconciliation import sources
-from services.medications.reconciliation.draft import Basis, Draft, drafted
-from services.medications.reconciliation.items import Item, explained, reconciled
+from services.medications.reconciliation.items import explained
 from shared.convert import timestamp
 from tests.services.medications import feed
 from tests.services.medications.feed import NOW, medicine
@@ -29,60 +22,17 @@ from tests.services.medications.reconciliation.planted import (
     STRENGTH,
     SUBSTANCE,
 )
-
-ATORVA_40 = medicine(name="Lipitor 40 mg")
-ATORVA_80 = medicine(name="Lipitor 80 mg")
-PARACET = medicine("N02BE01", "Paracet 500 mg")
-
-
-def listed(*entries: pb.ListEntry, days_ago: float = 10) -> pb.MedicationList:
-    at = Provenance(recorded_at=timestamp(NOW - timedelta(days=days_ago)))
-    made = pb.MedicationList(entries=entries, confirmed=at)
-    made.header.version = 3
-    return made
-
-
-def prescribed(source_id: str = "r1", days_ago: float = 1, **fields: Any) -> pb.Prescription:
-    made = feed.prescription(source_id, days_ago, **fields)
-    made.header.id, made.header.version = str(uuid4()), 1
-    if not made.HasField("source_record"):
-        made.valid_until.CopyFrom(timestamp(NOW + timedelta(days=300)))
-    return made
-
-
-def dispensed(source_id: str = "d1", of: str = "", days_ago: float = 0.5, **fields: Any) -> pb.Dispensing:
-    made = feed.dispensing(source_id, of, days_ago, **fields)
-    made.header.id = str(uuid4())
-    return made
-
-
-def stated(source_id: str = "s1", status: str = "active", **fields: Any) -> pb.MedicationStatement:
-    made = feed.statement(source_id, status, **fields)
-    made.header.id = str(uuid4())
-    return made
-
-
-def reconcile(
-    medicines: pb.MedicationList | None = None,
-    *incoming: pb.ListEntry,
-    prescriptions: list[pb.Prescription] | None = None,
-    dispensings: list[pb.Dispensing] | None = None,
-    statements: list[pb.MedicationStatement] | None = None,
-) -> tuple[list[Item], Draft]:
-    known = prescriptions or []
-    gathered = sources.gathered(known, dispensings or [], statements or [], medicines, incoming, NOW)
-    items = reconciled(gathered.sides, has_list=medicines is not None)
-    confirmed: datetime | None = None
-    if medicines is not None:
-        confirmed = medicines.confirmed.recorded_at.ToDatetime(NOW.tzinfo)
-    by_id = {each.header.id: each for each in known}
-    basis = Basis(pb.RECONCILIATION_OCCASION_REVIEW, confirmed, by_id, NOW, lambda: str(uuid4()))
-    return items, drafted(items, basis)
-
-
-def differences(items: list[Item]) -> list[tuple[int, set[int]]]:
-    return [(item.difference, set(item.fields)) for item in items]
-
+from tests.services.medications.reconciliation.sides import (
+    ATORVA_40,
+    ATORVA_80,
+    PARACET,
+    differences,
+    dispensed,
+    listed,
+    prescribed,
+    reconcile,
+    stated,
+)
 
 # What is on each side.
 
@@ -296,73 +246,3 @@ def test_explanations_name_sides_and_fields_and_nobody() -> None:
     assert "Strength differs on the list brought along." in said
     assert "Ola" not in said
     assert one.id not in said
-
-
-# Whatever the sides hold.
-
-_TEXTS = st.sampled_from(["", "Paracet", "Paracet 500 mg", "Lipitor 20 mg tablett", "Noe uten navn", "Vitamin D"])
-_ATCS = st.sampled_from(["", "N02BE01", "N02BE", "C10AA05", "A12AX"])
-_DOSES = st.sampled_from(["", "1 tablett daglig", "ved behov", "2"])
-_IDS = st.sampled_from(["", "", "a", "b"])
-
-
-@st.composite
-def _medicines(draw: st.DrawFn) -> pb.Medication:
-    atc, text = draw(_ATCS), draw(_TEXTS)
-    made = medicine(atc, text or "x") if atc else pb.Medication(code=CodeableConcept(text=text or "x"))
-    made.strength = draw(st.sampled_from(["", "500 mg", "0,5 g", "1 g", "sterk"]))
-    return made
-
-
-@st.composite
-def _entries(draw: st.DrawFn) -> pb.ListEntry:
-    made = entry(
-        id=str(draw(st.uuids())),
-        medication=draw(_medicines()),
-        dosages=[pb.Dosage(text=draw(_DOSES))],
-        treatment_id=draw(_IDS),
-        prescription_source_id=draw(_IDS),
-        status=draw(st.sampled_from([pb.ENTRY_STATUS_ACTIVE, pb.ENTRY_STATUS_PAUSED])),
-    )
-    return ended(made, draw(st.integers(0, 200))) if draw(st.booleans()) else made
-
-
-@st.composite
-def _prescriptions(draw: st.DrawFn) -> pb.Prescription:
-    source = draw(st.sampled_from(["a", "b", "c", "d"]))
-    made = prescribed(source, draw(st.integers(0, 400)), medication=draw(_medicines()), treatment_id=draw(_IDS))
-    made.header.id = str(draw(st.uuids()))
-    return made
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    st.none() | st.lists(_entries(), max_size=6, unique_by=lambda each: each.id),
-    st.lists(_entries(), max_size=6, unique_by=lambda each: each.id),
-    st.lists(_prescriptions(), max_size=5, unique_by=lambda each: each.header.id),
-)
-def test_every_entry_of_every_side_is_in_one_item_and_the_draft_can_be_sent(
-    on_list: list[pb.ListEntry] | None, incoming: list[pb.ListEntry], prescriptions: list[pb.Prescription]
-) -> None:
-    shown = [each for each in on_list or [] if rules.is_shown(each, NOW)]
-    medicines = None if on_list is None else listed(*shown)
-    given_out = [dispensed(f"d{each.header.provenance.source_id}", "a", 2) for each in prescriptions]
-    items, draft = reconcile(medicines, *incoming, prescriptions=prescriptions, dispensings=given_out)
-    gathered = sources.gathered(prescriptions, given_out, [], medicines, incoming, NOW)
-    there = sorted((side.source, side.entry_id) for item in items for side in item.group.sides)
-    assert there == sorted((side.source, side.entry_id) for side in gathered.sides)
-    assert {each.id for each in shown} <= {each.id for each in draft.entries}
-    stood = {each.id: each for each in shown}
-    for item in items:
-        first = item.group.first
-        if item.difference in (DOUBTFUL, SAME, MISSING) and first.source == sources.LISTED:
-            [drafted] = [each for each in draft.entries if each.id == first.entry_id]
-            assert drafted.medication == stood[first.entry_id].medication
-            assert (drafted.status, list(drafted.dosages)) == (
-                stood[first.entry_id].status,
-                list(stood[first.entry_id].dosages),
-            )
-    sent = pb.MedicationList(entries=draft.entries)
-    checks.medication_list(sent, NOW)
-    rules.next_list(medicines or pb.MedicationList(), sent, Provenance(recorded_at=timestamp(NOW)), NOW, {})
-    rules.check_prescriptions(draft.entries, prescriptions)

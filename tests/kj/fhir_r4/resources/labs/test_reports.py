@@ -1,48 +1,10 @@
-from typing import Any
+"""Which results a report holds, in which order, and what becomes of those that no report holds."""
 
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from kjernejournal.common.v1.common_pb2 import (
-    QUANTITY_COMPARATOR_LESS,
-    EventTime,
-    PartialDate,
-    Period,
-    Quantity,
-)
 from kjernejournal.labs.v1 import labs_pb2 as pb
-from tests.kj.fhir_r4.bundles import (
-    SNOMED,
-    bundle,
-    coded,
-    mapped,
-    observation,
-    patient,
-    reasons,
-    record_of,
-    report,
-    resource,
-)
-
-INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
-SECTION = "http://terminology.hl7.org/CodeSystem/v2-0074"
-VOLVEN = "urn:oid:2.16.578.1.12.4.1.1."
-LOINC = "http://loinc.org"
-
-
-def held(*names: str) -> list[dict[str, str]]:
-    return [{"reference": f"Observation/{each}"} for each in names]
-
-
-def reported(*resources: Any) -> pb.LabReport:
-    [made] = record_of(*resources).labs.reports
-    return made
-
-
-def result(**fields: Any) -> pb.Result:
-    [made] = reported(observation(**{"valueQuantity": None, **fields})).results
-    return made
+from tests.kj.fhir_r4.bundles import SNOMED, bundle, coded, mapped, observation, patient, reasons, report, resource
+from tests.kj.fhir_r4.resources.labs.reported import LOINC, VOLVEN, held, reported
 
 
 def test_a_report_holds_its_results_in_their_order() -> None:
@@ -146,116 +108,6 @@ def test_what_comes_twice_is_one_report() -> None:
     assert made.tally.rows["Observation"].not_placed == {"is in the bundle twice": 1}
 
 
-@pytest.mark.parametrize(
-    "fields, value",
-    [
-        ({"valueQuantity": {"value": 5, "unit": "mg"}}, Quantity(value="5", unit="mg")),
-        (
-            {"valueQuantity": {"value": 0.50, "comparator": "<"}},
-            Quantity(value="0.5", comparator=QUANTITY_COMPARATOR_LESS),
-        ),
-        ({"valueInteger": 7}, Quantity(value="7")),
-        ({"valueString": "vekst"}, "vekst"),
-        ({"valueBoolean": False}, False),
-        ({"valueTime": "08:30:00"}, "08:30:00"),
-        ({"valueDateTime": "2020-05"}, EventTime(date=PartialDate(year=2020, month=5))),
-        ({"valuePeriod": {"start": "1970-01-01T00:00:05Z"}}, Period(start=Timestamp(seconds=5))),
-        ({"valueRange": {"low": {"value": 1}, "high": {"value": 2}}}, None),
-        ({"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 128}}}, None),
-        ({"valueCodeableConcept": coded("10828004", "Positive")}, None),
-        ({"valueSampledData": {"data": "1 2 E", "period": 10, "dimensions": 1, "origin": {"value": 0}}}, None),
-    ],
-)
-def test_every_kind_of_value(fields: dict[str, Any], value: object) -> None:
-    made = result(**fields)
-    filled = made.WhichOneof("value")
-    assert filled is not None
-    if value is not None:
-        assert getattr(made, filled) == value
-    assert not made.HasField("absent_reason")
-
-
-def test_structured_values() -> None:
-    assert result(valueRange={"low": {"value": 1}, "high": {"value": 2}}).range.high.value == "2"
-    titre = result(valueRatio={"numerator": {"value": 1}, "denominator": {"value": 128}}).ratio
-    assert titre.denominator.value == "128"
-    assert result(valueCodeableConcept=coded("10828004", "Positive")).concept.codings[0].display == "Positive"
-    sampled = result(valueSampledData={"data": "1 2 E", "period": 10, "dimensions": 1, "origin": {"value": 0}})
-    assert (sampled.text, sampled.comment) == ("1 2 E", "samples every 10 ms, from 0")
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"dataAbsentReason": coded("not-performed", "", "http://terminology.hl7.org/CodeSystem/data-absent-reason")},
-        {
-            "_valueString": {
-                "extension": [
-                    {
-                        "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
-                        "valueCode": "not-performed",
-                    }
-                ]
-            }
-        },
-    ],
-)
-def test_why_there_is_no_value(fields: dict[str, Any]) -> None:
-    made = result(**fields)
-    assert made.WhichOneof("value") is None
-    assert made.absent_reason.codings[0].code == "not-performed"
-
-
-@pytest.mark.parametrize(
-    "codes, deviation",
-    [
-        (["H"], pb.DEVIATION_ABOVE),
-        (["HH"], pb.DEVIATION_ABOVE),
-        (["L"], pb.DEVIATION_BELOW),
-        (["LL"], pb.DEVIATION_BELOW),
-        (["A"], pb.DEVIATION_OUTSIDE),
-        (["N"], pb.DEVIATION_NONE),
-        (["N", "H"], pb.DEVIATION_ABOVE),
-        (["H", "L"], pb.DEVIATION_OUTSIDE),
-        (["POS"], pb.DEVIATION_UNSPECIFIED),
-        ([], pb.DEVIATION_UNSPECIFIED),
-    ],
-)
-def test_the_deviation_is_what_the_source_said(codes: list[str], deviation: int) -> None:
-    made = result(valueQuantity={"value": 5}, interpretation=[coded(each, "", INTERPRETATION) for each in codes])
-    assert made.deviation == deviation
-    assert [each.codings[0].code for each in made.interpretations] == codes
-
-
-def test_an_abnormal_finding_is_outside_no_limits() -> None:
-    made = result(valueCodeableConcept=coded("10828004"), interpretation=[coded("A", "", INTERPRETATION)])
-    assert made.deviation == pb.DEVIATION_UNSPECIFIED
-
-
-def test_norwegian_deviations_and_one_interpretation_as_before_r4() -> None:
-    assert result(valueString="x", interpretation=coded("2", "", VOLVEN + "8244")).deviation == pb.DEVIATION_BELOW
-
-
-def test_all_codings_limits_and_words_are_kept() -> None:
-    code = {"coding": [{"system": VOLVEN + "7280", "code": "NPU28309"}, {"system": LOINC, "code": "718-7"}]}
-    made = result(
-        code=code,
-        valueQuantity={"value": 12.10, "unit": "g/dL", "system": "http://unitsofmeasure.org", "code": "g/dL"},
-        referenceRange=[
-            {"low": {"value": 13.4}, "high": {"value": 17.0}, "type": coded("normal"), "age": {"low": {"value": 18}}},
-            {"text": "se brukerhåndbok"},
-        ],
-        method=coded("1", "Fotometri"),
-        bodySite=coded("2", "Arm"),
-        note=[{"text": "Hemolysert"}],
-    )
-    assert [each.code for each in made.code.codings] == ["NPU28309", "718-7"]
-    assert [each.range.low.value for each in made.reference_ranges] == ["13.4", ""]
-    assert [each.text for each in made.reference_ranges] == ["age 18 and more", "se brukerhåndbok"]
-    assert (made.method.codings[0].display, made.body_site.codings[0].display) == ("Fotometri", "Arm")
-    assert made.comment == "Hemolysert"
-
-
 def test_who_asked_who_answered_and_from_what() -> None:
     made = reported(
         report(
@@ -297,71 +149,6 @@ def test_who_asked_who_answered_and_from_what() -> None:
     assert [each.code for each in made.identifiers] == ["77", "88"]
     assert (made.conclusion, made.conclusion_codes[0].codings[0].code) == ("Normalt", "17621005")
     assert made.header.provenance.organisation.name == "Fürst"
-
-
-@pytest.mark.parametrize(
-    "category, expertise",
-    [
-        (coded("LAB", "", SECTION), pb.EXPERTISE_LABORATORY),
-        (coded("MB", "", SECTION), pb.EXPERTISE_LABORATORY),
-        (coded("RAD", "", SECTION), pb.EXPERTISE_IMAGING),
-        (coded("SP", "", SECTION), pb.EXPERTISE_PATHOLOGY),
-        (coded("LP29684-5", "", LOINC), pb.EXPERTISE_IMAGING),
-        (coded("BLD", "", VOLVEN + "8202"), pb.EXPERTISE_IMAGING),
-        (coded("PAT", "", "http://helsedir.no/fhir/CodeSystem/no-kodeverk-8202"), pb.EXPERTISE_PATHOLOGY),
-        (coded("EC", "", SECTION), pb.EXPERTISE_UNSPECIFIED),
-    ],
-)
-def test_the_expertise_is_what_the_category_says(category: dict[str, Any], expertise: int) -> None:
-    assert reported(report(category=[category], conclusion="x")).expertise == expertise
-
-
-def test_the_expertise_of_norwegian_codes() -> None:
-    assert reported(report(category=[], code=coded("RG0BAB", "", VOLVEN + "7270"))).expertise == pb.EXPERTISE_IMAGING
-    made = reported(report(category=[], result=held("a")), observation("a", code=coded("T1", "", VOLVEN + "7010")))
-    assert made.expertise == pb.EXPERTISE_LABORATORY  # the result's category says so, before its code
-
-
-@pytest.mark.parametrize(
-    "fields, said",
-    [
-        ({"category": [coded("vital-signs", "", CATEGORY)]}, "no register holds vital signs"),
-        ({"category": [coded("survey", "", CATEGORY)]}, "no register holds answers to surveys"),
-        ({"category": [coded("social-history", "", CATEGORY)]}, "no register holds social history"),
-        ({"category": [coded("exam", "", CATEGORY)]}, "no register holds findings of examinations"),
-        ({"category": []}, "does not say that it is a laboratory answer"),
-        ({"effectiveDateTime": "2031"}, "is dated before 1900 or in the future"),
-        ({"status": "entered-in-error"}, "is entered in error: withdrawn in the register too"),
-    ],
-)
-def test_what_is_no_answer_has_its_reason(fields: dict[str, Any], said: str) -> None:
-    assert reasons(observation(**fields)) == {said: 1}
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"category": [], "code": coded("NPU1", "", VOLVEN + "7280")},
-        {"category": [], "specimen": {"display": "blod"}},
-        {"category": [coded("imaging", "", CATEGORY)]},
-    ],
-)
-def test_what_shows_otherwise_that_it_is_an_answer(fields: dict[str, Any]) -> None:
-    assert len(reported(observation(**fields)).results) == 1
-
-
-def test_the_results_section_of_a_document_holds_answers() -> None:
-    composition = {
-        "resourceType": "Composition",
-        "id": "c",
-        "subject": {"reference": "Patient/p"},
-        "date": "2024-05-06",
-        "section": [{"code": coded("30954-2", "", LOINC), "entry": held("obs")}],
-    }
-    made = mapped(
-        bundle(composition, patient(), observation(category=[]), observation("o2", category=[]), kind="document")
-    )
-    assert made.tally.rows["Observation"].placed.total() == 1
 
 
 @pytest.mark.parametrize(
@@ -427,45 +214,6 @@ def test_contained_results_and_specimens() -> None:
     )  # fmt: skip
     assert made.results[0].text == "y"
     assert len(made.results) == 1
-
-
-UCUM = "http://unitsofmeasure.org"
-
-
-@pytest.mark.parametrize(
-    "written, read",
-    [
-        ({"value": 1, "code": "mg"}, Quantity(value="1", unit="mg")),
-        ({"value": 1, "system": UCUM, "code": "10^9 /l"}, Quantity(value="1", unit="10^9 /l", system=UCUM)),
-        ({"value": 1, "unit": "µg", "system": UCUM, "code": "µg"}, Quantity(value="1", unit="µg", system=UCUM)),
-        ({"value": 1, "unit": "g/L", "system": UCUM}, Quantity(value="1", unit="g/L", system=UCUM)),
-    ],
-)
-def test_a_units_code_that_is_none_is_its_name(written: dict[str, Any], read: Quantity) -> None:
-    assert result(valueQuantity=written).quantity == read
-
-
-@pytest.mark.parametrize(
-    "fields, text",
-    [
-        ({"valueRange": {"low": {"value": 9}, "high": {"value": 1}}}, "9 to 1"),
-        ({"valueRange": {"low": {"value": 9, "comparator": ">", "unit": "mg"}}}, ">9 mg"),
-        ({"valueRatio": {"numerator": {"value": 1}}}, "1"),
-        ({"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 2, "comparator": "<"}}}, "1 : <2"),
-    ],
-)
-def test_a_value_that_is_not_what_it_says_is_told_in_words(fields: dict[str, Any], text: str) -> None:
-    assert result(**fields).text == text
-
-
-def test_limits_with_a_comparator_are_told_in_words() -> None:
-    [limits] = result(referenceRange=[{"low": {"value": 5, "comparator": ">="}}]).reference_ranges
-    assert (limits.text, limits.HasField("range")) == (">=5", False)
-
-
-@pytest.mark.parametrize("fields", [{"valueString": " "}, {"valueQuantity": {"unit": "mg"}}, {"valueRange": {}}])
-def test_a_value_that_says_nothing_is_none(fields: dict[str, Any]) -> None:
-    assert result(**fields).WhichOneof("value") is None
 
 
 def test_codes_of_short_lists_are_theirs() -> None:

@@ -1,0 +1,80 @@
+"""Feeds of critical information: sent again, sent changed, sent with an error in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import grpc
+import pytest
+
+from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
+from tests.support.service import DOCTOR, FEED, calling, details_of
+
+if TYPE_CHECKING:
+    from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceAsyncStub
+from tests.services.critical_info.requests import imported, listing, reaction
+
+
+async def test_a_feed_sent_again_changes_nothing_and_a_changed_entry_gets_a_version(
+    service: CriticalInfoServiceAsyncStub,
+) -> None:
+    ref = str(uuid4())
+
+    async def send(code: str) -> common_pb2.ImportCounts:
+        messages = [pb.BulkImportRequest(patients=[imported(ref, "a-1", reaction(code))])]
+        return (await service.BulkImport(iter(messages), metadata=calling(FEED))).counts
+
+    assert (await send("J01CE02")).created == 1
+    assert (await send("J01CE02")).unchanged == 1
+    assert (await send("N02BE01")).updated == 1
+    listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
+    assert [(e.header.version, e.code.codings[0].code) for e in listed.critical_info] == [(2, "N02BE01")]
+    source = listed.critical_info[0].header.provenance
+    assert source.recorded_at.ToDatetime(tzinfo=UTC) == datetime(2020, 1, 1, tzinfo=UTC)
+    assert source.organisation.number == FEED.organisation.number
+    history = await service.ListCriticalInfoVersions(
+        pb.ListCriticalInfoVersionsRequest(
+            patient=PatientIdentifier(patient_ref=ref), id=listed.critical_info[0].header.id, page_size=1
+        ),
+        metadata=calling(DOCTOR, ref),
+    )
+    assert [version.header.version for version in history.versions] == [2]
+    assert history.next_page_token == "2"
+
+
+async def test_a_bad_entry_in_a_feed_is_named_and_its_message_not_stored(
+    service: CriticalInfoServiceAsyncStub,
+) -> None:
+    ref, other = str(uuid4()), str(uuid4())
+    bad = imported(other, "b-2", reaction())
+    bad.critical_info[0].category = pb.CATEGORY_UNSPECIFIED
+    messages = [
+        pb.BulkImportRequest(patients=[imported(ref, "b-1", reaction())]),
+        pb.BulkImportRequest(patients=[imported(ref, "b-3", reaction()), bad]),
+    ]
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.BulkImport(iter(messages), metadata=calling(FEED))
+    assert details_of(refused.value)["field"] == "patients[1].critical_info[0].category"
+    assert details_of(refused.value)["batches_stored"] == "1"
+    listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
+    assert len(listed.critical_info) == 1
+
+
+async def test_what_was_imported_before_a_merge_is_known_after_it(service: CriticalInfoServiceAsyncStub) -> None:
+    alias, ref = str(uuid4()), str(uuid4())
+
+    async def send(patient: PatientIdentifier, code: str) -> common_pb2.ImportCounts:
+        message = imported(ref, "m-1", reaction(code))
+        message.patient.CopyFrom(patient)
+        return (
+            await service.BulkImport(iter([pb.BulkImportRequest(patients=[message])]), metadata=calling(FEED))
+        ).counts
+
+    merged = PatientIdentifier(patient_ref=ref, alias_refs=[alias])
+    assert (await send(PatientIdentifier(patient_ref=alias), "J01CE02")).created == 1
+    assert (await send(merged, "J01CE02")).unchanged == 1
+    assert (await send(merged, "N02BE01")).updated == 1
