@@ -20,17 +20,17 @@ from kj.fhir_r4.resources import (
     devices_and_procedures,
     documents,
     empty_sections,
-    labs,
     medicines,
     own_registrations,
     unplaced,
     vaccinations,
     visits,
 )
+from kj.fhir_r4.resources.labs import reports
+from kj.fhir_r4.resources.labs.report_graph import ReportGraph, why_not
 from kj.fhir_r4.resources.national_ids import AssignedIds
 from kj.fhir_r4.resources.notes import Notes
 from kj.fhir_r4.resources.patients import Patients, Record
-from kj.fhir_r4.resources.report_graph import ReportGraph, why_not
 from kj.fhir_r4.tally import Tally
 from kjernejournal.common.v1.common_pb2 import StatedAbsence
 from kjernejournal.documents.v1.documents_pb2 import ImportedDocument
@@ -244,12 +244,16 @@ class _Mapping:
         node = context.node
         if not node.children("result") and self._notes.hold(context.resource):
             raise NotPlaced(unplaced.NOTE)
-        return labs.map_report(context, self._graph) if labs.is_answer(node) else documents.map_presented_form(context)
+        return (
+            reports.map_report(context, self._graph)
+            if reports.is_answer(node)
+            else documents.map_presented_form(context)
+        )
 
     def _observation(self, context: Context) -> Message:
         if self._graph.expertise(context.resource) == EXPERTISE_UNSPECIFIED:
             raise NotPlaced(why_not(context.node))
-        return labs.map_observation(context, self._graph)
+        return reports.map_observation(context, self._graph)
 
     def _count_held(self) -> None:
         """Counts the results that a report or panel holds: they are placed, or not placed, together with it."""
@@ -260,7 +264,7 @@ class _Mapping:
                 of = "report" if self._bundle.at(holder).type == "DiagnosticReport" else "panel"
                 self._tally.not_placed("Observation", f"its {of} {reason}")
             elif node.text("status") == "entered-in-error":
-                self._tally.not_placed("Observation", labs.WITHDRAWN)
+                self._tally.not_placed("Observation", reports.WITHDRAWN)
             else:
                 self._tally.placed("Observation", RESULTS)
 

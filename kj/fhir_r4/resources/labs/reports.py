@@ -9,9 +9,9 @@ from kj.fhir_r4.bundle.times import When, check_plausible, when
 from kj.fhir_r4.reading import security_labels
 from kj.fhir_r4.reading.context import Context, kind_of
 from kj.fhir_r4.reading.datatypes import concept, concepts, notes
-from kj.fhir_r4.resources import expertise
-from kj.fhir_r4.resources.report_graph import MOST_RESULTS, ReportGraph
-from kj.fhir_r4.resources.results import MOST_TEXT, STATUSES, happened, issued, result
+from kj.fhir_r4.resources.labs import expertise
+from kj.fhir_r4.resources.labs.report_graph import MOST_RESULTS, ReportGraph
+from kj.fhir_r4.resources.labs.results import MOST_TEXT, STATUSES, happened, issued, result
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Organisation, Practitioner
 from kjernejournal.labs.v1.labs_pb2 import (
     EXPERTISE_UNSPECIFIED,

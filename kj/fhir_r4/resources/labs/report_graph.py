@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kj.fhir_r4.bundle.bundle import Bundle, Resource
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.reading.datatypes import concept, concepts
-from kj.fhir_r4.resources import expertise
+from kj.fhir_r4.resources.labs import expertise
 from kjernejournal.labs.v1.labs_pb2 import EXPERTISE_UNSPECIFIED, Expertise
 from shared.codes.systems import OBSERVATION_CATEGORIES, canonical
 

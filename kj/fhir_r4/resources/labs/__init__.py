@@ -1,0 +1,1 @@
+"""Laboratory answers: reports, their results, and which Observation belongs to which report."""
