@@ -1,3 +1,5 @@
+"""`kj import` over several files: a broken one is named, the others go on, and counts and numbers are kept."""
+
 import json
 import subprocess
 import sys

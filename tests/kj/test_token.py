@@ -1,3 +1,5 @@
+"""`kj token` and its issuer: each kind of token verifies, and what makes no sense is refused."""
+
 import json
 import stat
 from datetime import UTC, datetime, timedelta

@@ -1,3 +1,5 @@
+"""`kj trace` shows a trace as a tree or as JSON, and says what is missing from it."""
+
 import io
 import json
 import os

@@ -1,3 +1,5 @@
+"""National ids, organisation numbers and HPR numbers: check digits, dates, kinds, and what is taken where."""
+
 from datetime import date, timedelta
 
 import pytest

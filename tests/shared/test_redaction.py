@@ -1,3 +1,5 @@
+"""What reads like a national id is replaced before it is written; our own identifiers stay."""
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Which attributes leave with a span: names of ours with values that fit, and no data."""
+
 import math
 from uuid import uuid4
 

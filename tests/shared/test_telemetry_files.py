@@ -1,3 +1,5 @@
+"""Spans in files: OTLP as lines of JSON, whole after a stop, bounded in size."""
+
 import base64
 import json
 import os

@@ -1,3 +1,5 @@
+"""The traceparent header, judged as OpenTelemetry judges it."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

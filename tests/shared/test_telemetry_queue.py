@@ -1,3 +1,5 @@
+"""The exporting thread never holds up a request, counts what it loses, and survives a faulty exporter."""
+
 import threading
 from collections.abc import Sequence
 from time import monotonic

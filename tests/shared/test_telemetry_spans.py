@@ -1,3 +1,5 @@
+"""Spans: parents, errors, tasks and generators, times, ids, and what a span costs."""
+
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from time import perf_counter_ns

@@ -1,3 +1,5 @@
+"""The table of access rules: each row has a source, no two speak of one case, and each rpc says what it needs."""
+
 import json
 from collections.abc import Iterable
 

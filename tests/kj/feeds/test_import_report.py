@@ -1,3 +1,5 @@
+"""What a person reads after an import: types, reasons, what changed, and a total that holds where sending failed."""
+
 import io
 
 import pytest

@@ -1,3 +1,5 @@
+"""A whole bundle: everything is placed or explained, and the same bundle gives the same messages."""
+
 import copy
 import os
 from collections import Counter

@@ -1,3 +1,5 @@
+"""Messages of an import go out in streams: each patient once in one, none larger than a register takes."""
+
 from collections.abc import Iterator
 
 import pytest

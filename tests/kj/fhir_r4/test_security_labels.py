@@ -1,3 +1,5 @@
+"""Security labels: a restriction is carried where a register keeps it, and elsewhere the resource stays outside."""
+
 from typing import Any
 
 import pytest

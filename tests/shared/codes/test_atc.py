@@ -1,3 +1,5 @@
+"""ATC under each of its names, and what is a code of it."""
+
 import pytest
 
 from kjernejournal.common.v1.common_pb2 import Coding

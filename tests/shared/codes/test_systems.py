@@ -1,3 +1,5 @@
+"""Each code system has one name that we write, and every other name leads to it."""
+
 import pytest
 
 from shared.codes import systems

@@ -1,3 +1,5 @@
+"""Which bundles are taken, what their references find, and whose each resource is."""
+
 from typing import Any
 
 import pytest

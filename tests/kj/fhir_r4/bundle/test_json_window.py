@@ -1,3 +1,5 @@
+"""Files read piece by piece: text kept as written, and what is too large refused before it is in memory."""
+
 import bz2
 import io
 import json

@@ -1,3 +1,5 @@
+"""The spool gives back what it kept, and a full disk is reported before anything is sent."""
+
 import errno
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""FHIR's dates and periods, as precise as they were written; what is no time is refused with its path."""
+
 from collections import Counter
 from datetime import UTC, datetime
 

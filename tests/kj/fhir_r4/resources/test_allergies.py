@@ -1,3 +1,5 @@
+"""AllergyIntolerance becomes critical information or a statement of absence; every coding is kept."""
+
 from typing import Any
 
 import pytest

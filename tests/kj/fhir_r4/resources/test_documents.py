@@ -1,3 +1,5 @@
+"""DocumentReference becomes a document with its bytes, or is not placed, with the reason."""
+
 import base64
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Empty sections of a document become statements of absence where their reason is about the patient."""
+
 from typing import Any
 
 import pytest

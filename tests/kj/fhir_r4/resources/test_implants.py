@@ -1,3 +1,5 @@
+"""Which devices and procedures last and become critical information, and when they no longer do."""
+
 from typing import Any
 
 import pytest

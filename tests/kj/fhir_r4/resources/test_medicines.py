@@ -1,3 +1,5 @@
+"""Orders, dispensings and statements become medicines as their source described them."""
+
 from typing import Any
 
 import pytest

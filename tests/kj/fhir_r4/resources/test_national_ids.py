@@ -1,3 +1,5 @@
+"""The national id that a patient of a bundle has or is given: synthetic, repeatable, never another person's."""
+
 from datetime import date
 from itertools import islice
 from typing import Any

@@ -1,3 +1,5 @@
+"""Contacts and languages of a patient become own registrations."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Immunization becomes a vaccination; no code is made up, and what was not given says why."""
+
 from typing import Any
 
 import pytest

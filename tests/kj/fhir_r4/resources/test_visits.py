@@ -1,3 +1,5 @@
+"""Encounter becomes a visit: when and where, never why."""
+
 from typing import Any
 
 import pytest
