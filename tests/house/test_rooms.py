@@ -1,4 +1,4 @@
-"""Rooms that a newcomer overlooks: small files, few on a floor, no circle of imports, each with what it is for."""
+"""Rooms that a newcomer takes in at a glance: short files, few on a floor, no circle of imports, each says what it is for."""
 
 import ast
 import subprocess
@@ -37,7 +37,7 @@ def too_long(lengths: Mapping[PurePosixPath, int]) -> list[str]:
 
 
 def too_full(paths: Iterable[PurePosixPath]) -> list[str]:
-    """The folders with more files on one floor than a reader overlooks."""
+    """The folders with more files on one floor than a reader takes in at a glance."""
     floors = Counter(path.parent for path in paths if path.name != "__init__.py")
     return [f"{floor}: {count} files" for floor, count in sorted(floors.items()) if count > FULLEST_FLOOR]
 
