@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from gateway.access.facts import BasisValue, Caller, Decision, RepresentationValue, SectionValue
+from gateway.access.facts import BasisValue, Caller, Decision, SectionValue
 from gateway.contract import Method
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import AccessGround, AuditRecord, DisclosedEntry, PersonalPart, SectionRecord
@@ -13,12 +13,6 @@ from kjernejournal.common.v1.common_pb2 import Coding, Organisation, Practitione
 from shared.codes.helseid import PURPOSE_OF_USE
 from shared.codes.personnel import ROLE_SYSTEM
 from shared.convert import timestamp
-
-_RELATIONS: "dict[RepresentationValue, audit_pb2.CitizenRelation.ValueType]" = {
-    common_pb2.REPRESENTATION_SELF: audit_pb2.CITIZEN_RELATION_SELF,
-    common_pb2.REPRESENTATION_GUARDIAN: audit_pb2.CITIZEN_RELATION_PARENT,
-    common_pb2.REPRESENTATION_PROXY: audit_pb2.CITIZEN_RELATION_PROXY,
-}
 
 
 def record(
@@ -45,7 +39,7 @@ def record(
             kind=caller.kind,
             legal_entity=Organisation(number=caller.legal_entity),
             point_of_care=organisation(caller),
-            relation=_RELATIONS.get(decision.representation, audit_pb2.CITIZEN_RELATION_UNSPECIFIED),
+            representation=decision.representation,
         ),
         ground=_ground(caller, basis),
         source_system=caller.source_system[:512],

@@ -75,10 +75,10 @@ def _load(gateway: Gateway, file: Path) -> None:
     answered = asyncio.run(_import(gateway, table))
     loaded: ImportDrugKnowledgeResponse = answered.reply
     if loaded.unchanged:
-        print(f"Drug knowledge {loaded.version} is in force already: {loaded.rows} rows")
+        print(f"Drug knowledge {loaded.knowledge_version} is in force already: {loaded.rows} rows")
     else:
-        before = f", {loaded.version_before} before" if loaded.version_before else ""
-        print(f"Drug knowledge {loaded.version} is in force: {loaded.rows} rows{before}")
+        before = f", {loaded.knowledge_version_before} before" if loaded.knowledge_version_before else ""
+        print(f"Drug knowledge {loaded.knowledge_version} is in force: {loaded.rows} rows{before}")
 
 
 async def _import(gateway: Gateway, table: DrugKnowledge) -> Answered:
@@ -113,12 +113,12 @@ def _show(in_force: GetDrugKnowledgeResponse, *, as_json: bool) -> None:
     if as_json:
         print(MessageToJson(in_force, preserving_proto_field_name=True, ensure_ascii=False))
         return
-    print(f"Drug knowledge {table.version}, loaded {in_force.loaded_at.ToDatetime():%Y-%m-%d %H:%M} UTC")
+    print(f"Drug knowledge {table.knowledge_version}, loaded {in_force.loaded_at.ToDatetime():%Y-%m-%d %H:%M} UTC")
     for rows, what in (
         (table.interactions, "interactions"),
         (table.cross_reactions, "allergies that reach further"),
-        (table.conditions, "conditions that do not go with a medicine"),
-        (table.duplicates, "groups of which one is enough"),
+        (table.condition_conflicts, "conditions that do not go with a medicine"),
+        (table.therapeutic_groups, "groups of which one is enough"),
         (table.substances, "codes and names of substances"),
     ):
         print(f"  {len(rows):6} {what}")

@@ -72,7 +72,7 @@ _OUTLIVES_RESERVATION: frozenset[tuple[int, SectionValue]] = frozenset(
 
 
 _SELF = common_pb2.REPRESENTATION_SELF
-_GUARDIAN = common_pb2.REPRESENTATION_GUARDIAN
+_GUARDIAN = common_pb2.REPRESENTATION_PARENT
 _PROXY = common_pb2.REPRESENTATION_PROXY
 _RULE_OF = {_SELF: "self", _GUARDIAN: "guardian", _PROXY: "proxy"}
 

@@ -15,7 +15,7 @@ from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2 import NotChecked
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import Alerts, Section
+from kjernejournal.summary.v1.summary_pb2 import Alerts, SummarySection
 from shared.codes.atc import is_whole
 
 WhyNot: TypeAlias = "pb.NotCheckedReason.ValueType"
@@ -96,9 +96,9 @@ class Checked:
         return [kind for kind in KINDS if kind not in self.missing]
 
 
-def seen(sections: Iterable[Section]) -> Seen:
+def seen(sections: Iterable[SummarySection]) -> Seen:
     """What a summary's sections give to the checks: what is in them, and nothing that was held back."""
-    found: dict[int, Section] = {section.section: section for section in sections}
+    found: dict[int, SummarySection] = {section.section: section for section in sections}
     critical, medicines = found.get(_CRITICAL_INFO), found.get(_MEDICATIONS)
     return Seen(
         critical.critical_info if critical and critical.HasField("critical_info") else _why_not(critical),
@@ -204,7 +204,7 @@ def _unknown(checked: Checked, wanted: Taken, has: Taken | None, together: Seque
         checked.not_for((pb.CHECK_KIND_INTERACTION,), pb.NOT_CHECKED_REASON_NO_KNOWLEDGE, silent)
 
 
-def _why_not(section: Section | None) -> WhyNot:
+def _why_not(section: SummarySection | None) -> WhyNot:
     if section is None:
         return pb.NOT_CHECKED_REASON_SECTION_NOT_ASKED
     return _WHY_NOT.get(section.state, pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE)

@@ -51,22 +51,22 @@ class Knowledge:
     """A version of the table."""
 
     def __init__(self, table: pb.DrugKnowledge) -> None:
-        self.version = table.version
+        self.version = table.knowledge_version
         self.interactions = [_rule(row) for row in table.interactions]
         self.cross_reactions = [_rule(row) for row in table.cross_reactions]
-        self.groups = [_rule(row) for row in table.duplicates]
-        self.conflicts = [_rule(row) for row in table.conditions]
+        self.groups = [_rule(row) for row in table.therapeutic_groups]
+        self.conflicts = [_rule(row) for row in table.condition_conflicts]
         self._first = _by_code(row.first_atc for row in table.interactions)
         self._second = _by_code(row.second_atc for row in table.interactions)
         self._allergies = _by_code(row.allergy_atc for row in table.cross_reactions)
         self._crossed = _by_code(row.medicine_atc for row in table.cross_reactions)
-        self._groups = _by_code(row.atc for row in table.duplicates)
-        self._conditions = _by_code(row.atc for row in table.conditions)
+        self._groups = _by_code(row.atc for row in table.therapeutic_groups)
+        self._conditions = _by_code(row.atc for row in table.condition_conflicts)
         indexes = (self._first, self._second, self._crossed, self._groups, self._conditions)
         self._above = {code[:length] for index in indexes for code in index for length in range(1, len(code))}
         self._icd10: dict[str, set[int]] = defaultdict(set)
         self._other_conditions: dict[tuple[str, str], set[int]] = defaultdict(set)
-        for number, row in enumerate(table.conditions):
+        for number, row in enumerate(table.condition_conflicts):
             for coding in row.conditions:
                 if is_icd10(coding.system):
                     self._icd10[_plain(coding.code)].add(number)

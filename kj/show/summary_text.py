@@ -12,7 +12,7 @@ from kj.show.section_rows import ROWS, words
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, Section
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, SummarySection
 
 MOST_ROWS = 8
 """Entries of a section on the screen; the line below says how many there are."""
@@ -57,7 +57,7 @@ def _render_alerts(summary: GetPatientSummaryResponse, console: Console) -> None
     alert_lines.show(found, console)
 
 
-def _render_section(section: Section, console: Console) -> None:
+def _render_section(section: SummarySection, console: Console) -> None:
     if section.state == summary_pb2.SECTION_STATE_UNAVAILABLE:
         reason = words(common_pb2.UnavailableReason, section.unavailable_reason)
         console.print(Text(f"  NOT AVAILABLE ({reason}): unknown, not none", style="bold red"))
@@ -91,7 +91,7 @@ def _cell(text: str) -> Text:
     return Text("".join(char if char.isprintable() else " " for char in text))
 
 
-def _title(section: Section) -> str:
+def _title(section: SummarySection) -> str:
     return words(common_pb2.Section, section.section).capitalize()
 
 

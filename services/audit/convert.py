@@ -59,7 +59,7 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
         occurred_at=first.occurred_at,
         caller_kind=first.actor.kind,
         practitioner=_unless_empty(first.personal.practitioner),
-        relation=first.actor.relation,
+        representation=first.actor.representation,
         legal_entity=_unless_empty(first.actor.legal_entity),
         point_of_care=_unless_empty(first.actor.point_of_care),
         ground=_unless_empty(first.ground),

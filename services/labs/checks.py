@@ -44,7 +44,7 @@ def report(message: pb.LabReport, now: datetime) -> None:
     for position, identifier in enumerate(message.identifiers):
         if not identifier.code:
             raise Invalid(f"identifiers[{position}].code", "is required: the identifier's value")
-    _unit(message.performer, "performer")
+    _unit(message.laboratory, "laboratory")
     _unit(message.requester.organisation, "requester.organisation")
     hierarchy.check(message.results)
     for position, result in enumerate(message.results):

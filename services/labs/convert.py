@@ -68,7 +68,7 @@ def results(stored: StoredEntry, asked: Iterable[tuple[str, str]]) -> list[pb.Re
             report_version=of.header.version,
             report_status=of.status,
             effective=_set(result, "effective") or _set(of, "effective"),
-            performer=_set(of, "performer"),
+            laboratory=_set(of, "laboratory"),
             result=result,
         )
         for result in of.results

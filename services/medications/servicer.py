@@ -115,8 +115,8 @@ class Servicer(MedicationsServiceServicer):
         return pb.UpdateMedicationListResponse(
             medication_list=medicines,
             list_info=list_convert.list_info(medicines, still_open.total, now),
-            recalled=[convert.prescription(each, now) for each in made if each.kind in seen],
-            answered=[list_convert.proposal(each) for each in made if each.kind in kinds.PROPOSALS],
+            recalled_prescriptions=[convert.prescription(each, now) for each in made if each.kind in seen],
+            answered_proposals=[list_convert.proposal(each) for each in made if each.kind in kinds.PROPOSALS],
         )
 
     async def ProposeMedicationChange(
@@ -126,7 +126,7 @@ class Servicer(MedicationsServiceServicer):
         made = await Proposals(self._lists, caller.current(), caller.patient_refs(), now).propose(request)
         return pb.ProposeMedicationChangeResponse(
             proposals=[list_convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_OPEN],
-            withdrawn=[list_convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_WITHDRAWN],
+            withdrawn_proposals=[list_convert.proposal(each) for each in made if each.kind == kinds.PROPOSAL_WITHDRAWN],
         )
 
     async def ListProposals(self, request: pb.ListProposalsRequest, context: Context) -> pb.ListProposalsResponse:

@@ -73,7 +73,7 @@ class Servicer(OwnRegistrationsServiceServicer):
         self, request: pb.DeleteOwnRegistrationRequest, context: Context
     ) -> pb.DeleteOwnRegistrationResponse:
         if request.expected_version < 0:
-            raise Invalid("version", "must be 1 or more, or 0 for whichever it is")
+            raise Invalid("expected_version", "must be 1 or more, or 0 for whichever it is")
         # Ids that nobody could guess and a number: a plain digest of them gives nothing away.
         asked = hashlib.sha256(f"{request.id.lower()} {request.expected_version}".encode()).digest()
         await self._writes.delete(
@@ -105,14 +105,14 @@ def _base(request: pb.SaveOwnRegistrationRequest) -> Base | None:
     """Returns the version that is to be changed; None: the registration is new."""
     if not request.id:
         if request.expected_version:
-            raise Invalid("version", "belongs to a change: id names the entry")
+            raise Invalid("expected_version", "belongs to a change: id names the entry")
         return None
     try:
         known_as = str(UUID(request.id))
     except ValueError:
         raise Invalid("id", "must be a UUID") from None
     if request.expected_version < 1:
-        raise Invalid("version", "is required: the version that the change is made from")
+        raise Invalid("expected_version", "is required: the version that the change is made from")
     return Base(known_as, request.expected_version)
 
 

@@ -187,7 +187,7 @@ def _kinds(known: Rows) -> Iterator[NationalIdKind.ValueType]:
 def _hide_places(shown: PatientSection) -> None:
     """Where the doctor's list belongs says where the patient lives."""
     for assignment in shown.general_practitioners:
-        for name in ("municipality", "cooperating_municipalities", "out_of_office_places", "name"):
+        for name in ("municipality_number", "cooperating_municipalities", "out_of_office_places", "name"):
             assignment.contract.ClearField(name)
 
 
@@ -227,8 +227,8 @@ def _facts(first: Row, rows: Rows, now: datetime) -> PatientFacts:
 
 def _add_practitioners(facts: PatientFacts, rows: Rows, now: datetime) -> None:
     lists = model.current(model.joined(histories(rows)), now)
-    regular = model.doctors(lists, now, lambda doctor: not doctor.substitute_for_hpr)
-    substitutes = model.doctors(lists, now, lambda doctor: bool(doctor.substitute_for_hpr))
+    regular = model.doctors(lists, now, lambda doctor: not doctor.substitute_for_hpr_number)
+    substitutes = model.doctors(lists, now, lambda doctor: bool(doctor.substitute_for_hpr_number))
     facts.gp_hpr_numbers.extend(dict.fromkeys(doctor.practitioner.hpr_number for doctor in regular))
     facts.gp_substitute_hpr_numbers.extend(dict.fromkeys(doctor.practitioner.hpr_number for doctor in substitutes))
     facts.gp_office_numbers.extend(

@@ -109,7 +109,7 @@ def _check_other(value: str, own: set[str], path: str, *, production: bool) -> N
 def check_address(address: Address) -> None:
     """Raises Invalid for a municipality or district that is not a number of their registers."""
     for value, digits, path in (
-        (address.municipality, 4, "address.municipality"),
+        (address.municipality_number, 4, "address.municipality_number"),
         (address.district, 6, "address.district"),
     ):
         if value and not (len(value) == digits and value.isascii() and value.isdigit()):
@@ -136,7 +136,7 @@ def check_assignment(assignment: GeneralPractitionerAssignment) -> None:
         raise Invalid("period.start", "is required")
     check_period(assignment.period, "period")
     contract = assignment.contract
-    check_period(contract.valid, "contract.valid")
+    check_period(contract.period, "contract.valid")
     if contract.office.number and not national_id.valid_organisation_number(contract.office.number):
         raise Invalid("contract.office.number", "is not an organisation number")
     for position, doctor in enumerate(contract.doctors):
@@ -148,9 +148,9 @@ def check_assignment(assignment: GeneralPractitionerAssignment) -> None:
 def _check_doctor(doctor: GeneralPractitioner, path: str) -> None:
     if not national_id.valid_hpr_number(doctor.practitioner.hpr_number):
         raise Invalid(f"{path}.practitioner.hpr_number", "is not an HPR number")
-    if doctor.substitute_for_hpr and not national_id.valid_hpr_number(doctor.substitute_for_hpr):
-        raise Invalid(f"{path}.substitute_for_hpr", "is not an HPR number")
-    check_period(doctor.valid, f"{path}.valid")
+    if doctor.substitute_for_hpr_number and not national_id.valid_hpr_number(doctor.substitute_for_hpr_number):
+        raise Invalid(f"{path}.substitute_for_hpr_number", "is not an HPR number")
+    check_period(doctor.period, f"{path}.valid")
     if not 0 <= doctor.working_percentage <= 100:
         raise Invalid(f"{path}.working_percentage", "must be 0 to 100")
     if not all(1 <= day <= 7 for day in doctor.weekdays):
@@ -165,7 +165,13 @@ def address_key(person: Person) -> bytes | None:
     address = person.address
     if person.address_protection != ADDRESS_PROTECTION_UGRADERT or not address.lines or not address.postal_code:
         return None
-    parts = (*address.lines, address.postal_code, address.municipality, address.unit, address.country or "NO")
+    parts = (
+        *address.lines,
+        address.postal_code,
+        address.municipality_number,
+        address.dwelling,
+        address.country or "NO",
+    )
     plain = "\x1f".join(" ".join(part.casefold().split()) for part in parts)
     return hashlib.sha256(plain.encode()).digest()[:16]
 
@@ -233,7 +239,7 @@ def current(history: Assignments, now: datetime) -> list[GeneralPractitionerAssi
     return [
         assignment
         for assignment in history
-        if covers(assignment.period, now) and covers(assignment.contract.valid, now)
+        if covers(assignment.period, now) and covers(assignment.contract.period, now)
     ]
 
 
@@ -245,7 +251,7 @@ def doctors(
         doctor
         for assignment in assignments
         for doctor in assignment.contract.doctors
-        if covers(doctor.valid, now) and wanted(doctor)
+        if covers(doctor.period, now) and wanted(doctor)
     ]
 
 

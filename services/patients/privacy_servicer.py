@@ -76,7 +76,7 @@ class PrivacyServicer(PrivacyServiceServicer):
         return pb.GrantProxyResponse(settings=await self._change(request, privacy.grant(proxy, refs[0], refs)))
 
     async def RevokeProxy(self, request: pb.RevokeProxyRequest, context: Context) -> pb.RevokeProxyResponse:
-        proxy_id = request.proxy_id.lower()
+        proxy_id = request.id.lower()
         settings = await self._change(request, privacy.revoke(proxy_id), granted=proxy_id)
         return pb.RevokeProxyResponse(settings=settings)
 

@@ -11,8 +11,8 @@ from kjernejournal.visits.v1.visits_pb2 import (
     CONTACT_KIND_DAY_TREATMENT,
     CONTACT_KIND_OUTPATIENT,
     CONTACT_KIND_UNSPECIFIED,
-    Coverage,
     Visit,
+    VisitsCoverage,
 )
 from shared.codes.systems import CONTACT_CLASSES, canonical
 from shared.convert import moment
@@ -22,7 +22,7 @@ COVERED_FROM = datetime(2007, 12, 31, 23, tzinfo=UTC)
 """2008-01-01 in Norway. Source: Kjernejournal, visit history: contacts from 2008. Older ones are stored when a feed has
 them, and say that they are from before the coverage."""
 
-COVERAGE = Coverage(
+COVERAGE = VisitsCoverage(
     first_day=PartialDate(year=2008, month=1, day=1),
     source="Norsk pasientregister",
     kinds=[CONTACT_KIND_OUTPATIENT, CONTACT_KIND_DAY_TREATMENT, CONTACT_KIND_ADMISSION],

@@ -17,7 +17,7 @@ def provenance(caller: CallerContext, now: datetime) -> Provenance:
         recorded_at=timestamp(now),
         on_behalf_of="patient" if caller.for_patient else "",
         source_system=caller.source_system,
-        recorded_by=caller.kind,
+        recorder_kind=caller.kind,
     )
 
 
@@ -32,7 +32,7 @@ def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> 
     if stated.HasField("recorded_at"):  # merged field by field, it would keep our fraction of a second
         result.ClearField("recorded_at")
     result.MergeFrom(stated)
-    result.recorded_by = caller.kind
+    result.recorder_kind = caller.kind
     return result
 
 

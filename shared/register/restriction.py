@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from kjernejournal.common.v1.common_pb2 import (
     CALLER_KIND_CITIZEN,
-    REPRESENTATION_GUARDIAN,
+    REPRESENTATION_PARENT,
     REPRESENTATION_SELF,
     CallerContext,
     Coding,
@@ -117,7 +117,7 @@ def view_of(caller: CallerContext) -> View:
         absent = _EVERY_CITIZEN | Mark.PARENTS_REFUSED | Mark.YOUTH_REFUSED
         if caller.representation == REPRESENTATION_SELF:
             absent &= ~Mark.PARENTS_REFUSED
-        elif caller.representation == REPRESENTATION_GUARDIAN:
+        elif caller.representation == REPRESENTATION_PARENT:
             absent &= ~Mark.YOUTH_REFUSED
         return View(absent=absent, withheld=Mark(0))
     return View(absent=Mark(0), withheld=Mark(0) if caller.elevated else Mark.PERSONNEL_RESTRICTED)

@@ -161,7 +161,7 @@ def test_what_was_said_of_a_whole_section_is_disclosed() -> None:
 
 
 def test_every_sections_entries_are_disclosed_in_a_summary() -> None:
-    section = summary_pb2.Section(
+    section = summary_pb2.SummarySection(
         medications=medications_pb2.MedicationsSection(
             prescriptions=[medications_pb2.Prescription(header=EntryHeader(id="p", version=1))],
             statements=[medications_pb2.MedicationStatement(header=EntryHeader(id="s", version=2))],

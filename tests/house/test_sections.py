@@ -50,13 +50,13 @@ def test_the_options_go_together() -> None:
 def test_a_summary_holds_a_register_for_each_section_that_the_contract_puts_into_it() -> None:
     assert tuple(source.section for source in SOURCES) == SUMMARY_SECTIONS
     assert tuple(source.section for source in SOURCES) == tuple(sorted(SUMMARY_SECTIONS))
-    fields = summary_pb2.Section.DESCRIPTOR.oneofs_by_name["content"].fields
+    fields = summary_pb2.SummarySection.DESCRIPTOR.oneofs_by_name["content"].fields
     assert {field.name for field in fields} == {source.content for source in SOURCES}
 
 
 @REGISTERS
 def test_a_register_is_one_thing_in_the_contract_the_summary_and_the_processes(source: Source) -> None:
-    content = summary_pb2.Section.DESCRIPTOR.fields_by_name[source.content]
+    content = summary_pb2.SummarySection.DESCRIPTOR.fields_by_name[source.content]
     assert content.message_type == source.proto.SectionAnswer().section.DESCRIPTOR
     assert source.proto in PROTOS
     assert source.service in SERVICES

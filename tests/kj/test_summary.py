@@ -20,7 +20,7 @@ from kj.local.local_system import LocalSystem
 from kj.local.programs import ISSUER
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, GetPatientSummaryResponse, Section
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, GetPatientSummaryResponse, SummarySection
 from tests.services.patients.people import new_id
 from tests.support.scripted.services import Call, Service, listening, refusing, saying
 
@@ -28,7 +28,7 @@ REPLY = GetPatientSummaryResponse(
     access_id="access-1",
     completeness=summary_pb2.COMPLETENESS_CRITICAL_MISSING,
     sections=[
-        Section(
+        SummarySection(
             section=common_pb2.SECTION_MEDICATIONS,
             state=summary_pb2.SECTION_STATE_UNAVAILABLE,
             unavailable_reason=common_pb2.UNAVAILABLE_REASON_TIMEOUT,

@@ -45,7 +45,7 @@ class Summary:
         return found
 
 
-def state(section: summary_pb2.Section) -> str:
+def state(section: summary_pb2.SummarySection) -> str:
     """`DATA`, `WITHHELD`, `UNAVAILABLE TIMEOUT`, ..."""
     name = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_")
     reason = common_pb2.UnavailableReason.Name(section.unavailable_reason).removeprefix("UNAVAILABLE_REASON_")

@@ -144,7 +144,7 @@ def _medication(context: Context) -> Medication:
             made.form.CopyFrom(form)
         if whole:
             made.amount.CopyFrom(whole)
-        made.batch = batch.text("lotNumber", 100) if batch else ""
+        made.batch_number = batch.text("lotNumber", 100) if batch else ""
     return made
 
 

@@ -136,7 +136,7 @@ class _Maker:
             doctors.append(
                 GeneralPractitioner(
                     practitioner=substitute.practitioner,
-                    substitute_for_hpr=doctor.practitioner.hpr_number,
+                    substitute_for_hpr_number=doctor.practitioner.hpr_number,
                     working_percentage=40,
                     weekdays=[3, 5],
                 )
@@ -147,8 +147,8 @@ class _Maker:
             max_patients=self._rng.randrange(800, 1500, 50),
             name=f"Fastlege {doctor.practitioner.name}",
             agreed_on=whole(_OPENED),
-            valid=Period(start=at(_OPENED)),
-            municipality=municipality,
+            period=Period(start=at(_OPENED)),
+            municipality_number=municipality,
             places_available=self._rng.choice((0, 0, 0, 12, 40)),
             waiting_list=self._rng.choice((0, 0, 25, 120)),
             doctors=doctors,

@@ -135,11 +135,11 @@ def _report(person: Person, care: Care, plan: Plan, taken: Timestamp) -> pb.LabR
         code=_type(kind),
         effective=EventTime(instant=taken),
         requester=pb.Requester(practitioner=plan.requester.practitioner, organisation=plan.requester.organisation),
-        performer=_laboratory(care, kind),
+        laboratory=_laboratory(care, kind),
     )
     source_id = f"{person.key}/{plan.number}"
     # The laboratory answers; no person does.
-    stated = Provenance(organisation=made.performer, source_system=SOURCE, source_id=source_id)
+    stated = Provenance(organisation=made.laboratory, source_system=SOURCE, source_id=source_id)
     made.header.CopyFrom(EntryHeader(provenance=stated))
     if plan.restriction:
         code = plan.restriction

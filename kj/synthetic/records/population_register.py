@@ -56,9 +56,9 @@ def _address(person: Person) -> pb.Address:
         lines=[home.street],
         postal_code=home.postal.code,
         city=home.postal.town,
-        municipality=home.municipality.number,
+        municipality_number=home.municipality.number,
         district=home.postal.district,
-        unit=home.unit,
+        dwelling=home.unit,
     )
 
 

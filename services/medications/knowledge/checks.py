@@ -17,8 +17,8 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 def knowledge(table: pb.DrugKnowledge) -> int:
     """Returns how many rows the table has. Raises Invalid."""
-    if not _VERSION.fullmatch(table.version):
-        raise Invalid("version", "must be letters, digits, dots, hyphens and underscores")
+    if not _VERSION.fullmatch(table.knowledge_version):
+        raise Invalid("knowledge_version", "must be letters, digits, dots, hyphens and underscores")
     for number, code in enumerate(table.substances):
         path = f"substances[{number}]"
         if not code.coding.code.strip():
@@ -32,11 +32,16 @@ def knowledge(table: pb.DrugKnowledge) -> int:
     for number, interaction in enumerate(table.interactions):
         _atc(interaction.first_atc, f"interactions[{number}].first_atc")
         _atc(interaction.second_atc, f"interactions[{number}].second_atc")
-    for number, group in enumerate(table.duplicates):
-        _atc(group.atc, f"duplicates[{number}].atc")
-    for number, conflict in enumerate(table.conditions):
-        _condition(conflict, f"conditions[{number}]")
-    rows = len(table.cross_reactions) + len(table.interactions) + len(table.duplicates) + len(table.conditions)
+    for number, group in enumerate(table.therapeutic_groups):
+        _atc(group.atc, f"therapeutic_groups[{number}].atc")
+    for number, conflict in enumerate(table.condition_conflicts):
+        _condition(conflict, f"condition_conflicts[{number}]")
+    rows = (
+        len(table.cross_reactions)
+        + len(table.interactions)
+        + len(table.therapeutic_groups)
+        + len(table.condition_conflicts)
+    )
     if not rows:
         raise Invalid("interactions", "the knowledge holds no rule")
     return rows + len(table.substances)

@@ -24,13 +24,13 @@ class KnowledgeServicer(DrugKnowledgeServiceServicer):
         except Invalid as error:
             raise error.inside("knowledge") from None
         content = table.SerializeToString(deterministic=True)
-        before = await self._repository.add(table.version, request.request_id.lower(), digest(table), content)
+        before = await self._repository.add(table.knowledge_version, request.request_id.lower(), digest(table), content)
         version_before = before.version if before else ""
         return pb.ImportDrugKnowledgeResponse(
-            version=table.version,
-            version_before=version_before,
+            knowledge_version=table.knowledge_version,
+            knowledge_version_before=version_before,
             rows=rows,
-            unchanged=version_before == table.version,
+            unchanged=version_before == table.knowledge_version,
         )
 
     async def GetDrugKnowledge(

@@ -33,7 +33,7 @@ class Proposals:
     async def propose(self, request: pb.ProposeMedicationChangeRequest) -> list[StoredEntry]:
         """Stores new proposals, then those that are withdrawn. Raises Denied, Invalid, NotFound, StateConflict."""
         proposal_rules.check_proposer(self._caller)
-        if not request.proposals and not request.withdrawn_ids:
+        if not request.proposals and not request.withdrawn_proposal_ids:
             raise Invalid("proposals", "is required, unless proposals are withdrawn")
         async with self._lists.entries.database.transaction() as session:
             await lock_patients(session, self._refs)
@@ -62,11 +62,11 @@ class Proposals:
         return [convert.new_entry(each, self._refs[0], str(uuid4()), 1, None, digest(each)) for each in found]
 
     async def _withdrawn(self, session: Session, request: pb.ProposeMedicationChangeRequest) -> list[NewEntry]:
-        if not request.withdrawn_ids:
+        if not request.withdrawn_proposal_ids:
             return []
         known = {each.entry.id: each.entry for each in await self._lists.current(session, self._refs, kinds.PROPOSALS)}
         new = []
-        for entry_id in dict.fromkeys(map(str.lower, request.withdrawn_ids)):
+        for entry_id in dict.fromkeys(map(str.lower, request.withdrawn_proposal_ids)):
             if entry_id not in known:
                 raise entry_not_found()
             after = proposal_rules.withdrawn(list_convert.proposal(known[entry_id]), self._author)

@@ -156,7 +156,7 @@ def recall_of(entry: pb.ListEntry, author: Provenance) -> pb.Recall:
         recalled_at=author.recorded_at,
         recalled_by=author.recorder,
         organisation=author.organisation,
-        note=entry.discontinuation.text,
+        comment=entry.discontinuation.text,
     )
 
 

@@ -41,7 +41,7 @@ class Reconciliation:
     async def reconcile(self, request: pb.ReconcileMedicationsRequest) -> pb.ReconcileMedicationsResponse:
         """The comparison, the draft, and what is needed to send it. Raises Invalid for what is brought along."""
         now = datetime.now(UTC)
-        check_brought(request.incoming, now)
+        check_brought(request.incoming_entries, now)
         since = request.changes_since if request.HasField("changes_since") else None
         read = await self._reading.medication_list(pb.GetMedicationListRequest(changes_since=since))
         whole = await self._lists.medicines.whole(self._refs, MOST, None, None)
@@ -70,7 +70,7 @@ class Reconciliation:
             [convert.dispensing(each) for each in _of(entries, kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS)],
             [convert.statement(each, now) for each in _of(entries, kinds.STATEMENTS)],
             medicines,
-            request.incoming,
+            request.incoming_entries,
             now,
         )
         items = reconciled(gathered.sides, has_list=medicines is not None)
@@ -85,8 +85,8 @@ class Reconciliation:
         for kind_of, source in _SOURCES.items():
             gathered.left_out[source] += _beyond(whole, kind_of, sees_locked=self._sees_locked)
         return pb.ReconcileMedicationsResponse(
-            items=to_items(items, draft, brought=bool(request.incoming), has_list=medicines is not None),
-            draft=draft.entries,
+            items=to_items(items, draft, brought=bool(request.incoming_entries), has_list=medicines is not None),
+            draft_entries=draft.entries,
             list_info=read.list_info,
             lookup=read.lookup,
             changes=read.changes,
@@ -98,7 +98,7 @@ def check_brought(incoming: Sequence[pb.ListEntry], now: datetime) -> None:
     """What is brought along keeps the rules of entries, so that the draft does. Raises Invalid with the path."""
     ids: set[str] = set()
     for number, entry in enumerate(incoming):
-        path = f"incoming[{number}]"
+        path = f"incoming_entries[{number}]"
         checks.list_entry(entry, path, now)
         if entry.id.lower() in ids:
             raise Invalid(f"{path}.id", "is there more than once")
@@ -183,6 +183,6 @@ def _not_compared(
                 reason="there is no medication list: what is prescribed, dispensed and in use is compared",
             )
         )
-    if not request.incoming:
+    if not request.incoming_entries:
         result.append(pb.NotCompared(source=sources.INCOMING, reason="no list was brought along"))
     return result

@@ -9,7 +9,7 @@ from gateway.registers.sources import SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, Section
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, SummarySection
 from kjernejournal.visits.v1.visits_pb2 import Visit, VisitsSection
 from tests.assurance.faults.whole import Asked, faults
 from tests.support.client import Refusal
@@ -41,7 +41,7 @@ def broken() -> GetPatientSummaryResponse:
     return reply
 
 
-def of(reply: GetPatientSummaryResponse, service: str) -> Section:
+def of(reply: GetPatientSummaryResponse, service: str) -> SummarySection:
     [number] = [source.section for source in SOURCES if source.service == service]
     [section] = [each for each in reply.sections if each.section == number]
     return section

@@ -11,7 +11,7 @@ from gateway.contract import disclosed
 from gateway.registers.sources import SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, Section
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, SummarySection
 from shared.handling.failures import STATUS_DETAILS
 from tests.support.client import Client, Refusal
 from tests.support.patients import Patient
@@ -95,7 +95,7 @@ def faults(got: Asked, before: GetPatientSummaryResponse, broken: Mapping[str, C
     return found
 
 
-def _unavailable(service: str, section: Section, reasons: Collection[str]) -> list[str]:
+def _unavailable(service: str, section: SummarySection, reasons: Collection[str]) -> list[str]:
     found = []
     if _state(section) not in {f"UNAVAILABLE {reason}" for reason in reasons}:
         expected = " or ".join(sorted(reasons))
@@ -105,18 +105,18 @@ def _unavailable(service: str, section: Section, reasons: Collection[str]) -> li
     return found
 
 
-def _slow(section: Section) -> str:
+def _slow(section: SummarySection) -> str:
     return SLOW if _state(section) in _BUSY else ""
 
 
-def _said(section: Section) -> Any:
+def _said(section: SummarySection) -> Any:
     """What a reader learns from a section: its state, and every entry in it."""
     source = _SECTIONS[section.section]
     entries = disclosed(getattr(section, source.content), source.disclosed) if section.WhichOneof("content") else []
     return _state(section), sorted(entries)
 
 
-def _state(section: Section) -> str:
+def _state(section: SummarySection) -> str:
     state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_")
     if not section.unavailable_reason:
         return state

@@ -118,7 +118,7 @@ def test_every_section_says_what_feeds_it() -> None:
     for source in SOURCES:
         assert source.coverage.sources
         assert source.path.startswith(f"/kjernejournal.{source.service}.v1.")
-        assert source.content in summary_pb2.Section.DESCRIPTOR.fields_by_name
+        assert source.content in summary_pb2.SummarySection.DESCRIPTOR.fields_by_name
 
 
 def test_every_list_has_a_window() -> None:

@@ -166,7 +166,7 @@ def _interactions() -> Iterator[Planted]:
 
 
 def _duplicates() -> Iterator[Planted]:
-    for number, row in enumerate(TABLE.duplicates):
+    for number, row in enumerate(TABLE.therapeutic_groups):
         for one, two in _pairs(row.atc, row.atc):
             if member(one) != _other(two, member(one)):
                 made = Made()
@@ -176,7 +176,7 @@ def _duplicates() -> Iterator[Planted]:
 
 
 def _conditions() -> Iterator[Planted]:
-    for number, row in enumerate(TABLE.conditions):
+    for number, row in enumerate(TABLE.condition_conflicts):
         for condition in row.conditions:
             for atc in row.atc:
                 made = Made()

@@ -25,9 +25,16 @@ PLANTED = list(planted())
 CLEAN = int(os.environ.get("KJ_CLEAN_PATIENTS", "1000"))
 ORDER = ["INFORMATION", "CAUTION", "AVOID", "CONTRAINDICATED"]
 
+RULES = (TABLE.interactions, TABLE.cross_reactions, TABLE.therapeutic_groups, TABLE.condition_conflicts)
 _TOUCHED = {
     code
-    for rows in (TABLE.interactions, TABLE.cross_reactions, TABLE.duplicates, TABLE.conditions, TABLE.substances)
+    for rows in (
+        TABLE.interactions,
+        TABLE.cross_reactions,
+        TABLE.therapeutic_groups,
+        TABLE.condition_conflicts,
+        TABLE.substances,
+    )
     for row in rows
     for name in ("first_atc", "second_atc", "allergy_atc", "medicine_atc", "atc")
     for code in getattr(row, name, ())
@@ -53,8 +60,8 @@ def test_every_row_of_the_table_is_planted() -> None:
     lengths = {
         "allergy": len(TABLE.cross_reactions),
         "interaction": len(TABLE.interactions),
-        "duplicate": len(TABLE.duplicates),
-        "condition": len(TABLE.conditions),
+        "duplicate": len(TABLE.therapeutic_groups),
+        "condition": len(TABLE.condition_conflicts),
     }
     assert rows == {f"{kind} {number}" for kind, length in lengths.items() for number in range(length)}
 

@@ -111,7 +111,7 @@ class TestInteractions:
         assert [each[:2] for each in found(made.checked())] == [("INTERACTION", "CONTRAINDICATED")]
 
     def test_a_combination_does_not_interact_with_itself(self, made: Made) -> None:
-        knowledge = DrugKnowledge(version="1")
+        knowledge = DrugKnowledge(knowledge_version="1")
         knowledge.interactions.add(first_atc=["C09B"], second_atc=["C03"], severity=pb.SEVERITY_AVOID, text="x")
         knowledge.substances.add(coding=Coding(system=ATC, code="C09BA02"), atc=["C03AA03"])
         made.prescribed("C09BA02")
@@ -123,7 +123,7 @@ class TestInteractions:
         [finding] = made.checked().findings()
         assert finding.advice == "Pause simvastatin during the course."
         assert finding.knowledge_source == "SPC Zocor 4.3"
-        assert finding.knowledge_version == TABLE.version
+        assert finding.knowledge_version == TABLE.knowledge_version
 
     def test_the_most_serious_come_first_and_there_is_a_most(self, made: Made) -> None:
         for code in (WARFARIN, IBUPROFEN, "G04BE03", "C01DA02", "N05AN01"):

@@ -27,15 +27,18 @@ def test_a_row_of_each_kind() -> None:
             "condition\tD66 urn:oid:2.16.578.1.12.4.1.1.7170|B83\tM01A\tcontraindicated\ttext\tadvice\tsource",
         ]
     )
-    assert table.version == "1"
+    assert table.knowledge_version == "1"
     assert [each.coding for each in table.substances] == [
         Coding(system="http://snomed.info/sct", code="373270004"),
         Coding(code="penicillin"),
     ]
     assert list(table.cross_reactions[0].allergy_atc) == ["J01C", "J01D"]
     assert (table.interactions[0].severity, table.interactions[0].advice) == (pb.SEVERITY_AVOID, "")
-    assert table.duplicates[0].severity == pb.SEVERITY_INFORMATION
-    assert [each.system for each in table.conditions[0].conditions] == [ICD10, "urn:oid:2.16.578.1.12.4.1.1.7170"]
+    assert table.therapeutic_groups[0].severity == pb.SEVERITY_INFORMATION
+    assert [each.system for each in table.condition_conflicts[0].conditions] == [
+        ICD10,
+        "urn:oid:2.16.578.1.12.4.1.1.7170",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,12 @@ def test_a_table_has_a_version() -> None:
 
 def test_each_row_that_comes_along_names_its_source_and_says_what_to_do() -> None:
     table = read(SHIPPED)
-    rules: list[Any] = [*table.interactions, *table.cross_reactions, *table.duplicates, *table.conditions]
+    rules: list[Any] = [
+        *table.interactions,
+        *table.cross_reactions,
+        *table.therapeutic_groups,
+        *table.condition_conflicts,
+    ]
     assert len(rules) > 100
     assert all(row.source and row.text.endswith(".") and row.advice.endswith(".") for row in rules)
     assert all(row.source for row in table.substances)

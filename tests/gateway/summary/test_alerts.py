@@ -89,7 +89,7 @@ ALL = ["ALLERGY", "CONDITION", "CONDITION", "INTERACTION"]
 async def test_a_summary_has_the_alerts_of_its_sections(front: Front, made: Made) -> None:
     got = (await summary(front, front.people.add())).alerts
     assert short(got) == ALL
-    assert got.knowledge_version == TABLE.version
+    assert got.knowledge_version == TABLE.knowledge_version
     assert [each.severity for each in got.findings] == sorted((each.severity for each in got.findings), reverse=True)
 
 
@@ -207,13 +207,6 @@ async def test_checks_are_for_clinicians(front: Front, made: Made, kind: str) ->
     assert told_so.short == ("PERMISSION_DENIED", "CALLER_KIND_REFUSED")
 
 
-async def test_facts_are_not_taken_from_callers(front: Front, made: Made) -> None:
-    for state in (pb.FACTS_STATE_UNSPECIFIED, pb.FACTS_STATE_AVAILABLE):
-        request = pb.CheckMedicationRequest(patient=about(front.people.add()), facts=pb.PatientFacts(state=state))
-        told_so = await refusal(front.client.call("CheckMedication", request))
-        assert (told_so.code.name, told_so.details["field"]) == ("INVALID_ARGUMENT", "facts")
-
-
 async def test_a_candidate_says_what_it_is(front: Front, made: Made) -> None:
     request = pb.CheckMedicationRequest(patient=about(front.people.add()), candidates=[pb.Medication(strength="5 mg")])
     told_so = await refusal(front.client.call("CheckMedication", request))
@@ -238,7 +231,7 @@ async def test_knowledge_is_read_when_it_has_changed_and_kept_when_it_cannot_be_
     medications.unary(knowledge_cache.PATH, saying(GetDrugKnowledgeResponse(load=7, knowledge=TABLE)))
     await front.gateway.knowledge_cache.refresh()
     assert front.gateway.knowledge_cache.now is not None
-    assert front.gateway.knowledge_cache.now.version == TABLE.version
+    assert front.gateway.knowledge_cache.now.version == TABLE.knowledge_version
     before = front.gateway.knowledge_cache.now
     for answer in (
         saying(GetDrugKnowledgeResponse(load=7)),

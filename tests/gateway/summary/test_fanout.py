@@ -22,7 +22,7 @@ from gateway.summary.fanout import Question, seconds_for
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, SectionFailure
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import Section
+from kjernejournal.summary.v1.summary_pb2 import SummarySection
 from kjernejournal.visits.v1 import visits_pb2
 from shared import deadline
 from tests.support.gateway import Front
@@ -65,12 +65,12 @@ def answering(result: Callable[[str], Any], source: Source = VISITS) -> Callable
 
 async def asked(
     front: Front, answer: Any, *, source: Source = VISITS, question: Question = NOW, of: DecidedCall | None = None
-) -> Section:
+) -> SummarySection:
     front.registers[source.service].unary(source.path, answer)
     return await front.gateway.fanout.ask(source, of or decided(), question)
 
 
-def state(section: Section) -> str:
+def state(section: SummarySection) -> str:
     name = STATE.Name(section.state).removeprefix("SECTION_STATE_")
     reason = REASON.Name(section.unavailable_reason).removeprefix("UNAVAILABLE_REASON_")
     return f"{name} {reason}" if section.unavailable_reason else name
@@ -172,7 +172,7 @@ async def test_a_hanging_register_costs_its_budget_and_no_more(front: Front, sou
 
 
 async def test_a_short_deadline_shortens_the_budget(front: Front) -> None:
-    async def within() -> Section:
+    async def within() -> SummarySection:
         deadline.set_deadline(0.2)
         return await asked(front, hanging)
 
@@ -239,7 +239,7 @@ async def test_after_five_timeouts_nobody_waits(front: Front) -> None:
 
 
 async def test_callers_in_a_hurry_do_not_close_a_register_to_the_others(front: Front) -> None:
-    async def in_a_hurry() -> Section:
+    async def in_a_hurry() -> SummarySection:
         deadline.set_deadline(0.02)
         return await asked(front, hanging)
 

@@ -21,7 +21,7 @@ from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, Section, StreamPatientSummaryRequest
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest, SummarySection
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from tests.support.client import refusal
@@ -67,7 +67,7 @@ def registers(front: Front) -> None:
 
 def answer(front: Front, section: int, *, after: float = 0.0, before: Callable[[], None] = lambda: None) -> None:
     """The register answers with its content, so many seconds later; `before` runs just before."""
-    source: Source = BY_SECTION[section]  # type: ignore[index]  # a Section
+    source: Source = BY_SECTION[section]  # type: ignore[index]  # a SummarySection
 
     async def reply(data: bytes, _: Any) -> bytes:
         await asyncio.sleep(after)
@@ -81,7 +81,7 @@ def answer(front: Front, section: int, *, after: float = 0.0, before: Callable[[
 
 def fail(front: Front, *sections: int) -> None:
     for section in sections:
-        source = BY_SECTION[section]  # type: ignore[index]  # a Section
+        source = BY_SECTION[section]  # type: ignore[index]  # a SummarySection
         front.registers[source.service].unary(source.path, refusing(grpc.StatusCode.UNAVAILABLE, "", None))
 
 
@@ -158,8 +158,8 @@ async def test_what_is_missing_is_said_and_the_rest_is_whole(front: Front, down:
 @pytest.mark.parametrize("value", summary_pb2.SectionState.values())
 @pytest.mark.parametrize("section", list(CONTENT))
 def test_completeness_hangs_on_what_is_unavailable_alone(section: int, value: int) -> None:
-    others = [Section(section=each, state=summary_pb2.SECTION_STATE_DATA) for each in CONTENT if each != section]  # type: ignore[arg-type]  # enum numbers
-    whole = completeness([Section(section=section, state=value), *others])  # type: ignore[arg-type]  # enum numbers
+    others = [SummarySection(section=each, state=summary_pb2.SECTION_STATE_DATA) for each in CONTENT if each != section]  # type: ignore[arg-type]  # enum numbers
+    whole = completeness([SummarySection(section=section, state=value), *others])  # type: ignore[arg-type]  # enum numbers
     expected = summary_pb2.COMPLETENESS_COMPLETE
     if value in (summary_pb2.SECTION_STATE_UNAVAILABLE, summary_pb2.SECTION_STATE_UNSPECIFIED):
         critical = section in (KI, MEDICINES)

@@ -130,7 +130,7 @@ def test_norwegian() -> None:
     assert record.known.national_id == "53848658681"
     [report] = record.labs.reports
     assert (report.status, report.expertise) == (labs.RESULT_STATUS_CORRECTED, labs.EXPERTISE_LABORATORY)
-    assert (report.performer.name, report.performer.resh_id) == ("Fjord laboratorium", "4208723")
+    assert (report.laboratory.name, report.laboratory.resh_id) == ("Fjord laboratorium", "4208723")
     assert report.requester.practitioner.name == "Lege Lang"
     assert [each.code for each in report.identifiers] == ["SVAR-1", "REKV-9"]
     assert [each.code for each in report.confidentiality] == ["NORU"]
@@ -198,7 +198,7 @@ def test_absolute_addresses_with_versions_and_types_that_are_stated() -> None:
     )
     [record] = made.records
     [report] = record.labs.reports
-    assert (len(report.results), report.interpreter.name, report.performer.name) == (1, "Family Medicine MD", "")
+    assert (len(report.results), report.interpreter.name, report.laboratory.name) == (1, "Family Medicine MD", "")
     assert made.beside == {
         "languages of patients": 1,
         "reports as written, not placed: has no content in the bundle": 1,

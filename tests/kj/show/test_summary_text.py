@@ -19,7 +19,7 @@ from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as own
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, Section
+from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, SummarySection
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 
@@ -28,14 +28,14 @@ READS_AS_NONE = re.compile(r"\bnone\b|\bnothing\b|\bnobody\b|\bno \w+|\bempty\b"
 SAID_TO_BE_UNKNOWN = re.compile(r"unknown, not none|not: the patient has none")
 
 
-def shown(*sections: Section, completeness: Any = summary_pb2.COMPLETENESS_COMPLETE, width: int = 120) -> str:
+def shown(*sections: SummarySection, completeness: Any = summary_pb2.COMPLETENESS_COMPLETE, width: int = 120) -> str:
     out = io.StringIO()
     render(GetPatientSummaryResponse(completeness=completeness, sections=sections), Console(file=out, width=width))
     return out.getvalue()
 
 
 def only(section: Any, state: Any, **fields: Any) -> str:
-    return " ".join(shown(Section(section=section, state=state, **fields)).split())
+    return " ".join(shown(SummarySection(section=section, state=state, **fields)).split())
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_nearly_everybody_has_one_general_practitioner_and_some_changed(populati
             assert older.period.end.seconds == newer.period.start.seconds
             assert older.period.end.seconds > (NOW - timedelta(days=3 * 365 + 1)).timestamp()
         for place in places:
-            assert place.contract.municipality == person.home.municipality.number
+            assert place.contract.municipality_number == person.home.municipality.number
             assert place.contract.office.number[0] == "1"
             assert valid_organisation_number(place.contract.office.number)
             assert all(valid_hpr_number(doctor.practitioner.hpr_number) for doctor in place.contract.doctors)

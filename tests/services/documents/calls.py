@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from kjernejournal.common.v1.common_pb2 import (
     CALLER_KIND_CITIZEN,
-    REPRESENTATION_GUARDIAN,
+    REPRESENTATION_PARENT,
     REPRESENTATION_SELF,
     CallerContext,
     CodeableConcept,
@@ -39,7 +39,7 @@ ELEVATED.CopyFrom(DOCTOR)
 ELEVATED.elevated = True
 CITIZEN = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True)
 PATIENT = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_SELF)
-PARENT = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_GUARDIAN)
+PARENT = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_PARENT)
 
 
 def new_ref() -> str:

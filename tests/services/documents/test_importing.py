@@ -59,10 +59,10 @@ async def test_an_import_that_is_refused_says_what_stands(documents: Documents) 
 
 async def test_an_imported_document_says_that_a_feed_recorded_it(documents: Documents) -> None:
     ref, sent = new_ref(), document(source_id="d")
-    sent.header.provenance.recorded_by = CALLER_KIND_CLINICIAN
+    sent.header.provenance.recorder_kind = CALLER_KIND_CLINICIAN
     await documents.load(ref, (sent, b"x"))
     [found] = (await documents.listed(ref)).documents
-    assert found.header.provenance.recorded_by == FEED.kind
+    assert found.header.provenance.recorder_kind == FEED.kind
     assert found.header.provenance.source_system == "dips"
 
 

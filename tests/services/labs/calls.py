@@ -10,7 +10,7 @@ from uuid import uuid4
 from kjernejournal.common.v1.common_pb2 import (
     ABSENCE_KIND_NIL_KNOWN,
     CALLER_KIND_CITIZEN,
-    REPRESENTATION_GUARDIAN,
+    REPRESENTATION_PARENT,
     REPRESENTATION_SELF,
     CallerContext,
     CodeableConcept,
@@ -44,7 +44,7 @@ ELEVATED = CallerContext()
 ELEVATED.CopyFrom(DOCTOR)
 ELEVATED.elevated = True
 CITIZEN = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_SELF)
-PARENT = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_GUARDIAN)
+PARENT = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_PARENT)
 
 
 def new_ref() -> str:
@@ -80,7 +80,7 @@ def report(source_id: str = "", *restrictions: str, taken: datetime = TAKEN, **f
         "status": pb.RESULT_STATUS_FINAL,
         "expertise": pb.EXPERTISE_LABORATORY,
         "effective": EventTime(instant=timestamp(taken)),
-        "performer": Organisation(number="100100673", name="Fürst medisinsk laboratorium"),
+        "laboratory": Organisation(number="100100673", name="Fürst medisinsk laboratorium"),
         "results": [result()],
         "confidentiality": [Coding(system=VOLVEN_9603, code=code) for code in restrictions],
         **fields,

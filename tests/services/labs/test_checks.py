@@ -51,7 +51,7 @@ def range_of(low: Quantity | None, high: Quantity | None) -> pb.ValueRange:
         (report(effective=EventTime(date=PartialDate(year=1899))), "effective.date"),
         (report(effective=EventTime(age_years=-1)), "effective.age_years"),
         (report(issued=timestamp(datetime(1, 1, 1, tzinfo=UTC))), "issued"),
-        (report(performer=Organisation(number="12345678")), "performer.number"),
+        (report(laboratory=Organisation(number="12345678")), "laboratory.number"),
         (report(requester=pb.Requester(organisation=Organisation(number="x"))), "requester.organisation.number"),
         (report(code=concept(Coding(system=REPORT_TYPES, code="XXX"))), "code.codings[0].code"),
         (report(categories=[concept(), concept(Coding(system=REPORT_TYPES))]), "categories[1].codings[0].code"),

@@ -135,7 +135,7 @@ async def test_the_trend_of_an_analysis_holds_every_result_that_holds_once(labs:
     assert (found.window.returned, found.window.total) == (2, 2)
     [newest, _] = found.results
     assert (newest.result.key, newest.report_status, newest.report_version) == ("2", pb.RESULT_STATUS_FINAL, 1)
-    assert newest.performer.number == "100100673"
+    assert newest.laboratory.number == "100100673"
     [whole] = [each for each in (await labs.listed(ref)).reports if each.header.id == newest.report_id]
     assert whole.results[1] == newest.result
     everything = await labs.results(ref)

@@ -121,7 +121,7 @@ class Feed:
         return (await self.stub.RecordPrescription(request, metadata=calling(FEED, ref, *more))).written
 
     async def recall(self, ref: str, entry_id: str, request_id: str = "", **fields: Any) -> EntryVersion:
-        recall = fields.pop("recall", pb.Recall(reason=pb.RECALL_REASON_DISCONTINUED, note="Muskelsmerter"))
+        recall = fields.pop("recall", pb.Recall(reason=pb.RECALL_REASON_DISCONTINUED, comment="Muskelsmerter"))
         request = pb.RecallPrescriptionRequest(
             patient=patient(ref), request_id=request_id or str(uuid4()), id=entry_id, recall=recall, **fields
         )

@@ -176,7 +176,7 @@ class Driver:
 
     def _proposing(self, operation: Propose | Withdraw, bound: dict[str, Any]) -> pb.ProposeMedicationChangeRequest:
         if isinstance(operation, Withdraw):
-            return pb.ProposeMedicationChangeRequest(**bound, withdrawn_ids=[self._ids[operation.proposal]])
+            return pb.ProposeMedicationChangeRequest(**bound, withdrawn_proposal_ids=[self._ids[operation.proposal]])
         proposal = pb.Proposal(action=ACTIONS[operation.action])
         if operation.action != "add":
             proposal.entry_id = self._entry_id(operation.entry)

@@ -87,7 +87,7 @@ def test_what_looks_like_a_code_is_refused_and_read_as_none(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["", "j01ca04", "QJ01CA04", *LOOK_ALIKES])
 def test_knowledge_is_about_the_substances_of_people_in_capitals(code: str) -> None:
-    table = knowledge_pb2.DrugKnowledge(version="1")
+    table = knowledge_pb2.DrugKnowledge(knowledge_version="1")
     table.interactions.add(first_atc=["B01AA03"], second_atc=["J01CA04"])
     knowledge_checks.knowledge(table)
     table.interactions[0].second_atc[0] = code
@@ -98,7 +98,7 @@ def test_knowledge_is_about_the_substances_of_people_in_capitals(code: str) -> N
 
 @NAMES
 def test_a_substance_of_the_knowledge_is_a_code_where_it_is_of_atc(name: str) -> None:
-    table = knowledge_pb2.DrugKnowledge(version="1")
+    table = knowledge_pb2.DrugKnowledge(knowledge_version="1")
     table.interactions.add(first_atc=["B01AA03"], second_atc=["J01CA04"])
     table.substances.add(coding=Coding(system=name, code="N02AJ6"), atc=["N02BE01"])
     with pytest.raises(Invalid) as refused:

@@ -34,7 +34,7 @@ async def test_a_prescription_is_read_back_with_its_author(medicines: Feed) -> N
     [found] = listed.prescriptions
     assert version_of(found) == recorded
     assert found.header.provenance.recorder == AUTHOR
-    assert found.header.provenance.recorded_by == CALLER_KIND_SYSTEM
+    assert found.header.provenance.recorder_kind == CALLER_KIND_SYSTEM
     assert (found.header.version, found.dispensings_left, found.active) == (1, 4, True)
     assert found.valid_until.ToDatetime(tzinfo=UTC) - NOW >= timedelta(days=363)
     assert (listed.window.returned, listed.window.total, listed.window.older_exist) == (1, 1, False)
@@ -134,7 +134,7 @@ async def test_a_recall_has_a_reason_and_is_made_once(medicines: Feed) -> None:
         await medicines.recall(ref, recorded.id)
     assert twice.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     with pytest.raises(grpc.aio.AioRpcError) as unexplained:
-        await medicines.recall(ref, recorded.id, recall=pb.Recall(note="why?"))
+        await medicines.recall(ref, recorded.id, recall=pb.Recall(comment="why?"))
     assert details_of(unexplained.value)["field"] == "recall.reason"
 
 

@@ -12,7 +12,7 @@ from tests.services.medications.list.lists import changed, entry, proposals, pro
 from tests.support.service import calling
 
 GUARDIAN = CallerContext(
-    kind=common_pb2.CALLER_KIND_CITIZEN, for_patient=True, representation=common_pb2.REPRESENTATION_GUARDIAN
+    kind=common_pb2.CALLER_KIND_CITIZEN, for_patient=True, representation=common_pb2.REPRESENTATION_PARENT
 )
 PATIENT = CallerContext(
     kind=common_pb2.CALLER_KIND_CITIZEN, for_patient=True, representation=common_pb2.REPRESENTATION_SELF

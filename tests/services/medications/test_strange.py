@@ -61,7 +61,7 @@ def _examples(read: pb.GetMedicationListResponse, waiting: list[pb.Proposal]) ->
     more.answers.extend(answer(each, accepted=False) for each in waiting[:2])
     add = pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=entry())
     review = pb.Proposal(action=pb.PROPOSAL_ACTION_REVIEW, entry_id=fewer.medication_list.entries[0].id)
-    withdrawn = pb.ProposeMedicationChangeRequest(withdrawn_ids=[each.header.id for each in waiting[:1]])
+    withdrawn = pb.ProposeMedicationChangeRequest(withdrawn_proposal_ids=[each.header.id for each in waiting[:1]])
     proposed = [pb.ProposeMedicationChangeRequest(proposals=[each]) for each in (add, review)]
     return Examples([whole, more, fewer, withdrawn, *proposed], [], ["00000000000"])
 

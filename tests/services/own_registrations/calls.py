@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from kjernejournal.common.v1.common_pb2 import (
     CALLER_KIND_CITIZEN,
-    REPRESENTATION_GUARDIAN,
+    REPRESENTATION_PARENT,
     REPRESENTATION_PROXY,
     REPRESENTATION_SELF,
     CallerContext,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CITIZEN = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_SELF)
 PROXY = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_PROXY)
-GUARDIAN = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_GUARDIAN)
+GUARDIAN = CallerContext(kind=CALLER_KIND_CITIZEN, for_patient=True, representation=REPRESENTATION_PARENT)
 RECORDED = datetime(2024, 5, 1, 9, tzinfo=UTC)
 FAMILY = "http://hl7.no/fhir/CodeSystem/no-basis-family-relation"
 

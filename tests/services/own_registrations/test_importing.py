@@ -46,7 +46,7 @@ async def test_the_author_that_the_feed_states_is_kept(register: Register) -> No
     [stored] = await register.entries(ref)
     source = stored.header.provenance
     assert (source.on_behalf_of, source.organisation.number) == ("patient", "100100673")
-    assert source.recorded_by == CALLER_KIND_SYSTEM
+    assert source.recorder_kind == CALLER_KIND_SYSTEM
     assert source.recorded_at == timestamp(RECORDED)
 
 

@@ -43,9 +43,9 @@ async def test_the_patient_writes_in_person_and_others_on_the_patients_behalf(
 ) -> None:
     ref = new_ref()
     own = (await register.save(ref, contact(), caller=CITIZEN)).header.provenance
-    assert (own.recorded_by, own.on_behalf_of) == (CALLER_KIND_CITIZEN, "")
+    assert (own.recorder_kind, own.on_behalf_of) == (CALLER_KIND_CITIZEN, "")
     theirs = (await register.save(ref, illness(), caller=representative)).header.provenance
-    assert (theirs.recorded_by, theirs.on_behalf_of) == (CALLER_KIND_CITIZEN, "patient")
+    assert (theirs.recorder_kind, theirs.on_behalf_of) == (CALLER_KIND_CITIZEN, "patient")
 
 
 async def test_personnel_at_the_patients_request_are_named_with_role_and_organisation(register: Register) -> None:
@@ -54,7 +54,7 @@ async def test_personnel_at_the_patients_request_are_named_with_role_and_organis
     source = (await register.save(ref, contact("Per"), of=first, caller=DOCTOR)).header.provenance
     assert source.recorder == DOCTOR.practitioner
     assert source.organisation == DOCTOR.organisation
-    assert (source.recorded_by, source.on_behalf_of) == (CALLER_KIND_CLINICIAN, "patient")
+    assert (source.recorder_kind, source.on_behalf_of) == (CALLER_KIND_CLINICIAN, "patient")
     assert source.source_system == DOCTOR.source_system
 
 
@@ -201,9 +201,9 @@ async def test_the_entry_of_another_patient_does_not_exist(register: Register) -
         ("registration", pb.OwnRegistration(header=EntryHeader(version=1)), "", 0),
         ("registration.contact.priority", pb.OwnRegistration(contact=pb.Contact(name="A", priority=-1)), "", 0),
         ("registration.contact.name", pb.OwnRegistration(contact=pb.Contact(comment="?")), "", 0),
-        ("version", need(), "", 1),
-        ("version", need(), NOBODYS, 0),
-        ("version", need(), NOBODYS, -1),
+        ("expected_version", need(), "", 1),
+        ("expected_version", need(), NOBODYS, 0),
+        ("expected_version", need(), NOBODYS, -1),
         ("id", need(), "not-a-uuid", 1),
     ],
 )

@@ -11,7 +11,7 @@ from shared.convert import timestamp
 from shared.national_id import NHN_MONTH_OFFSET, TENOR_MONTH_OFFSET, make_synthetic
 
 OFFICE = Organisation(number="100100673", name="Arendal legesenter")
-HOME = pb.Address(lines=["Storgata 1"], postal_code="4836", city="Arendal", municipality="4203")
+HOME = pb.Address(lines=["Storgata 1"], postal_code="4836", city="Arendal", municipality_number="4203")
 
 _serials = itertools.count()
 
@@ -69,10 +69,10 @@ def place(
     doctors = [pb.GeneralPractitioner(practitioner=Practitioner(hpr_number=hpr, name="Fast Lege"))]
     if substitute:
         vikar = Practitioner(hpr_number=substitute, name="Vikar Lege")
-        doctors.append(pb.GeneralPractitioner(practitioner=vikar, substitute_for_hpr=hpr))
+        doctors.append(pb.GeneralPractitioner(practitioner=vikar, substitute_for_hpr_number=hpr))
     return pb.GeneralPractitionerAssignment(
         contract=pb.GeneralPractitionerContract(
-            contract_id=contract_id, office=OFFICE, municipality="4203", doctors=doctors
+            contract_id=contract_id, office=OFFICE, municipality_number="4203", doctors=doctors
         ),
         period=Period(start=timestamp(start), end=timestamp(end) if end else None),
     )

@@ -93,7 +93,7 @@ async def test_substitutes_are_told_apart_and_only_in_their_time(service: Patien
     await service.assign(value, one)
     facts = await service.facts(value)
     assert (list(facts.gp_hpr_numbers), list(facts.gp_substitute_hpr_numbers)) == (["9144900"], ["3333333"])
-    one.contract.doctors[1].valid.CopyFrom(Period(end=timestamp(years_ago(0.1))))
+    one.contract.doctors[1].period.CopyFrom(Period(end=timestamp(years_ago(0.1))))
     await service.assign(value, one)
     assert not (await service.facts(value)).gp_substitute_hpr_numbers
 
@@ -111,7 +111,7 @@ async def test_with_a_protected_address_the_list_does_not_tell_where(service: Pa
     value = await service.register(one)
     await service.assign(value, place("list", years_ago(1)))
     [shown] = (await service.section(value)).general_practitioners
-    assert shown.contract.municipality == ""
+    assert shown.contract.municipality_number == ""
     assert shown.contract.doctors[0].practitioner.hpr_number == "9144900"
 
 

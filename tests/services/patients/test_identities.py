@@ -188,7 +188,7 @@ async def test_death_and_partial_birth_dates_are_facts(service: Patients) -> Non
 @pytest.mark.parametrize(
     "change, field",
     [
-        (pb.Person(address=pb.Address(municipality="Arendal"[:4])), "person.address.municipality"),
+        (pb.Person(address=pb.Address(municipality_number="Arendal"[:4])), "person.address.municipality_number"),
         (pb.Person(marital_status=Coding(system="urn:other", code="gift")), "person.marital_status.system"),
         (
             pb.Person(family=[pb.FamilyRelation(relation=Coding(system="x", code="mor"))]),

@@ -135,7 +135,7 @@ async def test_a_block_says_who_set_it_and_stays_when_set_again(change: Change) 
     first = await change.block("1111111")
     again = await change.block("1111111", "2222222")
     assert again.blocked_personnel[0] == first.blocked_personnel[0]
-    assert again.blocked_personnel[0].provenance.recorded_by == common_pb2.CALLER_KIND_CITIZEN
+    assert again.blocked_personnel[0].provenance.recorder_kind == common_pb2.CALLER_KIND_CITIZEN
     assert again.blocked_personnel[0].provenance.on_behalf_of == "patient"
     assert list((await change.facts()).blocked_hpr_numbers) == ["1111111", "2222222"]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -172,7 +172,7 @@ async def test_a_proxy_is_told_by_ref_replaced_and_revoked(change: Change) -> No
     assert [fact.patient_ref for fact in (await change.facts()).proxies] == named.patient_refs
     settings = await change.grant(proxy, pb.PROXY_AREA_INNSYN, pb.PROXY_AREA_DIGITALE_HELSETJENESTER)
     assert [list(one.areas) for one in settings.proxies] == [[1, 3]]
-    revoke = pb.RevokeProxyRequest(**change.base(), proxy_id=settings.proxies[0].id)
+    revoke = pb.RevokeProxyRequest(**change.base(), id=settings.proxies[0].id)
     first = await change.service.privacy.RevokeProxy(revoke, metadata=change.metadata)
     assert not first.settings.proxies
     assert await change.service.privacy.RevokeProxy(revoke, metadata=change.metadata) == first
@@ -200,7 +200,7 @@ async def test_a_proxy_that_cannot_be_is_refused(change: Change) -> None:
 async def test_another_patients_proxy_is_not_found(change: Change) -> None:
     settings = await change.grant(new_id(), pb.PROXY_AREA_INNSYN)
     patient, metadata = await change.service.on(await change.service.register(), CITIZEN)
-    request = pb.RevokeProxyRequest(patient=patient, request_id=str(uuid4()), proxy_id=settings.proxies[0].id)
+    request = pb.RevokeProxyRequest(patient=patient, request_id=str(uuid4()), id=settings.proxies[0].id)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await change.service.privacy.RevokeProxy(request, metadata=metadata)
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
@@ -209,7 +209,7 @@ async def test_another_patients_proxy_is_not_found(change: Change) -> None:
 
 async def test_a_proxy_named_in_capitals_is_revoked(change: Change) -> None:
     settings = await change.grant(new_id(), pb.PROXY_AREA_INNSYN)
-    revoke = pb.RevokeProxyRequest(**change.base(), proxy_id=settings.proxies[0].id.upper())
+    revoke = pb.RevokeProxyRequest(**change.base(), id=settings.proxies[0].id.upper())
     reply = await change.service.privacy.RevokeProxy(revoke, metadata=change.metadata)
     assert not reply.settings.proxies
 

@@ -175,13 +175,13 @@ async def test_what_a_feed_sent_before_a_merge_is_the_same_after_it(register: Re
 
 async def test_author_unit_and_source_are_the_feeds_word_and_the_rest_is_not(register: Register) -> None:
     ref, sent = new_ref(), dose("v", before_coverage=True)
-    sent.header.provenance.recorded_by = CALLER_KIND_CITIZEN
+    sent.header.provenance.recorder_kind = CALLER_KIND_CITIZEN
     sent.header.first_recorded.CopyFrom(Provenance(source_system="somebody else"))
     await register.load(ref, sent)
     [found] = (await register.listed(ref)).vaccinations
     source = found.header.provenance
     assert (source.recorder, source.organisation, source.source_system) == (AUTHOR, UNIT, "sysvak")
-    assert (source.recorded_at, source.recorded_by) == (timestamp(RECORDED), CALLER_KIND_SYSTEM)
+    assert (source.recorded_at, source.recorder_kind) == (timestamp(RECORDED), CALLER_KIND_SYSTEM)
     assert not found.header.HasField("first_recorded")
     assert not found.before_coverage
 

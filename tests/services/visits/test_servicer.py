@@ -194,7 +194,7 @@ async def test_a_reported_error_is_marked_until_the_registers_next_version(
     [found] = (await listed(stub, ref)).visits
     marked = await report(stub, ref, found.header.id, request_id, "Jeg var ikke der")
     assert marked.error.comment == "Jeg var ikke der"
-    assert marked.error.reported.recorded_by == CALLER_KIND_CITIZEN
+    assert marked.error.reported.recorder_kind == CALLER_KIND_CITIZEN
     assert marked.header.first_recorded.source_system == "npr"
     assert await report(stub, ref, found.header.id, request_id, "Jeg var ikke der") == marked
     assert (await load(stub, ref, sent)).counts.unchanged == 1
@@ -274,10 +274,10 @@ async def test_the_first_recorder_of_a_visit_stays(stub: VisitsServiceAsyncStub)
 
 async def test_an_imported_visit_says_that_a_feed_recorded_it(stub: VisitsServiceAsyncStub) -> None:
     ref, sent = new_ref(), visit(source_id="v")
-    sent.header.provenance.recorded_by = CALLER_KIND_CITIZEN
+    sent.header.provenance.recorder_kind = CALLER_KIND_CITIZEN
     await load(stub, ref, sent)
     [found] = (await listed(stub, ref)).visits
-    assert found.header.provenance.recorded_by == FEED.kind
+    assert found.header.provenance.recorder_kind == FEED.kind
     assert found.header.provenance.organisation.number == FEED.organisation.number
 
 

@@ -5,7 +5,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import (
     CALLER_KIND_CITIZEN,
     CALLER_KIND_CLINICIAN,
-    REPRESENTATION_GUARDIAN,
+    REPRESENTATION_PARENT,
     REPRESENTATION_PROXY,
     REPRESENTATION_SELF,
     CallerContext,
@@ -29,7 +29,7 @@ CALLERS = {
     "personnel": PERSONNEL,
     "opened": OPENED,
     "self": citizen(REPRESENTATION_SELF),
-    "parent": citizen(REPRESENTATION_GUARDIAN),
+    "parent": citizen(REPRESENTATION_PARENT),
     "proxy": citizen(REPRESENTATION_PROXY),
     "citizen": CallerContext(kind=CALLER_KIND_CITIZEN),
     "for the patient": CallerContext(kind=CALLER_KIND_CLINICIAN, for_patient=True),

@@ -174,7 +174,7 @@ async def test_a_registration_is_in_the_log_of_the_person_it_is_about(client: Cl
 async def test_reading_the_log_is_logged_and_a_citizen_sees_no_other_log(client: Client, patient: Patient) -> None:
     first = await client.answer("ListAccesses", ListAccessesRequest(patient=patient.identifier), **patient.asks())
     access = of(await log_of(client, patient), first)
-    assert access.relation == audit_pb2.CITIZEN_RELATION_SELF
+    assert access.representation == common_pb2.REPRESENTATION_SELF
     told = await refusal(client.call("ListAccesses", ListAccessesRequest(patient=patient.identifier), kind="citizen"))
     assert told.short == ("PERMISSION_DENIED", "NOT_REPRESENTATIVE")
 

@@ -44,8 +44,8 @@ IGNORED = {
     "header.id": "output only: the service gives ids",
     "medication_list.entries.id": "given by the author of the list; stored below the patient",
     "proposals.entry.id": "the same",
-    "incoming.id": "compared, never looked up",
-    "incoming.prescription_id": "the same",
+    "incoming_entries.id": "compared, never looked up",
+    "incoming_entries.prescription_id": "the same",
     "facts.facts.evidence.entry_id": "the gateway's own, put in from the patient's sections",
 }
 COMES_LATER = {
@@ -183,7 +183,7 @@ def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
         "ProposeMedicationChange proposals.entry.prescription_id": proposing(
             medications_pb2.Proposal(action=medications_pb2.PROPOSAL_ACTION_ADD, entry=named.entries[0], reason="Ny")
         ),
-        "ProposeMedicationChange withdrawn_ids": proposing(withdrawn_ids=[ids.proposal]),
+        "ProposeMedicationChange withdrawn_proposal_ids": proposing(withdrawn_proposal_ids=[ids.proposal]),
         "ReportVisitError id": [visits_pb2.ReportVisitErrorRequest(request_id=new_id(), id=ids.visit, comment="feil")],
         "DownloadDocument id": [documents_pb2.DownloadDocumentRequest(id=ids.document)],
         "UploadDocument document.relations.document_id": [
@@ -214,7 +214,7 @@ def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
         "DeleteOwnRegistration id": [
             own_registrations_pb2.DeleteOwnRegistrationRequest(request_id=new_id(), id=ids.own_registration)
         ],
-        "RevokeProxy proxy_id": [patients_pb2.RevokeProxyRequest(request_id=new_id(), proxy_id=ids.proxy)],
+        "RevokeProxy id": [patients_pb2.RevokeProxyRequest(request_id=new_id(), id=ids.proxy)],
     }
 
 

@@ -84,7 +84,7 @@ async def test_one_conflict_of_each_row_is_found_by_the_summary(system: System, 
     patients = await recorded(system, [each.made for each in ONE_A_ROW])
     for patient, each in zip(patients, ONE_A_ROW, strict=True):
         found = (await summary(client, patient)).answer.reply.alerts
-        assert found.knowledge_version == TABLE.version
+        assert found.knowledge_version == TABLE.knowledge_version
         assert each.kind in kinds(found) or (each.kind, kinds(found)) == ("ALLERGY_CLASS", ["ALLERGY"]), each.row
 
 
@@ -131,7 +131,7 @@ async def test_a_medicine_is_checked_before_it_is_prescribed(system: System, cli
     text = system.kj("check", patient.national_id, "--atc", "j01ca04", "--basis", "AKUTT", "--text")
     assert "CONTRAINDICATED" in text
     shown = system.kj("summary", patient.national_id, "--basis", "AKUTT", "--text")
-    assert f"knowledge {TABLE.version}" in shown
+    assert f"knowledge {TABLE.knowledge_version}" in shown
 
 
 async def test_other_knowledge_is_in_force_at_once_and_brought_back(
@@ -152,7 +152,7 @@ async def test_other_knowledge_is_in_force_at_once_and_brought_back(
         assert "own-1 before" in system.kj("knowledge", "load")
     assert kinds((await summary(client, patient)).answer.reply.alerts) == ["INTERACTION"]
     assert "is in force already" in system.kj("knowledge", "load")
-    assert json.loads(system.kj("knowledge"))["knowledge"]["version"] == TABLE.version
+    assert json.loads(system.kj("knowledge"))["knowledge"]["version"] == TABLE.knowledge_version
 
 
 @pytest.mark.parametrize("what", ["nothing of the kind", "interaction\tB01\tM01\tavoid\tx\ty\tz"])
@@ -161,4 +161,4 @@ def test_a_table_that_cannot_be_read_changes_nothing(system: System, tmp_path: A
     own.write_text(what)
     with pytest.raises(AssertionError, match=r"own\.tsv"):
         system.kj("knowledge", "load", str(own))
-    assert json.loads(system.kj("knowledge"))["knowledge"]["version"] == TABLE.version
+    assert json.loads(system.kj("knowledge"))["knowledge"]["version"] == TABLE.knowledge_version

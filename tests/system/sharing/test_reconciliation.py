@@ -25,7 +25,7 @@ def asked(patient: Patient, *incoming: pb.ListEntry, since: Timestamp | None = N
     return pb.ReconcileMedicationsRequest(
         patient=patient.identifier,
         occasion=pb.RECONCILIATION_OCCASION_ADMISSION,
-        incoming=incoming,
+        incoming_entries=incoming,
         incoming_source="Innleggelsesskriv",
         changes_since=since,
     )
@@ -45,7 +45,7 @@ async def test_a_nursing_home_takes_an_admission_list_over_and_the_hospital_sees
         request_id=str(uuid4()),
         expected_version=found.list_info.version,
         lookup=found.lookup,
-        medication_list=pb.MedicationList(entries=found.draft),
+        medication_list=pb.MedicationList(entries=found.draft_entries),
     )
     if found.list_info.HasField("multidose"):
         sent.medication_list.multidose.CopyFrom(found.list_info.multidose)
@@ -60,7 +60,7 @@ async def test_a_nursing_home_takes_an_admission_list_over_and_the_hospital_sees
 
 async def test_a_nurse_proposes_what_came_of_it_and_may_not_send_it(client: Client, patient: Patient) -> None:
     found = await client.call("ReconcileMedications", asked(patient, brought("B01AF02", "Eliquis 5 mg")), **NURSE)
-    new = next(entry for entry in found.draft if entry.medication.atc.code == "B01AF02")
+    new = next(entry for entry in found.draft_entries if entry.medication.atc.code == "B01AF02")
     proposal = pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=new, reason="Nytt ved innleggelse")
     request = pb.ProposeMedicationChangeRequest(
         patient=patient.identifier, request_id=str(uuid4()), proposals=[proposal]
@@ -72,7 +72,7 @@ async def test_a_nurse_proposes_what_came_of_it_and_may_not_send_it(client: Clie
         request_id=str(uuid4()),
         expected_version=found.list_info.version,
         lookup=found.lookup,
-        medication_list=pb.MedicationList(entries=found.draft),
+        medication_list=pb.MedicationList(entries=found.draft_entries),
     )
     assert (await refusal(client.call("UpdateMedicationList", sent, **NURSE))).short[0] == "PERMISSION_DENIED"
 

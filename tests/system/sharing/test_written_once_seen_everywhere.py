@@ -267,7 +267,7 @@ def content(got: Summary, service: str) -> Any:
 
 
 def assert_from(told: Provenance, way: Way) -> None:
-    assert told.recorded_by == way.by
+    assert told.recorder_kind == way.by
     assert (told.recorder.hpr_number, told.recorder.name) == (way.author.hpr_number, way.author.name)
     assert (told.organisation.number, told.organisation.name) == (way.unit.number, way.unit.name)
     assert told.HasField("recorded_at")

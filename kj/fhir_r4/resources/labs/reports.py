@@ -48,7 +48,7 @@ def map_report(context: Context, graph: ReportGraph) -> LabReport:
     made = LabReport(
         code=concept(node.child("code")),
         categories=concepts(node.children("category"))[:10],
-        performer=_laboratory(context, performers),
+        laboratory=_laboratory(context, performers),
         interpreter=next(filter(None, map(context.practitioner, interpreters)), None),
         conclusion=node.text("conclusion", MOST_TEXT),
         conclusion_codes=concepts(_conclusions(node))[:50],
@@ -82,7 +82,7 @@ def map_observation(context: Context, graph: ReportGraph) -> LabReport:
         code=concept(node.child("code")),
         categories=concepts(node.children("category"))[:10],
         expertise=graph.expertise(context.resource),
-        performer=_laboratory(context, performers),
+        laboratory=_laboratory(context, performers),
         interpreter=next(filter(None, map(context.practitioner, performers)), None),
         identifiers=context.identifiers(),
         withdrawn=withdrawn,
@@ -218,8 +218,8 @@ def _finish(context: Context, made: LabReport, parts: _Parts) -> None:
     stated = when(node, "issued") or time
     check_plausible(filter(None, (stated, time)), context.now)
     made.confidentiality.extend(security_labels.carried(context.labels))
-    made.header.CopyFrom(context.header(stated, recorder=made.interpreter, organisation=made.performer))
-    for name in ("interpreter", "performer"):
+    made.header.CopyFrom(context.header(stated, recorder=made.interpreter, organisation=made.laboratory))
+    for name in ("interpreter", "laboratory"):
         if not getattr(made, name).ListFields():
             made.ClearField(name)
             getattr(made.header.provenance, "recorder" if name == "interpreter" else "organisation").Clear()

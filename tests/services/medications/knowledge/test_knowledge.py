@@ -39,7 +39,7 @@ def table(version: str = "1", text: str = "bleeding") -> pb.DrugKnowledge:
     interaction = pb.Interaction(
         first_atc=["B01AA03"], second_atc=["M01AE"], severity=AVOID, text=text, source="SPC Marevan 4.5"
     )
-    return pb.DrugKnowledge(version=version, interactions=[interaction])
+    return pb.DrugKnowledge(knowledge_version=version, interactions=[interaction])
 
 
 async def load(
@@ -60,9 +60,9 @@ async def test_before_the_first_load_there_is_none(stub: "DrugKnowledgeServiceAs
 
 async def test_the_last_load_is_in_force(stub: "DrugKnowledgeServiceAsyncStub") -> None:
     first = await load(stub, table("1"))
-    assert (first.version, first.version_before, first.rows, first.unchanged) == ("1", "", 1, False)
+    assert (first.knowledge_version, first.knowledge_version_before, first.rows, first.unchanged) == ("1", "", 1, False)
     second = await load(stub, table("2", "serious bleeding"))
-    assert (second.version, second.version_before, second.unchanged) == ("2", "1", False)
+    assert (second.knowledge_version, second.knowledge_version_before, second.unchanged) == ("2", "1", False)
     got = await in_force(stub)
     assert got.knowledge == table("2", "serious bleeding")
     assert got.HasField("loaded_at")
@@ -74,7 +74,7 @@ async def test_who_has_it_is_sent_nothing(stub: "DrugKnowledgeServiceAsyncStub")
     got = await in_force(stub, number)
     assert (got.load, got.HasField("knowledge")) == (number, False)
     await load(stub, table("2"))
-    assert (await in_force(stub, number)).knowledge.version == "2"
+    assert (await in_force(stub, number)).knowledge.knowledge_version == "2"
 
 
 async def test_the_version_in_force_again_changes_nothing(stub: "DrugKnowledgeServiceAsyncStub") -> None:
@@ -87,7 +87,7 @@ async def test_the_version_in_force_again_changes_nothing(stub: "DrugKnowledgeSe
 async def test_an_earlier_version_comes_back(stub: "DrugKnowledgeServiceAsyncStub") -> None:
     for version in ("1", "2", "1"):
         await load(stub, table(version))
-    assert (await in_force(stub)).knowledge.version == "1"
+    assert (await in_force(stub)).knowledge.knowledge_version == "1"
 
 
 async def test_a_version_keeps_its_rows(stub: "DrugKnowledgeServiceAsyncStub") -> None:
@@ -95,7 +95,7 @@ async def test_a_version_keeps_its_rows(stub: "DrugKnowledgeServiceAsyncStub") -
     await load(stub, table("2"))
     told = await refusal(load(stub, table("1", "something else")))
     assert told.short == ("FAILED_PRECONDITION", "STATE_CONFLICT")
-    assert (await in_force(stub)).knowledge.version == "2"
+    assert (await in_force(stub)).knowledge.knowledge_version == "2"
 
 
 async def test_the_same_request_has_no_further_effect(stub: "DrugKnowledgeServiceAsyncStub") -> None:
@@ -103,7 +103,7 @@ async def test_the_same_request_has_no_further_effect(stub: "DrugKnowledgeServic
     await load(stub, table("1"), request_id)
     await load(stub, table("2"))
     await load(stub, table("1"), request_id.upper())
-    assert (await in_force(stub)).knowledge.version == "2"
+    assert (await in_force(stub)).knowledge.knowledge_version == "2"
     told = await refusal(load(stub, table("3"), request_id))
     assert told.short == ("INVALID_ARGUMENT", "REQUEST_ID_REUSED")
 
@@ -127,7 +127,7 @@ ONE_OF_EACH = [
 @pytest.mark.parametrize(
     "row, old, new, field",
     [
-        (0, "9", "two words", "version"),
+        (0, "9", "two words", "knowledge_version"),
         (1, "penicillin", " ", "substances[0].coding.code"),
         (1, "J01C", "J1", "substances[0].atc[0]"),
         (1, "\tATC", "\t", "substances[0].source"),
@@ -136,11 +136,11 @@ ONE_OF_EACH = [
         (3, "B01AA03", "B01AA0", "interactions[0].first_atc[0]"),
         (3, "M01A", "Ø01", "interactions[0].second_atc[0]"),
         (3, "text", "", "interactions[0].text"),
-        (4, "M01A", "M01AE011", "duplicates[0].atc[0]"),
-        (4, "source", "", "duplicates[0].source"),
-        (5, "M01A", "", "conditions[0].atc"),
-        (5, "D66", "d66", "conditions[0].conditions[0].code"),
-        (5, "D66", "http://hl7.org/fhir/sid/icpc-2|", "conditions[0].conditions[0]"),
+        (4, "M01A", "M01AE011", "therapeutic_groups[0].atc[0]"),
+        (4, "source", "", "therapeutic_groups[0].source"),
+        (5, "M01A", "", "condition_conflicts[0].atc"),
+        (5, "D66", "d66", "condition_conflicts[0].conditions[0].code"),
+        (5, "D66", "http://hl7.org/fhir/sid/icpc-2|", "condition_conflicts[0].conditions[0]"),
     ],
 )
 async def test_a_wrong_row_refuses_the_whole_table(
@@ -162,5 +162,5 @@ async def test_knowledge_without_a_rule_is_none(stub: "DrugKnowledgeServiceAsync
 async def test_the_knowledge_that_comes_along_is_taken(stub: "DrugKnowledgeServiceAsyncStub") -> None:
     shipped = read(SHIPPED)
     loaded = await load(stub, shipped)
-    assert (loaded.version, loaded.unchanged) == (shipped.version, False)
+    assert (loaded.knowledge_version, loaded.unchanged) == (shipped.knowledge_version, False)
     assert (await in_force(stub)).knowledge == shipped

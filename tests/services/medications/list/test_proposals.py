@@ -67,13 +67,13 @@ async def test_a_proposal_is_accepted_or_declined_in_the_next_list(medicines: Fe
     assert [each.based_on_version for each in (stop, more, look)] == [1, 1, 1]
     answers = [answer(stop, accepted=True, text="Enig"), answer(more, accepted=False)]
     after = await send(medicines, ref, ended(one), answers=answers)
-    assert [(each.header.id, each.state, each.answered_in_version) for each in after.answered] == [
+    assert [(each.header.id, each.state, each.answered_in_version) for each in after.answered_proposals] == [
         (stop.header.id, ACCEPTED, 2),
         (more.header.id, DECLINED, 2),
     ]
-    assert after.answered[0].answered.recorder == DOCTOR.practitioner
-    assert after.answered[0].answer == "Enig"
-    assert after.answered[0].header.first_recorded.recorder == NURSE.practitioner
+    assert after.answered_proposals[0].answered.recorder == DOCTOR.practitioner
+    assert after.answered_proposals[0].answer == "Enig"
+    assert after.answered_proposals[0].header.first_recorded.recorder == NURSE.practitioner
     assert after.list_info.open_proposals == 1
     by_state = {
         state: {each.header.id for each in (await proposals(medicines, ref, states=[state])).proposals}
@@ -140,7 +140,7 @@ async def test_another_patients_prescription_proposal_or_answer_is_not_found(med
     named = pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=entry(prescription_id=theirs.id))
     for call in (
         propose(medicines, ref, named),
-        propose(medicines, ref, withdrawn_ids=[proposal.header.id]),
+        propose(medicines, ref, withdrawn_proposal_ids=[proposal.header.id]),
         send(medicines, ref, answers=[answer(proposal, accepted=False)]),
     ):
         assert (await refusal(call)).code() is NOT_FOUND
@@ -149,16 +149,16 @@ async def test_another_patients_prescription_proposal_or_answer_is_not_found(med
 async def test_only_its_author_withdraws_a_proposal_and_only_an_open_one(medicines: Feed) -> None:
     ref = new_ref()
     one, two = (await propose(medicines, ref, add(), add())).proposals
-    refused = await refusal(propose(medicines, ref, withdrawn_ids=[one.header.id], caller=PHARMACIST))
+    refused = await refusal(propose(medicines, ref, withdrawn_proposal_ids=[one.header.id], caller=PHARMACIST))
     assert reason_of(refused) == "ROLE_REFUSED"
-    made = await propose(medicines, ref, add(), withdrawn_ids=[one.header.id.upper()])
-    assert [(each.header.id, each.state, each.header.version) for each in made.withdrawn] == [
+    made = await propose(medicines, ref, add(), withdrawn_proposal_ids=[one.header.id.upper()])
+    assert [(each.header.id, each.state, each.header.version) for each in made.withdrawn_proposals] == [
         (one.header.id, WITHDRAWN, 2)
     ]
     assert (await medicines.list_of(ref)).list_info.open_proposals == 2
     await send(medicines, ref, answers=[answer(two, accepted=False)])
     for each in (one, two):
-        assert (await refusal(propose(medicines, ref, withdrawn_ids=[each.header.id]))).code() is CONFLICT
+        assert (await refusal(propose(medicines, ref, withdrawn_proposal_ids=[each.header.id]))).code() is CONFLICT
 
 
 async def test_a_request_sent_again_proposes_once(medicines: Feed) -> None:

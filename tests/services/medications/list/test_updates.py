@@ -77,8 +77,8 @@ async def test_a_request_sent_again_has_no_further_effect(medicines: Feed) -> No
     request = sending(ref, await medicines.list_of(ref), ended(first))
     answers = [await medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)) for _ in range(2)]
     assert answers[0].medication_list == answers[1].medication_list
-    assert answers[0].recalled == answers[1].recalled
-    assert len(answers[0].recalled) == 1
+    assert answers[0].recalled_prescriptions == answers[1].recalled_prescriptions
+    assert len(answers[0].recalled_prescriptions) == 1
     assert (await medicines.list_of(ref)).list_info.version == 2
     request.medication_list.comment = "another"
     refused = await refusal(medicines.stub.UpdateMedicationList(request, metadata=calling(DOCTOR, ref)))
@@ -171,10 +171,10 @@ async def test_discontinuing_recalls_the_prescription(medicines: Feed) -> None:
     one = entry(prescription_id=held.id)
     await send(medicines, ref, one)
     after = await send(medicines, ref, ended(one))
-    [recalled] = after.recalled
+    [recalled] = after.recalled_prescriptions
     assert (recalled.state, recalled.recall.reason) == (model.RECALLED, pb.RECALL_REASON_DISCONTINUED)
     assert recalled.recall.recalled_by == DOCTOR.practitioner
-    assert recalled.recall.note == "Muskelsmerter"
+    assert recalled.recall.comment == "Muskelsmerter"
     [listed] = (await medicines.prescriptions(ref)).prescriptions
     assert listed == recalled
     again = await medicines.prescribe(ref, prescription("r1"))
@@ -186,7 +186,7 @@ async def test_discontinuing_while_a_pharmacy_has_it_recalls_when_it_is_freed(me
     await medicines.prescribe(ref, prescription("r1", state=model.BEING_DISPENSED))
     one = entry(prescription_source_id="r1")
     await send(medicines, ref, one)
-    [recalled] = (await send(medicines, ref, ended(one))).recalled
+    [recalled] = (await send(medicines, ref, ended(one))).recalled_prescriptions
     assert (recalled.state, recalled.recall.reason) == (model.BEING_DISPENSED, pb.RECALL_REASON_DISCONTINUED)
 
 
@@ -195,7 +195,7 @@ async def test_a_prescription_that_an_active_entry_shares_is_not_recalled(medici
     held = await medicines.prescribe(ref, prescription("r1"))
     one = entry(prescription_source_id="r1")
     await send(medicines, ref, one)
-    assert not (await send(medicines, ref, ended(one), entry(prescription_id=held.id))).recalled
+    assert not (await send(medicines, ref, ended(one), entry(prescription_id=held.id))).recalled_prescriptions
 
 
 async def test_two_active_entries_are_not_on_one_prescription_however_they_name_it(medicines: Feed) -> None:
@@ -289,7 +289,7 @@ async def test_a_doctor_and_the_register_at_once_leave_nothing_half_done(medicin
         return "OK"
 
     sent, fed = await asyncio.gather(send(medicines, ref, *map(ended, ours)), feed())
-    assert len(sent.recalled) == 5
+    assert len(sent.recalled_prescriptions) == 5
     assert fed in {"OK", "INVALID_ARGUMENT", "UNAVAILABLE"}, "it came before, after, or is to be sent again"
     states = {each.state for each in (await medicines.prescriptions(ref)).prescriptions}
     assert states == {model.RECALLED}

@@ -37,7 +37,7 @@ PARACET = medicine("N02BE01", "Paracet tablett 500 mg")
 async def reconcile(
     medicines: Feed, ref: str, *incoming: pb.ListEntry, caller: CallerContext = DOCTOR, **fields: Any
 ) -> pb.ReconcileMedicationsResponse:
-    request = pb.ReconcileMedicationsRequest(patient=patient(ref), incoming=incoming, **fields)
+    request = pb.ReconcileMedicationsRequest(patient=patient(ref), incoming_entries=incoming, **fields)
     return await medicines.stub.ReconcileMedications(request, metadata=calling(caller, ref))
 
 
@@ -50,7 +50,7 @@ async def send_draft(
         request_id=str(uuid4()),
         expected_version=found.list_info.version,
         lookup=found.lookup,
-        medication_list=pb.MedicationList(entries=found.draft),
+        medication_list=pb.MedicationList(entries=found.draft_entries),
     )
     if found.list_info.HasField("multidose"):
         request.medication_list.multidose.CopyFrom(found.list_info.multidose)
@@ -142,7 +142,7 @@ async def test_a_nurse_proposes_what_came_of_it(medicines: Feed) -> None:
     brought.dosages[0].timing.frequency = 2
     found = await reconcile(medicines, ref, brought, entry(medication=PARACET), caller=NURSE)
     added = found.items[1]
-    of_draft = {each.id: each for each in found.draft}
+    of_draft = {each.id: each for each in found.draft_entries}
     proposal = pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=of_draft[added.draft_entry_id])
     request = pb.ProposeMedicationChangeRequest(patient=patient(ref), request_id=str(uuid4()), proposals=[proposal])
     made = await medicines.stub.ProposeMedicationChange(request, metadata=calling(NURSE, ref))
@@ -175,9 +175,9 @@ async def test_what_is_left_out_of_each_side_is_counted(medicines: Feed) -> None
 async def test_what_is_brought_along_keeps_the_rules_of_entries(medicines: Feed) -> None:
     ref, one = new_ref(), entry()
     for incoming, field in (
-        ([one, changed(one, id=one.id.upper())], "incoming[1].id"),
-        ([changed(one, medication=pb.Medication())], "incoming[0].medication.code"),
-        ([changed(one, status=pb.ENTRY_STATUS_DISCONTINUED)], "incoming[0].discontinuation.discontinued_at"),
+        ([one, changed(one, id=one.id.upper())], "incoming_entries[1].id"),
+        ([changed(one, medication=pb.Medication())], "incoming_entries[0].medication.code"),
+        ([changed(one, status=pb.ENTRY_STATUS_DISCONTINUED)], "incoming_entries[0].discontinuation.discontinued_at"),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await reconcile(medicines, ref, *incoming)
@@ -189,7 +189,7 @@ async def test_the_draft_leaves_out_prescriptions_that_are_not_of_the_record(med
     ref, other = new_ref(), new_ref()
     theirs = await medicines.prescribe(other, prescription("r1"))
     found = await reconcile(medicines, ref, entry(prescription_id=theirs.id))
-    assert not found.draft[0].prescription_id
+    assert not found.draft_entries[0].prescription_id
     await send_draft(medicines, ref, found)
 
 
@@ -208,7 +208,7 @@ async def test_a_prescription_is_on_one_entry_of_the_draft(medicines: Feed) -> N
 async def test_an_entry_that_was_discontinued_long_ago_comes_to_no_draft(medicines: Feed) -> None:
     ref = new_ref()
     found = await reconcile(medicines, ref, ended(entry(), days_ago=120))
-    assert not found.draft
+    assert not found.draft_entries
     assert len(found.items) == 1
 
 
@@ -233,7 +233,7 @@ async def test_a_prescription_that_is_newer_than_the_list_changes_the_draft(medi
     found = await reconcile(medicines, ref)
     [item] = found.items
     assert (item.difference, list(item.fields)) == (CHANGED, [pb.COMPARED_FIELD_STRENGTH])
-    [drafted] = found.draft
+    [drafted] = found.draft_entries
     assert (drafted.id, drafted.prescription_id) == (one.id, held.id)
     assert drafted.medication == stronger
     await send_draft(medicines, ref, found)
@@ -245,7 +245,7 @@ async def test_a_discontinuation_that_is_taken_over_recalls_the_prescription(med
     await send(medicines, ref, entry(medication=METOPROLOL, prescription_id=held.id))
     found = await reconcile(medicines, ref, ended(entry(medication=METOPROLOL)))
     assert [item.difference for item in found.items] == [CHANGED]
-    [recalled] = (await send_draft(medicines, ref, found)).recalled
+    [recalled] = (await send_draft(medicines, ref, found)).recalled_prescriptions
     assert (recalled.header.id, recalled.recall.reason) == (held.id, pb.RECALL_REASON_DISCONTINUED)
 
 

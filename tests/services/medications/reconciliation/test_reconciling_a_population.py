@@ -32,7 +32,7 @@ async def test_every_draft_of_a_population_is_taken_as_it_is(medicines: Feed) ->
             took = max(took, time.perf_counter() - began)
             told.update(pb.Difference.Name(item.difference) for item in found.items)
             sent = (await send_draft(medicines, ref, found)).medication_list
-            assert [entry.id for entry in sent.entries] == [entry.id.lower() for entry in found.draft]
+            assert [entry.id for entry in sent.entries] == [entry.id.lower() for entry in found.draft_entries]
     print(f"seed {SEED}: {dict(told)}, the slowest {took * 1000:.0f} ms")
     assert told["DIFFERENCE_SAME"] > told["DIFFERENCE_DOUBTFUL"]
 

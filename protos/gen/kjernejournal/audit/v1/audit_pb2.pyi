@@ -57,38 +57,6 @@ RECORD_KIND_OUTCOME: RecordKind.ValueType  # 4
 """How a permitted write ended."""
 Global___RecordKind: _TypeAlias = RecordKind  # noqa: Y015
 
-class _CitizenRelation:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _CitizenRelationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CitizenRelation.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    CITIZEN_RELATION_UNSPECIFIED: _CitizenRelation.ValueType  # 0
-    """Not a citizen."""
-    CITIZEN_RELATION_SELF: _CitizenRelation.ValueType  # 1
-    """The patient."""
-    CITIZEN_RELATION_PARENT: _CitizenRelation.ValueType  # 2
-    """A parent or another with parental responsibility."""
-    CITIZEN_RELATION_GUARDIAN: _CitizenRelation.ValueType  # 3
-    """A guardian (verge)."""
-    CITIZEN_RELATION_PROXY: _CitizenRelation.ValueType  # 4
-    """Somebody with the patient's proxy (fullmakt)."""
-
-class CitizenRelation(_CitizenRelation, metaclass=_CitizenRelationEnumTypeWrapper):
-    """What a citizen is to the patient."""
-
-CITIZEN_RELATION_UNSPECIFIED: CitizenRelation.ValueType  # 0
-"""Not a citizen."""
-CITIZEN_RELATION_SELF: CitizenRelation.ValueType  # 1
-"""The patient."""
-CITIZEN_RELATION_PARENT: CitizenRelation.ValueType  # 2
-"""A parent or another with parental responsibility."""
-CITIZEN_RELATION_GUARDIAN: CitizenRelation.ValueType  # 3
-"""A guardian (verge)."""
-CITIZEN_RELATION_PROXY: CitizenRelation.ValueType  # 4
-"""Somebody with the patient's proxy (fullmakt)."""
-Global___CitizenRelation: _TypeAlias = CitizenRelation  # noqa: Y015
-
 class _AccessOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -274,11 +242,11 @@ class Actor(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     LEGAL_ENTITY_FIELD_NUMBER: _builtins.int
     POINT_OF_CARE_FIELD_NUMBER: _builtins.int
-    RELATION_FIELD_NUMBER: _builtins.int
+    REPRESENTATION_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     kind: _common_pb2.CallerKind.ValueType
     """The kind of caller."""
-    relation: Global___CitizenRelation.ValueType
+    representation: _common_pb2.Representation.ValueType
     """What a citizen is to the patient."""
     client_id: _builtins.str
     """The client that the token was issued to."""
@@ -296,12 +264,12 @@ class Actor(_message.Message):
         kind: _common_pb2.CallerKind.ValueType = ...,
         legal_entity: _common_pb2.Organisation | None = ...,
         point_of_care: _common_pb2.Organisation | None = ...,
-        relation: Global___CitizenRelation.ValueType = ...,
+        representation: _common_pb2.Representation.ValueType = ...,
         client_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["legal_entity", b"legal_entity", "point_of_care", b"point_of_care"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "kind", b"kind", "legal_entity", b"legal_entity", "point_of_care", b"point_of_care", "relation", b"relation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "kind", b"kind", "legal_entity", b"legal_entity", "point_of_care", b"point_of_care", "representation", b"representation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -795,7 +763,7 @@ class Access(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     CALLER_KIND_FIELD_NUMBER: _builtins.int
     PRACTITIONER_FIELD_NUMBER: _builtins.int
-    RELATION_FIELD_NUMBER: _builtins.int
+    REPRESENTATION_FIELD_NUMBER: _builtins.int
     LEGAL_ENTITY_FIELD_NUMBER: _builtins.int
     POINT_OF_CARE_FIELD_NUMBER: _builtins.int
     GROUND_FIELD_NUMBER: _builtins.int
@@ -812,7 +780,7 @@ class Access(_message.Message):
     """The access."""
     caller_kind: _common_pb2.CallerKind.ValueType
     """The kind of caller."""
-    relation: Global___CitizenRelation.ValueType
+    representation: _common_pb2.Representation.ValueType
     """What a citizen who called is to the patient."""
     source_system: _builtins.str
     """The calling system."""
@@ -865,7 +833,7 @@ class Access(_message.Message):
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         caller_kind: _common_pb2.CallerKind.ValueType = ...,
         practitioner: _common_pb2.Practitioner | None = ...,
-        relation: Global___CitizenRelation.ValueType = ...,
+        representation: _common_pb2.Representation.ValueType = ...,
         legal_entity: _common_pb2.Organisation | None = ...,
         point_of_care: _common_pb2.Organisation | None = ...,
         ground: Global___AccessGround | None = ...,
@@ -881,7 +849,7 @@ class Access(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "point_of_care", b"point_of_care", "practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "relation", b"relation", "restricted_opened", b"restricted_opened", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "representation", b"representation", "restricted_opened", b"restricted_opened", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1017,7 +985,7 @@ class Review(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
     ACCESS_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     OPENED_AT_FIELD_NUMBER: _builtins.int
@@ -1025,7 +993,7 @@ class Review(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     REVIEWED_AT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
-    review_id: _builtins.str
+    id: _builtins.str
     """The review."""
     verdict: Global___ReviewVerdict.ValueType
     """What was found."""
@@ -1052,7 +1020,7 @@ class Review(_message.Message):
     def __init__(
         self,
         *,
-        review_id: _builtins.str = ...,
+        id: _builtins.str = ...,
         access: Global___Access | None = ...,
         reasons: _abc.Iterable[Global___ReviewReason.ValueType] | None = ...,
         opened_at: _timestamp_pb2.Timestamp | None = ...,
@@ -1063,7 +1031,7 @@ class Review(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "opened_at", b"opened_at", "reviewed_at", b"reviewed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "comment", b"comment", "opened_at", b"opened_at", "reasons", b"reasons", "review_id", b"review_id", "reviewed_at", b"reviewed_at", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "comment", b"comment", "id", b"id", "opened_at", b"opened_at", "reasons", b"reasons", "reviewed_at", b"reviewed_at", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1140,13 +1108,13 @@ class ReviewAccessRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
-    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
-    review_id: _builtins.str
+    id: _builtins.str
     """The review."""
     expected_version: _builtins.int
     """Verdicts that the reviewer has seen."""
@@ -1158,14 +1126,14 @@ class ReviewAccessRequest(_message.Message):
         self,
         *,
         request_id: _builtins.str = ...,
-        review_id: _builtins.str = ...,
+        id: _builtins.str = ...,
         expected_version: _builtins.int = ...,
         verdict: Global___ReviewVerdict.ValueType = ...,
         comment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "expected_version", b"expected_version", "request_id", b"request_id", "review_id", b"review_id", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "expected_version", b"expected_version", "id", b"id", "request_id", b"request_id", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

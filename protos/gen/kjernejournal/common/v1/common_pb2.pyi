@@ -219,9 +219,11 @@ class _RepresentationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Repres
     """Not a citizen."""
     REPRESENTATION_SELF: _Representation.ValueType  # 1
     """The patient."""
-    REPRESENTATION_GUARDIAN: _Representation.ValueType  # 2
-    """A parent with parental responsibility."""
-    REPRESENTATION_PROXY: _Representation.ValueType  # 3
+    REPRESENTATION_PARENT: _Representation.ValueType  # 2
+    """A parent or another with parental responsibility."""
+    REPRESENTATION_GUARDIAN: _Representation.ValueType  # 3
+    """A guardian (verge)."""
+    REPRESENTATION_PROXY: _Representation.ValueType  # 4
     """Somebody with the patient's proxy (fullmakt)."""
 
 class Representation(_Representation, metaclass=_RepresentationEnumTypeWrapper):
@@ -231,9 +233,11 @@ REPRESENTATION_UNSPECIFIED: Representation.ValueType  # 0
 """Not a citizen."""
 REPRESENTATION_SELF: Representation.ValueType  # 1
 """The patient."""
-REPRESENTATION_GUARDIAN: Representation.ValueType  # 2
-"""A parent with parental responsibility."""
-REPRESENTATION_PROXY: Representation.ValueType  # 3
+REPRESENTATION_PARENT: Representation.ValueType  # 2
+"""A parent or another with parental responsibility."""
+REPRESENTATION_GUARDIAN: Representation.ValueType  # 3
+"""A guardian (verge)."""
+REPRESENTATION_PROXY: Representation.ValueType  # 4
 """Somebody with the patient's proxy (fullmakt)."""
 Global___Representation: _TypeAlias = Representation  # noqa: Y015
 
@@ -805,7 +809,7 @@ class Provenance(_message.Message):
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     SOURCE_SYSTEM_FIELD_NUMBER: _builtins.int
     SOURCE_ID_FIELD_NUMBER: _builtins.int
-    RECORDED_BY_FIELD_NUMBER: _builtins.int
+    RECORDER_KIND_FIELD_NUMBER: _builtins.int
     on_behalf_of: _builtins.str
     """On whose behalf, where it was not the recorder's own: "patient", or a practitioner's name."""
     source_system: _builtins.str
@@ -814,7 +818,7 @@ class Provenance(_message.Message):
     """
     source_id: _builtins.str
     """The entry's identifier at the source. A feed that sends the same one again changes nothing or makes a new version."""
-    recorded_by: Global___CallerKind.ValueType
+    recorder_kind: Global___CallerKind.ValueType
     """The kind of caller that recorded it."""
     @_builtins.property
     def recorder(self) -> Global___Practitioner:
@@ -837,11 +841,11 @@ class Provenance(_message.Message):
         on_behalf_of: _builtins.str = ...,
         source_system: _builtins.str = ...,
         source_id: _builtins.str = ...,
-        recorded_by: Global___CallerKind.ValueType = ...,
+        recorder_kind: Global___CallerKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["on_behalf_of", b"on_behalf_of", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorded_by", b"recorded_by", "recorder", b"recorder", "source_id", b"source_id", "source_system", b"source_system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["on_behalf_of", b"on_behalf_of", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "recorder_kind", b"recorder_kind", "source_id", b"source_id", "source_system", b"source_system"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -147,7 +147,7 @@ class LabReport(_message.Message):
     EFFECTIVE_FIELD_NUMBER: _builtins.int
     ISSUED_FIELD_NUMBER: _builtins.int
     REQUESTER_FIELD_NUMBER: _builtins.int
-    PERFORMER_FIELD_NUMBER: _builtins.int
+    LABORATORY_FIELD_NUMBER: _builtins.int
     INTERPRETER_FIELD_NUMBER: _builtins.int
     SPECIMENS_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
@@ -194,7 +194,7 @@ class LabReport(_message.Message):
         """Who requested it, and where."""
 
     @_builtins.property
-    def performer(self) -> _common_pb2.Organisation:
+    def laboratory(self) -> _common_pb2.Organisation:
         """The laboratory."""
 
     @_builtins.property
@@ -242,7 +242,7 @@ class LabReport(_message.Message):
         effective: _common_pb2.EventTime | None = ...,
         issued: _timestamp_pb2.Timestamp | None = ...,
         requester: Global___Requester | None = ...,
-        performer: _common_pb2.Organisation | None = ...,
+        laboratory: _common_pb2.Organisation | None = ...,
         interpreter: _common_pb2.Practitioner | None = ...,
         specimens: _abc.Iterable[Global___Specimen] | None = ...,
         results: _abc.Iterable[Global___Result] | None = ...,
@@ -255,9 +255,9 @@ class LabReport(_message.Message):
         withdrawn: _builtins.bool = ...,
         identifiers: _abc.Iterable[_common_pb2.Coding] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["citizen_view_from", b"citizen_view_from", "code", b"code", "effective", b"effective", "header", b"header", "interpreter", b"interpreter", "issued", b"issued", "performer", b"performer", "released", b"released", "requester", b"requester"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["citizen_view_from", b"citizen_view_from", "code", b"code", "effective", b"effective", "header", b"header", "interpreter", b"interpreter", "issued", b"issued", "laboratory", b"laboratory", "released", b"released", "requester", b"requester"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "citizen_view_from", b"citizen_view_from", "code", b"code", "comment", b"comment", "conclusion", b"conclusion", "conclusion_codes", b"conclusion_codes", "confidentiality", b"confidentiality", "effective", b"effective", "expertise", b"expertise", "header", b"header", "identifiers", b"identifiers", "interpreter", b"interpreter", "issued", b"issued", "performer", b"performer", "released", b"released", "requester", b"requester", "results", b"results", "specimens", b"specimens", "status", b"status", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "citizen_view_from", b"citizen_view_from", "code", b"code", "comment", b"comment", "conclusion", b"conclusion", "conclusion_codes", b"conclusion_codes", "confidentiality", b"confidentiality", "effective", b"effective", "expertise", b"expertise", "header", b"header", "identifiers", b"identifiers", "interpreter", b"interpreter", "issued", b"issued", "laboratory", b"laboratory", "released", b"released", "requester", b"requester", "results", b"results", "specimens", b"specimens", "status", b"status", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -580,7 +580,7 @@ class ResultOfReport(_message.Message):
     REPORT_VERSION_FIELD_NUMBER: _builtins.int
     REPORT_STATUS_FIELD_NUMBER: _builtins.int
     EFFECTIVE_FIELD_NUMBER: _builtins.int
-    PERFORMER_FIELD_NUMBER: _builtins.int
+    LABORATORY_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     report_id: _builtins.str
     """The report's id."""
@@ -593,7 +593,7 @@ class ResultOfReport(_message.Message):
         """What the result is about in time: its own, else the report's."""
 
     @_builtins.property
-    def performer(self) -> _common_pb2.Organisation:
+    def laboratory(self) -> _common_pb2.Organisation:
         """The laboratory."""
 
     @_builtins.property
@@ -607,12 +607,12 @@ class ResultOfReport(_message.Message):
         report_version: _builtins.int = ...,
         report_status: Global___ResultStatus.ValueType = ...,
         effective: _common_pb2.EventTime | None = ...,
-        performer: _common_pb2.Organisation | None = ...,
+        laboratory: _common_pb2.Organisation | None = ...,
         result: Global___Result | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["effective", b"effective", "performer", b"performer", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective", b"effective", "laboratory", b"laboratory", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective", b"effective", "performer", b"performer", "report_id", b"report_id", "report_status", b"report_status", "report_version", b"report_version", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective", b"effective", "laboratory", b"laboratory", "report_id", b"report_id", "report_status", b"report_status", "report_version", b"report_version", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

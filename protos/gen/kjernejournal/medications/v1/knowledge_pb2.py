@@ -27,7 +27,7 @@ from kjernejournal.common.v1 import common_pb2 as kjernejournal_dot_common_dot_v
 from kjernejournal.medications.v1 import medications_pb2 as kjernejournal_dot_medications_dot_v1_dot_medications__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,kjernejournal/medications/v1/knowledge.proto\x12\x1ckjernejournal.medications.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$kjernejournal/common/v1/common.proto\x1a.kjernejournal/medications/v1/medications.proto\"\xcb\x03\n\rDrugKnowledge\x12\x19\n\x07version\x18\x01 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01\x10\x64\x12\x1c\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xd0\x0f\x12I\n\nsubstances\x18\x03 \x03(\x0b\x32+.kjernejournal.medications.v1.SubstanceCodeB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12N\n\x0f\x63ross_reactions\x18\x04 \x03(\x0b\x32+.kjernejournal.medications.v1.CrossReactionB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12I\n\x0cinteractions\x18\x05 \x03(\x0b\x32).kjernejournal.medications.v1.InteractionB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12L\n\nduplicates\x18\x06 \x03(\x0b\x32..kjernejournal.medications.v1.TherapeuticGroupB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12M\n\nconditions\x18\x07 \x03(\x0b\x32/.kjernejournal.medications.v1.ConditionConflictB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\"|\n\rSubstanceCode\x12\x37\n\x06\x63oding\x18\x01 \x01(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x03\x61tc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12\x19\n\x06source\x18\x03 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xe1\x01\n\rCrossReaction\x12\x1f\n\x0b\x61llergy_atc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12 \n\x0cmedicine_atc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xdb\x01\n\x0bInteraction\x12\x1d\n\tfirst_atc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12\x1e\n\nsecond_atc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xba\x01\n\x10TherapeuticGroup\x12\x17\n\x03\x61tc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x02 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x03 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x04 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x05 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xfa\x01\n\x11\x43onditionConflict\x12=\n\nconditions\x18\x01 \x03(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x08\x9a\xb5\x18\x04\x08\x01\x18\x64\x12\x17\n\x03\x61tc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\x82\x01\n\x1aImportDrugKnowledgeRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x46\n\tknowledge\x18\x02 \x01(\x0b\x32+.kjernejournal.medications.v1.DrugKnowledgeB\x06\x9a\xb5\x18\x02\x08\x01\"g\n\x1bImportDrugKnowledgeResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0eversion_before\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x05\x12\x11\n\tunchanged\x18\x04 \x01(\x08\"-\n\x17GetDrugKnowledgeRequest\x12\x12\n\nknown_load\x18\x01 \x01(\x03\"\x97\x01\n\x18GetDrugKnowledgeResponse\x12\x0c\n\x04load\x18\x01 \x01(\x03\x12-\n\tloaded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\tknowledge\x18\x03 \x01(\x0b\x32+.kjernejournal.medications.v1.DrugKnowledge2\xc2\x02\n\x14\x44rugKnowledgeService\x12\x99\x01\n\x13ImportDrugKnowledge\x12\x38.kjernejournal.medications.v1.ImportDrugKnowledgeRequest\x1a\x39.kjernejournal.medications.v1.ImportDrugKnowledgeResponse\"\r\x8a\xb5\x18\t\x08\x03\x10\x02\x1a\x01\x03 \x01\x12\x8d\x01\n\x10GetDrugKnowledge\x12\x35.kjernejournal.medications.v1.GetDrugKnowledgeRequest\x1a\x36.kjernejournal.medications.v1.GetDrugKnowledgeResponse\"\n\x8a\xb5\x18\x06\x08\x04\x10\x02 \x01\x42{\n\x1ckjernejournal.medications.v1B\x0eKnowledgeProtoP\x01Z*kjernejournal/medications/v1;medicationsv1\xaa\x02\x1cKjernejournal.Medications.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,kjernejournal/medications/v1/knowledge.proto\x12\x1ckjernejournal.medications.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$kjernejournal/common/v1/common.proto\x1a.kjernejournal/medications/v1/medications.proto\"\xe6\x03\n\rDrugKnowledge\x12#\n\x11knowledge_version\x18\x01 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01\x10\x64\x12\x1c\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xd0\x0f\x12I\n\nsubstances\x18\x03 \x03(\x0b\x32+.kjernejournal.medications.v1.SubstanceCodeB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12N\n\x0f\x63ross_reactions\x18\x04 \x03(\x0b\x32+.kjernejournal.medications.v1.CrossReactionB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12I\n\x0cinteractions\x18\x05 \x03(\x0b\x32).kjernejournal.medications.v1.InteractionB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12T\n\x12therapeutic_groups\x18\x06 \x03(\x0b\x32..kjernejournal.medications.v1.TherapeuticGroupB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12V\n\x13\x63ondition_conflicts\x18\x07 \x03(\x0b\x32/.kjernejournal.medications.v1.ConditionConflictB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\"|\n\rSubstanceCode\x12\x37\n\x06\x63oding\x18\x01 \x01(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x03\x61tc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12\x19\n\x06source\x18\x03 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xe1\x01\n\rCrossReaction\x12\x1f\n\x0b\x61llergy_atc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12 \n\x0cmedicine_atc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xdb\x01\n\x0bInteraction\x12\x1d\n\tfirst_atc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12\x1e\n\nsecond_atc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xba\x01\n\x10TherapeuticGroup\x12\x17\n\x03\x61tc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x02 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x03 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x04 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x05 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xfa\x01\n\x11\x43onditionConflict\x12=\n\nconditions\x18\x01 \x03(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x08\x9a\xb5\x18\x04\x08\x01\x18\x64\x12\x17\n\x03\x61tc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\x82\x01\n\x1aImportDrugKnowledgeRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x46\n\tknowledge\x18\x02 \x01(\x0b\x32+.kjernejournal.medications.v1.DrugKnowledgeB\x06\x9a\xb5\x18\x02\x08\x01\"{\n\x1bImportDrugKnowledgeResponse\x12\x19\n\x11knowledge_version\x18\x01 \x01(\t\x12 \n\x18knowledge_version_before\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x05\x12\x11\n\tunchanged\x18\x04 \x01(\x08\"-\n\x17GetDrugKnowledgeRequest\x12\x12\n\nknown_load\x18\x01 \x01(\x03\"\x97\x01\n\x18GetDrugKnowledgeResponse\x12\x0c\n\x04load\x18\x01 \x01(\x03\x12-\n\tloaded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\tknowledge\x18\x03 \x01(\x0b\x32+.kjernejournal.medications.v1.DrugKnowledge2\xc2\x02\n\x14\x44rugKnowledgeService\x12\x99\x01\n\x13ImportDrugKnowledge\x12\x38.kjernejournal.medications.v1.ImportDrugKnowledgeRequest\x1a\x39.kjernejournal.medications.v1.ImportDrugKnowledgeResponse\"\r\x8a\xb5\x18\t\x08\x03\x10\x02\x1a\x01\x03 \x01\x12\x8d\x01\n\x10GetDrugKnowledge\x12\x35.kjernejournal.medications.v1.GetDrugKnowledgeRequest\x1a\x36.kjernejournal.medications.v1.GetDrugKnowledgeResponse\"\n\x8a\xb5\x18\x06\x08\x04\x10\x02 \x01\x42{\n\x1ckjernejournal.medications.v1B\x0eKnowledgeProtoP\x01Z*kjernejournal/medications/v1;medicationsv1\xaa\x02\x1cKjernejournal.Medications.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kjernejournal.medications.v
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\034kjernejournal.medications.v1B\016KnowledgeProtoP\001Z*kjernejournal/medications/v1;medicationsv1\252\002\034Kjernejournal.Medications.V1'
-  _globals['_DRUGKNOWLEDGE'].fields_by_name['version']._loaded_options = None
-  _globals['_DRUGKNOWLEDGE'].fields_by_name['version']._serialized_options = b'\232\265\030\004\010\001\020d'
+  _globals['_DRUGKNOWLEDGE'].fields_by_name['knowledge_version']._loaded_options = None
+  _globals['_DRUGKNOWLEDGE'].fields_by_name['knowledge_version']._serialized_options = b'\232\265\030\004\010\001\020d'
   _globals['_DRUGKNOWLEDGE'].fields_by_name['description']._loaded_options = None
   _globals['_DRUGKNOWLEDGE'].fields_by_name['description']._serialized_options = b'\232\265\030\003\020\320\017'
   _globals['_DRUGKNOWLEDGE'].fields_by_name['substances']._loaded_options = None
@@ -45,10 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DRUGKNOWLEDGE'].fields_by_name['cross_reactions']._serialized_options = b'\232\265\030\004\030\300\232\014'
   _globals['_DRUGKNOWLEDGE'].fields_by_name['interactions']._loaded_options = None
   _globals['_DRUGKNOWLEDGE'].fields_by_name['interactions']._serialized_options = b'\232\265\030\004\030\300\232\014'
-  _globals['_DRUGKNOWLEDGE'].fields_by_name['duplicates']._loaded_options = None
-  _globals['_DRUGKNOWLEDGE'].fields_by_name['duplicates']._serialized_options = b'\232\265\030\004\030\300\232\014'
-  _globals['_DRUGKNOWLEDGE'].fields_by_name['conditions']._loaded_options = None
-  _globals['_DRUGKNOWLEDGE'].fields_by_name['conditions']._serialized_options = b'\232\265\030\004\030\300\232\014'
+  _globals['_DRUGKNOWLEDGE'].fields_by_name['therapeutic_groups']._loaded_options = None
+  _globals['_DRUGKNOWLEDGE'].fields_by_name['therapeutic_groups']._serialized_options = b'\232\265\030\004\030\300\232\014'
+  _globals['_DRUGKNOWLEDGE'].fields_by_name['condition_conflicts']._loaded_options = None
+  _globals['_DRUGKNOWLEDGE'].fields_by_name['condition_conflicts']._serialized_options = b'\232\265\030\004\030\300\232\014'
   _globals['_SUBSTANCECODE'].fields_by_name['coding']._loaded_options = None
   _globals['_SUBSTANCECODE'].fields_by_name['coding']._serialized_options = b'\232\265\030\002\010\001'
   _globals['_SUBSTANCECODE'].fields_by_name['atc']._loaded_options = None
@@ -110,25 +110,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DRUGKNOWLEDGESERVICE'].methods_by_name['GetDrugKnowledge']._loaded_options = None
   _globals['_DRUGKNOWLEDGESERVICE'].methods_by_name['GetDrugKnowledge']._serialized_options = b'\212\265\030\006\010\004\020\002 \001'
   _globals['_DRUGKNOWLEDGE']._serialized_start=198
-  _globals['_DRUGKNOWLEDGE']._serialized_end=657
-  _globals['_SUBSTANCECODE']._serialized_start=659
-  _globals['_SUBSTANCECODE']._serialized_end=783
-  _globals['_CROSSREACTION']._serialized_start=786
-  _globals['_CROSSREACTION']._serialized_end=1011
-  _globals['_INTERACTION']._serialized_start=1014
-  _globals['_INTERACTION']._serialized_end=1233
-  _globals['_THERAPEUTICGROUP']._serialized_start=1236
-  _globals['_THERAPEUTICGROUP']._serialized_end=1422
-  _globals['_CONDITIONCONFLICT']._serialized_start=1425
-  _globals['_CONDITIONCONFLICT']._serialized_end=1675
-  _globals['_IMPORTDRUGKNOWLEDGEREQUEST']._serialized_start=1678
-  _globals['_IMPORTDRUGKNOWLEDGEREQUEST']._serialized_end=1808
-  _globals['_IMPORTDRUGKNOWLEDGERESPONSE']._serialized_start=1810
-  _globals['_IMPORTDRUGKNOWLEDGERESPONSE']._serialized_end=1913
-  _globals['_GETDRUGKNOWLEDGEREQUEST']._serialized_start=1915
-  _globals['_GETDRUGKNOWLEDGEREQUEST']._serialized_end=1960
-  _globals['_GETDRUGKNOWLEDGERESPONSE']._serialized_start=1963
-  _globals['_GETDRUGKNOWLEDGERESPONSE']._serialized_end=2114
-  _globals['_DRUGKNOWLEDGESERVICE']._serialized_start=2117
-  _globals['_DRUGKNOWLEDGESERVICE']._serialized_end=2439
+  _globals['_DRUGKNOWLEDGE']._serialized_end=684
+  _globals['_SUBSTANCECODE']._serialized_start=686
+  _globals['_SUBSTANCECODE']._serialized_end=810
+  _globals['_CROSSREACTION']._serialized_start=813
+  _globals['_CROSSREACTION']._serialized_end=1038
+  _globals['_INTERACTION']._serialized_start=1041
+  _globals['_INTERACTION']._serialized_end=1260
+  _globals['_THERAPEUTICGROUP']._serialized_start=1263
+  _globals['_THERAPEUTICGROUP']._serialized_end=1449
+  _globals['_CONDITIONCONFLICT']._serialized_start=1452
+  _globals['_CONDITIONCONFLICT']._serialized_end=1702
+  _globals['_IMPORTDRUGKNOWLEDGEREQUEST']._serialized_start=1705
+  _globals['_IMPORTDRUGKNOWLEDGEREQUEST']._serialized_end=1835
+  _globals['_IMPORTDRUGKNOWLEDGERESPONSE']._serialized_start=1837
+  _globals['_IMPORTDRUGKNOWLEDGERESPONSE']._serialized_end=1960
+  _globals['_GETDRUGKNOWLEDGEREQUEST']._serialized_start=1962
+  _globals['_GETDRUGKNOWLEDGEREQUEST']._serialized_end=2007
+  _globals['_GETDRUGKNOWLEDGERESPONSE']._serialized_start=2010
+  _globals['_GETDRUGKNOWLEDGERESPONSE']._serialized_end=2161
+  _globals['_DRUGKNOWLEDGESERVICE']._serialized_start=2164
+  _globals['_DRUGKNOWLEDGESERVICE']._serialized_end=2486
 # @@protoc_insertion_point(module_scope)

@@ -29,14 +29,14 @@ class DrugKnowledge(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    VERSION_FIELD_NUMBER: _builtins.int
+    KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     SUBSTANCES_FIELD_NUMBER: _builtins.int
     CROSS_REACTIONS_FIELD_NUMBER: _builtins.int
     INTERACTIONS_FIELD_NUMBER: _builtins.int
-    DUPLICATES_FIELD_NUMBER: _builtins.int
-    CONDITIONS_FIELD_NUMBER: _builtins.int
-    version: _builtins.str
+    THERAPEUTIC_GROUPS_FIELD_NUMBER: _builtins.int
+    CONDITION_CONFLICTS_FIELD_NUMBER: _builtins.int
+    knowledge_version: _builtins.str
     """Its name, which stands in every finding."""
     description: _builtins.str
     """What it is, in words."""
@@ -53,27 +53,27 @@ class DrugKnowledge(_message.Message):
         """What does not go together."""
 
     @_builtins.property
-    def duplicates(self) -> _containers.RepeatedCompositeFieldContainer[Global___TherapeuticGroup]:
+    def therapeutic_groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___TherapeuticGroup]:
         """Of what one at a time is enough."""
 
     @_builtins.property
-    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionConflict]:
+    def condition_conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionConflict]:
         """What does not go with a condition."""
 
     def __init__(
         self,
         *,
-        version: _builtins.str = ...,
+        knowledge_version: _builtins.str = ...,
         description: _builtins.str = ...,
         substances: _abc.Iterable[Global___SubstanceCode] | None = ...,
         cross_reactions: _abc.Iterable[Global___CrossReaction] | None = ...,
         interactions: _abc.Iterable[Global___Interaction] | None = ...,
-        duplicates: _abc.Iterable[Global___TherapeuticGroup] | None = ...,
-        conditions: _abc.Iterable[Global___ConditionConflict] | None = ...,
+        therapeutic_groups: _abc.Iterable[Global___TherapeuticGroup] | None = ...,
+        condition_conflicts: _abc.Iterable[Global___ConditionConflict] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "cross_reactions", b"cross_reactions", "description", b"description", "duplicates", b"duplicates", "interactions", b"interactions", "substances", b"substances", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_conflicts", b"condition_conflicts", "cross_reactions", b"cross_reactions", "description", b"description", "interactions", b"interactions", "knowledge_version", b"knowledge_version", "substances", b"substances", "therapeutic_groups", b"therapeutic_groups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -325,13 +325,13 @@ class ImportDrugKnowledgeResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    VERSION_FIELD_NUMBER: _builtins.int
-    VERSION_BEFORE_FIELD_NUMBER: _builtins.int
+    KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
+    KNOWLEDGE_VERSION_BEFORE_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     UNCHANGED_FIELD_NUMBER: _builtins.int
-    version: _builtins.str
+    knowledge_version: _builtins.str
     """The version that is in force now."""
-    version_before: _builtins.str
+    knowledge_version_before: _builtins.str
     """The version that was in force before. Empty: none was."""
     rows: _builtins.int
     """Rows of the version in force."""
@@ -340,14 +340,14 @@ class ImportDrugKnowledgeResponse(_message.Message):
     def __init__(
         self,
         *,
-        version: _builtins.str = ...,
-        version_before: _builtins.str = ...,
+        knowledge_version: _builtins.str = ...,
+        knowledge_version_before: _builtins.str = ...,
         rows: _builtins.int = ...,
         unchanged: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows", "unchanged", b"unchanged", "version", b"version", "version_before", b"version_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["knowledge_version", b"knowledge_version", "knowledge_version_before", b"knowledge_version_before", "rows", b"rows", "unchanged", b"unchanged"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -567,38 +567,6 @@ NOT_CHECKED_REASON_KNOWLEDGE_UNAVAILABLE: NotCheckedReason.ValueType  # 8
 """There is no knowledge at all: none was loaded, or it could not be read."""
 Global___NotCheckedReason: _TypeAlias = NotCheckedReason  # noqa: Y015
 
-class _FactsState:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FactsStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactsState.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FACTS_STATE_UNSPECIFIED: _FactsState.ValueType  # 0
-    """Not known: nothing was checked against them."""
-    FACTS_STATE_AVAILABLE: _FactsState.ValueType  # 1
-    """All there are."""
-    FACTS_STATE_UNAVAILABLE: _FactsState.ValueType  # 2
-    """Could not be fetched."""
-    FACTS_STATE_WITHHELD: _FactsState.ValueType  # 3
-    """Restricted by the patient, in whole or in part."""
-    FACTS_STATE_NOT_AUTHORIZED: _FactsState.ValueType  # 4
-    """The caller may not see them."""
-
-class FactsState(_FactsState, metaclass=_FactsStateEnumTypeWrapper):
-    """Whether the facts that a check needs were to be had."""
-
-FACTS_STATE_UNSPECIFIED: FactsState.ValueType  # 0
-"""Not known: nothing was checked against them."""
-FACTS_STATE_AVAILABLE: FactsState.ValueType  # 1
-"""All there are."""
-FACTS_STATE_UNAVAILABLE: FactsState.ValueType  # 2
-"""Could not be fetched."""
-FACTS_STATE_WITHHELD: FactsState.ValueType  # 3
-"""Restricted by the patient, in whole or in part."""
-FACTS_STATE_NOT_AUTHORIZED: FactsState.ValueType  # 4
-"""The caller may not see them."""
-Global___FactsState: _TypeAlias = FactsState  # noqa: Y015
-
 class _ReconciliationOccasion:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -641,12 +609,12 @@ class Medication(_message.Message):
     REGISTRATION_TYPE_FIELD_NUMBER: _builtins.int
     INGREDIENTS_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
-    BATCH_FIELD_NUMBER: _builtins.int
+    BATCH_NUMBER_FIELD_NUMBER: _builtins.int
     strength: _builtins.str
     """Strength in words, as the source wrote it."""
     registration_type: Global___RegistrationType.ValueType
     """What the code is of."""
-    batch: _builtins.str
+    batch_number: _builtins.str
     """Batch, where the source states one."""
     @_builtins.property
     def code(self) -> _common_pb2.CodeableConcept:
@@ -685,11 +653,11 @@ class Medication(_message.Message):
         registration_type: Global___RegistrationType.ValueType = ...,
         ingredients: _abc.Iterable[Global___Ingredient] | None = ...,
         amount: _common_pb2.Quantity | None = ...,
-        batch: _builtins.str = ...,
+        batch_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "atc", b"atc", "code", b"code", "form", b"form", "prescription_group", b"prescription_group"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "atc", b"atc", "batch", b"batch", "code", b"code", "form", b"form", "ingredients", b"ingredients", "prescription_group", b"prescription_group", "registration_type", b"registration_type", "strength", b"strength"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "atc", b"atc", "batch_number", b"batch_number", "code", b"code", "form", b"form", "ingredients", b"ingredients", "prescription_group", b"prescription_group", "registration_type", b"registration_type", "strength", b"strength"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1125,10 +1093,10 @@ class Recall(_message.Message):
     RECALLED_AT_FIELD_NUMBER: _builtins.int
     RECALLED_BY_FIELD_NUMBER: _builtins.int
     ORGANISATION_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
     reason: Global___RecallReason.ValueType
     """Why."""
-    note: _builtins.str
+    comment: _builtins.str
     """In words."""
     @_builtins.property
     def recalled_at(self) -> _timestamp_pb2.Timestamp:
@@ -1149,11 +1117,11 @@ class Recall(_message.Message):
         recalled_at: _timestamp_pb2.Timestamp | None = ...,
         recalled_by: _common_pb2.Practitioner | None = ...,
         organisation: _common_pb2.Organisation | None = ...,
-        note: _builtins.str = ...,
+        comment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "recalled_at", b"recalled_at", "recalled_by", b"recalled_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "organisation", b"organisation", "reason", b"reason", "recalled_at", b"recalled_at", "recalled_by", b"recalled_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "organisation", b"organisation", "reason", b"reason", "recalled_at", b"recalled_at", "recalled_by", b"recalled_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2731,8 +2699,8 @@ class UpdateMedicationListResponse(_message.Message):
 
     MEDICATION_LIST_FIELD_NUMBER: _builtins.int
     LIST_INFO_FIELD_NUMBER: _builtins.int
-    RECALLED_FIELD_NUMBER: _builtins.int
-    ANSWERED_FIELD_NUMBER: _builtins.int
+    RECALLED_PRESCRIPTIONS_FIELD_NUMBER: _builtins.int
+    ANSWERED_PROPOSALS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def medication_list(self) -> Global___MedicationList:
         """The list as it is now."""
@@ -2742,11 +2710,11 @@ class UpdateMedicationListResponse(_message.Message):
         """About it."""
 
     @_builtins.property
-    def recalled(self) -> _containers.RepeatedCompositeFieldContainer[Global___Prescription]:
+    def recalled_prescriptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Prescription]:
         """Prescriptions that were recalled because their entries were discontinued."""
 
     @_builtins.property
-    def answered(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
+    def answered_proposals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
         """The proposals that were answered."""
 
     def __init__(
@@ -2754,12 +2722,12 @@ class UpdateMedicationListResponse(_message.Message):
         *,
         medication_list: Global___MedicationList | None = ...,
         list_info: Global___MedicationListInfo | None = ...,
-        recalled: _abc.Iterable[Global___Prescription] | None = ...,
-        answered: _abc.Iterable[Global___Proposal] | None = ...,
+        recalled_prescriptions: _abc.Iterable[Global___Prescription] | None = ...,
+        answered_proposals: _abc.Iterable[Global___Proposal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["list_info", b"list_info", "medication_list", b"medication_list"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "list_info", b"list_info", "medication_list", b"medication_list", "recalled", b"recalled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_proposals", b"answered_proposals", "list_info", b"list_info", "medication_list", b"medication_list", "recalled_prescriptions", b"recalled_prescriptions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2774,7 +2742,7 @@ class ProposeMedicationChangeRequest(_message.Message):
     PATIENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PROPOSALS_FIELD_NUMBER: _builtins.int
-    WITHDRAWN_IDS_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_PROPOSAL_IDS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
     @_builtins.property
@@ -2786,7 +2754,7 @@ class ProposeMedicationChangeRequest(_message.Message):
         """What is proposed. Header, state and answer are not taken."""
 
     @_builtins.property
-    def withdrawn_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def withdrawn_proposal_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the caller's own open proposals that are withdrawn. One of the two lists holds something."""
 
     def __init__(
@@ -2795,11 +2763,11 @@ class ProposeMedicationChangeRequest(_message.Message):
         patient: _common_pb2.PatientIdentifier | None = ...,
         request_id: _builtins.str = ...,
         proposals: _abc.Iterable[Global___Proposal] | None = ...,
-        withdrawn_ids: _abc.Iterable[_builtins.str] | None = ...,
+        withdrawn_proposal_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "proposals", b"proposals", "request_id", b"request_id", "withdrawn_ids", b"withdrawn_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "proposals", b"proposals", "request_id", b"request_id", "withdrawn_proposal_ids", b"withdrawn_proposal_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2812,24 +2780,24 @@ class ProposeMedicationChangeResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROPOSALS_FIELD_NUMBER: _builtins.int
-    WITHDRAWN_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_PROPOSALS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def proposals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
         """The proposals as recorded, in the order sent."""
 
     @_builtins.property
-    def withdrawn(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
+    def withdrawn_proposals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
         """The proposals that were withdrawn."""
 
     def __init__(
         self,
         *,
         proposals: _abc.Iterable[Global___Proposal] | None = ...,
-        withdrawn: _abc.Iterable[Global___Proposal] | None = ...,
+        withdrawn_proposals: _abc.Iterable[Global___Proposal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposals", b"proposals", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposals", b"proposals", "withdrawn_proposals", b"withdrawn_proposals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2927,7 +2895,7 @@ class ReconcileMedicationsRequest(_message.Message):
 
     PATIENT_FIELD_NUMBER: _builtins.int
     OCCASION_FIELD_NUMBER: _builtins.int
-    INCOMING_FIELD_NUMBER: _builtins.int
+    INCOMING_ENTRIES_FIELD_NUMBER: _builtins.int
     INCOMING_SOURCE_FIELD_NUMBER: _builtins.int
     CHANGES_SINCE_FIELD_NUMBER: _builtins.int
     occasion: Global___ReconciliationOccasion.ValueType
@@ -2939,7 +2907,7 @@ class ReconcileMedicationsRequest(_message.Message):
         """The patient."""
 
     @_builtins.property
-    def incoming(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListEntry]:
+    def incoming_entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListEntry]:
         """The list brought along. Ids may be new ones; those of the medication list tie entries together."""
 
     @_builtins.property
@@ -2951,13 +2919,13 @@ class ReconcileMedicationsRequest(_message.Message):
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
         occasion: Global___ReconciliationOccasion.ValueType = ...,
-        incoming: _abc.Iterable[Global___ListEntry] | None = ...,
+        incoming_entries: _abc.Iterable[Global___ListEntry] | None = ...,
         incoming_source: _builtins.str = ...,
         changes_since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["changes_since", b"changes_since", "patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes_since", b"changes_since", "incoming", b"incoming", "incoming_source", b"incoming_source", "occasion", b"occasion", "patient", b"patient"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes_since", b"changes_since", "incoming_entries", b"incoming_entries", "incoming_source", b"incoming_source", "occasion", b"occasion", "patient", b"patient"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2970,7 +2938,7 @@ class ReconcileMedicationsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ITEMS_FIELD_NUMBER: _builtins.int
-    DRAFT_FIELD_NUMBER: _builtins.int
+    DRAFT_ENTRIES_FIELD_NUMBER: _builtins.int
     LIST_INFO_FIELD_NUMBER: _builtins.int
     LOOKUP_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
@@ -2982,7 +2950,7 @@ class ReconcileMedicationsResponse(_message.Message):
         """One item a medicine."""
 
     @_builtins.property
-    def draft(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListEntry]:
+    def draft_entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListEntry]:
         """A draft of the list, as the items suggest; doubtful ones are in it as they stood, those that are missing too.
         UpdateMedicationList takes it as it is, with the list's multidose beside it where there is one.
         """
@@ -3003,7 +2971,7 @@ class ReconcileMedicationsResponse(_message.Message):
         self,
         *,
         items: _abc.Iterable[Global___ReconciledItem] | None = ...,
-        draft: _abc.Iterable[Global___ListEntry] | None = ...,
+        draft_entries: _abc.Iterable[Global___ListEntry] | None = ...,
         list_info: Global___MedicationListInfo | None = ...,
         lookup: _builtins.str = ...,
         changes: _abc.Iterable[Global___ListChange] | None = ...,
@@ -3011,7 +2979,7 @@ class ReconcileMedicationsResponse(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["list_info", b"list_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "draft", b"draft", "items", b"items", "list_info", b"list_info", "lookup", b"lookup", "not_compared", b"not_compared"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "draft_entries", b"draft_entries", "items", b"items", "list_info", b"list_info", "lookup", b"lookup", "not_compared", b"not_compared"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3159,7 +3127,6 @@ class CheckMedicationRequest(_message.Message):
 
     PATIENT_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
-    FACTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
@@ -3168,86 +3135,19 @@ class CheckMedicationRequest(_message.Message):
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Medication]:
         """The medicines to check. Empty: those that the patient has are checked among themselves."""
 
-    @_builtins.property
-    def facts(self) -> Global___PatientFacts:
-        """Not taken from callers: the gateway reads critical information itself. A request with it is refused."""
-
     def __init__(
         self,
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
         candidates: _abc.Iterable[Global___Medication] | None = ...,
-        facts: Global___PatientFacts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "patient", b"patient"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "facts", b"facts", "patient", b"patient"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "patient", b"patient"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckMedicationRequest: _TypeAlias = CheckMedicationRequest  # noqa: Y015
-
-@_typing.final
-class PatientFacts(_message.Message):
-    """Facts of other registers that a check needs."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    STATE_FIELD_NUMBER: _builtins.int
-    FACTS_FIELD_NUMBER: _builtins.int
-    state: Global___FactsState.ValueType
-    """Whether they were to be had."""
-    @_builtins.property
-    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PatientFact]:
-        """The facts."""
-
-    def __init__(
-        self,
-        *,
-        state: Global___FactsState.ValueType = ...,
-        facts: _abc.Iterable[Global___PatientFact] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "state", b"state"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___PatientFacts: _TypeAlias = PatientFacts  # noqa: Y015
-
-@_typing.final
-class PatientFact(_message.Message):
-    """One fact about the patient."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MATTERS_FOR_FIELD_NUMBER: _builtins.int
-    CODE_FIELD_NUMBER: _builtins.int
-    EVIDENCE_FIELD_NUMBER: _builtins.int
-    matters_for: Global___CheckKind.ValueType
-    """ALLERGY or CONDITION: what it matters for."""
-    @_builtins.property
-    def code(self) -> _common_pb2.CodeableConcept:
-        """The substance or condition."""
-
-    @_builtins.property
-    def evidence(self) -> Global___Evidence:
-        """The entry that says so."""
-
-    def __init__(
-        self,
-        *,
-        matters_for: Global___CheckKind.ValueType = ...,
-        code: _common_pb2.CodeableConcept | None = ...,
-        evidence: Global___Evidence | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "evidence", b"evidence"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "evidence", b"evidence", "matters_for", b"matters_for"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___PatientFact: _TypeAlias = PatientFact  # noqa: Y015
 
 @_typing.final
 class CheckMedicationResponse(_message.Message):

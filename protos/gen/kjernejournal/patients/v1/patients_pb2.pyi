@@ -265,19 +265,19 @@ class Address(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     POSTAL_CODE_FIELD_NUMBER: _builtins.int
     CITY_FIELD_NUMBER: _builtins.int
-    MUNICIPALITY_FIELD_NUMBER: _builtins.int
+    MUNICIPALITY_NUMBER_FIELD_NUMBER: _builtins.int
     DISTRICT_FIELD_NUMBER: _builtins.int
-    UNIT_FIELD_NUMBER: _builtins.int
+    DWELLING_FIELD_NUMBER: _builtins.int
     COUNTRY_FIELD_NUMBER: _builtins.int
     postal_code: _builtins.str
     """Postal code."""
     city: _builtins.str
     """Town."""
-    municipality: _builtins.str
+    municipality_number: _builtins.str
     """Municipality: kommunenummer, 4 digits, OID 2.16.578.1.12.4.1.1.3402."""
     district: _builtins.str
     """District of a large town: bydel, 6 digits, OID 2.16.578.1.12.4.1.1.3403."""
-    unit: _builtins.str
+    dwelling: _builtins.str
     """Dwelling in the building (bruksenhetsnummer), such as H0201."""
     country: _builtins.str
     """Country, ISO 3166-1 alpha-2. Empty: Norway."""
@@ -291,14 +291,14 @@ class Address(_message.Message):
         lines: _abc.Iterable[_builtins.str] | None = ...,
         postal_code: _builtins.str = ...,
         city: _builtins.str = ...,
-        municipality: _builtins.str = ...,
+        municipality_number: _builtins.str = ...,
         district: _builtins.str = ...,
-        unit: _builtins.str = ...,
+        dwelling: _builtins.str = ...,
         country: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "district", b"district", "lines", b"lines", "municipality", b"municipality", "postal_code", b"postal_code", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "district", b"district", "dwelling", b"dwelling", "lines", b"lines", "municipality_number", b"municipality_number", "postal_code", b"postal_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -520,8 +520,8 @@ class GeneralPractitionerContract(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     AGREED_ON_FIELD_NUMBER: _builtins.int
-    VALID_FIELD_NUMBER: _builtins.int
-    MUNICIPALITY_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    MUNICIPALITY_NUMBER_FIELD_NUMBER: _builtins.int
     COOPERATING_MUNICIPALITIES_FIELD_NUMBER: _builtins.int
     PLACES_AVAILABLE_FIELD_NUMBER: _builtins.int
     WAITING_LIST_FIELD_NUMBER: _builtins.int
@@ -537,7 +537,7 @@ class GeneralPractitionerContract(_message.Message):
     """Most patients on the list."""
     name: _builtins.str
     """Name of the list."""
-    municipality: _builtins.str
+    municipality_number: _builtins.str
     """Municipality: kommunenummer."""
     places_available: _builtins.int
     """Free places."""
@@ -562,7 +562,7 @@ class GeneralPractitionerContract(_message.Message):
         """When the contract was made."""
 
     @_builtins.property
-    def valid(self) -> _common_pb2.Period:
+    def period(self) -> _common_pb2.Period:
         """When it is valid."""
 
     @_builtins.property
@@ -590,8 +590,8 @@ class GeneralPractitionerContract(_message.Message):
         status: _common_pb2.Coding | None = ...,
         name: _builtins.str = ...,
         agreed_on: _common_pb2.PartialDate | None = ...,
-        valid: _common_pb2.Period | None = ...,
-        municipality: _builtins.str = ...,
+        period: _common_pb2.Period | None = ...,
+        municipality_number: _builtins.str = ...,
         cooperating_municipalities: _abc.Iterable[_builtins.str] | None = ...,
         places_available: _builtins.int = ...,
         waiting_list: _builtins.int = ...,
@@ -602,9 +602,9 @@ class GeneralPractitionerContract(_message.Message):
         doctors: _abc.Iterable[Global___GeneralPractitioner] | None = ...,
         out_of_office_places: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agreed_on", b"agreed_on", "end_reason", b"end_reason", "office", b"office", "status", b"status", "valid", b"valid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agreed_on", b"agreed_on", "end_reason", b"end_reason", "office", b"office", "period", b"period", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreed_on", b"agreed_on", "common_list", b"common_list", "contract_id", b"contract_id", "cooperating_municipalities", b"cooperating_municipalities", "doctors", b"doctors", "end_reason", b"end_reason", "fixed_salary", b"fixed_salary", "max_patients", b"max_patients", "membership_required", b"membership_required", "municipality", b"municipality", "name", b"name", "office", b"office", "out_of_office_places", b"out_of_office_places", "places_available", b"places_available", "status", b"status", "valid", b"valid", "waiting_list", b"waiting_list"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreed_on", b"agreed_on", "common_list", b"common_list", "contract_id", b"contract_id", "cooperating_municipalities", b"cooperating_municipalities", "doctors", b"doctors", "end_reason", b"end_reason", "fixed_salary", b"fixed_salary", "max_patients", b"max_patients", "membership_required", b"membership_required", "municipality_number", b"municipality_number", "name", b"name", "office", b"office", "out_of_office_places", b"out_of_office_places", "period", b"period", "places_available", b"places_available", "status", b"status", "waiting_list", b"waiting_list"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -617,12 +617,12 @@ class GeneralPractitioner(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PRACTITIONER_FIELD_NUMBER: _builtins.int
-    SUBSTITUTE_FOR_HPR_FIELD_NUMBER: _builtins.int
-    VALID_FIELD_NUMBER: _builtins.int
+    SUBSTITUTE_FOR_HPR_NUMBER_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
     RELATIONSHIP_FIELD_NUMBER: _builtins.int
     WORKING_PERCENTAGE_FIELD_NUMBER: _builtins.int
     WEEKDAYS_FIELD_NUMBER: _builtins.int
-    substitute_for_hpr: _builtins.str
+    substitute_for_hpr_number: _builtins.str
     """HPR number of the doctor whose substitute this one is (vikar). Empty: not a substitute."""
     working_percentage: _builtins.int
     """Working percentage, 0 to 100."""
@@ -631,7 +631,7 @@ class GeneralPractitioner(_message.Message):
         """The doctor; the HPR number is needed."""
 
     @_builtins.property
-    def valid(self) -> _common_pb2.Period:
+    def period(self) -> _common_pb2.Period:
         """When the doctor is on the list. Unset: as long as the contract."""
 
     @_builtins.property
@@ -646,15 +646,15 @@ class GeneralPractitioner(_message.Message):
         self,
         *,
         practitioner: _common_pb2.Practitioner | None = ...,
-        substitute_for_hpr: _builtins.str = ...,
-        valid: _common_pb2.Period | None = ...,
+        substitute_for_hpr_number: _builtins.str = ...,
+        period: _common_pb2.Period | None = ...,
         relationship: _common_pb2.Coding | None = ...,
         working_percentage: _builtins.int = ...,
         weekdays: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["practitioner", b"practitioner", "relationship", b"relationship", "valid", b"valid"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "practitioner", b"practitioner", "relationship", b"relationship"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["practitioner", b"practitioner", "relationship", b"relationship", "substitute_for_hpr", b"substitute_for_hpr", "valid", b"valid", "weekdays", b"weekdays", "working_percentage", b"working_percentage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "practitioner", b"practitioner", "relationship", b"relationship", "substitute_for_hpr_number", b"substitute_for_hpr_number", "weekdays", b"weekdays", "working_percentage", b"working_percentage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2133,10 +2133,10 @@ class RevokeProxyRequest(_message.Message):
 
     PATIENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
-    PROXY_ID_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
-    proxy_id: _builtins.str
+    id: _builtins.str
     """The grant's id."""
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier:
@@ -2147,11 +2147,11 @@ class RevokeProxyRequest(_message.Message):
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
         request_id: _builtins.str = ...,
-        proxy_id: _builtins.str = ...,
+        id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "proxy_id", b"proxy_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -213,7 +213,7 @@ class Alerts(_message.Message):
 Global___Alerts: _TypeAlias = Alerts  # noqa: Y015
 
 @_typing.final
-class Section(_message.Message):
+class SummarySection(_message.Message):
     """One section of the summary."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -312,7 +312,7 @@ class Section(_message.Message):
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
-Global___Section: _TypeAlias = Section  # noqa: Y015
+Global___SummarySection: _TypeAlias = SummarySection  # noqa: Y015
 
 @_typing.final
 class GetPatientSummaryRequest(_message.Message):
@@ -372,7 +372,7 @@ class GetPatientSummaryResponse(_message.Message):
     completeness: Global___Completeness.ValueType
     """How whole it is. Read this first."""
     @_builtins.property
-    def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]:
+    def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___SummarySection]:
         """The sections, each with its state, in the order of the enum Section."""
 
     @_builtins.property
@@ -390,7 +390,7 @@ class GetPatientSummaryResponse(_message.Message):
         *,
         access_id: _builtins.str = ...,
         completeness: Global___Completeness.ValueType = ...,
-        sections: _abc.Iterable[Global___Section] | None = ...,
+        sections: _abc.Iterable[Global___SummarySection] | None = ...,
         assembled_at: _timestamp_pb2.Timestamp | None = ...,
         alerts: Global___Alerts | None = ...,
     ) -> None: ...
@@ -456,7 +456,7 @@ class StreamPatientSummaryResponse(_message.Message):
         """First: what will come."""
 
     @_builtins.property
-    def section(self) -> Global___Section:
+    def section(self) -> Global___SummarySection:
         """A section."""
 
     @_builtins.property
@@ -467,7 +467,7 @@ class StreamPatientSummaryResponse(_message.Message):
         self,
         *,
         start: Global___SummaryStart | None = ...,
-        section: Global___Section | None = ...,
+        section: Global___SummarySection | None = ...,
         end: Global___SummaryEnd | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "part", b"part", "section", b"section", "start", b"start"]  # noqa: Y015

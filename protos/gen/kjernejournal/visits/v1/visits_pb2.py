@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from kjernejournal.common.v1 import common_pb2 as kjernejournal_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$kjernejournal/visits/v1/visits.proto\x12\x17kjernejournal.visits.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$kjernejournal/common/v1/common.proto\"\xac\x03\n\x05Visit\x12\x34\n\x06header\x18\x01 \x01(\x0b\x32$.kjernejournal.common.v1.EntryHeader\x12\x32\n\x04kind\x18\x02 \x01(\x0e\x32$.kjernejournal.visits.v1.ContactKind\x12=\n\x0csource_class\x18\x03 \x03(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x06\x9a\xb5\x18\x02\x18\n\x12/\n\x06period\x18\x04 \x01(\x0b\x32\x1f.kjernejournal.common.v1.Period\x12\x33\n\x04unit\x18\x05 \x01(\x0b\x32%.kjernejournal.common.v1.Organisation\x12\x32\n\x05\x65rror\x18\x06 \x01(\x0b\x32#.kjernejournal.visits.v1.VisitError\x12\x34\n\x10\x65rror_decided_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\twithdrawn\x18\x08 \x01(\x08\x12\x17\n\x0f\x62\x65\x66ore_coverage\x18\t \x01(\x08\"]\n\nVisitError\x12\x35\n\x08reported\x18\x01 \x01(\x0b\x32#.kjernejournal.common.v1.Provenance\x12\x18\n\x07\x63omment\x18\x02 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xf4\x03\"\x88\x01\n\x08\x43overage\x12\x37\n\tfirst_day\x18\x01 \x01(\x0b\x32$.kjernejournal.common.v1.PartialDate\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x33\n\x05kinds\x18\x03 \x03(\x0e\x32$.kjernejournal.visits.v1.ContactKind\"\xa9\x01\n\rVisitsSection\x12.\n\x06visits\x18\x01 \x03(\x0b\x32\x1e.kjernejournal.visits.v1.Visit\x12\x33\n\x06window\x18\x02 \x01(\x0b\x32#.kjernejournal.common.v1.ListWindow\x12\x33\n\x08\x63overage\x18\x03 \x01(\x0b\x32!.kjernejournal.visits.v1.Coverage\"\x8a\x02\n\x11ListVisitsRequest\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x05kinds\x18\x06 \x03(\x0e\x32$.kjernejournal.visits.v1.ContactKind\"\xc7\x01\n\x12ListVisitsResponse\x12.\n\x06visits\x18\x01 \x03(\x0b\x32\x1e.kjernejournal.visits.v1.Visit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x33\n\x06window\x18\x03 \x01(\x0b\x32#.kjernejournal.common.v1.ListWindow\x12\x33\n\x08\x63overage\x18\x04 \x01(\x0b\x32!.kjernejournal.visits.v1.Coverage\"\xae\x01\n\x12RecordVisitRequest\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x35\n\x05visit\x18\x03 \x01(\x0b\x32\x1e.kjernejournal.visits.v1.VisitB\x06\x9a\xb5\x18\x02\x08\x01\"M\n\x13RecordVisitResponse\x12\x36\n\x07written\x18\x01 \x01(\x0b\x32%.kjernejournal.common.v1.EntryVersion\"\xac\x01\n\x17ReportVisitErrorRequest\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x14\n\x02id\x18\x03 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x18\n\x07\x63omment\x18\x04 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xf4\x03\"I\n\x18ReportVisitErrorResponse\x12-\n\x05visit\x18\x01 \x01(\x0b\x32\x1e.kjernejournal.visits.v1.Visit\"\\\n\x17\x42\x61tchGetSectionsRequest\x12\x41\n\x07queries\x18\x01 \x03(\x0b\x32%.kjernejournal.common.v1.SectionQueryB\t\x9a\xb5\x18\x05\x08\x01\x18\x80\x02\"S\n\x18\x42\x61tchGetSectionsResponse\x12\x37\n\x07\x61nswers\x18\x01 \x03(\x0b\x32&.kjernejournal.visits.v1.SectionAnswer\"\xa3\x01\n\rSectionAnswer\x12\x11\n\taccess_id\x18\x01 \x01(\t\x12\x39\n\x07section\x18\x02 \x01(\x0b\x32&.kjernejournal.visits.v1.VisitsSectionH\x00\x12:\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\'.kjernejournal.common.v1.SectionFailureH\x00\x42\x08\n\x06result\"V\n\x11\x42ulkImportRequest\x12\x41\n\x08patients\x18\x01 \x03(\x0b\x32\'.kjernejournal.visits.v1.PatientEntriesB\x06\x9a\xb5\x18\x02\x08\x01\"\x8e\x01\n\x0ePatientEntries\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x37\n\x06visits\x18\x02 \x03(\x0b\x32\x1e.kjernejournal.visits.v1.VisitB\x07\x9a\xb5\x18\x03\x18\x90N\"K\n\x12\x42ulkImportResponse\x12\x35\n\x06\x63ounts\x18\x01 \x01(\x0b\x32%.kjernejournal.common.v1.ImportCounts*\x84\x01\n\x0b\x43ontactKind\x12\x1c\n\x18\x43ONTACT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONTACT_KIND_OUTPATIENT\x10\x01\x12\x1e\n\x1a\x43ONTACT_KIND_DAY_TREATMENT\x10\x02\x12\x1a\n\x16\x43ONTACT_KIND_ADMISSION\x10\x03\x32\x90\x05\n\rVisitsService\x12u\n\nListVisits\x12*.kjernejournal.visits.v1.ListVisitsRequest\x1a+.kjernejournal.visits.v1.ListVisitsResponse\"\x0e\x8a\xb5\x18\n\x08\x01\x10\x03\x1a\x02\x01\x02 \x01\x12w\n\x0bRecordVisit\x12+.kjernejournal.visits.v1.RecordVisitRequest\x1a,.kjernejournal.visits.v1.RecordVisitResponse\"\r\x8a\xb5\x18\t\x08\x02\x10\x03\x1a\x01\x03 \x01\x12\x87\x01\n\x10ReportVisitError\x12\x30.kjernejournal.visits.v1.ReportVisitErrorRequest\x1a\x31.kjernejournal.visits.v1.ReportVisitErrorResponse\"\x0e\x8a\xb5\x18\n\x08\x02\x10\x03\x1a\x02\x01\x02 \x01\x12\x85\x01\n\x10\x42\x61tchGetSections\x12\x30.kjernejournal.visits.v1.BatchGetSectionsRequest\x1a\x31.kjernejournal.visits.v1.BatchGetSectionsResponse\"\x0c\x8a\xb5\x18\x08\x08\x04\x10\x03 \x01(\x01\x12}\n\nBulkImport\x12*.kjernejournal.visits.v1.BulkImportRequest\x1a+.kjernejournal.visits.v1.BulkImportResponse\"\x14\x8a\xb5\x18\x10\x08\x02\x10\x03\x1a\x01\x03 \x01(\x01\x32\x03\x08\x90\x1c(\x01\x42\x64\n\x17kjernejournal.visits.v1B\x0bVisitsProtoP\x01Z kjernejournal/visits/v1;visitsv1\xaa\x02\x17Kjernejournal.Visits.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$kjernejournal/visits/v1/visits.proto\x12\x17kjernejournal.visits.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$kjernejournal/common/v1/common.proto\"\xac\x03\n\x05Visit\x12\x34\n\x06header\x18\x01 \x01(\x0b\x32$.kjernejournal.common.v1.EntryHeader\x12\x32\n\x04kind\x18\x02 \x01(\x0e\x32$.kjernejournal.visits.v1.ContactKind\x12=\n\x0csource_class\x18\x03 \x03(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x06\x9a\xb5\x18\x02\x18\n\x12/\n\x06period\x18\x04 \x01(\x0b\x32\x1f.kjernejournal.common.v1.Period\x12\x33\n\x04unit\x18\x05 \x01(\x0b\x32%.kjernejournal.common.v1.Organisation\x12\x32\n\x05\x65rror\x18\x06 \x01(\x0b\x32#.kjernejournal.visits.v1.VisitError\x12\x34\n\x10\x65rror_decided_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\twithdrawn\x18\x08 \x01(\x08\x12\x17\n\x0f\x62\x65\x66ore_coverage\x18\t \x01(\x08\"]\n\nVisitError\x12\x35\n\x08reported\x18\x01 \x01(\x0b\x32#.kjernejournal.common.v1.Provenance\x12\x18\n\x07\x63omment\x18\x02 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xf4\x03\"\x8e\x01\n\x0eVisitsCoverage\x12\x37\n\tfirst_day\x18\x01 \x01(\x0b\x32$.kjernejournal.common.v1.PartialDate\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x33\n\x05kinds\x18\x03 \x03(\x0e\x32$.kjernejournal.visits.v1.ContactKind\"\xaf\x01\n\rVisitsSection\x12.\n\x06visits\x18\x01 \x03(\x0b\x32\x1e.kjernejournal.visits.v1.Visit\x12\x33\n\x06window\x18\x02 \x01(\x0b\x32#.kjernejournal.common.v1.ListWindow\x12\x39\n\x08\x63overage\x18\x03 \x01(\x0b\x32\'.kjernejournal.visits.v1.VisitsCoverage\"\x8a\x02\n\x11ListVisitsRequest\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x05kinds\x18\x06 \x03(\x0e\x32$.kjernejournal.visits.v1.ContactKind\"\xcd\x01\n\x12ListVisitsResponse\x12.\n\x06visits\x18\x01 \x03(\x0b\x32\x1e.kjernejournal.visits.v1.Visit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x33\n\x06window\x18\x03 \x01(\x0b\x32#.kjernejournal.common.v1.ListWindow\x12\x39\n\x08\x63overage\x18\x04 \x01(\x0b\x32\'.kjernejournal.visits.v1.VisitsCoverage\"\xae\x01\n\x12RecordVisitRequest\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x35\n\x05visit\x18\x03 \x01(\x0b\x32\x1e.kjernejournal.visits.v1.VisitB\x06\x9a\xb5\x18\x02\x08\x01\"M\n\x13RecordVisitResponse\x12\x36\n\x07written\x18\x01 \x01(\x0b\x32%.kjernejournal.common.v1.EntryVersion\"\xac\x01\n\x17ReportVisitErrorRequest\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x14\n\x02id\x18\x03 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x18\n\x07\x63omment\x18\x04 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xf4\x03\"I\n\x18ReportVisitErrorResponse\x12-\n\x05visit\x18\x01 \x01(\x0b\x32\x1e.kjernejournal.visits.v1.Visit\"\\\n\x17\x42\x61tchGetSectionsRequest\x12\x41\n\x07queries\x18\x01 \x03(\x0b\x32%.kjernejournal.common.v1.SectionQueryB\t\x9a\xb5\x18\x05\x08\x01\x18\x80\x02\"S\n\x18\x42\x61tchGetSectionsResponse\x12\x37\n\x07\x61nswers\x18\x01 \x03(\x0b\x32&.kjernejournal.visits.v1.SectionAnswer\"\xa3\x01\n\rSectionAnswer\x12\x11\n\taccess_id\x18\x01 \x01(\t\x12\x39\n\x07section\x18\x02 \x01(\x0b\x32&.kjernejournal.visits.v1.VisitsSectionH\x00\x12:\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\'.kjernejournal.common.v1.SectionFailureH\x00\x42\x08\n\x06result\"V\n\x11\x42ulkImportRequest\x12\x41\n\x08patients\x18\x01 \x03(\x0b\x32\'.kjernejournal.visits.v1.PatientEntriesB\x06\x9a\xb5\x18\x02\x08\x01\"\x8e\x01\n\x0ePatientEntries\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x37\n\x06visits\x18\x02 \x03(\x0b\x32\x1e.kjernejournal.visits.v1.VisitB\x07\x9a\xb5\x18\x03\x18\x90N\"K\n\x12\x42ulkImportResponse\x12\x35\n\x06\x63ounts\x18\x01 \x01(\x0b\x32%.kjernejournal.common.v1.ImportCounts*\x84\x01\n\x0b\x43ontactKind\x12\x1c\n\x18\x43ONTACT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONTACT_KIND_OUTPATIENT\x10\x01\x12\x1e\n\x1a\x43ONTACT_KIND_DAY_TREATMENT\x10\x02\x12\x1a\n\x16\x43ONTACT_KIND_ADMISSION\x10\x03\x32\x90\x05\n\rVisitsService\x12u\n\nListVisits\x12*.kjernejournal.visits.v1.ListVisitsRequest\x1a+.kjernejournal.visits.v1.ListVisitsResponse\"\x0e\x8a\xb5\x18\n\x08\x01\x10\x03\x1a\x02\x01\x02 \x01\x12w\n\x0bRecordVisit\x12+.kjernejournal.visits.v1.RecordVisitRequest\x1a,.kjernejournal.visits.v1.RecordVisitResponse\"\r\x8a\xb5\x18\t\x08\x02\x10\x03\x1a\x01\x03 \x01\x12\x87\x01\n\x10ReportVisitError\x12\x30.kjernejournal.visits.v1.ReportVisitErrorRequest\x1a\x31.kjernejournal.visits.v1.ReportVisitErrorResponse\"\x0e\x8a\xb5\x18\n\x08\x02\x10\x03\x1a\x02\x01\x02 \x01\x12\x85\x01\n\x10\x42\x61tchGetSections\x12\x30.kjernejournal.visits.v1.BatchGetSectionsRequest\x1a\x31.kjernejournal.visits.v1.BatchGetSectionsResponse\"\x0c\x8a\xb5\x18\x08\x08\x04\x10\x03 \x01(\x01\x12}\n\nBulkImport\x12*.kjernejournal.visits.v1.BulkImportRequest\x1a+.kjernejournal.visits.v1.BulkImportResponse\"\x14\x8a\xb5\x18\x10\x08\x02\x10\x03\x1a\x01\x03 \x01(\x01\x32\x03\x08\x90\x1c(\x01\x42\x64\n\x17kjernejournal.visits.v1B\x0bVisitsProtoP\x01Z kjernejournal/visits/v1;visitsv1\xaa\x02\x17Kjernejournal.Visits.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -72,40 +72,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VISITSSERVICE'].methods_by_name['BatchGetSections']._serialized_options = b'\212\265\030\010\010\004\020\003 \001(\001'
   _globals['_VISITSSERVICE'].methods_by_name['BulkImport']._loaded_options = None
   _globals['_VISITSSERVICE'].methods_by_name['BulkImport']._serialized_options = b'\212\265\030\020\010\002\020\003\032\001\003 \001(\0012\003\010\220\034'
-  _globals['_CONTACTKIND']._serialized_start=2606
-  _globals['_CONTACTKIND']._serialized_end=2738
+  _globals['_CONTACTKIND']._serialized_start=2624
+  _globals['_CONTACTKIND']._serialized_end=2756
   _globals['_VISIT']._serialized_start=137
   _globals['_VISIT']._serialized_end=565
   _globals['_VISITERROR']._serialized_start=567
   _globals['_VISITERROR']._serialized_end=660
-  _globals['_COVERAGE']._serialized_start=663
-  _globals['_COVERAGE']._serialized_end=799
-  _globals['_VISITSSECTION']._serialized_start=802
-  _globals['_VISITSSECTION']._serialized_end=971
-  _globals['_LISTVISITSREQUEST']._serialized_start=974
-  _globals['_LISTVISITSREQUEST']._serialized_end=1240
-  _globals['_LISTVISITSRESPONSE']._serialized_start=1243
-  _globals['_LISTVISITSRESPONSE']._serialized_end=1442
-  _globals['_RECORDVISITREQUEST']._serialized_start=1445
-  _globals['_RECORDVISITREQUEST']._serialized_end=1619
-  _globals['_RECORDVISITRESPONSE']._serialized_start=1621
-  _globals['_RECORDVISITRESPONSE']._serialized_end=1698
-  _globals['_REPORTVISITERRORREQUEST']._serialized_start=1701
-  _globals['_REPORTVISITERRORREQUEST']._serialized_end=1873
-  _globals['_REPORTVISITERRORRESPONSE']._serialized_start=1875
-  _globals['_REPORTVISITERRORRESPONSE']._serialized_end=1948
-  _globals['_BATCHGETSECTIONSREQUEST']._serialized_start=1950
-  _globals['_BATCHGETSECTIONSREQUEST']._serialized_end=2042
-  _globals['_BATCHGETSECTIONSRESPONSE']._serialized_start=2044
-  _globals['_BATCHGETSECTIONSRESPONSE']._serialized_end=2127
-  _globals['_SECTIONANSWER']._serialized_start=2130
-  _globals['_SECTIONANSWER']._serialized_end=2293
-  _globals['_BULKIMPORTREQUEST']._serialized_start=2295
-  _globals['_BULKIMPORTREQUEST']._serialized_end=2381
-  _globals['_PATIENTENTRIES']._serialized_start=2384
-  _globals['_PATIENTENTRIES']._serialized_end=2526
-  _globals['_BULKIMPORTRESPONSE']._serialized_start=2528
-  _globals['_BULKIMPORTRESPONSE']._serialized_end=2603
-  _globals['_VISITSSERVICE']._serialized_start=2741
-  _globals['_VISITSSERVICE']._serialized_end=3397
+  _globals['_VISITSCOVERAGE']._serialized_start=663
+  _globals['_VISITSCOVERAGE']._serialized_end=805
+  _globals['_VISITSSECTION']._serialized_start=808
+  _globals['_VISITSSECTION']._serialized_end=983
+  _globals['_LISTVISITSREQUEST']._serialized_start=986
+  _globals['_LISTVISITSREQUEST']._serialized_end=1252
+  _globals['_LISTVISITSRESPONSE']._serialized_start=1255
+  _globals['_LISTVISITSRESPONSE']._serialized_end=1460
+  _globals['_RECORDVISITREQUEST']._serialized_start=1463
+  _globals['_RECORDVISITREQUEST']._serialized_end=1637
+  _globals['_RECORDVISITRESPONSE']._serialized_start=1639
+  _globals['_RECORDVISITRESPONSE']._serialized_end=1716
+  _globals['_REPORTVISITERRORREQUEST']._serialized_start=1719
+  _globals['_REPORTVISITERRORREQUEST']._serialized_end=1891
+  _globals['_REPORTVISITERRORRESPONSE']._serialized_start=1893
+  _globals['_REPORTVISITERRORRESPONSE']._serialized_end=1966
+  _globals['_BATCHGETSECTIONSREQUEST']._serialized_start=1968
+  _globals['_BATCHGETSECTIONSREQUEST']._serialized_end=2060
+  _globals['_BATCHGETSECTIONSRESPONSE']._serialized_start=2062
+  _globals['_BATCHGETSECTIONSRESPONSE']._serialized_end=2145
+  _globals['_SECTIONANSWER']._serialized_start=2148
+  _globals['_SECTIONANSWER']._serialized_end=2311
+  _globals['_BULKIMPORTREQUEST']._serialized_start=2313
+  _globals['_BULKIMPORTREQUEST']._serialized_end=2399
+  _globals['_PATIENTENTRIES']._serialized_start=2402
+  _globals['_PATIENTENTRIES']._serialized_end=2544
+  _globals['_BULKIMPORTRESPONSE']._serialized_start=2546
+  _globals['_BULKIMPORTRESPONSE']._serialized_end=2621
+  _globals['_VISITSSERVICE']._serialized_start=2759
+  _globals['_VISITSSERVICE']._serialized_end=3415
 # @@protoc_insertion_point(module_scope)

@@ -147,7 +147,7 @@ class VisitError(_message.Message):
 Global___VisitError: _TypeAlias = VisitError  # noqa: Y015
 
 @_typing.final
-class Coverage(_message.Message):
+class VisitsCoverage(_message.Message):
     """What the register can know."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -178,7 +178,7 @@ class Coverage(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Coverage: _TypeAlias = Coverage  # noqa: Y015
+Global___VisitsCoverage: _TypeAlias = VisitsCoverage  # noqa: Y015
 
 @_typing.final
 class VisitsSection(_message.Message):
@@ -198,7 +198,7 @@ class VisitsSection(_message.Message):
         """What is shown of what there is."""
 
     @_builtins.property
-    def coverage(self) -> Global___Coverage:
+    def coverage(self) -> Global___VisitsCoverage:
         """What the register can know."""
 
     def __init__(
@@ -206,7 +206,7 @@ class VisitsSection(_message.Message):
         *,
         visits: _abc.Iterable[Global___Visit] | None = ...,
         window: _common_pb2.ListWindow | None = ...,
-        coverage: Global___Coverage | None = ...,
+        coverage: Global___VisitsCoverage | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -287,7 +287,7 @@ class ListVisitsResponse(_message.Message):
         """What this page holds of what there is."""
 
     @_builtins.property
-    def coverage(self) -> Global___Coverage:
+    def coverage(self) -> Global___VisitsCoverage:
         """What the register can know."""
 
     def __init__(
@@ -296,7 +296,7 @@ class ListVisitsResponse(_message.Message):
         visits: _abc.Iterable[Global___Visit] | None = ...,
         next_page_token: _builtins.str = ...,
         window: _common_pb2.ListWindow | None = ...,
-        coverage: Global___Coverage | None = ...,
+        coverage: Global___VisitsCoverage | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

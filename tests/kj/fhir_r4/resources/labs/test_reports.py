@@ -142,7 +142,7 @@ def test_who_asked_who_answered_and_from_what() -> None:
         "Fastlege Gran",
         "Granveien legesenter",
     )
-    assert (made.performer.name, made.interpreter.name) == ("Fürst", "Overlege Ås")
+    assert (made.laboratory.name, made.interpreter.name) == ("Fürst", "Overlege Ås")
     assert [each.type.codings[0].display for each in made.specimens] == ["Blod", "Urin"]
     assert made.results[0].specimen == 2
     assert made.results[0].effective.date.day == 3
