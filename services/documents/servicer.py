@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
-from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, CallerContext, SectionQuery
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CLINICIAN, CALLER_KIND_SYSTEM, CallerContext, SectionQuery
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from kjernejournal.documents.v1.documents_pb2_grpc import DocumentsServiceServicer
 from services.documents import convert, model, requests
@@ -18,7 +18,7 @@ from shared.handling import Context, caller
 from shared.register import restriction
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
-from shared.register.convert import window
+from shared.register.convert import entry_version, window
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.paging import page_of
 from shared.register.requests import is_known
@@ -62,7 +62,7 @@ class Servicer(DocumentsServiceServicer):
             document = convert.to_store(first.document, source, content.size, content.sha256)
             new = convert.new_entry(document, ref, known_as, 1, first.request_id, sent)
             stored = await self._repository.end_upload(new, refs, content, seal)
-        return pb.UploadDocumentResponse(document=convert.document(stored))
+        return pb.UploadDocumentResponse(written=entry_version(stored), document=_to_people(stored))
 
     async def ReplaceDocument(
         self, request_iterator: AsyncIterator[pb.ReplaceDocumentRequest], context: Context
@@ -90,8 +90,13 @@ class Servicer(DocumentsServiceServicer):
                 document = convert.replacing(document, replaced)
             new = convert.new_entry(document, ref, known_as, 1, first.request_id, sent)
             stored = await self._repository.end_upload(new, refs, content, seal, replaced)
-        old = await self._repository.entries.latest(refs, replaced_id)
-        return pb.ReplaceDocumentResponse(document=convert.document(stored), replaced=convert.document(old))
+        [old] = await self._repository.entries.versions(refs, replaced_id, first.expected_version + 2, 1)
+        return pb.ReplaceDocumentResponse(
+            written=entry_version(stored),
+            replaced=entry_version(old),
+            document=_to_people(stored),
+            replaced_document=_to_people(old),
+        )
 
     async def DownloadDocument(
         self, request: pb.DownloadDocumentRequest, context: Context
@@ -183,3 +188,8 @@ class Servicer(DocumentsServiceServicer):
                 new = convert.new_entry(stored, ref, known_as, 1, None, sent)
                 places = elsewhere(alias_refs(patient.patient), document.header)
                 yield new._replace(elsewhere=places), sha256, imported.content
+
+
+def _to_people(stored: StoredEntry) -> pb.Document | None:
+    """Returns a document to a person; None to a machine, which never reads clinical content."""
+    return convert.document(stored) if caller.current().kind == CALLER_KIND_CLINICIAN else None

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
-from kjernejournal.common.v1.common_pb2 import EntryHeader, ImportCounts, PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import EntryHeader, EntryVersion, ImportCounts, PatientIdentifier
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from kjernejournal.visits.v1 import visits_pb2
 from tests.support.client import method
@@ -12,7 +12,9 @@ from tests.support.client import method
 UPLOAD = method("UploadDocument").path
 DOWNLOAD = method("DownloadDocument").path
 IMPORT = method("VisitsService/BulkImport").path
-STORED = pb.UploadDocumentResponse(document=pb.Document(header=EntryHeader(id="d-1", version=1)))
+STORED = pb.UploadDocumentResponse(
+    written=EntryVersion(id="d-1", version=1), document=pb.Document(header=EntryHeader(id="d-1", version=1))
+)
 
 
 def first(national_id: str, **fields: Any) -> pb.UploadDocumentRequest:

@@ -40,7 +40,7 @@ async def test_an_upload_is_on_record_before_and_after(front: Front) -> None:
     assert (permit.kind, outcome.kind) == (audit_pb2.RECORD_KIND_PERMIT, audit_pb2.RECORD_KIND_OUTCOME)
     assert permit.request_id == outcome.request_id == request.request_id
     assert outcome.status_code == 0
-    assert outcome.sections[0].entries[0].id == "d-1"
+    assert [(each.id, each.version) for each in outcome.sections[0].entries] == [("d-1", 1)], "once"
 
 
 async def test_a_patient_in_a_later_message_is_refused_and_nothing_stored(front: Front) -> None:

@@ -16,6 +16,7 @@ from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,
     EntryHeader,
+    EntryVersion,
     PatientIdentifier,
     Period,
     Provenance,
@@ -74,6 +75,12 @@ class Documents:
     uploads: Uploads
 
     async def upload(
+        self, ref: str, content: bytes, sent: pb.Document | None = None, *, request_id: str = "", piece: int = 100_000
+    ) -> pb.Document:
+        """Sends a document as a doctor does."""
+        return (await self.send(ref, content, sent, request_id=request_id, piece=piece)).document
+
+    async def send(
         self,
         ref: str,
         content: bytes,
@@ -82,7 +89,7 @@ class Documents:
         request_id: str = "",
         piece: int = 100_000,
         by: CallerContext = DOCTOR,
-    ) -> pb.Document:
+    ) -> pb.UploadDocumentResponse:
         async def messages() -> AsyncIterator[pb.UploadDocumentRequest]:
             yield pb.UploadDocumentRequest(
                 patient=patient(ref), request_id=request_id or str(uuid4()), document=sent or document()
@@ -90,7 +97,11 @@ class Documents:
             for start in range(0, len(content), piece):
                 yield pb.UploadDocumentRequest(chunk=content[start : start + piece])
 
-        return (await self.stub.UploadDocument(messages(), metadata=calling(by, ref))).document
+        return await self.stub.UploadDocument(messages(), metadata=calling(by, ref))
+
+    async def feed(self, ref: str, content: bytes, sent: pb.Document, *, by: CallerContext = FEED) -> EntryVersion:
+        """Sends a document as a machine does."""
+        return (await self.send(ref, content, sent, by=by)).written
 
     async def replace(
         self, ref: str, old: pb.Document, content: bytes, *, request_id: str = "", by: CallerContext = DOCTOR

@@ -11,7 +11,7 @@ import pytest
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from services.documents.sealing import ROW
 from tests.services.documents.calls import LARGEST, Documents, document, new_ref, patient
-from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of
+from tests.support.service import DOCTOR, calling, details_of, reason_of
 
 SIZES = [1, ROW - 1, ROW, ROW + 1, 3 * ROW, 5_000_000]
 
@@ -261,12 +261,12 @@ async def test_a_chunk_is_neither_empty_nor_too_large(documents: Documents, chun
 
 async def test_a_new_version_with_the_same_content_shares_its_rows(documents: Documents) -> None:
     ref, content = new_ref(), os.urandom(ROW + 1)
-    await documents.upload(ref, content, document(source_id="d"), by=FEED)
-    changed = await documents.upload(ref, content, document(source_id="d", title="Rettet"), by=FEED)
-    assert changed.header.version == 2
+    await documents.feed(ref, content, document(source_id="d"))
+    changed = await documents.feed(ref, content, document(source_id="d", title="Rettet"))
+    assert changed.version == 2
     await documents.uploads.settle()
     assert await documents.rows("content_rows", ref) == 2
-    assert (await documents.download(ref, changed.header.id))[1] == content
-    other = await documents.upload(ref, b"new content", document(source_id="d"), by=FEED)
-    assert (await documents.download(ref, other.header.id))[1] == b"new content"
-    assert (await documents.download(ref, other.header.id, version=1))[1] == content
+    assert (await documents.download(ref, changed.id))[1] == content
+    other = await documents.feed(ref, b"new content", document(source_id="d"))
+    assert (await documents.download(ref, other.id))[1] == b"new content"
+    assert (await documents.download(ref, other.id, version=1))[1] == content

@@ -10,7 +10,7 @@ from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CLINICIAN, CallerCont
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from shared.convert import timestamp
 from tests.services.documents.calls import MADE, Documents, document, new_ref, patient
-from tests.support.service import FEED, calling, details_of, reason_of
+from tests.support.service import FEED, calling, details_of, reason_of, version_of
 
 
 async def test_sending_the_same_import_again_changes_nothing(documents: Documents) -> None:
@@ -19,7 +19,7 @@ async def test_sending_the_same_import_again_changes_nothing(documents: Document
     assert (await documents.load(ref, *sent)).counts.created == 3
     counts = (await documents.load(ref, *sent)).counts
     assert (counts.created, counts.updated, counts.unchanged) == (0, 0, 3)
-    assert (await documents.upload(ref, b"content 0", sent[0][0], by=FEED)).header.version == 1
+    assert (await documents.feed(ref, b"content 0", sent[0][0])).version == 1
     assert (await documents.rows("entries", ref), await documents.rows("content_rows", ref)) == (3, 3)
     sent[1][0].title = "Rettet"
     assert (await documents.load(ref, *sent)).counts.updated == 1
@@ -33,7 +33,7 @@ async def test_a_reference_in_capitals_is_the_same_patient(documents: Documents)
     counts = (await documents.load(ref, *sent)).counts
     assert (counts.created, counts.unchanged) == (1, 1)
     assert (await documents.load(ref.upper(), *sent)).counts.unchanged == 2
-    assert (await documents.upload(ref.upper(), b"content 0", sent[0][0], by=FEED)).header.version == 1
+    assert (await documents.feed(ref.upper(), b"content 0", sent[0][0])).version == 1
     await documents.upload(ref.upper(), b"another")
     assert len((await documents.listed(ref)).documents) == 3
 
@@ -68,16 +68,16 @@ async def test_an_imported_document_says_that_a_feed_recorded_it(documents: Docu
 
 async def test_a_document_that_came_under_an_alias_is_the_same_one(documents: Documents) -> None:
     alias, ref = new_ref(), new_ref()
-    first = await documents.upload(alias, b"first", document(source_id="d"), by=FEED)
+    first = await documents.feed(alias, b"first", document(source_id="d"))
     under_both = CallerContext(patient_refs=[ref])
     under_both.MergeFrom(FEED)
-    again = await documents.upload(
+    again = await documents.feed(
         alias, b"second", document(source_id="d", made=MADE + timedelta(days=1)), by=under_both
     )
-    assert (again.header.id, again.header.version) == (first.header.id, 2)
-    assert again.header.first_recorded.recorded_at == timestamp(MADE)
-    assert (await documents.download(alias, first.header.id))[1] == b"second"
-    assert (await documents.listed(ref, alias)).window.total == 1
+    assert (again.id, again.version) == (first.id, 2)
+    [found] = (await documents.listed(ref, alias)).documents
+    assert (version_of(found), found.header.first_recorded.recorded_at) == (again, timestamp(MADE))
+    assert (await documents.download(alias, first.id))[1] == b"second"
 
 
 async def test_what_was_imported_before_a_merge_is_known_after_it(documents: Documents) -> None:

@@ -20,7 +20,7 @@ from tests.services.documents.calls import (
     new_ref,
     patient,
 )
-from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of
+from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of, version_of
 
 DEPRECATED = pb.AVAILABILITY_STATUS_DEPRECATED
 
@@ -94,14 +94,42 @@ async def test_a_replaced_document_is_deprecated_and_the_new_one_says_what_it_re
     assert [(each.kind, each.document_id) for each in response.document.relations] == [
         (pb.RELATION_KIND_REPLACES, old.header.id)
     ]
-    assert (response.replaced.availability_status, response.replaced.header.version) == (DEPRECATED, 2)
-    assert response.replaced.header.first_recorded == old.header.provenance
+    replaced = response.replaced_document
+    assert (replaced.availability_status, replaced.header.version) == (DEPRECATED, 2)
+    assert replaced.header.first_recorded == old.header.provenance
+    assert (response.written, response.replaced) == (version_of(response.document), version_of(replaced))
     assert ids(await documents.listed(ref)) == {old.header.id, response.document.header.id}
     assert (await documents.download(ref, old.header.id))[1] == b"first"
     assert (await documents.download(ref, response.document.header.id))[1] == b"second"
     assert await documents.replace(ref, old, b"second", request_id=request_id) == response
     [then] = (await documents.listed(ref, as_of=old.header.stored_at)).documents
     assert then == old
+
+
+async def test_a_replacement_sent_again_is_answered_as_it_was_after_the_replaced_one_has_changed(
+    documents: Documents,
+) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    await documents.load(ref, (document(source_id="d"), b"first"))
+    [old] = (await documents.listed(ref)).documents
+    response = await documents.replace(ref, old, b"second", request_id=request_id)
+    await documents.load(ref, (document(source_id="d", title="Rettet"), b"first"))
+    assert sorted(each.header.version for each in (await documents.listed(ref)).documents) == [1, 3]
+    assert await documents.replace(ref, old, b"second", request_id=request_id) == response
+
+
+async def test_a_machine_that_uploads_and_replaces_gets_ids_and_versions_alone(documents: Documents) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    sent = await documents.send(ref, b"first", document(source_id="d"), by=FEED)
+    [old] = (await documents.listed(ref)).documents
+    assert sent == pb.UploadDocumentResponse(written=version_of(old))
+    assert await documents.send(ref, b"first", document(source_id="d"), by=FEED) == sent, "the same again"
+    replaced = await documents.replace(ref, old, b"second", request_id=request_id, by=FEED)
+    found = {each.availability_status: version_of(each) for each in (await documents.listed(ref)).documents}
+    assert replaced == pb.ReplaceDocumentResponse(
+        written=found[pb.AVAILABILITY_STATUS_APPROVED], replaced=found[DEPRECATED]
+    )
+    assert await documents.replace(ref, old, b"second", request_id=request_id, by=FEED) == replaced, "a retry"
 
 
 async def test_a_replacement_needs_the_latest_version_and_one_that_holds(documents: Documents) -> None:

@@ -88,11 +88,28 @@ async def test_a_document_is_replaced_and_the_old_one_says_so(client: Client, pa
         document=document(),
     )
     reply = await client.send("ReplaceDocument", [first, ReplaceDocumentRequest(chunk=b"ny")])
-    assert reply.replaced.availability_status == documents_pb2.AVAILABILITY_STATUS_DEPRECATED
+    assert reply.replaced_document.availability_status == documents_pb2.AVAILABILITY_STATUS_DEPRECATED
     assert (await downloaded(client, patient, reply.document.header.id))[1] == b"ny"
     first.request_id = str(uuid4())
     told = await refusal(client.send("ReplaceDocument", [first, ReplaceDocumentRequest(chunk=b"ny")]))
     assert told.code.name in {"FAILED_PRECONDITION", "ABORTED"}
+
+
+async def test_a_machine_gets_no_document_back(client: Client, patient: Patient) -> None:
+    """It gets what it needs to send the next version."""
+    uploaded = await client.send("UploadDocument", uploading(patient, b"gammel"), kind="system")
+    assert uploaded == documents_pb2.UploadDocumentResponse(written=uploaded.written)
+    first = ReplaceDocumentRequest(
+        patient=patient.identifier,
+        request_id=str(uuid4()),
+        replaced_id=uploaded.written.id,
+        expected_version=uploaded.written.version,
+        document=document(),
+    )
+    reply = await client.send("ReplaceDocument", [first, ReplaceDocumentRequest(chunk=b"ny")], kind="system")
+    assert reply == documents_pb2.ReplaceDocumentResponse(written=reply.written, replaced=reply.replaced)
+    assert (reply.replaced.id, reply.replaced.version) == (uploaded.written.id, 2)
+    assert (await downloaded(client, patient, reply.written.id))[1] == b"ny"
 
 
 async def test_an_upload_that_is_sent_again_is_one_document(client: Client, patient: Patient) -> None:

@@ -12,7 +12,11 @@ from kjernejournal.audit.v1.audit_pb2 import Access, ListAccessesRequest
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest
-from kjernejournal.documents.v1.documents_pb2 import DownloadDocumentRequest, UploadDocumentRequest
+from kjernejournal.documents.v1.documents_pb2 import (
+    DownloadDocumentRequest,
+    ReplaceDocumentRequest,
+    UploadDocumentRequest,
+)
 from kjernejournal.patients.v1.patients_pb2 import RegisterPatientRequest
 from tests.services.documents.calls import document
 from tests.services.patients.people import person
@@ -177,6 +181,25 @@ async def test_reading_the_log_is_logged_and_a_citizen_sees_no_other_log(client:
     assert access.representation == common_pb2.REPRESENTATION_SELF
     told = await refusal(client.call("ListAccesses", ListAccessesRequest(patient=patient.identifier), kind="citizen"))
     assert told.short == ("PERMISSION_DENIED", "NOT_REPRESENTATIVE")
+
+
+@pytest.mark.parametrize("kind", ["doctor", "system"])
+async def test_a_written_document_is_in_the_log_whoever_wrote_it(client: Client, patient: Patient, kind: str) -> None:
+    """A machine gets ids and versions alone; the log names the same entries, the replaced one too."""
+    upload = UploadDocumentRequest(patient=patient.identifier, request_id=str(uuid4()), document=document())
+    old = (await client.send("UploadDocument", [upload, UploadDocumentRequest(chunk=b"x")], kind=kind)).written
+    replace = ReplaceDocumentRequest(
+        patient=patient.identifier,
+        request_id=str(uuid4()),
+        document=document(),
+        replaced_id=old.id,
+        expected_version=old.version,
+    )
+    new = (await client.send("ReplaceDocument", [replace, ReplaceDocumentRequest(chunk=b"y")], kind=kind)).written
+    accesses = [each for each in await log_of(client, patient) if "Document" in each.rpcs[0]]
+    replaced, uploaded = accesses[:2]
+    assert recorded(uploaded) == {(old.id, 1)}
+    assert recorded(replaced) == {(new.id, 1), (old.id, 2)}
 
 
 async def test_what_a_register_denies_is_on_record_too(client: Client, patient: Patient) -> None:

@@ -401,19 +401,25 @@ class UploadDocumentResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    WRITTEN_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
+    def written(self) -> _common_pb2.EntryVersion:
+        """The document in the version that was stored, or that was there already, the same."""
+
+    @_builtins.property
     def document(self) -> Global___Document:
-        """What was stored."""
+        """That version. To people alone; unset to systems."""
 
     def __init__(
         self,
         *,
+        written: _common_pb2.EntryVersion | None = ...,
         document: Global___Document | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "written", b"written"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "written", b"written"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -543,25 +549,37 @@ class ReplaceDocumentResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    DOCUMENT_FIELD_NUMBER: _builtins.int
+    WRITTEN_FIELD_NUMBER: _builtins.int
     REPLACED_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    REPLACED_DOCUMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def document(self) -> Global___Document:
-        """The new document."""
+    def written(self) -> _common_pb2.EntryVersion:
+        """The new document in the version that was stored."""
 
     @_builtins.property
-    def replaced(self) -> Global___Document:
+    def replaced(self) -> _common_pb2.EntryVersion:
         """The replaced one in its new version: Deprecated."""
+
+    @_builtins.property
+    def document(self) -> Global___Document:
+        """What was written. To people alone; unset to systems."""
+
+    @_builtins.property
+    def replaced_document(self) -> Global___Document:
+        """What was replaced. To people alone; unset to systems."""
 
     def __init__(
         self,
         *,
+        written: _common_pb2.EntryVersion | None = ...,
+        replaced: _common_pb2.EntryVersion | None = ...,
         document: Global___Document | None = ...,
-        replaced: Global___Document | None = ...,
+        replaced_document: Global___Document | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "replaced", b"replaced"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "replaced", b"replaced", "replaced_document", b"replaced_document", "written", b"written"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "replaced", b"replaced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "replaced", b"replaced", "replaced_document", b"replaced_document", "written", b"written"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

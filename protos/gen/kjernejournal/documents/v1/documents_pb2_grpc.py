@@ -88,7 +88,7 @@ class DocumentsServiceServicer:
     def UploadDocument(self, request_iterator, context):
         """Takes a document: the first message says whose it is and what it is, the others carry its content. Nothing is
         visible before all of it is stored. A feed that states a provenance.source_id it has used gives that document a new
-        version, or changes nothing when all is the same.
+        version, or changes nothing when all is the same. Systems get ids and versions alone.
 
         Callers: clinicians, systems.
 
@@ -118,7 +118,7 @@ class DocumentsServiceServicer:
 
     def ReplaceDocument(self, request_iterator, context):
         """Takes a document that replaces another (RPLC), as UploadDocument does; the replaced one becomes Deprecated in the
-        same moment.
+        same moment. Systems get ids and versions alone.
 
         Callers: clinicians, systems.
 

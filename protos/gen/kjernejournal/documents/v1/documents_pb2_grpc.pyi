@@ -48,7 +48,7 @@ class DocumentsServiceStub:
     UploadDocument: _grpc.StreamUnaryMultiCallable[_documents_pb2.UploadDocumentRequest, _documents_pb2.UploadDocumentResponse]
     """Takes a document: the first message says whose it is and what it is, the others carry its content. Nothing is
     visible before all of it is stored. A feed that states a provenance.source_id it has used gives that document a new
-    version, or changes nothing when all is the same.
+    version, or changes nothing when all is the same. Systems get ids and versions alone.
 
     Callers: clinicians, systems.
 
@@ -70,7 +70,7 @@ class DocumentsServiceStub:
     """
     ReplaceDocument: _grpc.StreamUnaryMultiCallable[_documents_pb2.ReplaceDocumentRequest, _documents_pb2.ReplaceDocumentResponse]
     """Takes a document that replaces another (RPLC), as UploadDocument does; the replaced one becomes Deprecated in the
-    same moment.
+    same moment. Systems get ids and versions alone.
 
     Callers: clinicians, systems.
 
@@ -115,7 +115,7 @@ class DocumentsServiceAsyncStub(DocumentsServiceStub):
     UploadDocument: _aio.StreamUnaryMultiCallable[_documents_pb2.UploadDocumentRequest, _documents_pb2.UploadDocumentResponse]  # type: ignore[assignment]
     """Takes a document: the first message says whose it is and what it is, the others carry its content. Nothing is
     visible before all of it is stored. A feed that states a provenance.source_id it has used gives that document a new
-    version, or changes nothing when all is the same.
+    version, or changes nothing when all is the same. Systems get ids and versions alone.
 
     Callers: clinicians, systems.
 
@@ -137,7 +137,7 @@ class DocumentsServiceAsyncStub(DocumentsServiceStub):
     """
     ReplaceDocument: _aio.StreamUnaryMultiCallable[_documents_pb2.ReplaceDocumentRequest, _documents_pb2.ReplaceDocumentResponse]  # type: ignore[assignment]
     """Takes a document that replaces another (RPLC), as UploadDocument does; the replaced one becomes Deprecated in the
-    same moment.
+    same moment. Systems get ids and versions alone.
 
     Callers: clinicians, systems.
 
@@ -191,7 +191,7 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_documents_pb2.UploadDocumentResponse, _abc.Awaitable[_documents_pb2.UploadDocumentResponse]]:
         """Takes a document: the first message says whose it is and what it is, the others carry its content. Nothing is
         visible before all of it is stored. A feed that states a provenance.source_id it has used gives that document a new
-        version, or changes nothing when all is the same.
+        version, or changes nothing when all is the same. Systems get ids and versions alone.
 
         Callers: clinicians, systems.
 
@@ -225,7 +225,7 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.ReplaceDocumentResponse, _abc.Awaitable[_documents_pb2.ReplaceDocumentResponse]]:
         """Takes a document that replaces another (RPLC), as UploadDocument does; the replaced one becomes Deprecated in the
-        same moment.
+        same moment. Systems get ids and versions alone.
 
         Callers: clinicians, systems.
 
