@@ -1,4 +1,4 @@
-"""Rooms that a newcomer takes in at a glance: short files, few on a floor, no circle of imports, each says what it is for."""
+"""Rooms that a newcomer takes in at a glance: short files, few on a floor, no circle of imports, all explained."""
 
 import ast
 import subprocess
