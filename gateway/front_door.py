@@ -15,14 +15,14 @@ from typing import Any, TypeAlias, cast
 
 import grpc
 
-from gateway.access.tokens import Metadata, TokenVerifier, access_basis
+from gateway.access.tokens import Metadata, TokenVerifier, access_basis, source_system_of
 from gateway.admission import Admission
 from gateway.contract import Method
 from gateway.decided_call import Incoming
 from kjernejournal.audit.v1.audit_pb2 import Receipt
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
-from shared.errors import KjernejournalError, NotSupported, Reason, TimedOut, Unauthenticated, reason_name
+from shared.errors import Invalid, KjernejournalError, NotSupported, Reason, TimedOut, Unauthenticated, reason_name
 from shared.handling import drain, failures, tracing
 
 log = logging.getLogger(__name__)
@@ -142,6 +142,8 @@ class FrontDoor(grpc.GenericRpcHandler):
         except Unauthenticated as refusal:
             self._log_refusal(refusal)
             raise
+        if method.rule.needs_source_system(caller.kind) and not source_system_of(metadata):
+            raise Invalid("source-system", "is required: the name and version of the system that asks")
         return Incoming(method, metadata, caller, access_basis(metadata))
 
     def _log_refusal(self, refusal: KjernejournalError) -> None:

@@ -137,6 +137,13 @@ class AccessRule:
             changes_only=option.changes_only,
         )
 
+    def needs_source_system(self, kind: CallerKindValue) -> bool:
+        """Whether the caller has to name the system that asks: health personnel, in a call that goes on record.
+
+        A citizen's or a machine's own system is the client of its token.
+        """
+        return kind == common_pb2.CALLER_KIND_CLINICIAN and not self.status_only
+
     @property
     def status_only(self) -> bool:
         """Whether the rpc says that something exists, and no content (GetIndicator, GetCriticalInfoStatus)."""

@@ -146,6 +146,26 @@ async def test_a_patient_under_a_misspelt_basis_is_not_looked_up(front: Front) -
     assert front.people.calls
 
 
+@pytest.mark.parametrize("found", OPEN, ids=lambda each: each.path.rpartition(".")[2])
+async def test_health_personnel_name_the_system_that_asks_in_every_call_that_goes_on_record(
+    front: Front, found: Method
+) -> None:
+    got = await refusal(front.client.any(found, found.request(), kind="doctor", source_system=""))
+    asked = got.details.get("field") == "source-system"
+    assert asked == (found.rule.audit == common_pb2.AUDIT_LEVEL_FULL)
+    if asked:
+        assert got.short == ("INVALID_ARGUMENT", "INVALID_FIELD")
+    assert not front.people.calls
+    assert not front.log.records
+
+
+@pytest.mark.parametrize("kind", ["citizen", "system", "auditor"])
+async def test_of_others_the_client_of_their_token_is_the_system_that_asks(front: Front, kind: str) -> None:
+    request = GetPatientSummaryRequest(patient=PatientIdentifier(national_id=front.people.add()))
+    got = await refusal(front.client.call("GetPatientSummary", request, kind=kind, source_system=""))
+    assert got.details.get("field") != "source-system"
+
+
 async def test_a_handler_is_given_who_calls_and_on_which_basis(issuer: Path) -> None:
     came: list[Incoming] = []
 

@@ -85,7 +85,7 @@ def test_emergencies_refusals_and_openings_stand_out() -> None:
 
 
 def test_a_citizen_is_named_by_what_they_are_to_the_patient() -> None:
-    own = access(practitioner=None, relation=common_pb2.REPRESENTATION_SELF)
+    own = access(practitioner=None, representation=common_pb2.REPRESENTATION_SELF)
     assert "the patient" in drawn(own)
 
 

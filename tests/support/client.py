@@ -94,15 +94,17 @@ class Client:
             self._tokens[key] = mint_for(kind, self._issuer, **who)
         return self._tokens[key]
 
-    def metadata(self, kind: str = "doctor", basis: str | None = None, **who: Any) -> list[tuple[str, str | bytes]]:
-        """What a caller of this kind sends along. `basis` None: AKUTT for personnel, nothing for others."""
+    def metadata(
+        self, kind: str = "doctor", basis: str | None = None, source_system: str = "TestEPJ 1.0", **who: Any
+    ) -> list[tuple[str, str | bytes]]:
+        """Returns what a caller of this kind sends along. `basis` None: AKUTT for personnel, nothing for others."""
         if basis is None:
             basis = "AKUTT" if kind in PEOPLE and PEOPLE[kind].role else ""
-        told: list[tuple[str, str | bytes]] = [
+        sent = {"source-system": source_system, "access-basis": basis}
+        return [
             ("authorization", f"Bearer {self.token(kind, **who)}"),
-            ("source-system", "TestEPJ 1.0"),
+            *((key, sent[key]) for key in sent if sent[key]),
         ]
-        return [*told, ("access-basis", basis)] if basis else told
 
     async def call(self, rpc: str, request: Message, *, seconds: float = SECONDS, **caller: Any) -> Any:
         """The reply of a unary rpc, named by `method`. Raises AioRpcError."""

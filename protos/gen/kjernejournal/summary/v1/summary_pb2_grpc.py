@@ -29,9 +29,9 @@ class SummaryServiceStub:
     """Served by the gateway, which asks every register at once. An answer always comes within the deadline; what is
     missing from it is said, with the reason, and never looks like "none".
 
-    Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
-    AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
-    protos/README.md says how to call.
+    Every call needs metadata: authorization (Bearer token of the identity provider), and from clinicians access-basis
+    (SAMTYKKE, AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to
+    the trace. protos/README.md says how to call.
     """
 
     def __init__(self, channel):
@@ -66,9 +66,9 @@ class SummaryServiceServicer:
     """Served by the gateway, which asks every register at once. An answer always comes within the deadline; what is
     missing from it is said, with the reason, and never looks like "none".
 
-    Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
-    AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
-    protos/README.md says how to call.
+    Every call needs metadata: authorization (Bearer token of the identity provider), and from clinicians access-basis
+    (SAMTYKKE, AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to
+    the trace. protos/README.md says how to call.
     """
 
     def GetPatientSummary(self, request, context):
@@ -160,9 +160,9 @@ class SummaryService:
     """Served by the gateway, which asks every register at once. An answer always comes within the deadline; what is
     missing from it is said, with the reason, and never looks like "none".
 
-    Every call needs metadata: authorization (Bearer token of the identity provider), access-basis (clinicians: SAMTYKKE,
-    AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to the trace.
-    protos/README.md says how to call.
+    Every call needs metadata: authorization (Bearer token of the identity provider), and from clinicians access-basis
+    (SAMTYKKE, AKUTT, UNNTAK, FORHOYET_SAMTYKKE or FORHOYET_AKUTT) and source-system. Trailing metadata trace-id leads to
+    the trace. protos/README.md says how to call.
     """
 
     @staticmethod
