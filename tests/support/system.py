@@ -59,7 +59,7 @@ class System:
                 process.send(signal.SIGKILL)
         assert not left, f"did not end: {left}"
 
-    def kj(self, *arguments: str) -> str:
+    def kj(self, *arguments: str, seconds: float = STARTS_WITHIN) -> str:
         """Standard output of a `kj` command on this system. Fails with what it said when it fails."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KJ_")}
         done = subprocess.run(
@@ -68,7 +68,7 @@ class System:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=STARTS_WITHIN,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == 0, f"kj {' '.join(arguments)}: {done.stderr}"

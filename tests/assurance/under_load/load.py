@@ -72,7 +72,7 @@ def _register(patient: Patient, request_id: str) -> list[Message]:
 
 
 KINDS = (
-    Kind("critical_info", "CreateCriticalInfo", _request(CreateCriticalInfoRequest, entry=reaction), _DOCTOR),
+    Kind("critical_info", "CreateCriticalInfo", _request(CreateCriticalInfoRequest, critical_info=reaction), _DOCTOR),
     Kind(
         "medications",
         "RecordPrescription",

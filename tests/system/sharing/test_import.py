@@ -49,7 +49,7 @@ async def listed(client: Client, national_id: str, name: str) -> list[Any]:
 
 
 def imported(system: System, *files: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(system.kj("import", *map(str, files)))
+    told: dict[str, Any] = json.loads(system.kj("import", *map(str, files), seconds=240))
     return told
 
 
