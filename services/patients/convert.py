@@ -92,6 +92,11 @@ def histories(rows: Rows) -> list[Sequence[GeneralPractitionerAssignment]]:
     ]
 
 
+def grant_id(request_id: str) -> str:
+    """Returns the id of the grant that a request makes: sent again, it names the same one."""
+    return str(uuid5(_NAMESPACE, str(UUID(request_id))))
+
+
 def new_proxy(proxy: NewProxy, proxy_id: str, provenance: Provenance) -> Proxy:
     """Returns the grant of a proxy. The national id is not in it: the reference stands beside it."""
     return Proxy(

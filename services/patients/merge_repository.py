@@ -1,5 +1,8 @@
 """SQL of merges: only who is whose alias changes, with a row that says who did it."""
 
+from datetime import datetime
+from typing import NamedTuple
+
 import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import Provenance
@@ -10,6 +13,16 @@ from shared.errors import Reason, StateConflict, patient_not_found
 from shared.register.requests import made_by
 
 
+class Merged(NamedTuple):
+    """What became of a merge or unmerge."""
+
+    content: bytes
+    """The answer, serialized, without `stored_at`."""
+    stored_at: datetime
+    refs: list[str]
+    """Every reference concerned, the canonical one first."""
+
+
 class Merges:
     """Merges and unmerges of patients."""
 
@@ -18,10 +31,10 @@ class Merges:
 
     async def merge(
         self, ref: str, other_id: str, request_id: str, sent: bytes, provenance: Provenance, *, joined: bool
-    ) -> tuple[bytes, list[str]]:
+    ) -> Merged:
         """Makes the patient with `other_id` one with the patient `ref`, or with `joined` false takes that back.
 
-        Gives the serialized answer and every reference concerned. Raises NotFound and StateConflict.
+        Raises NotFound and StateConflict.
         """
         for _ in range(TRIES):
             try:
@@ -34,7 +47,7 @@ class Merges:
 
 async def _merge(
     session: Session, ref: str, other_id: str, request_id: str, sent: bytes, provenance: Provenance, *, joined: bool
-) -> tuple[bytes, list[str]]:
+) -> Merged:
     rows = await session.fetch(
         "SELECT m.patient_ref::text, m.canonical_ref::text, m.merged_into::text FROM refs AS m"
         " WHERE m.canonical_ref IN (SELECT canonical_ref FROM refs WHERE patient_ref = $1 UNION"
@@ -57,13 +70,13 @@ async def _merge(
         raise Raced
     refs = sorted(canonical_of, key=lambda one: (one != canonical_of[ref], one))
     if await made_by(session, refs, request_id, sent) is not None:
-        answer = await session.fetchval(
-            "SELECT content FROM merges WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+        [row] = await session.fetch(
+            "SELECT content, stored_at FROM merges WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
             refs,
             request_id,
             name="merge_of_request",
         )
-        return answer, refs
+        return Merged(row["content"], row["stored_at"], refs)
     canonical, other_canonical = canonical_of[ref], canonical_of[other]
     if joined:
         if canonical == other_canonical:
@@ -76,9 +89,9 @@ async def _merge(
         await _separate(session, other, {row["patient_ref"]: row["merged_into"] for row in rows})
         alias = other
     content = convert.merged(await session.fetch(_IDENTITIES_OF, canonical, name="identities_of_patient"))
-    await session.execute(
+    stored_at = await session.fetchval(
         "INSERT INTO merges (patient_ref, request_id, digest, alias_ref, joined, provenance, content)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING stored_at",
         canonical,
         request_id,
         sent,
@@ -88,7 +101,7 @@ async def _merge(
         content,
         name="add_merge",
     )
-    return content, refs
+    return Merged(content, stored_at, refs)
 
 
 async def _separate(session: Session, ref: str, merged_into: dict[str, str | None]) -> None:

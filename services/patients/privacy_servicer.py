@@ -4,7 +4,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2_grpc import PrivacyServiceServicer
@@ -72,8 +71,9 @@ class PrivacyServicer(PrivacyServiceServicer):
         if not set(refs).isdisjoint(caller.patient_refs()):
             raise Invalid("proxy.national_id", "is the patient's own")
         source = provenance(caller.current(), datetime.now(UTC))
-        proxy = convert.new_proxy(request.proxy, str(uuid4()), source)
-        return pb.GrantProxyResponse(settings=await self._change(request, privacy.grant(proxy, refs[0], refs)))
+        proxy = convert.new_proxy(request.proxy, convert.grant_id(request.request_id), source)
+        settings = await self._change(request, privacy.grant(proxy, refs[0], refs))
+        return pb.GrantProxyResponse(settings=settings, proxy_id=proxy.id)
 
     async def RevokeProxy(self, request: pb.RevokeProxyRequest, context: Context) -> pb.RevokeProxyResponse:
         proxy_id = request.id.lower()

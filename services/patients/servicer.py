@@ -9,7 +9,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, Sect
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2_grpc import PatientsServiceServicer
 from services.patients import convert, model, privacy
-from services.patients.merge_repository import Merges
+from services.patients.merge_repository import Merged, Merges
 from services.patients.registration_repository import Registration, Registry
 from services.patients.repository import Repository
 from shared import national_id
@@ -52,13 +52,17 @@ class PatientsServicer(PatientsServiceServicer):
         return pb.RegisterPatientResponse(version=stored.version, stored_at=timestamp(stored.stored_at))
 
     async def MergePatients(self, request: pb.MergePatientsRequest, context: Context) -> pb.MergePatientsResponse:
-        content = await self._merge(request, request.merged_national_id, "merged_national_id", context, joined=True)
-        return pb.MergePatientsResponse.FromString(content)
+        made = await self._merge(request, request.merged_national_id, "merged_national_id", context, joined=True)
+        response = pb.MergePatientsResponse.FromString(made.content)
+        response.stored_at.CopyFrom(timestamp(made.stored_at))
+        return response
 
     async def UnmergePatients(self, request: pb.UnmergePatientsRequest, context: Context) -> pb.UnmergePatientsResponse:
         value = request.separated_national_id
-        content = await self._merge(request, value, "separated_national_id", context, joined=False)
-        return pb.UnmergePatientsResponse.FromString(content)
+        made = await self._merge(request, value, "separated_national_id", context, joined=False)
+        response = pb.UnmergePatientsResponse.FromString(made.content)
+        response.stored_at.CopyFrom(timestamp(made.stored_at))
+        return response
 
     async def _merge(
         self,
@@ -68,9 +72,9 @@ class PatientsServicer(PatientsServiceServicer):
         context: Context,
         *,
         joined: bool,
-    ) -> bytes:
+    ) -> Merged:
         national_id.parse(value, production=self._production, field=field)
-        content, refs = await self._merges.merge(
+        made = await self._merges.merge(
             caller.patient_refs()[0],
             value,
             request.request_id,
@@ -78,8 +82,8 @@ class PatientsServicer(PatientsServiceServicer):
             provenance(caller.current(), datetime.now(UTC)),
             joined=joined,
         )
-        _tell_refs(context, refs)
-        return content
+        _tell_refs(context, made.refs)
+        return made
 
     async def AssignGeneralPractitioner(
         self, request: pb.AssignGeneralPractitionerRequest, context: Context

@@ -112,6 +112,7 @@ async def test_the_same_request_again_has_one_effect_and_both_patients_are_told_
     request = pb.MergePatientsRequest(patient=patient, request_id=str(uuid4()), merged_national_id=merged)
     call = service.patients.MergePatients(request, metadata=metadata)
     first = await call
+    assert first.HasField("stored_at")
     assert await service.patients.MergePatients(request, metadata=metadata) == first
     told = dict(await call.trailing_metadata())[REFS_KEY]
     assert isinstance(told, bytes)

@@ -54,6 +54,15 @@ async def change(service: Patients) -> Change:
     return Change(service, value, patient, metadata)
 
 
+async def test_a_grant_is_named_and_a_retry_names_the_same(change: Change) -> None:
+    await change.grant(new_id(), pb.PROXY_AREA_INNSYN)
+    proxy = pb.NewProxy(national_id=new_id(), name="Kari Nordmann", areas=[pb.PROXY_AREA_INNSYN])
+    request = pb.GrantProxyRequest(**change.base(), proxy=proxy)
+    reply = await change.service.privacy.GrantProxy(request, metadata=change.metadata)
+    assert [each.id for each in reply.settings.proxies if each.name == "Kari Nordmann"] == [reply.proxy_id]
+    assert await change.service.privacy.GrantProxy(request, metadata=change.metadata) == reply
+
+
 async def test_nothing_set_is_version_0(change: Change) -> None:
     request = pb.GetPrivacySettingsRequest(patient=change.patient)
     reply = await change.service.privacy.GetPrivacySettings(request, metadata=change.metadata)

@@ -1161,18 +1161,24 @@ class MergePatientsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NATIONAL_ID_KINDS_FIELD_NUMBER: _builtins.int
+    STORED_AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def national_id_kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___NationalIdKind.ValueType]:
         """Kinds of the national ids of the one patient, those in use first."""
+
+    @_builtins.property
+    def stored_at(self) -> _timestamp_pb2.Timestamp:
+        """When this system stored it. A merge makes no version of an identity."""
 
     def __init__(
         self,
         *,
         national_id_kinds: _abc.Iterable[Global___NationalIdKind.ValueType] | None = ...,
+        stored_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["national_id_kinds", b"national_id_kinds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["national_id_kinds", b"national_id_kinds", "stored_at", b"stored_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1217,18 +1223,24 @@ class UnmergePatientsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NATIONAL_ID_KINDS_FIELD_NUMBER: _builtins.int
+    STORED_AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def national_id_kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___NationalIdKind.ValueType]:
         """Kinds of the national ids that the patient keeps, those in use first."""
+
+    @_builtins.property
+    def stored_at(self) -> _timestamp_pb2.Timestamp:
+        """When this system stored it."""
 
     def __init__(
         self,
         *,
         national_id_kinds: _abc.Iterable[Global___NationalIdKind.ValueType] | None = ...,
+        stored_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["national_id_kinds", b"national_id_kinds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["national_id_kinds", b"national_id_kinds", "stored_at", b"stored_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2108,6 +2120,9 @@ class GrantProxyResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SETTINGS_FIELD_NUMBER: _builtins.int
+    PROXY_ID_FIELD_NUMBER: _builtins.int
+    proxy_id: _builtins.str
+    """The new grant among settings.proxies."""
     @_builtins.property
     def settings(self) -> Global___PrivacySettings:
         """The settings after the change."""
@@ -2116,10 +2131,11 @@ class GrantProxyResponse(_message.Message):
         self,
         *,
         settings: Global___PrivacySettings | None = ...,
+        proxy_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proxy_id", b"proxy_id", "settings", b"settings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
