@@ -77,11 +77,9 @@ class DecidedCall:
         """Returns the record of something that is about to be released."""
         return self._record(audit_pb2.RECORD_KIND_DISCLOSURE, sections)
 
-    def permit(
-        self, request_id: str, ref: str | None = None, *, entries: Iterable[tuple[str, int]] = ()
-    ) -> AuditRecord:
-        """Returns the record of a write that is about to be made, to `entries` where its reply could not name them."""
-        record = self._record(audit_pb2.RECORD_KIND_PERMIT, [self.section(entries=entries)], ref)
+    def permit(self, request_id: str, ref: str | None = None) -> AuditRecord:
+        """Returns the record of a write that is about to be made."""
+        record = self._record(audit_pb2.RECORD_KIND_PERMIT, [self.section()], ref)
         record.request_id = request_id
         return record
 

@@ -62,17 +62,6 @@ def request_id_of(request: Message) -> str:
     return value if _UUID.fullmatch(value) else ""
 
 
-def entries_named(method: Method, request: Message) -> list[tuple[str, int]]:
-    """Returns the entry that a write without entries in its reply is about.
-
-    So what is deleted for good stays in the log by its id.
-    """
-    value: str = getattr(request, "id", "")
-    if method.disclosed or not _UUID.fullmatch(value):
-        return []
-    return [(value.lower(), max(0, getattr(request, "expected_version", 0)))]
-
-
 def byte_range_of(request: Message) -> ByteRange | None:
     """Returns the part of a document that is asked for, an end of 0 for all the rest; None where the rpc takes none."""
     if "offset" not in request.DESCRIPTOR.fields_by_name:

@@ -20,7 +20,7 @@ from gateway.registers.backends import Backend
 from gateway.registers.refusals import refusal_of, service_fault
 from gateway.registers.section_reader import says_how_much
 from gateway.registers.sources import SOURCES
-from gateway.requests import byte_range_of, entries_named, parse, put_ref, request_id_of
+from gateway.requests import byte_range_of, parse, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
@@ -161,7 +161,7 @@ class Forwarding:
     async def _write(self, decided: DecidedCall, request: Message) -> bytes:
         request_id = request_id_of(request)
         put_ref(decided, request)
-        await self._recorder.record([decided.permit(request_id, entries=entries_named(decided.method, request))])
+        await self._recorder.record([decided.permit(request_id)])
         decided = await self._steps.fresh(decided)
         return await self._outcomes.shielded(self._made(decided, request, request_id))
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
+from kjernejournal.common.v1.common_pb2 import CallerContext, EntryVersion, SectionQuery
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb
 from kjernejournal.own_registrations.v1.own_registrations_pb2_grpc import OwnRegistrationsServiceServicer
 from services.own_registrations import convert, model
@@ -76,10 +76,10 @@ class Servicer(OwnRegistrationsServiceServicer):
             raise Invalid("expected_version", "must be 1 or more, or 0 for whichever it is")
         # Ids that nobody could guess and a number: a plain digest of them gives nothing away.
         asked = hashlib.sha256(f"{request.id.lower()} {request.expected_version}".encode()).digest()
-        await self._writes.delete(
+        version = await self._writes.delete(
             caller.patient_refs(), request.request_id, request.id, request.expected_version, asked
         )
-        return pb.DeleteOwnRegistrationResponse()
+        return pb.DeleteOwnRegistrationResponse(deleted=EntryVersion(id=request.id.lower(), version=version))
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context

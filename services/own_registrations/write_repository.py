@@ -5,7 +5,8 @@ request, and no version that appears while its entry is being deleted.
 
 Retries are not answered from a table `requests`, as in other registers. What a save asked could be guessed from a plain
 digest of it, so the digest is keyed with the patient's key, stands in the entry, and goes with it. Of a request whose
-entry is deleted nothing may be left but its id, in `spent_requests`: sent again, it has no effect.
+entry is deleted nothing may be left but its id, in `spent_requests`: sent again, it has no effect. Of the deletion
+itself the last version's number is left, which is its answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -91,16 +92,18 @@ class WriteRepository:
             )
             return opened(row, keys)
 
-    async def delete(self, refs: Sequence[str], request_id: str, entry_id: str, version: int, digest: bytes) -> None:
-        """Deletes an entry for good; `version` 0: whichever it has. A retry of the same request does nothing.
+    async def delete(self, refs: Sequence[str], request_id: str, entry_id: str, version: int, digest: bytes) -> int:
+        """Deletes an entry for good; `version` 0: whichever it has. Returns the last version that there was.
 
-        Raises Invalid (REQUEST_ID_REUSED), NotFound, VersionBehind.
+        A retry of the same request does nothing, and returns the same. Raises Invalid (REQUEST_ID_REUSED), NotFound,
+        VersionBehind.
         """
         async with self.database.transaction() as session:
             await locked(session, self.keys, refs)
-            if await _is_retry(session, refs, request_id, digest):
-                return
-            current = await session.fetchval(
+            spent = await _spent_by_deletion(session, refs, request_id, digest)
+            if spent is not None:
+                return spent["version"] or version  # null: of a release that did not keep it
+            current: int | None = await session.fetchval(
                 "SELECT max(version) FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2",
                 refs,
                 entry_id,
@@ -112,12 +115,14 @@ class WriteRepository:
                 raise VersionBehind(current)
             await _forget(session, refs, entry_id)
             await session.execute(
-                "INSERT INTO spent_requests (patient_ref, request_id, deletion) VALUES ($1, $2, $3)",
+                "INSERT INTO spent_requests (patient_ref, request_id, deletion, version) VALUES ($1, $2, $3, $4)",
                 refs[0],
                 request_id,
                 digest,
+                current,
                 name="remember_deletion",
             )
+            return current
 
 
 async def _of_request(
@@ -146,11 +151,13 @@ async def _of_request(
     raise entry_not_found()
 
 
-async def _is_retry(session: Session, refs: Sequence[str], request_id: str, digest: bytes) -> bool:
-    """Whether this deletion has been made. Raises Invalid (REQUEST_ID_REUSED)."""
+async def _spent_by_deletion(
+    session: Session, refs: Sequence[str], request_id: str, digest: bytes
+) -> asyncpg.Record | None:
+    """Returns what is left of this deletion, if it has been made. Raises Invalid (REQUEST_ID_REUSED)."""
     spent = await _spent(session, refs, request_id)
     if spent is not None and spent["deletion"] == digest:
-        return True
+        return spent
     saved = await session.fetchval(
         "SELECT true FROM entries WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
         refs,
@@ -159,12 +166,12 @@ async def _is_retry(session: Session, refs: Sequence[str], request_id: str, dige
     )
     if spent is not None or saved:
         raise reused()
-    return False
+    return None
 
 
 async def _spent(session: Session, refs: Sequence[str], request_id: str) -> asyncpg.Record | None:
     return await session.fetchrow(
-        "SELECT deletion FROM spent_requests WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+        "SELECT deletion, version FROM spent_requests WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
         refs,
         request_id,
         name="spent_request",

@@ -17,6 +17,7 @@ from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,
     EntryHeader,
+    EntryVersion,
     PatientIdentifier,
     Provenance,
     SectionQuery,
@@ -104,12 +105,14 @@ class Register:
         )
         return (await self.stub.SaveOwnRegistration(request, metadata=calling(caller, *known))).registration
 
-    async def delete(self, refs: str | Sequence[str], entry_id: str, *, version: int = 0, request_id: str = "") -> None:
+    async def delete(
+        self, refs: str | Sequence[str], entry_id: str, *, version: int = 0, request_id: str = ""
+    ) -> EntryVersion:
         known = [refs] if isinstance(refs, str) else list(refs)
         request = pb.DeleteOwnRegistrationRequest(
             patient=patient(known[0]), request_id=request_id or str(uuid4()), id=entry_id, expected_version=version
         )
-        await self.stub.DeleteOwnRegistration(request, metadata=calling(CITIZEN, *known))
+        return (await self.stub.DeleteOwnRegistration(request, metadata=calling(CITIZEN, *known))).deleted
 
     async def listed(self, *refs: str, **fields: object) -> pb.ListOwnRegistrationsResponse:
         request = pb.ListOwnRegistrationsRequest(patient=patient(refs[0]), **fields)  # type: ignore[arg-type]  # the fields of the message

@@ -10,6 +10,7 @@ import asyncpg
 import grpc
 import pytest
 
+from kjernejournal.common.v1.common_pb2 import EntryVersion
 from shared.database import Database
 from tests.services.own_registrations.calls import RECORDED, Register, card, contact, fed, illness, new_ref
 from tests.support.service import details_of, reason_of
@@ -95,11 +96,12 @@ async def test_every_version_goes_under_every_reference_and_no_time_brings_it_ba
     assert await has_key(register, canonical)
 
 
-async def test_a_deletion_sent_again_is_ok_again(register: Register) -> None:
+async def test_a_deletion_names_what_is_gone_and_sent_again_has_the_same_answer(register: Register) -> None:
     ref, request_id = new_ref(), str(uuid4())
-    saved = await register.save(ref, contact())
-    for _ in range(3):
-        await register.delete(ref, saved.header.id, request_id=request_id)
+    saved = await register.save(ref, contact("Per"), of=await register.save(ref, contact()))
+    for entry_id in (saved.header.id, saved.header.id, saved.header.id.upper()):
+        gone = await register.delete(ref, entry_id, request_id=request_id)
+        assert gone == EntryVersion(id=saved.header.id, version=2)
     assert await code_of(register.delete(ref, saved.header.id)) == grpc.StatusCode.NOT_FOUND
     other = await register.save(ref, contact())
     for reuse in (
@@ -111,6 +113,19 @@ async def test_a_deletion_sent_again_is_ok_again(register: Register) -> None:
             await reuse
         assert reason_of(refused.value) == "REQUEST_ID_REUSED"
     assert await register.entries(ref) == [other]
+
+
+async def test_a_deletion_by_the_release_before_is_answered_with_the_version_that_was_asked_for(
+    register: Register,
+) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    saved = await register.save(ref, contact())
+    await register.delete(ref, saved.header.id, version=1, request_id=request_id)
+    await register.superuser.execute(
+        "UPDATE spent_requests SET version = NULL WHERE request_id = $1", request_id, name="as_before"
+    )
+    again = await register.delete(ref, saved.header.id, version=1, request_id=request_id)
+    assert again == EntryVersion(id=saved.header.id, version=1)
 
 
 async def test_a_deletion_sent_many_times_at_once_is_ok_each_time(register: Register) -> None:

@@ -97,7 +97,7 @@ class OwnRegistrationsServiceServicer:
 
     def DeleteOwnRegistration(self, request, context):
         """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in
-        the access log. Sent again with the same request_id it is OK again.
+        the access log. Sent again with the same request_id it gives the same answer.
 
         Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
         with the right to edit, a guardian of a child.

@@ -56,7 +56,7 @@ class OwnRegistrationsServiceStub:
     """
     DeleteOwnRegistration: _grpc.UnaryUnaryMultiCallable[_own_registrations_pb2.DeleteOwnRegistrationRequest, _own_registrations_pb2.DeleteOwnRegistrationResponse]
     """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in
-    the access log. Sent again with the same request_id it is OK again.
+    the access log. Sent again with the same request_id it gives the same answer.
 
     Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
     with the right to edit, a guardian of a child.
@@ -111,7 +111,7 @@ class OwnRegistrationsServiceAsyncStub(OwnRegistrationsServiceStub):
     """
     DeleteOwnRegistration: _aio.UnaryUnaryMultiCallable[_own_registrations_pb2.DeleteOwnRegistrationRequest, _own_registrations_pb2.DeleteOwnRegistrationResponse]  # type: ignore[assignment]
     """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in
-    the access log. Sent again with the same request_id it is OK again.
+    the access log. Sent again with the same request_id it gives the same answer.
 
     Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
     with the right to edit, a guardian of a child.
@@ -181,7 +181,7 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_own_registrations_pb2.DeleteOwnRegistrationResponse, _abc.Awaitable[_own_registrations_pb2.DeleteOwnRegistrationResponse]]:
         """Deletes an entry for good, every version of it; no retry and no import brings it back. That it was done stays in
-        the access log. Sent again with the same request_id it is OK again.
+        the access log. Sent again with the same request_id it gives the same answer.
 
         Callers: clinicians at the patient's request, with the patient's consent as basis; citizens: the patient, a proxy
         with the right to edit, a guardian of a child.
