@@ -1,4 +1,4 @@
-"""The gateway under test, with services told what to answer."""
+"""The gateway under test, with services that answer as a test scripts them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

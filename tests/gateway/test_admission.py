@@ -53,7 +53,7 @@ class Busy:
         return self.client.send("UploadDocument", [UploadDocumentRequest()], **caller)
 
     async def begin(self, *calls: Any) -> list["asyncio.Task[Any]"]:
-        """The calls as tasks, once all of them are inside."""
+        """Returns the calls as tasks, once all of them are inside."""
         tasks = [asyncio.ensure_future(call) for call in calls]
         expected = sum(self.inside.values()) + len(calls)
         await becomes(lambda: sum(self.inside.values()) == expected)
@@ -61,7 +61,7 @@ class Busy:
         return tasks
 
     async def finish(self) -> None:
-        """Everybody who was let in is answered."""
+        """Answers everybody who was let in."""
         self.done.set()
         await asyncio.gather(*self._tasks)
 

@@ -53,7 +53,7 @@ class Endless:
 
 @asynccontextmanager
 async def served(issuer: Path, handlers: dict[str, Handlers], *, idle: float = IDLE) -> AsyncIterator[Client]:
-    """A front door with these rpcs alone, by path."""
+    """Serves these rpcs alone, by path, at a front door."""
     verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
     found = {path: each for path, each in contract.methods().items() if path in handlers}
     door = FrontDoor(found, handlers, Admission(verifier), verifier, idle=idle)
@@ -195,6 +195,6 @@ async def _rest(call: Any) -> None:
 
 
 def _handlers() -> list[str]:
-    """The handlers that grpc.aio's server is waiting for."""
+    """Returns the handlers that grpc.aio's server is waiting for."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
     return [name for name in names if name == "_handle_exceptions"]

@@ -36,7 +36,7 @@ SOMETHING: dict[str, Message] = {
 
 
 def ill(front: Front, go_on: asyncio.Event | None = None, **facts: Any) -> str:
-    """Somebody with critical information, which the register says once it may go on."""
+    """Returns a patient with critical information, which the register says once it may go on."""
     section = ki.CriticalInfoSection(active=1, window=ListWindow())
 
     async def sections(data: bytes, _: Any) -> bytes:

@@ -14,7 +14,7 @@ BASELINE = ROOT / "protos" / "baseline.binpb"
 
 
 def buf(*arguments: str, folder: Path = ROOT) -> str:
-    """What buf has to say; empty when all is well."""
+    """Returns what buf has to say; empty when all is well."""
     command = [str(Path(sys.executable).parent / "buf"), *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr or f"exit code {done.returncode}"

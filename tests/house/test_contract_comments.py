@@ -29,7 +29,7 @@ SERVICE, METHOD, ENUM, VALUE = 6, 2, 5, 2
 
 @cache
 def protos() -> tuple[FileDescriptorProto, ...]:
-    """Every proto of the contract, with its comments."""
+    """Returns every proto of the contract, with its comments."""
     with TemporaryDirectory() as folder:
         image = Path(folder) / "contract.binpb"
         assert buf("build", "-o", str(image)) == ""
@@ -43,7 +43,7 @@ def comment(proto: FileDescriptorProto, *path: int) -> str:
 
 
 def rpcs() -> Iterator[tuple[str, str, common.Access]]:
-    """Name, comment and access option of every rpc."""
+    """Yields name, comment and access option of every rpc."""
     for proto in protos():
         for number, service in enumerate(proto.service):
             for place, method in enumerate(service.method):
@@ -54,7 +54,7 @@ def rpcs() -> Iterator[tuple[str, str, common.Access]]:
 
 @cache
 def codes_of_reasons() -> dict[str, set[str]]:
-    """The gRPC codes that each reason goes with, as its comment says."""
+    """Returns the gRPC codes that each reason goes with, as its comment says."""
     [proto] = [each for each in protos() if each.name.endswith("error_reason.proto")]
     return {
         value.name.removeprefix("ERROR_REASON_"): CODES
@@ -64,7 +64,7 @@ def codes_of_reasons() -> dict[str, set[str]]:
 
 
 def faults(said: str, access: common.Access) -> list[str]:
-    """What is wrong with an rpc's comment."""
+    """Returns what is wrong with an rpc's comment."""
     paragraphs = [each.strip() for each in re.split(r"\n\s*\n", said.strip())]
     if len(paragraphs) < 3 or any(each.startswith(("Callers: ", "Errors: ")) for each in paragraphs[:-2]):
         return ["is not what it does, who may call it, errors"]
@@ -79,7 +79,7 @@ def faults(said: str, access: common.Access) -> list[str]:
 
 
 def error_faults(errors: str) -> list[str]:
-    """What is wrong with the paragraph of errors: each code has its reasons beside it, and they go together."""
+    """Returns what is wrong with the paragraph of errors: each code has its reasons beside it, and they go together."""
     if errors == "Errors: those of every rpc.":
         return []
     text = errors.removeprefix("Errors: ").replace("\n", " ")

@@ -18,18 +18,18 @@ _SLUG = re.compile(r"[^\w\- ]")
 
 
 def links(text: str) -> list[str]:
-    """Where a document's links lead, those to other places in the network left out."""
+    """Returns where a document's links lead, those to other places in the network left out."""
     return [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a document's headings, as they are made of them."""
+    """Returns the anchors of a document's headings, as they are made of them."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {_SLUG.sub("", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def broken(document: Path, text: str) -> list[str]:
-    """The links of a document that lead nowhere."""
+    """Returns the links of a document that lead nowhere."""
     found = []
     for target in links(text):
         path, _, anchor = target.partition("#")
@@ -50,7 +50,7 @@ def test_a_link_that_leads_nowhere_is_found(target: str) -> None:
 
 
 def folders() -> Iterator[str]:
-    """Every package at the root, and the rooms of those that have rooms for more than one kind of thing."""
+    """Yields every package at the root, and the rooms of those that have rooms for more than one kind of thing."""
     yield from ("protos", "services", "tests", "k8s")
     for house in ("shared", "gateway", "kj"):
         yield house

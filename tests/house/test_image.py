@@ -45,13 +45,13 @@ def test_the_image_installs_wheels_with_hashes_from_its_lock_alone() -> None:
 
 
 def in_image() -> set[str]:
-    """The packages that the image's lock installs here."""
+    """Returns the packages that the image's lock installs here."""
     pins = locked("k8s/requirements.lock")
     return {name for name, (pin, _) in pins.items() if pin.marker is None or pin.marker.evaluate()}
 
 
 def needed(requirements: list[str], done: set[str]) -> set[str]:
-    """The packages of `requirements` and all that these need here, by what is installed."""
+    """Returns the packages of `requirements` and all that these need here, by what is installed."""
     for requirement in map(Requirement, requirements):
         name = canonicalize_name(requirement.name)
         if name in done or (requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})):
@@ -72,7 +72,7 @@ def test_the_image_holds_no_extra(extra: str) -> None:
 
 
 def modules() -> Iterator[tuple[Path, str]]:
-    """Each import of something that is neither ours nor Python's, with the file that imports it."""
+    """Yields each import of something that is neither ours nor Python's, with the file that imports it."""
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*.py"):
             package = ".".join(path.parent.relative_to(ROOT).parts)
@@ -82,7 +82,7 @@ def modules() -> Iterator[tuple[Path, str]]:
 
 
 def origin(name: str) -> str | None:
-    """The file of the module that an import names, or of the module that the imported name stands in."""
+    """Returns the file of the module that an import names, or of the module that the imported name stands in."""
     while name:
         try:
             found = importlib.util.find_spec(name)

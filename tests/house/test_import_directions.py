@@ -24,7 +24,9 @@ SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|COPY|WITH \
 
 
 def imported(tree: ast.Module, package: str) -> Iterator[str]:
-    """Full names of everything imported in a module of `package`, at any depth, by statement or by a literal name."""
+    """Yields full names of everything imported in a module of `package`, at any depth, by statement or by a literal
+    name.
+    """
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -44,7 +46,7 @@ def within(name: str, *packages: str) -> bool:
 
 
 def allowed(package: str) -> tuple[str, ...]:
-    """The packages of ours that a module of `package` may import."""
+    """Returns the packages of ours that a module of `package` may import."""
     match package.split("."):
         case ["shared", *_]:
             return ("shared", "kjernejournal.common")
@@ -59,7 +61,7 @@ def allowed(package: str) -> tuple[str, ...]:
 
 
 def refusal(where: Path, name: str) -> str | None:
-    """Why the module at `where` may not import `name`."""
+    """Returns why the module at `where` may not import `name`."""
     ours = name.partition(".")[0] in OURS
     if ours and not within(name, *allowed(".".join(where.parent.parts))):
         return "wrong direction"
@@ -73,14 +75,14 @@ def refusal(where: Path, name: str) -> str | None:
 
 
 def statements(tree: ast.Module) -> Iterator[int]:
-    """Lines of SQL in a module."""
+    """Yields the lines of SQL in a module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value):
             yield node.lineno
 
 
 def faults(where: Path, tree: ast.Module) -> Iterator[str]:
-    """One line for every import, or piece of SQL, that the module at `where` may not hold."""
+    """Yields one line for every import, or piece of SQL, that the module at `where` may not hold."""
     for name in imported(tree, ".".join(where.parent.parts)):
         if reason := refusal(where, name):
             yield f"{where} imports {name}: {reason}"
@@ -90,7 +92,7 @@ def faults(where: Path, tree: ast.Module) -> Iterator[str]:
 
 
 def violations(root: Path) -> list[str]:
-    """The faults of every module below `root`."""
+    """Returns the faults of every module below `root`."""
     paths = sorted(path for top in ("services", "gateway", "shared", "kj") for path in (root / top).rglob("*.py"))
     return [fault for path in paths for fault in faults(path.relative_to(root), ast.parse(path.read_bytes()))]
 
@@ -100,7 +102,7 @@ def test_directions() -> None:
 
 
 def loaded(*modules: str) -> set[str]:
-    """What a fresh interpreter has loaded of `kj` and of what only `kj` needs, after importing `modules`."""
+    """Returns what a fresh interpreter has loaded of `kj` and of what only `kj` needs, after importing `modules`."""
     code = f"import {', '.join(modules)}, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return {name for name in done.stdout.split() if within(name, "kj", "rich", "typer")}

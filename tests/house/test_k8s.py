@@ -61,13 +61,13 @@ def of_kind(manifests: list[Manifest], *kinds: str) -> dict[str, Manifest]:
 
 
 def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """The pod specs, by the name of what makes the pods."""
+    """Returns the pod specs, by the name of what makes the pods."""
     makers = of_kind(manifests, "Deployment", "StatefulSet", "Job")
     return {name: maker["spec"]["template"]["spec"] for name, maker in makers.items()}
 
 
 def servers(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """The containers that serve gRPC."""
+    """Returns the containers that serve gRPC."""
     specs = of_kind(manifests, "Deployment")
     return {name: each["spec"]["template"]["spec"]["containers"][0] for name, each in specs.items()}
 
@@ -77,7 +77,7 @@ def environment(container: Manifest) -> dict[str, Any]:
 
 
 def references(spec: Manifest) -> Iterator[tuple[str, str]]:
-    """Kind and name of every Secret and ConfigMap that a pod cannot start without."""
+    """Yields kind and name of every Secret and ConfigMap that a pod cannot start without."""
     for volume in spec.get("volumes", []):
         if "secret" in volume:
             yield "Secret", volume["secret"]["secretName"]
@@ -177,7 +177,7 @@ def test_the_gateway_knows_every_service_and_they_let_it_in(local: list[Manifest
 
 
 def subject_names(manifests: list[Manifest], secret: str, kind: type[x509.GeneralName]) -> list[str]:
-    """The names of one kind in the certificate of a generated Secret."""
+    """Returns the names of one kind in the certificate of a generated Secret."""
     pem = base64.b64decode(of_kind(manifests, "Secret")[secret]["data"]["tls.crt"])
     extension = x509.load_pem_x509_certificate(pem).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     return [str(name.value) for name in extension.value if isinstance(name, kind)]

@@ -15,7 +15,7 @@ LOCKS = ["requirements.lock", "k8s/requirements.lock"]
 
 
 def locked(lock: str) -> dict[str, tuple[Requirement, frozenset[str]]]:
-    """Every pin of a lock with its hashes, by canonical name."""
+    """Returns every pin of a lock with its hashes, by canonical name."""
     text = "\n".join(line for line in (ROOT / lock).read_text().splitlines() if not line.lstrip().startswith("#"))
     pins: dict[str, tuple[Requirement, frozenset[str]]] = {}
     for entry in text.replace("\\\n", " ").splitlines():
@@ -26,7 +26,7 @@ def locked(lock: str) -> dict[str, tuple[Requirement, frozenset[str]]]:
 
 
 def pinned(pin: Requirement) -> str:
-    """The one version that a pin allows."""
+    """Returns the one version that a pin allows."""
     (specifier,) = pin.specifier
     assert specifier.operator == "=="
     return specifier.version

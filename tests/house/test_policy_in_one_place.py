@@ -29,7 +29,7 @@ def names_of_rules() -> set[str]:
 
 
 def faults(tree: ast.Module, names: set[str]) -> Iterator[int]:
-    """Lines that name a rule or look at the one behind a decision. The `rule` of a method is its access option."""
+    """Yields lines that name a rule or look at the one behind a decision. A method's `rule` is its access option."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(attr="rule", value=ast.Name(id="method") | ast.Attribute(attr="method")):

@@ -19,7 +19,7 @@ TOPS = ("services", "gateway", "shared", "kj", "tests", "k8s", "protos")
 
 @cache
 def files() -> list[PurePosixPath]:
-    """Every file that git knows below the folders that hold code, without what protoc writes."""
+    """Returns every file that git knows below the folders that hold code, without what protoc writes."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *TOPS],
         cwd=ROOT,
@@ -32,24 +32,26 @@ def files() -> list[PurePosixPath]:
 
 
 def too_long(lengths: Mapping[PurePosixPath, int]) -> list[str]:
-    """The files of Python with more lines than a reader keeps in mind."""
+    """Returns the files of Python with more lines than a reader keeps in mind."""
     return [f"{path}: {lines} lines" for path, lines in sorted(lengths.items()) if lines > LONGEST_FILE]
 
 
 def too_full(paths: Iterable[PurePosixPath]) -> list[str]:
-    """The folders with more files on one floor than a reader takes in at a glance."""
+    """Returns the folders with more files on one floor than a reader takes in at a glance."""
     floors = Counter(path.parent for path in paths if path.name != "__init__.py")
     return [f"{floor}: {count} files" for floor, count in sorted(floors.items()) if count > FULLEST_FLOOR]
 
 
 def module_of(path: PurePosixPath) -> str:
-    """The name that a file is imported by."""
+    """Returns the name that a file is imported by."""
     parts = path.with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def imports_of(tree: ast.Module, modules: frozenset[str]) -> Iterator[str]:
-    """The modules of ours that a module imports when it is loaded: not those that a function imports when called."""
+    """Yields the modules of ours that a module imports when it is loaded: not those that a function imports when
+    called.
+    """
     pending: list[ast.AST] = list(tree.body)
     while pending:
         node = pending.pop()
@@ -66,7 +68,7 @@ def imports_of(tree: ast.Module, modules: frozenset[str]) -> Iterator[str]:
 
 
 def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    """A circle of imports, from a module back to itself; empty when there is none."""
+    """Returns a circle of imports, from a module back to itself; empty when there is none."""
     done: set[str] = set()
     way: list[str] = []
 
@@ -87,13 +89,13 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def graph_of(parsed: Trees) -> dict[str, list[str]]:
-    """What every module imports when it is loaded."""
+    """Returns what every module imports when it is loaded."""
     names = frozenset(map(module_of, parsed))
     return {module_of(path): list(imports_of(tree, names)) for path, tree in parsed.items()}
 
 
 def unexplained(parsed: Trees) -> list[str]:
-    """The files that do not say what they are for."""
+    """Returns the files that do not say what they are for."""
     return [str(path) for path, tree in sorted(parsed.items()) if not ast.get_docstring(tree)]
 
 

@@ -75,7 +75,7 @@ def test_every_section_of_a_summary_has_rows_on_the_screen() -> None:
 
 
 def lists(tree: ast.Module) -> Iterator[int]:
-    """Lines at which three sections or more stand in one set, tuple, list or mapping."""
+    """Yields the lines at which three sections or more stand in one set, tuple, list or mapping."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Set | ast.Tuple | ast.List | ast.Dict):
             members = [name for each in ast.iter_child_nodes(node) for name in sections(each)]

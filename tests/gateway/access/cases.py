@@ -15,12 +15,12 @@ HPR = "900000001"
 
 
 def ask(case: Case) -> Decision:
-    """The policy's decision of this case."""
+    """Returns the policy's decision of this case."""
     return decide(caller(case), basis(case.basis), facts(case), _access(case), now(case))
 
 
 def in_words(decision: Decision) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Outcome, and decision and reason for each section."""
+    """Returns the outcome, and decision and reason for each section."""
     sections = {
         common_pb2.Section.Name(section).removeprefix("SECTION_"): (
             common_pb2.SectionDecision.Name(verdict.decision).removeprefix("SECTION_DECISION_"),

@@ -27,12 +27,12 @@ Key = RSAKey | ECKey | OctKey
 
 
 def jwks(*keys: Key) -> bytes:
-    """The public side of these keys."""
+    """Returns the public side of these keys."""
     return json.dumps({"keys": [key.as_dict(private=False) for key in keys or (RSA, PSS, EC)]}).encode()
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """A citizen's claims. A change to None takes the claim away."""
+    """Returns a citizen's claims. A change to None takes the claim away."""
     seconds = int(NOW.timestamp())
     made: dict[str, Any] = {
         "iss": ISSUER,
@@ -48,7 +48,7 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def clinician(**changes: Any) -> dict[str, Any]:
-    """A nurse's claims, in a nursing home."""
+    """Returns the claims of a nurse in a nursing home."""
     return claims(
         **{
             "scope": f"openid {names.SCOPE_CLINICIAN} nhn:kjernejournal/tillitsrammeverk",
@@ -63,7 +63,7 @@ def clinician(**changes: Any) -> dict[str, Any]:
 
 
 def attest(**changes: Any) -> dict[str, Any]:
-    """The attest that goes with `clinician`."""
+    """Returns the attest that goes with `clinician`."""
     made: dict[str, Any] = {
         "type": names.ATTEST,
         "practitioner": {
@@ -86,7 +86,7 @@ def attest(**changes: Any) -> dict[str, Any]:
 
 
 def sign(payload: dict[str, Any] | bytes, key: Key = RSA, alg: str = "RS256", **header: Any) -> str:
-    """A token over these claims, with whatever header is asked for."""
+    """Returns a token over these claims, with whatever header is asked for."""
     content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     whole = {"alg": alg, "kid": key.kid, "typ": "at+jwt"} | header
     whole = {name: value for name, value in whole.items() if value is not None}
@@ -95,10 +95,10 @@ def sign(payload: dict[str, Any] | bytes, key: Key = RSA, alg: str = "RS256", **
 
 
 def encode(content: bytes) -> str:
-    """Base64url without padding."""
+    """Returns base64url without padding."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def ago(**time: float) -> int:
-    """Unix seconds so long before NOW."""
+    """Returns Unix seconds so long before NOW."""
     return int((NOW - timedelta(**time)).timestamp())

@@ -59,7 +59,7 @@ Answer = tuple[str, str]
 
 
 def expected(case: Case) -> tuple[str, dict[str, Answer]]:
-    """The outcome of the call, and decision and reason for each section."""
+    """Returns the outcome of the call, and decision and reason for each section."""
     sections = CLINICAL if case.section == "SUMMARY" else (case.section,)
     whole = _refused_as_a_whole(case, sections)
     if whole:
@@ -70,8 +70,11 @@ def expected(case: Case) -> tuple[str, dict[str, Answer]]:
 
 
 def _answered_as_a_whole(case: Case, reason: str) -> str:
-    """What becomes of a call that is refused for every section. Whether there is something may be asked by anybody who
-    works in health care, so that being refused would show the block: those who are blocked get an empty answer."""
+    """Returns what becomes of a call that is refused for every section.
+
+    Anybody who works in health care may ask whether there is something, so a refusal would show the block: those who
+    are blocked get an empty answer.
+    """
     if reason == "PATIENT_NOT_FOUND":
         return "NOT_FOUND"
     gets_in = case.kind == "CLINICIAN" and reason not in {"CALLER_KIND_REFUSED", "NOT_SUPPORTED"}
@@ -79,7 +82,7 @@ def _answered_as_a_whole(case: Case, reason: str) -> str:
 
 
 def _refused_as_a_whole(case: Case, sections: tuple[str, ...]) -> str | None:
-    """The first reason, in the order of the design, that stops the whole call."""
+    """Returns the first reason, in the order of the design, that stops the whole call."""
     if case.action in {"INTERNAL", "UNSPECIFIED"} or case.section == "UNSPECIFIED":
         return "NOT_SUPPORTED"
     if case.kind not in case.open_to:

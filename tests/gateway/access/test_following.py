@@ -61,7 +61,7 @@ def test_nobody_but_systems_follows(kind: common_pb2.CallerKind.ValueType) -> No
 
 
 def test_systems_still_read_nothing() -> None:
-    """Only what says of itself that it tells changes alone is open to them."""
+    """Only an rpc whose option says that it reports changes alone is open to them."""
     open_to_systems = {
         path.rpartition("/")[2]
         for path, method in contract.methods().items()

@@ -33,13 +33,13 @@ def _no_signature() -> str:
 
 
 def _with_header(change: Callable[[str], str]) -> str:
-    """Another header over a good signature."""
+    """Returns a token with another header over a good signature."""
     header, payload, signature = sign(claims()).split(".")
     return f"{change(header)}.{payload}.{signature}"
 
 
 def _hs256(secret: bytes) -> str:
-    """By hand: the library refuses to use a public key as a secret."""
+    """Signs by hand: the library refuses to use a public key as a secret."""
     header = encode(b'{"alg":"HS256","kid":"rsa","typ":"JWT"}')
     signed = f"{header}.{encode(json.dumps(claims()).encode())}"
     return f"{signed}.{encode(hmac.digest(secret, signed.encode(), 'sha256'))}"
@@ -59,7 +59,7 @@ def _doubled() -> str:
 
 
 def _raised_s() -> str:
-    """The other valid form of an ECDSA signature is a valid signature; one with a zeroed half is none."""
+    """Returns a token whose signature has a zeroed half: none, unlike the other valid form of an ECDSA signature."""
     header, payload, _ = sign(claims(), EC, "ES256").split(".")
     return f"{header}.{payload}.{encode(bytes(64))}"
 

@@ -1,4 +1,4 @@
-"""What the policy says, as people would tell it: one line a scenario. The whole space is in test_policy_space."""
+"""What the policy says, one line a scenario, in the words of its readers. The whole space is in test_policy_space."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone

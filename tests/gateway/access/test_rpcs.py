@@ -115,7 +115,7 @@ def _compare(rpc: str, case: Case, *, restricted: bool) -> None:
 
 
 def _asked(rpc: str, case: Case) -> tuple[str, dict[str, tuple[str, str]]]:
-    """The policy's answer on the rpc's own option."""
+    """Returns the policy's answer on the rpc's own option."""
     decision = decide(
         cases.caller(case), cases.basis(case.basis), cases.facts(case), METHODS[rpc].rule, cases.now(case)
     )

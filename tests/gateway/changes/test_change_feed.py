@@ -126,7 +126,7 @@ async def test_who_keeps_something_back_is_left_out_silently_until_it_is_lifted(
 
 
 async def test_somebody_without_a_record_comes_in_when_there_is_one(front: Front, outboxes: Outboxes) -> None:
-    """Their registration is told, though it came before anybody knew whose it was."""
+    """Their registration is reported, though it came before anybody knew whose it was."""
     known, unknown = patient(front), patient(front)
     resolution = front.people.known.pop(unknown.national_id)
     [ref, _] = resolution.patient_refs

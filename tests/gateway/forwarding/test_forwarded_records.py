@@ -53,7 +53,7 @@ async def test_a_read_of_a_frozen_register_is_unavailable_and_not_late(front: Fr
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED])
 async def test_a_read_that_its_register_refuses_is_on_record(front: Front, code: grpc.StatusCode) -> None:
-    """That an entry is not there, or is restricted, tells something of the record."""
+    """That an entry is not there, or is restricted, says something of the record."""
     patient = front.people.add()
     info = error_details_pb2.ErrorInfo(reason="ENTRY_NOT_FOUND", domain="kjernejournal")
     front.registers["labs"].unary(VERSIONS, refusing(code, "no such entry for this patient", info))

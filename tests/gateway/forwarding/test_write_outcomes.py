@@ -1,4 +1,4 @@
-"""Work whose caller has gone goes on, and what comes of it is told where it belongs."""
+"""Work whose caller has gone goes on, and what comes of it is reported where it belongs."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from shared.errors import Reason, Unavailable
 
 
 async def left_alone(error: Exception) -> list[dict[str, Any]]:
-    """What the loop has to say of work that fails after its caller has gone."""
+    """Returns what the loop reports of work that fails after its caller has gone."""
     told: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()

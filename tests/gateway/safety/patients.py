@@ -91,7 +91,7 @@ class Made:
 
 
 def found(checked: Checked) -> list[tuple[str, str, str]]:
-    """Kind, severity and text of each finding, in short."""
+    """Returns kind, severity and text of each finding, in short."""
     return [
         (
             pb.CheckKind.Name(each.kind).removeprefix("CHECK_KIND_"),
@@ -107,7 +107,7 @@ def kinds(checked: Checked) -> list[str]:
 
 
 def not_checked(checked: Checked) -> set[tuple[str, str, str]]:
-    """Kind, reason and about what."""
+    """Returns kind, reason and medicine of what was not checked."""
     return {
         (
             pb.CheckKind.Name(each.kind).removeprefix("CHECK_KIND_"),
@@ -119,7 +119,7 @@ def not_checked(checked: Checked) -> set[tuple[str, str, str]]:
 
 
 def member(group: str) -> str:
-    """A code of a substance in the group."""
+    """Returns a code of a substance in the group."""
     return (group + "A" * (5 - len(group)) if len(group) < 5 else group)[:5] + "99" if len(group) < 7 else group
 
 
@@ -136,7 +136,7 @@ class Planted:
 
 
 def planted() -> Iterator[Planted]:
-    """Each row of the table, at each pair of its codes, in a patient of its own."""
+    """Yields each row of the table, at each pair of its codes, in a patient of its own."""
     yield from _allergies()
     yield from _interactions()
     yield from _duplicates()
@@ -144,7 +144,7 @@ def planted() -> Iterator[Planted]:
 
 
 def _allergies() -> Iterator[Planted]:
-    """Recorded for a substance of the class and, where the other is of another class, for the class alone."""
+    """Yields allergies to a substance of the class and, where the other is of another class, to the class alone."""
     for number, row in enumerate(TABLE.cross_reactions):
         for allergen, atc in _pairs(row.allergy_atc, row.medicine_atc):
             for of_class in {False, len(allergen) < 7 and not atc.startswith(allergen)}:
@@ -155,7 +155,7 @@ def _allergies() -> Iterator[Planted]:
 
 
 def _interactions() -> Iterator[Planted]:
-    """In both orders."""
+    """Yields each pair that interacts, in both orders."""
     for number, row in enumerate(TABLE.interactions):
         for pair in _pairs(row.first_atc, row.second_atc):
             for one, two in (pair, pair[::-1]):
@@ -190,7 +190,7 @@ def _pairs(ones: Iterable[str], twos: Iterable[str]) -> Iterator[tuple[str, str]
 
 
 def _other(group: str, than: str) -> str:
-    """A code of a substance in the group, another one than `than` where the group has others."""
+    """Returns a code of a substance in the group, another one than `than` where the group has others."""
     code = member(group)
     if len(group) < 7 and code[:5] == member(than)[:5]:
         return code[:5] + "98"

@@ -1,4 +1,4 @@
-"""Whatever sections hold: the checks end, name only what is in them, and tell the same in any order of entries."""
+"""Whatever sections hold: the checks end, name only what is in them, and say the same in any order of entries."""
 
 import os
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ TIMES = (NOW, datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC),
 
 
 def some(rng: Random) -> Made:
-    """Two sections of any content."""
+    """Returns two sections of any content."""
     maker = Messages(
         rng, EXAMPLES, [PatientIdentifier(national_id="13717404089")], [str(UUID(int=rng.getrandbits(128)))]
     )
@@ -36,7 +36,7 @@ def some(rng: Random) -> Made:
 
 
 def told(checked: Checked) -> set[tuple[int, int, frozenset[str]]]:
-    """What each finding says: kind, severity, and the entries that it rests on."""
+    """Returns what each finding says: kind, severity, and the entries that it rests on."""
     return {
         (found.kind, found.rule.severity, frozenset(entry.entry_id for entry in found.entries))
         for found in checked.found

@@ -121,8 +121,11 @@ def test_with_critical_information_down_each_check_that_needs_it_says_so(row: st
 
 
 def clean(rng: Random) -> Made:
-    """A patient without a conflict, by construction: medicines that no row is about, each once, and allergies to
-    substances that the patient does not take and no row is about. What stands twice is one treatment."""
+    """Returns a patient who has no conflict, by construction.
+
+    The medicines are ones that no row is about, each once. The allergies are to substances that the patient does not
+    take and no row is about. What stands twice is one treatment.
+    """
     made = Made()
     codes = rng.sample(FREE, rng.randint(0, 14))
     rest = [code for code in rng.sample(FREE, 40) if code not in codes]

@@ -69,7 +69,7 @@ def said(reply: Any) -> set[tuple[str, str]]:
 
 
 def recorded(front: Front) -> dict[int, Any]:
-    """The sections of the last record."""
+    """Returns the sections of the last record."""
     record: AuditRecord = front.log.records[-1]
     return {each.section: each for each in record.sections}
 

@@ -53,7 +53,7 @@ def decided(decision: Any = common_pb2.SECTION_DECISION_PERMIT) -> DecidedCall:
 
 
 def answering(result: Callable[[str], Any], source: Source = VISITS) -> Callable[[bytes, Any], Awaitable[bytes]]:
-    """A register whose answer to each query is made from its access id."""
+    """Returns a register whose answer to each query is made from its access id."""
 
     async def answer(data: bytes, _: Any) -> bytes:
         queries = source.proto.BatchGetSectionsRequest.FromString(data).queries

@@ -1,4 +1,4 @@
-"""What the icon shows: 0 to 4, never a content, and never "none" when it cannot be told."""
+"""What the icon shows: 0 to 4, never a content, and never "none" when that is not known."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -73,7 +73,7 @@ def has_critical_information(front: Front, *patients: str) -> None:
 
 
 def has_registered(front: Front, counts: Mapping[str, Counts] = MappingProxyType({})) -> None:
-    """What each patient has registered, counted by kind."""
+    """Lets the register say what each patient has registered, counted by kind."""
     by_ref = {front.people.ref(patient): each for patient, each in counts.items()}
 
     async def answer(data: bytes, _: Any) -> bytes:

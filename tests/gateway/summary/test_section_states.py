@@ -28,7 +28,7 @@ CRITICAL = {"critical_info", "medications"}
 
 @pytest.fixture(autouse=True)
 def registers(front: Front) -> None:
-    """Every register answers with an entry."""
+    """Lets every register answer with an entry."""
     front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
     for service in SERVICES:
         told(front, service, stating(BY_SERVICE[service], CONTENT[service]["DATA"]))
@@ -39,7 +39,7 @@ def told(front: Front, service: str, answer: Any) -> None:
 
 
 async def checked(front: Front, service: str, expected: str, *, patient: str = "", **fields: Any) -> Summary:
-    """A summary in which one section is in this state and the others are there; completeness follows.
+    """Returns a summary in which one section is in this state and the others are there; completeness follows.
 
     A busy machine makes sections late: those may be missing, and are asked for again.
     """
@@ -59,7 +59,7 @@ async def checked(front: Front, service: str, expected: str, *, patient: str = "
 
 
 def check(got: Summary, service: str, expected: str) -> None:
-    """What stands beside the state of a section."""
+    """Checks what stands beside the state of a section."""
     section = got.section(service)
     missing = expected.startswith("UNAVAILABLE")
     whole = ("CRITICAL_MISSING" if service in CRITICAL else "PARTIAL") if missing else "COMPLETE"
@@ -118,7 +118,7 @@ async def test_what_could_not_be_fetched(front: Front, service: str, fault: str)
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_breaker_that_is_open(front: Front, service: str) -> None:
-    """Nobody waits any more."""
+    """Nobody waits any more: the register is not asked."""
     breaker = front.gateway.fanout._breakers[SECTIONS[service]]
     for _ in range(TIMEOUTS):
         breaker.timed_out()
@@ -134,7 +134,7 @@ async def test_a_reply_that_no_channel_takes_is_too_large(front: Front) -> None:
 
 @pytest.mark.parametrize("service", [each for each in SERVICES if each not in {"patients", "medications"}])
 async def test_a_section_that_is_too_large_comes_with_fewer_entries(front: Front, service: str) -> None:
-    """And says so."""
+    """Its window says that there are more."""
     told(front, service, oversize(BY_SERVICE[service], entries_that_fit=30))
     got = await checked(front, service, "DATA", max_entries=400)
     window = getattr(got.section(service), BY_SERVICE[service].content).window

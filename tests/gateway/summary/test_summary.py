@@ -59,14 +59,14 @@ CONTENT: dict[int, Any] = {
 
 @pytest.fixture(autouse=True)
 def registers(front: Front) -> None:
-    """Every register answers with its content."""
+    """Lets every register answer with its content."""
     front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
     for source in SOURCES:
         answer(front, source.section)
 
 
 def answer(front: Front, section: int, *, after: float = 0.0, before: Callable[[], None] = lambda: None) -> None:
-    """The register answers with its content, so many seconds later; `before` runs just before."""
+    """Lets the register answer with its content, so many seconds later; `before` runs just before."""
     source: Source = BY_SECTION[section]  # type: ignore[index]  # a SummarySection
 
     async def reply(data: bytes, _: Any) -> bytes:

@@ -62,8 +62,10 @@ WAYS: dict[str, dict[str, Way]] = {
 
 
 def mixtures(count: int, seed: int) -> Iterator[Mixture]:
-    """Every register alone in each of its ways first, then at random: one way for most registers in some, so that only
-    one is well, or only one is ill, often enough."""
+    """Yields every register alone in each of its ways, then mixtures at random.
+
+    In some of these most registers go one way, so that only one is well, or only one is ill, often enough.
+    """
     chosen = random.Random(seed)
     for service, ways in WAYS.items():
         for way in ways:
@@ -77,8 +79,10 @@ def mixtures(count: int, seed: int) -> Iterator[Mixture]:
 
 
 def faults_in(mixture: Mixture, reply: GetPatientSummaryResponse) -> list[str]:
-    """What a reply says that the registers did not. A section that came too late on a busy machine is no fault, as long
-    as it is said to be missing."""
+    """Returns what a reply says that the registers did not.
+
+    A section that came too late on a busy machine is no fault, as long as it is said to be missing.
+    """
     found = []
     by_section = {each.section: each for each in reply.sections}
     states = {}
@@ -132,8 +136,10 @@ def _mixed(service: str, by_ref: dict[str, Mixture]) -> Unary:
 
 
 async def tried(front: Front, mixed: dict[str, Mixture], mixture: Mixture, *, streamed: bool) -> list[str]:
-    """The faults of a summary about a patient of this mixture. On a machine too busy for it there is none for a while,
-    and that is said."""
+    """Returns the faults of a summary about a patient of this mixture.
+
+    A machine that is too busy gives no summary for a while, and says so: then it is asked for again.
+    """
     for _ in range(TRIES - 1):
         try:
             return await _tried(front, mixed, mixture, streamed=streamed)
