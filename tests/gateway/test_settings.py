@@ -1,4 +1,4 @@
-"""What a gateway has to be told before it starts."""
+"""What a gateway has to know before it starts."""
 
 import json
 from pathlib import Path

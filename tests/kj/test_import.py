@@ -13,7 +13,7 @@ from tests.kj.fhir_r4.bundles import bundle, mapped, patient, whole, written
 
 
 def kj_import(directory: Path, *files: Path) -> tuple[int, dict[str, Any], str]:
-    """Exit code, JSON and standard error of a dry run, which needs no running system."""
+    """Returns exit code, JSON and standard error of a dry run, which needs no running system."""
     done = subprocess.run(
         [sys.executable, "-m", "kj", "import", "--dry-run", "--data-dir", str(directory), *map(str, files)],
         cwd=ROOT,

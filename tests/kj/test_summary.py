@@ -67,7 +67,7 @@ async def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 async def caller(local: Local, call: Call) -> Any:
-    """Whom the gateway takes the caller for."""
+    """Returns whom the gateway takes the caller for."""
     source = JwksSource(str(local.issuer / "jwks.json"))
     return await TokenVerifier(source, issuer=ISSUER, audience=AUDIENCE).verify(tuple(call.metadata.items()))
 

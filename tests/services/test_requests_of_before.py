@@ -66,7 +66,9 @@ class Upgrade:
         """The release before wrote after this one's migrations, not before them."""
 
     async def of(self, service: str, source: Fresh, tables: Mapping[str, str]) -> Fresh:
-        """A migrated database with the rows of `tables`, a query for each, in the order in which they were written."""
+        """Returns a migrated database with the rows of `tables`, a query for each, in the order in which they were
+        written.
+        """
         directory = ROOT / "services" / service / "migrations"
         before = self._folder / service
         before.mkdir()

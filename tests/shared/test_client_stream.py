@@ -18,7 +18,7 @@ TURNS = range(8)
 
 @asynccontextmanager
 async def ended_early(answer: Callable[[Iterator[bytes], Any], bytes]) -> AsyncIterator[ClientStream[bytes, bytes]]:
-    """A call to a server with threads of its own, which goes on while this loop stands still."""
+    """Yields a call to a server with threads of its own, which goes on while this loop stands still."""
     server = grpc.server(ThreadPoolExecutor(1))
     handlers: Any = {"Rpc": grpc.stream_unary_rpc_method_handler(answer)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", handlers),))
@@ -33,7 +33,7 @@ async def ended_early(answer: Callable[[Iterator[bytes], Any], bytes]) -> AsyncI
 
 
 async def write_late(call: ClientStream[bytes, bytes], turns: int) -> None:
-    """A second write that begins when the status has come and the loop does not know of it yet."""
+    """Begins a second write when the status has come and the loop does not know of it yet."""
     await call.write(b"first")
     time.sleep(0.1)  # noqa: ASYNC251  # the loop stands still
     for _ in range(turns):

@@ -45,7 +45,7 @@ async def sleeping(made: Made) -> int:
 
 
 async def within(seconds: float, work: Callable[[], Awaitable[object]]) -> object:
-    """The work as a call with this deadline."""
+    """Runs the work as a call with this deadline."""
 
     async def call() -> object:
         deadline.set_deadline(seconds)

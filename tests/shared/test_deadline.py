@@ -7,7 +7,7 @@ from shared import deadline
 
 
 async def in_call(seconds_left: float, at_most: float) -> float:
-    """What a call with this deadline grants a step."""
+    """Returns what a call with this deadline grants a step."""
 
     async def call() -> float:
         deadline.set_deadline(seconds_left)

@@ -23,7 +23,7 @@ RULE_OF_2032 = ["02013299997", "02013299903", "30108299920", "30108299939"]
 
 
 def with_check_digits(first_nine: str, k1_remainder: int = 0) -> str | None:
-    """Written apart from the code: the check digits from the rule's own formula."""
+    """Returns the number with check digits from the rule's own formula, written apart from the code."""
     total = sum(int(d) * w for d, w in zip(first_nine, [3, 7, 6, 1, 8, 9, 4, 5, 2], strict=True))
     k1 = (11 + k1_remainder - total % 11) % 11
     if k1 == 10:

@@ -57,7 +57,7 @@ def test_it_is_the_date_that_the_law_says() -> None:
 
 
 def lawful_offset(moment: datetime) -> timedelta:
-    """One hour ahead of UTC; two from the last Sunday of March to the last Sunday of October, 01:00 UTC both.
+    """Returns one hour ahead of UTC; two from the last Sunday of March to the last Sunday of October, 01:00 UTC both.
 
     Source: directive 2000/84/EC, articles 1 to 3, which Norway follows (lov om fastsettelse av normaltid; forskrift om
     sommertid). The same rule held from 1996.

@@ -42,7 +42,7 @@ def serial(pem: bytes) -> int:
 
 
 async def shown(port: int) -> int:
-    """The serial number of the certificate that a new connection is shown."""
+    """Returns the serial number of the certificate that a new connection is shown."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -14,7 +14,7 @@ from tests.support.waiting import becomes
 
 
 class Told(health.aio.HealthServicer):
-    """Keeps what it was told of the whole process."""
+    """Keeps what was set for the whole process."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -108,7 +108,7 @@ async def test_a_write_is_on_record_before_it_is_made_and_after(front: Front) ->
 
 
 async def test_a_request_id_that_is_none_stays_out_of_the_log(front: Front) -> None:
-    """The log would refuse the record, and the caller would be told of a log that cannot be written."""
+    """The log would refuse the record, and the caller would hear of a log that cannot be written."""
     patient = front.people.add()
     front.registers["critical_info"].unary(CREATE, saying(ki.CreateCriticalInfoResponse()))
     await front.client.call("CreateCriticalInfo", creation(patient, "\0 no id"))

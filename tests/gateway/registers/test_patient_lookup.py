@@ -27,7 +27,7 @@ REGISTERED, UNKNOWN, NAMED = (
 
 
 class _Answering:
-    """In place of a backend: bytes as they are told."""
+    """Answers in place of a backend: bytes as they are given."""
 
     def __init__(self, reply: bytes) -> None:
         self.reply = reply

@@ -1,4 +1,4 @@
-"""What a person is told when a gateway cannot be called: real handshakes with certificates that do not fit."""
+"""What a person reads when a gateway cannot be called: real handshakes with certificates that do not fit."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path

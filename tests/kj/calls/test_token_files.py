@@ -25,7 +25,7 @@ def files(*options: object) -> TokenFiles:
 
 
 def refused(*options: object) -> str:
-    """Both lines that a person is shown."""
+    """Returns both lines that a person is shown."""
     with pytest.raises(CommandError) as caught:
         files(*options)
     return f"{caught.value.what} {caught.value.next_step}"

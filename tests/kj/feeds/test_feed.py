@@ -1,4 +1,4 @@
-"""The feed against a front door that only listens: what it is sent, and what a person is told when it refuses."""
+"""The feed against a front door that only listens: what it is sent, and what a person reads when it refuses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

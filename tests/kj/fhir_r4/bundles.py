@@ -38,19 +38,19 @@ Json = dict[str, Any]
 
 
 def coded(code: str, display: str = "", system: str = SNOMED) -> Json:
-    """A CodeableConcept of one coding."""
+    """Returns a CodeableConcept of one coding."""
     return {"coding": [{"system": system, "code": code, **({"display": display} if display else {})}]}
 
 
 def resource(kind: str, name: str, /, **fields: Any) -> Json:
-    """A resource with an id, about the patient `p`."""
+    """Returns a resource with an id, about the patient `p`."""
     subject = "patient" if kind in BY_PATIENT else "subject"
     about = {} if kind in ("Patient", "Medication", "Organization") else {subject: {"reference": "Patient/p"}}
     return {"resourceType": kind, "id": name, **about, **fields}
 
 
 def patient(key: str = "p", value: str = "12-34", **fields: Any) -> Json:
-    """A patient of a hospital in a country that is not Norway."""
+    """Returns a patient of a hospital in a country that is not Norway."""
     return {
         "resourceType": "Patient",
         "id": key,
@@ -63,7 +63,7 @@ def patient(key: str = "p", value: str = "12-34", **fields: Any) -> Json:
 
 
 def bundle(*resources: Json, kind: str = "collection", **fields: Any) -> Json:
-    """A bundle whose entries have the addresses of one server."""
+    """Returns a bundle whose entries have the addresses of one server."""
     entries = [
         {"fullUrl": f"http://hospital.example/fhir/{each['resourceType']}/{each['id']}", "resource": each}
         for each in resources
@@ -72,7 +72,7 @@ def bundle(*resources: Json, kind: str = "collection", **fields: Any) -> Json:
 
 
 def allergy(name: str = "a", **fields: Any) -> Json:
-    """An allergy to penicillin."""
+    """Returns an allergy to penicillin."""
     return resource(
         "AllergyIntolerance",
         name,
@@ -87,7 +87,7 @@ def allergy(name: str = "a", **fields: Any) -> Json:
 
 
 def encounter(name: str = "e", **fields: Any) -> Json:
-    """A visit of half an hour with a reason that must not be kept."""
+    """Returns a visit of half an hour with a reason that must not be kept."""
     return resource(
         "Encounter",
         name,
@@ -103,7 +103,7 @@ def encounter(name: str = "e", **fields: Any) -> Json:
 
 
 def document(name: str = "d", **fields: Any) -> Json:
-    """A note in plain text."""
+    """Returns a note in plain text."""
     return resource(
         "DocumentReference",
         name,
@@ -118,7 +118,7 @@ def document(name: str = "d", **fields: Any) -> Json:
 
 
 def request(name: str = "r", **fields: Any) -> Json:
-    """An order for a medicine."""
+    """Returns an order for a medicine."""
     return resource(
         "MedicationRequest",
         name,
@@ -133,7 +133,7 @@ def request(name: str = "r", **fields: Any) -> Json:
 
 
 def observation(name: str = "obs", **fields: Any) -> Json:
-    """A haemoglobin of a laboratory."""
+    """Returns a haemoglobin of a laboratory."""
     return resource(
         "Observation",
         name,
@@ -149,7 +149,7 @@ def observation(name: str = "obs", **fields: Any) -> Json:
 
 
 def report(name: str = "rep", **fields: Any) -> Json:
-    """A laboratory report."""
+    """Returns a laboratory report."""
     return resource(
         "DiagnosticReport",
         name,
@@ -165,7 +165,7 @@ def report(name: str = "rep", **fields: Any) -> Json:
 
 
 def whole() -> Json:
-    """One of everything that has a home, and some of what has none."""
+    """Returns one of everything that has a home, and some of what has none."""
     return bundle(
         patient(),
         allergy(),
@@ -240,17 +240,17 @@ class Wholes:
 
 
 def opened(value: Json) -> Bundle:
-    """The bundle as it is read from a file."""
+    """Returns the bundle as it is read from a file."""
     return Bundle(io.BytesIO(json.dumps(value).encode()))
 
 
 def mapped(value: Json, ids: AssignedIds | None = None, now: datetime = NOW) -> Wholes:
-    """The bundle through reading and mapping, as a file goes."""
+    """Sends the bundle through reading and mapping, as a file goes."""
     return gathered(io.BytesIO(json.dumps(value).encode()), ids, now)
 
 
 def gathered(file: BinaryIO, ids: AssignedIds | None = None, now: datetime = NOW) -> Wholes:
-    """A file through reading and mapping, and what it became, which the registers take."""
+    """Sends a file through reading and mapping, and returns what it became, which the registers take."""
     with map_bundle(file, ids or AssignedIds(), now) as made:
         parts: list[dict[str, Any]] = [{name: kind() for name, kind in ENTRIES.items()} for _ in made.records]
         numbers = {number: position for position, number in enumerate(made.national_ids)}
@@ -267,19 +267,19 @@ def gathered(file: BinaryIO, ids: AssignedIds | None = None, now: datetime = NOW
 
 
 def record_of(*resources: Json, kind: str = "collection") -> Whole:
-    """What these resources, with a patient before them, become."""
+    """Returns what these resources, with a patient before them, become."""
     [record] = mapped(bundle(patient(), *resources, kind=kind)).records
     return record
 
 
 def reasons(*resources: Json) -> dict[str, int]:
-    """Why these resources, with a patient before them, were not placed."""
+    """Returns why these resources, with a patient before them, were not placed."""
     tally = mapped(bundle(patient(), *resources)).tally
     return {reason: count for row in tally.rows.values() for reason, count in row.not_placed.items()}
 
 
 def written(directory: Path, name: str, value: Any) -> Path:
-    """The value as a file, packed when its name says so."""
+    """Writes the value to a file, packed when its name says so."""
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
     path = directory / name
     path.write_bytes(bz2.compress(data) if name.endswith(".bz2") else data)

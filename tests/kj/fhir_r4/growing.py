@@ -17,7 +17,7 @@ _NOISE = random.Random(7)
 
 
 def visits_and_answers(number: int) -> Iterator[Json]:
-    """A visit with its note, a prescription and a panel of answers, one of many of the patient."""
+    """Yields a visit with its note, a prescription and a panel of answers, one of many of the patient."""
     about = {"subject": {"reference": f"Patient/p{number % 20}"}}
     text = base64.b64encode(_NOISE.randbytes(1500)).decode()
     yield encounter(f"e{number}", **about)
@@ -30,7 +30,7 @@ def visits_and_answers(number: int) -> Iterator[Json]:
 
 
 def small_answers(number: int) -> Iterator[Json]:
-    """As many resources as a file can hold: the smallest that are placed."""
+    """Yields one of the smallest resources that are placed: a file can hold the most of these."""
     yield {
         "resourceType": "Observation",
         "id": str(number),
@@ -44,7 +44,7 @@ def small_answers(number: int) -> Iterator[Json]:
 
 
 def scans(number: int) -> Iterator[Json]:
-    """A document of a megabyte."""
+    """Yields a document of a megabyte."""
     text = base64.b64encode(_NOISE.randbytes(1024 * 1024)).decode()
     about = {"subject": {"reference": f"Patient/p{number % 20}"}}
     yield document(f"d{number}", content=[{"attachment": {"contentType": "application/pdf", "data": text}}], **about)
@@ -56,7 +56,7 @@ KINDS: dict[str, Callable[[int], Iterator[Json]]] = {
 
 
 def write(path: Path, kind: str, size: int) -> None:
-    """A collection of about `size` bytes about twenty patients."""
+    """Writes a collection of about `size` bytes about twenty patients."""
     with path.open("w") as file:
         written = file.write('{"resourceType": "Bundle", "type": "collection", "entry": [')
         people: Iterator[Json] = (patient(f"p{each}", f"{each}") for each in range(20))

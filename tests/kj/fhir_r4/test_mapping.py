@@ -88,7 +88,7 @@ JUNK: list[Any] = [
 
 
 def spots(value: Any) -> list[tuple[Any, Any]]:
-    """Every place in a bundle that holds a value."""
+    """Returns every place in a bundle that holds a value."""
     keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
     return [(value, key) for key in keys] + [spot for key in keys for spot in spots(value[key])]
 

@@ -37,7 +37,7 @@ def in_file(path: Path) -> Counter[str]:
 
 
 def shown(made: Wholes) -> Counter[str]:
-    """What the lists will show, counted in the messages themselves."""
+    """Returns what the lists will show, counted in the messages themselves."""
     counts: Counter[str] = Counter()
     for record in made.records:
         counts["reports"] += len(record.labs.reports)

@@ -20,7 +20,7 @@ def reports(record: Record) -> list[pb.LabReport]:
 
 
 def values(record: Record, key: str) -> list[float]:
-    """Of one analysis, oldest first."""
+    """Returns the values of one analysis, oldest first."""
     return [
         float(result.quantity.value) for report in reports(record) for result in report.results if result.key == key
     ]
@@ -85,7 +85,7 @@ def test_diabetes_is_followed_over_years_and_warfarin_by_the_month(told: list[Re
 
 
 def medicines(record: Record) -> set[str]:
-    """ATC codes that somebody has prescriptions of."""
+    """Returns the ATC codes that somebody has prescriptions of."""
     found = record.medications()
     return {each.medication.atc.code for each in found.prescriptions} if found is not None else set()
 

@@ -9,13 +9,13 @@ from kj.synthetic.records.record import Record
 
 
 def text_of(content: bytes) -> str:
-    """The text that the pages draw."""
+    """Returns the text that the pages draw."""
     drawn = re.findall(rb"\(((?:\\.|[^\\)])*)\) Tj", content)
     return "\n".join(re.sub(r"\\(.)", r"\1", each.decode("cp1252")) for each in drawn)
 
 
 def objects_of(content: bytes) -> dict[int, bytes]:
-    """Every object, found through the table at the end; fails where the table is wrong."""
+    """Returns every object, found through the table at the end; fails where the table is wrong."""
     table = int(content.rsplit(b"startxref\n", 1)[1].split(b"\n")[0])
     assert content[table : table + 5] == b"xref\n"
     _, many = content[table + 5 :].split(b"\n")[0].split()

@@ -1,4 +1,4 @@
-"""What the registers are told: the same each time, by the rules of each register, and plausible."""
+"""What the registers are sent: the same each time, by the rules of each register, and plausible."""
 
 import random
 import re
@@ -302,5 +302,5 @@ def _happened(entry: Message) -> Iterator[Timestamp]:
 
 
 def _long_after(day: date) -> float:
-    """Sixteen days: hospitals write, and the patient register hears of a visit, some time after it."""
+    """Returns sixteen days later: hospitals write, and the patient register hears of a visit, some time after it."""
     return (datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=16)).timestamp()

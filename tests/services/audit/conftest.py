@@ -36,7 +36,7 @@ class Log:
 
 @asynccontextmanager
 async def running_log(cluster: Cluster) -> AsyncIterator[Log]:
-    """The service with a fresh database in the cluster."""
+    """Serves the access log with a fresh database in the cluster."""
     place = await cluster.migrated("audit")
     database = await Database.connect(place.dsn)
     committer = Committer(Repository(database).append)

@@ -19,7 +19,7 @@ RPC = "/kjernejournal.visits.v1.VisitsService/ListVisits"
 
 
 def record(patient_ref: str = "", **fields: object) -> pb.AuditRecord:
-    """A nurse of Arendal kommune is shown two visits with the patient's consent; `fields` add to it or replace."""
+    """Returns a record of two visits shown to a nurse of Arendal kommune with consent; `fields` add or replace."""
     made = pb.AuditRecord(
         record_id=str(uuid4()),
         access_id=str(uuid4()),
@@ -50,7 +50,7 @@ def record(patient_ref: str = "", **fields: object) -> pb.AuditRecord:
 
 
 def section(kind: common_pb2.Section.ValueType, *entry_ids: str, **fields: object) -> pb.SectionRecord:
-    """A section that was released with these entries."""
+    """Returns a section that was released with these entries."""
     made = pb.SectionRecord(
         section=kind,
         decision=common_pb2.SECTION_DECISION_PERMIT,

@@ -1,4 +1,4 @@
-"""The group commit by itself, on a store that misbehaves as told."""
+"""The group commit by itself, on a store that misbehaves as the test asks."""
 
 import asyncio
 from collections.abc import Callable, Sequence

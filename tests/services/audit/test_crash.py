@@ -24,7 +24,7 @@ ROUNDS = 3
 
 
 async def kill_server(cluster: Cluster, log: "Log") -> None:
-    """kill -9 of the whole server, which is then started again over what it left."""
+    """Sends kill -9 to the whole server, which is then started again over what it left."""
     assert cluster.postgres.process is not None
     cluster.postgres.process.send_signal(signal.SIGKILL)
     await cluster.postgres.process.wait()
@@ -33,7 +33,7 @@ async def kill_server(cluster: Cluster, log: "Log") -> None:
 
 
 async def kill_backend(cluster: Cluster, log: "Log") -> None:
-    """kill -9 of the process that commits; PostgreSQL recovers by itself."""
+    """Sends kill -9 to the process that commits; PostgreSQL recovers by itself."""
     connection = await asyncpg.connect(log.place.superuser_dsn)
     runtime = log.place.names.runtime
     pids = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE usename = $1", runtime)

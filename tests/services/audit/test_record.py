@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def rows(log: "Log", sql: str, *args: object) -> list[asyncpg.Record]:
-    """What the database holds, seen past the service."""
+    """Returns what the database holds, seen past the service."""
     connection = await asyncpg.connect(log.place.superuser_dsn)
     try:
         return await connection.fetch(sql, *args)

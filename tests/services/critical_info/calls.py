@@ -57,7 +57,7 @@ def coded(system: str, code: str) -> CodeableConcept:
 
 
 def made(category: pb.Category.ValueType, words: str = "i ord", **fields: Any) -> pb.CriticalInfo:
-    """An entry in words; an infection by its code."""
+    """Returns an entry in words; an infection by its code."""
     entry = pb.CriticalInfo(category=category, status=pb.STATUS_ACTIVE)
     if category == pb.CATEGORY_INFECTION:
         entry.code.CopyFrom(coded(ICD10, "B18.1"))
@@ -70,7 +70,7 @@ def made(category: pb.Category.ValueType, words: str = "i ord", **fields: Any) -
 
 
 def day(days: int) -> PartialDate:
-    """So many days from today, in Norway."""
+    """Returns the date so many days from today, in Norway."""
     then: date = norwegian_date(datetime.now(UTC)) + timedelta(days=days)
     return PartialDate(year=then.year, month=then.month, day=then.day)
 
@@ -176,7 +176,7 @@ def patient(*refs: str) -> PatientIdentifier:
 
 
 def fed(entry: pb.CriticalInfo, source_id: str) -> pb.CriticalInfo:
-    """The entry as a feed sends it."""
+    """Returns the entry as a feed sends it."""
     sent = pb.CriticalInfo()
     sent.CopyFrom(entry)
     sent.header.provenance.source_id = source_id

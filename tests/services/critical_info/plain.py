@@ -83,7 +83,7 @@ class Entry:
         return EXPIRED if self.status == ACTIVE and expires else self.status
 
     def told(self) -> Outcome:
-        """What a reader is shown of the latest version."""
+        """Returns what a reader is shown of the latest version."""
         if self.status == DELETED:
             return (self.category, DELETED, self.version, self.first)
         return (self.category, self.shown, self.version, self.first, self.text, self.comment, self.verified)
@@ -95,7 +95,7 @@ class Plain:
     answered: dict[int, tuple[Request, Outcome, Key]] = field(default_factory=dict)
 
     def do(self, operation: Operation) -> Outcome:
-        """What the operation answers: ("stored", ...) or the reason of its refusal."""
+        """Returns what the operation answers: ("stored", ...) or the reason of its refusal."""
         if isinstance(operation, Import):
             return self._load(operation)
         earlier = self.answered.get(operation.request)

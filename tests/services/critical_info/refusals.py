@@ -18,7 +18,7 @@ class Refused(NamedTuple):
 
 
 async def refusal(call: Awaitable[Any]) -> Refused:
-    """The refusal of a call, which must be one."""
+    """Returns the refusal of a call, which must be one."""
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await call
     return Refused(error.value.code().name, reason_of(error.value), details_of(error.value))

@@ -24,7 +24,7 @@ REACTION, IMPLANT = pb.CATEGORY_DRUG_REACTION, pb.CATEGORY_IMPLANT
 
 
 async def stated(register: Register, *refs: str) -> list[tuple[int, int]]:
-    """Kind and category of the statements that hold, the same in list and section."""
+    """Returns kind and category of the statements that hold, the same in list and section."""
     listed = (await register.listed(*refs)).absences
     assert listed == (await register.section(*refs)).absences
     return [(each.kind, each.category) for each in listed]

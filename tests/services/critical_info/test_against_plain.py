@@ -116,7 +116,7 @@ class History:
         self._sent: list[Operation] = []
 
     def operation(self, drawn: Create | Drawn | Import | Again, plain: Plain) -> Operation | None:
-        """The operation that was drawn; None: nothing is there yet."""
+        """Returns the operation that was drawn; None: nothing is there yet."""
         if isinstance(drawn, Again):
             return self._sent[drawn.number % len(self._sent)] if self._sent else None
         made = _of(drawn, plain) if isinstance(drawn, Drawn) else drawn
@@ -160,7 +160,10 @@ class Patient:
                 return (reason, int(current)) if current else (reason,)
 
     async def shown(self, keys: set[Key]) -> dict[Key, Outcome]:
-        """What a reader of each entry is shown; lists and summary hold the same, without what is deleted."""
+        """Returns what a reader of each entry is shown.
+
+        Lists and summary hold the same, without what is deleted.
+        """
         found = {}
         for key in keys:
             found[key] = told(await self._register.get(self._ref, self._known(key, 0)))
@@ -225,7 +228,7 @@ def values_of(asked: Change | Verify) -> dict[str, Any]:
 
 
 def told(entry: pb.CriticalInfo) -> Outcome:
-    """The entry as the plain register tells it."""
+    """Returns the entry in the plain register's terms."""
     header = entry.header
     first = header.first_recorded if header.HasField("first_recorded") else header.provenance
     start = (by(first.recorder.hpr_number),)

@@ -19,7 +19,7 @@ BOTH = [(LIFE, DECISION), (DECISION, LIFE)]
 
 
 async def active(register: Register, *refs: str) -> list[int]:
-    """The categories of the two that a reader is shown as active."""
+    """Returns which of the two categories a reader is shown as active."""
     shown = (await register.section(*refs)).critical_info
     return sorted({each.category for each in shown if each.status == pb.STATUS_ACTIVE} & {LIFE, DECISION})
 
@@ -127,7 +127,7 @@ async def test_a_message_of_a_feed_holds_one_of_the_two(register: Register) -> N
 
 
 async def outcomes(calls: list[Awaitable[Any]]) -> int:
-    """How many of the calls were made; the others were refused for the conflict."""
+    """Returns how many of the calls were made; the others were refused for the conflict."""
     done = 0
     for each in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(each, grpc.aio.AioRpcError):

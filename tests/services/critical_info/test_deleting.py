@@ -15,7 +15,7 @@ ERROR = pb.STATUS_ENTERED_IN_ERROR
 
 
 def filtered(entry: pb.CriticalInfo) -> bool:
-    """Header, category and status alone."""
+    """Whether the entry holds header, category and status alone."""
     return {field.name for field, _ in entry.ListFields()} == {"header", "category", "status"} and entry.status == ERROR
 
 

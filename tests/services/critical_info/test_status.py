@@ -1,4 +1,4 @@
-"""What an EHR is told before it opens the record, and what a summary shows first."""
+"""What an EHR learns before it opens the record, and what a summary shows first."""
 
 from __future__ import annotations
 

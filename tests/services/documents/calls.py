@@ -52,7 +52,7 @@ def patient(ref: str) -> PatientIdentifier:
 
 
 def document(*restrictions: str, source_id: str = "", made: datetime = MADE, **fields: object) -> pb.Document:
-    """A discharge summary."""
+    """Returns a discharge summary."""
     values: dict[str, object] = {
         "type": CodeableConcept(codings=[Coding(system=DOCUMENT_TYPES, code="A03-2", display="Epikrise")]),
         "mime_type": "application/pdf",
@@ -152,7 +152,7 @@ class Documents:
         return await self.stub.BulkImport(iter([message]), metadata=calling(FEED))
 
     async def rows(self, table: str, ref: str) -> int:
-        """Rows of a patient in a table."""
+        """Returns how many rows of a patient a table holds."""
         count: int = await self.superuser.fetchval(
             f"SELECT count(*) FROM {table} WHERE patient_ref = $1",  # noqa: S608  # the tests' own table names
             ref,

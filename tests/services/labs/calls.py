@@ -68,13 +68,13 @@ def quantity(value: str, unit: str = "g/dL") -> Quantity:
 
 
 def result(*codings: Coding, **fields: object) -> pb.Result:
-    """A haemoglobin of 13.0."""
+    """Returns a haemoglobin of 13.0."""
     values: dict[str, object] = {"code": concept(*(codings or HAEMOGLOBIN)), "quantity": quantity("13.0"), **fields}
     return pb.Result(**values)  # type: ignore[arg-type]  # the fields of the message
 
 
 def report(source_id: str = "", *restrictions: str, taken: datetime = TAKEN, **fields: object) -> pb.LabReport:
-    """A final report with one haemoglobin."""
+    """Returns a final report with one haemoglobin."""
     values: dict[str, object] = {
         "header": provenance(source_id, taken),
         "status": pb.RESULT_STATUS_FINAL,
@@ -109,7 +109,7 @@ class Labs:
         absences: tuple[StatedAbsence, ...] = (),
         aliases: tuple[str, ...] = (),
     ) -> tuple[int, ...]:
-        """Created, updated, unchanged."""
+        """Imports, and returns how many were created, updated, unchanged."""
         of = PatientIdentifier(patient_ref=ref, alias_refs=aliases)
         patients = [pb.PatientEntries(patient=of, reports=entries, absences=absences)]
         return await self.feed(pb.BulkImportRequest(patients=patients))

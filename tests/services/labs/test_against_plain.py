@@ -86,7 +86,7 @@ class Plain:
         return True
 
     def seen(self, reader: str, as_of: datetime, with_results: bool) -> Seen:
-        """What a reader sees of the reports as they were then."""
+        """Returns what a reader sees of the reports as they were then."""
         found: dict[str, tuple[int, int]] = {}
         withheld = 0
         for name, versions in self.reports.items():
@@ -119,7 +119,7 @@ steps = st.one_of(
 
 
 async def stored(labs: Labs, ref: str, how: str, sent: Sent) -> str:
-    """What the register says that it did."""
+    """Returns what the register says that it did."""
     created = updated = 0
     try:
         if how == "record":

@@ -30,7 +30,7 @@ OTHER = quantity("14.0")
 
 
 def checked(sent: pb.LabReport) -> pb.LabReport:
-    """The report as it would be stored."""
+    """Returns the report as it would be stored."""
     model.complete(sent)
     checks.report(sent, NOW)
     return sent

@@ -223,7 +223,7 @@ class Plain:
 
 
 def edited(entries: dict[int, Entry], edits: tuple[Edit, ...]) -> dict[int, Entry]:
-    """The entries that are sent after the doctor's edits."""
+    """Returns the entries that are sent after the doctor's edits."""
     after = dict(entries)
     for edit in edits:
         if edit.what in ("drop", "error"):
@@ -236,7 +236,7 @@ def edited(entries: dict[int, Entry], edits: tuple[Edit, ...]) -> dict[int, Entr
 
 
 def errors_of(edits: tuple[Edit, ...]) -> set[int]:
-    """The entries that are named as registered in error."""
+    """Returns the entries that are named as registered in error."""
     return {edit.entry for edit in edits if edit.what == "error"}
 
 

@@ -138,7 +138,7 @@ class Driver:
         await self._compare()
 
     async def _again(self, number: int) -> None:
-        """A request that was answered once is answered again, and nothing is done."""
+        """Sends a request that was answered once: it is answered again, and nothing is done."""
         answered = [each[:3] for each in self._sent if each[3]]
         if answered:
             code, _ = await self._call(*answered[number % len(answered)])
@@ -146,7 +146,7 @@ class Driver:
             await self._compare()
 
     def _possible(self, operation: Withdraw | Send) -> Operation:
-        """The operation about proposals that are there."""
+        """Returns the operation about proposals that are there."""
         count = len(self.plain.proposals)
         if isinstance(operation, Withdraw):
             return operation._replace(proposal=operation.proposal % count)
@@ -154,7 +154,7 @@ class Driver:
         return operation._replace(answers=answers)
 
     async def _request(self, operation: Operation) -> tuple[Any, Any, CallerContext]:
-        """The call that does it, its request, and who makes it."""
+        """Returns the call that does it, its request, and who makes it."""
         stub = self._feed.stub
         bound: dict[str, Any] = {"patient": patient(self._ref), "request_id": str(uuid4())}
         if isinstance(operation, Send):

@@ -48,7 +48,7 @@ async def test_a_strange_list_or_proposal_is_stored_or_refused(medicines: Feed) 
 
 
 def _examples(read: pb.GetMedicationListResponse, waiting: list[pb.Proposal]) -> Examples:
-    """Good requests, as they can be made now."""
+    """Returns good requests, as they can be made now."""
     whole = pb.UpdateMedicationListRequest(
         lookup=read.lookup, expected_version=read.list_info.version, medication_list=read.medication_list
     )

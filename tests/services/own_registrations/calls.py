@@ -72,7 +72,7 @@ def card(comment: str = "", decision: pb.DonorDecision.ValueType = pb.DONOR_DECI
 
 
 def fed(registration: pb.OwnRegistration, source_id: str, recorded: datetime = RECORDED) -> pb.OwnRegistration:
-    """The registration as a feed sends it."""
+    """Returns the registration as a feed sends it."""
     source = Provenance(source_system="helsenorge", source_id=source_id, recorded_at=timestamp(recorded))
     registration.header.CopyFrom(EntryHeader(provenance=source))
     return registration
@@ -122,7 +122,7 @@ class Register:
         return list((await self.listed(*refs)).registrations)
 
     async def load(self, refs: str | Sequence[str], *entries: pb.OwnRegistration) -> tuple[int, int, int]:
-        """Imports; gives how many were created, updated, unchanged."""
+        """Imports, and returns how many were created, updated, unchanged."""
         known = [refs] if isinstance(refs, str) else list(refs)
         message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(*known), registrations=entries)])
         counts = (await self.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts

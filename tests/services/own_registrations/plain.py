@@ -1,4 +1,4 @@
-"""Own registrations as plainly as they can be told: one patient, dictionaries, one operation after the other."""
+"""Own registrations as plainly as they can be modelled: one patient, dictionaries, one operation after the other."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Plain:
     """Every request that had an effect, with its answer."""
 
     def do(self, operation: Operation) -> Outcome:
-        """What the operation does, and is answered."""
+        """Returns what the operation is answered, after doing it."""
         if isinstance(operation, Import):
             return self._import(operation)
         before = self.requests.get(operation.request)

@@ -89,7 +89,7 @@ class History:
         self._entries: dict[Key, Entry] = {}
 
     def operation(self, drawn: Save | Change | Remove | Import | Again) -> Operation | None:
-        """The operation that was drawn; None: nothing was there yet."""
+        """Returns the operation that was drawn; None: nothing was there yet."""
         if isinstance(drawn, Save | Import):
             return self._noted(drawn)
         if isinstance(drawn, Again):
@@ -138,7 +138,7 @@ class Patient:
             return (reason, int(current)) if current else (reason,)
 
     async def entries(self) -> dict[Key, tuple[str, str, int]]:
-        """Kind, text and version of what is listed."""
+        """Returns kind, text and version of what is listed."""
         known = {entry_id: key for key, entry_id in self._ids.items()}
         return {
             known[each.header.id]: (str(each.WhichOneof("registration")), text_of(each), each.header.version)

@@ -19,7 +19,7 @@ CANARY = "Kanarifugl-7391"
 
 
 async def everything(database: Database) -> bytes:
-    """Every row of every table, with bytes as they are."""
+    """Returns every row of every table, with bytes as they are."""
     tables = await database.fetch(
         "SELECT format('SELECT * FROM %I.%I', schemaname, tablename) FROM pg_tables"
         " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",

@@ -27,7 +27,7 @@ def refusal(registration: pb.OwnRegistration) -> Invalid | None:
 
 
 def refused(registration: pb.OwnRegistration) -> str:
-    """The field that is refused; empty: none is."""
+    """Returns the field that is refused; empty: none is."""
     error = refusal(registration)
     return error.field if error else ""
 

@@ -1,4 +1,4 @@
-"""What is encrypted opens in its own place alone, and what does not open is never told as nothing."""
+"""What is encrypted opens in its own place alone, and what does not open is never shown as nothing."""
 
 from __future__ import annotations
 

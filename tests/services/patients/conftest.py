@@ -42,25 +42,25 @@ class Patients:
         return one.national_ids[0].value
 
     async def resolve(self, *national_ids: str) -> list[pb.PatientResolution]:
-        """The answers, in the order of the question."""
+        """Returns the answers, in the order of the question."""
         reply = await self.patients.ResolvePatients(pb.ResolvePatientsRequest(national_ids=national_ids))
         answers = {answer.national_id: answer for answer in reply.patients}
         return [answers[value] for value in national_ids]
 
     async def facts(self, national_id: str) -> pb.PatientFacts:
-        """The facts of somebody who is registered."""
+        """Returns the facts of somebody who is registered."""
         [answer] = await self.resolve(national_id)
         assert answer.state == pb.RESOLUTION_STATE_REGISTERED
         return answer.facts
 
     async def on(self, national_id: str, caller: CallerContext = DOCTOR) -> tuple[PatientIdentifier, Metadata]:
-        """Field and metadata of a call about this patient, as the front door makes them."""
+        """Returns field and metadata of a call about this patient, as the front door makes them."""
         [answer] = await self.resolve(national_id)
         refs: Sequence[str] = answer.patient_refs
         return PatientIdentifier(patient_ref=refs[0]), calling(caller, *refs)
 
     async def section(self, national_id: str) -> pb.PatientSection:
-        """What is shown of the patient."""
+        """Returns what is shown of the patient."""
         patient, metadata = await self.on(national_id)
         return (await self.patients.GetPatient(pb.GetPatientRequest(patient=patient), metadata=metadata)).patient
 

@@ -17,7 +17,7 @@ _serials = itertools.count()
 
 
 def new_id(birth: date = date(1980, 5, 17), *, month_offset: int = TENOR_MONTH_OFFSET, d_number: bool = False) -> str:
-    """A national id that nobody has yet."""
+    """Returns a national id that nobody has yet."""
     while True:
         serial = next(_serials)
         day = date.fromordinal(birth.toordinal() + serial // 1000)
@@ -26,7 +26,7 @@ def new_id(birth: date = date(1980, 5, 17), *, month_offset: int = TENOR_MONTH_O
 
 
 def person(*national_ids: str, family: str = "Nordmann", **fields: object) -> pb.Person:
-    """A person with a name, an open address, and what `fields` say."""
+    """Returns a person with a name, an open address, and what `fields` say."""
     made = pb.Person(
         national_ids=[pb.NationalId(value=value) for value in national_ids or (new_id(),)],
         name=pb.HumanName(given="Kari", family=family),
@@ -40,12 +40,12 @@ def person(*national_ids: str, family: str = "Nordmann", **fields: object) -> pb
 
 
 def registering(one: pb.Person, request_id: str | None = None) -> pb.RegisterPatientRequest:
-    """The request that registers `one`."""
+    """Returns the request that registers `one`."""
     return pb.RegisterPatientRequest(request_id=request_id or str(uuid4()), person=one)
 
 
 def parent(value: str, relation: str = "mor") -> pb.FamilyRelation:
-    """A parent as the child's record names them."""
+    """Returns a parent as the child's record names them."""
     return pb.FamilyRelation(
         national_id=value,
         relation=Coding(system=FAMILY_RELATIONS, code=relation),
@@ -54,7 +54,7 @@ def parent(value: str, relation: str = "mor") -> pb.FamilyRelation:
 
 
 def guardian(value: str) -> pb.Guardian:
-    """Somebody with parental responsibility."""
+    """Returns somebody with parental responsibility."""
     return pb.Guardian(
         national_id=value,
         kind=pb.GUARDIAN_KIND_PARENTAL_RESPONSIBILITY,
@@ -65,7 +65,7 @@ def guardian(value: str) -> pb.Guardian:
 def place(
     contract_id: str, start: datetime, end: datetime | None = None, *, hpr: str = "9144900", substitute: str = ""
 ) -> pb.GeneralPractitionerAssignment:
-    """A place on a list, with its doctor and perhaps a substitute."""
+    """Returns a place on a list, with its doctor and perhaps a substitute."""
     doctors = [pb.GeneralPractitioner(practitioner=Practitioner(hpr_number=hpr, name="Fast Lege"))]
     if substitute:
         vikar = Practitioner(hpr_number=substitute, name="Vikar Lege")
@@ -79,7 +79,7 @@ def place(
 
 
 def years_ago(years: float) -> datetime:
-    """That many years before now, to the second."""
+    """Returns the time that many years before now, to the second."""
     return datetime.fromtimestamp(datetime.now(UTC).timestamp() - years * 365.25 * 86400, UTC).replace(microsecond=0)
 
 

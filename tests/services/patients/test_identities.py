@@ -21,7 +21,7 @@ from tests.support.service import DOCTOR, FEED, calling, details_of, reason_of
 
 
 def fh_number() -> str:
-    """An FH-number with fitting check digits."""
+    """Returns an FH-number with fitting check digits."""
     base = f"8{uuid4().int % 10**8:08d}"
     for weights in ((3, 7, 6, 1, 8, 9, 4, 5, 2), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)):
         check = -sum(int(d) * w for d, w in zip(base, weights, strict=True)) % 11

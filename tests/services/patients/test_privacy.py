@@ -224,7 +224,7 @@ async def test_a_proxy_named_in_capitals_is_revoked(change: Change) -> None:
 
 
 def oldest_facts() -> float:
-    """The age in seconds up to which the gateway releases on facts, found by asking it."""
+    """Returns the age in seconds up to which the gateway releases on facts, found by asking it."""
     young, old = 0.0, 60.0
     assert Resolved(time.monotonic() - young, {}).fresh
     assert not Resolved(time.monotonic() - old, {}).fresh

@@ -46,7 +46,7 @@ def new_ref() -> str:
 
 
 def patient(ref: str, *others: str) -> PatientIdentifier:
-    """The patient; in feeds with the references that a merge left."""
+    """Returns the patient; in feeds with the references that a merge left."""
     return PatientIdentifier(patient_ref=ref, alias_refs=others)
 
 

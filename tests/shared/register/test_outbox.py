@@ -39,7 +39,7 @@ class Register(NamedTuple):
     sessions: list["Connection[asyncpg.Record]"]
 
     async def session(self) -> "Connection[asyncpg.Record]":
-        """A connection of the runtime role, closed at the end."""
+        """Returns a connection of the runtime role, closed at the end."""
         self.sessions.append(await asyncpg.connect(self.fresh.dsn))
         return self.sessions[-1]
 

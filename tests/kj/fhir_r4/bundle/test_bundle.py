@@ -65,7 +65,7 @@ def test_the_refusal_repeats_no_value_of_the_file() -> None:
 
 
 def reached(reference: dict[str, Any], **address: Any) -> Resource | None:
-    """What a reference in the second resource means."""
+    """Returns what a reference in the second resource means."""
     near = {"fullUrl": "http://a.example/fhir/Condition/c", "resource": {"resourceType": "Condition", "id": "c"}}
     contained = [{"resourceType": "Patient", "id": "inside"}]
     near["resource"] = {"resourceType": "Condition", "id": "c", "subject": reference, "contained": contained}

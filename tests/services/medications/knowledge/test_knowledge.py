@@ -1,4 +1,4 @@
-"""Drug knowledge: loaded whole or not at all, by version, and told to nobody who has it."""
+"""Drug knowledge: loaded whole or not at all, by version, and sent to nobody who has it."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -12,7 +12,7 @@ from tests.support.service import DOCTOR, calling
 
 
 def person(role: str, hpr_number: str) -> CallerContext:
-    """Somebody else than the doctor, with the same basis."""
+    """Returns somebody else than the doctor, with the same basis."""
     caller = CallerContext()
     caller.CopyFrom(DOCTOR)
     caller.practitioner.role.code = role
@@ -27,7 +27,7 @@ PHARMACIST = person("FA1", "444400022")
 
 
 def entry(**fields: Any) -> pb.ListEntry:
-    """An entry in use."""
+    """Returns an entry in use."""
     values: dict[str, Any] = {
         "id": str(uuid4()),
         "status": pb.ENTRY_STATUS_ACTIVE,
@@ -39,7 +39,7 @@ def entry(**fields: Any) -> pb.ListEntry:
 
 
 def ended(of: pb.ListEntry, days_ago: float = 0, text: str = "Muskelsmerter") -> pb.ListEntry:
-    """The entry, discontinued."""
+    """Returns the entry, discontinued."""
     after = pb.ListEntry()
     after.CopyFrom(of)
     after.status = pb.ENTRY_STATUS_DISCONTINUED
@@ -49,7 +49,7 @@ def ended(of: pb.ListEntry, days_ago: float = 0, text: str = "Muskelsmerter") ->
 
 
 def changed(of: pb.ListEntry, **fields: Any) -> pb.ListEntry:
-    """The entry with other fields."""
+    """Returns the entry with other fields."""
     after = pb.ListEntry()
     after.CopyFrom(of)
     for name in fields:
@@ -59,7 +59,7 @@ def changed(of: pb.ListEntry, **fields: Any) -> pb.ListEntry:
 
 
 def sending(ref: str, based_on: pb.GetMedicationListResponse, *entries: pb.ListEntry, **fields: Any) -> Any:
-    """The request that sends these entries; `fields` of the list, or of the request."""
+    """Returns the request that sends these entries; `fields` of the list, or of the request."""
     values: dict[str, Any] = {
         "patient": patient(ref),
         "request_id": str(uuid4()),
@@ -90,11 +90,11 @@ async def propose(
 
 
 async def proposals(medicines: Feed, *refs: str, caller: CallerContext = DOCTOR, **fields: Any) -> Any:
-    """The proposals that a reader is shown."""
+    """Returns the proposals that a reader is shown."""
     request = pb.ListProposalsRequest(patient=patient(refs[0]), **fields)
     return await medicines.stub.ListProposals(request, metadata=calling(caller, *refs))
 
 
 def answer(to: pb.Proposal, *, accepted: bool, text: str = "") -> pb.ProposalAnswer:
-    """A doctor's answer."""
+    """Returns a doctor's answer."""
     return pb.ProposalAnswer(proposal_id=to.header.id, accepted=accepted, answer=text)

@@ -42,7 +42,7 @@ class Pair:
 
 
 def pair(rng: Random) -> Pair:
-    """A list of 1 to 20 medicines and the one that is brought along."""
+    """Returns a list of 1 to 20 medicines and the one that is brought along."""
     made = Pair()
     plants = _plants()
     names = rng.sample(sorted(MEDICINES), rng.randint(1, 20))
@@ -127,7 +127,7 @@ def _other_use(plant: str, listed: pb.ListEntry, incoming: pb.ListEntry) -> None
 
 
 def _too_little(rng: Random, plant: str, listed: pb.ListEntry, incoming: pb.ListEntry, medicine: Medicine) -> None:
-    """What is needed to compare is not there."""
+    """Leaves too little to compare."""
     if plant == "other words":
         del listed.dosages[:], incoming.dosages[:]
         listed.dosages.add(text="etter avtale med legen")
@@ -145,7 +145,7 @@ def _too_little(rng: Random, plant: str, listed: pb.ListEntry, incoming: pb.List
 
 
 def _twice(rng: Random, made: Pair, medicine: Medicine) -> None:
-    """The same substance in two strengths, on either list or both: each has its own, and no other one."""
+    """Adds the same substance in two strengths, on either list or both: each has its own, and no other one."""
     weak, strong = rng.sample(medicine.strengths, 2)
     on_list = [entry_of(rng, medicine, weak), entry_of(rng, medicine, strong)]
     brought = [again(rng, each, medicine) for each in on_list]
@@ -189,7 +189,7 @@ def _dosages(rng: Random) -> Iterator[pb.Dosage]:
 
 
 def again(rng: Random, entry: pb.ListEntry, medicine: Medicine) -> pb.ListEntry:
-    """The same medicine and use, as another system writes it."""
+    """Returns the same medicine and use, as another system writes it."""
     again = pb.ListEntry()
     again.CopyFrom(entry)
     if rng.random() < 0.8:
@@ -216,7 +216,7 @@ def again(rng: Random, entry: pb.ListEntry, medicine: Medicine) -> pb.ListEntry:
 
 
 def _other_unit(rng: Random, made: pb.Medication) -> None:
-    """The same strength in another unit, or as a quantity."""
+    """Writes the same strength in another unit, or as a quantity."""
     value, _, unit = made.strength.partition(" ")
     if unit not in _UNITS or "/" in made.strength:
         return

@@ -29,7 +29,7 @@ def drug(atc: str = "C07AB02", text: str = "", form: str = "", **fields: Any) ->
 def compared(
     one: pb.Medication, other: pb.Medication, dose: Iterable[pb.Dosage] = (), other_dose: Iterable[pb.Dosage] = ()
 ) -> Compared:
-    """Both ways round, which must come out the same."""
+    """Compares both ways round, which must come out the same."""
     mine, theirs = comparing.comparable(one, list(dose)), comparing.comparable(other, list(other_dose))
     found = comparing.compare(mine, theirs)
     assert comparing.compare(theirs, mine) == found
@@ -37,7 +37,7 @@ def compared(
 
 
 def dosed(one: pb.Dosage, *other: pb.Dosage) -> Outcome:
-    """The dose, of one line against others."""
+    """Returns the outcome for the dose, of one line against others."""
     return compared(drug(), drug(), [one], other).dose
 
 

@@ -44,7 +44,7 @@ async def reconcile(
 async def send_draft(
     medicines: Feed, ref: str, found: pb.ReconcileMedicationsResponse, caller: CallerContext = DOCTOR
 ) -> pb.UpdateMedicationListResponse:
-    """The draft, unchanged, in one call."""
+    """Sends the draft, unchanged, in one call."""
     request = pb.UpdateMedicationListRequest(
         patient=patient(ref),
         request_id=str(uuid4()),

@@ -38,7 +38,7 @@ async def test_every_draft_of_a_population_is_taken_as_it_is(medicines: Feed) ->
 
 
 def _brought(rng: Random, medicines: pb.MedicationList) -> list[pb.ListEntry]:
-    """Most of the list in other words, and something new."""
+    """Returns most of the list in other words, and something new."""
     by_atc = {medicine.atc: medicine for medicine in MEDICINES.values()}
     kept = [entry for entry in medicines.entries if rng.random() < 0.8]
     again = [planted.again(rng, entry, by_atc[entry.medication.atc.code]) for entry in kept]
