@@ -10,7 +10,7 @@ ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 def open_channel(
     address: str, *, cert: Path | None, key: Path | None, ca: Path | None, max_message_bytes: int
 ) -> grpc.aio.Channel:
-    """A channel to `unix:/path` or `host:port`. ValueError when a TCP address comes without certificates."""
+    """Opens a channel to `unix:/path` or `host:port`. Raises ValueError for a TCP address without certificates."""
     options = [
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),

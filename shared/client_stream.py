@@ -36,7 +36,7 @@ class ClientStream(Generic[Request, Reply]):
         return True
 
     async def done_writing(self) -> None:
-        """Tells the other side that the stream is whole."""
+        """Ends the stream, which is whole."""
         with suppress(grpc.aio.InternalError):  # the call has ended
             await self._call.done_writing()
 
@@ -45,11 +45,11 @@ class ClientStream(Generic[Request, Reply]):
         self._call.cancel()
 
     def __await__(self) -> Generator[Any, None, Reply]:
-        """The reply. Raises grpc.aio.AioRpcError."""
+        """Returns the reply. Raises grpc.aio.AioRpcError."""
         return self._reply().__await__()
 
     async def trailing_metadata(self) -> grpc.aio.Metadata:
-        """What came with the reply, or the refusal, that this was awaited for."""
+        """Returns what came with the reply, or with the refusal that awaiting raised."""
         last = await self._call.trailing_metadata()
         return last if self._first is None else self._first.trailing_metadata()
 
@@ -60,7 +60,7 @@ class ClientStream(Generic[Request, Reply]):
             raise (self._first or error) from None
 
     def _keep(self, _: Any) -> None:
-        """Called at once when the call gets its first status. After one of grpc.aio's own comes the other side's."""
+        """Keeps the first status, unless it is one of grpc.aio's own."""
         details = _at_once(self._call.details())
         if details != _OWN:
             code, trailing = _at_once(self._call.code()), _at_once(self._call.trailing_metadata())
@@ -68,7 +68,7 @@ class ClientStream(Generic[Request, Reply]):
 
 
 def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine gives that has nothing to wait for."""
+    """Returns what a coroutine that waits for nothing returns. Raises RuntimeError when it waits."""
     try:
         coroutine.send(None)
     except StopIteration as done:

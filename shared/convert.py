@@ -17,35 +17,35 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _TICK, datetime.max.replace(t
 
 
 def timestamp(moment: datetime) -> Timestamp:
-    """The message of a moment, which must have a time zone."""
+    """Returns a moment, which must have a time zone, as a message."""
     message = Timestamp()
     message.FromDatetime(moment)
     return message
 
 
 def moment(message: Timestamp) -> datetime:
-    """The moment of a checked Timestamp, UTC, in microseconds; at the ends of time, the next that can be stored."""
+    """Returns the moment of a checked Timestamp, UTC, in microseconds; at the ends of time, the next storable one."""
     return min(max(message.ToDatetime(tzinfo=UTC), _FIRST), _LAST)
 
 
 def optional_moment(request: Message, field: str) -> datetime | None:
-    """The moment in a Timestamp field, or None where it is not set."""
+    """Returns the moment in a Timestamp field, or None where it is not set."""
     return moment(getattr(request, field)) if request.HasField(field) else None
 
 
 def time_of_reading(as_of: datetime | None) -> datetime:
-    """The time that what is computed when read (expired, in use) is computed for: `as_of`, else now; never later."""
+    """Returns the time for which expired, in use and the like are computed: `as_of`, else now; never later than now."""
     now = datetime.now(UTC)
     return now if as_of is None else min(as_of, now)
 
 
 def digest(message: Message) -> bytes:
-    """SHA-256 of a message: the same message gives the same one."""
+    """Returns the SHA-256 of a message: the same for the same message."""
     return hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
 
 
 def effective(time: EventTime, recorded: datetime) -> datetime:
-    """What orders an entry: when it happened, else when it was recorded. An age says too little to order by."""
+    """Returns the time that orders an entry: when it happened, else when it was recorded. An age is too vague."""
     if time.HasField("instant"):
         return moment(time.instant)
     if time.HasField("date"):
@@ -54,5 +54,5 @@ def effective(time: EventTime, recorded: datetime) -> datetime:
 
 
 def start_of(date: PartialDate) -> datetime:
-    """The first moment that a partial date can mean: for order and windows only."""
+    """Returns the first moment that a partial date can mean: for order and windows only."""
     return max(datetime(date.year, date.month or 1, date.day or 1, tzinfo=UTC), _FIRST)

@@ -13,16 +13,16 @@ def set_deadline(seconds_left: float) -> None:
 
 
 def remaining(at_most: float) -> float:
-    """Seconds left, never more than `at_most`, never negative. Without a deadline: `at_most`."""
+    """Returns the seconds left, never more than `at_most`, never negative. Without a deadline: `at_most`."""
     deadline = _deadline.get()
     return at_most if deadline is None else max(0.0, min(at_most, deadline - time.monotonic()))
 
 
 ANSWER = 0.05
-"""Seconds kept for telling the caller what went wrong, at most; of short deadlines a tenth."""
+"""Seconds kept for the answer that says what went wrong, at most; of short deadlines a tenth."""
 
 
 def inside(at_most: float) -> float:
-    """As `remaining`, with a little left over: a refusal that comes after the deadline tells nobody anything."""
+    """Returns `remaining` less a margin: a refusal that comes after the deadline reaches nobody."""
     left = remaining(math.inf)
     return max(0.0, min(at_most, left - min(ANSWER, left * 0.1)))

@@ -44,7 +44,7 @@ class KjernejournalError(Exception):
         self.details = details
 
     def status(self) -> status_pb2.Status:
-        """The `google.rpc.Status` that goes to the caller."""
+        """Returns the `google.rpc.Status` that goes to the caller."""
         info = error_details_pb2.ErrorInfo(reason=reason_name(self.reason), domain=DOMAIN, metadata=self.details)
         packed = [any_pb2.Any()]
         packed[0].Pack(info)
@@ -66,7 +66,7 @@ class Invalid(KjernejournalError):
         self.problem = text
 
     def inside(self, path: str) -> "Invalid":
-        """The same error of a message that stands at `path` of a larger one."""
+        """Returns the same error for a message that stands at `path` of a larger one."""
         return Invalid(f"{path}.{self.field}" if self.field else path, self.problem, self.reason)
 
     def _more_details(self) -> list[any_pb2.Any]:
@@ -117,7 +117,7 @@ class StateConflict(KjernejournalError):
 
 
 class Overloaded(KjernejournalError):
-    """Load is shed, or a quota is used up. `retry_ms` tells when to come back."""
+    """Load is shed, or a quota is used up. `retry_ms` says when to come back."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -152,15 +152,15 @@ class NotSupported(KjernejournalError):
 
 
 def reason_name(reason: ReasonValue) -> str:
-    """The name as `ErrorInfo.reason` carries it: without the enum's prefix."""
+    """Returns the name that `ErrorInfo.reason` carries: without the enum's prefix."""
     return Reason.Name(reason).removeprefix("ERROR_REASON_")
 
 
 def entry_not_found() -> NotFound:
-    """One text for every entry that is not there, is another patient's, or never was."""
+    """Returns one error for every entry that is not there, is another patient's, or never was."""
     return NotFound(reasons.ERROR_REASON_ENTRY_NOT_FOUND, "no such entry for this patient")
 
 
 def patient_not_found() -> NotFound:
-    """One text for a patient who is not known and one who has reserved against the record."""
+    """Returns one error for a patient who is not known and one who has reserved against the record."""
     return NotFound(reasons.ERROR_REASON_PATIENT_NOT_FOUND, "no record for this patient")

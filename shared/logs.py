@@ -91,7 +91,7 @@ def _extra(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
 
 
 def _speakable(value: object) -> object:
-    """A foreign exception given as an argument says its type alone, as its text would otherwise slip through here."""
+    """Returns the type's name alone for a foreign exception, as its text would otherwise slip through here."""
     return type(value).__name__ if isinstance(value, BaseException) and not _is_ours(value) else value
 
 

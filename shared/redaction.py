@@ -13,7 +13,7 @@ REPLACEMENT = "[id]"
 
 
 def redact(text: str) -> str:
-    """`text` with every run of eleven digits, also one split as 6 and 5, replaced by `[id]`.
+    """Replaces every run of eleven digits in `text`, also one split as 6 and 5, by `[id]`.
 
     Check digits are not looked at: a mistyped national id names a person almost as well as a right one.
     """

@@ -49,12 +49,12 @@ def observed(service: str, settings: ProcessSettings) -> Iterator[None]:
 
 
 def allowed_peers(settings: ServiceSettings) -> frozenset[str] | None:
-    """The peer names that may call; None on a unix socket, which its directory guards."""
+    """Returns the peer names that may call; None on a unix socket, which its directory guards."""
     return None if settings.listen.startswith("unix:") else frozenset(settings.allowed_peers)
 
 
 def new_server(settings: ProcessSettings) -> grpc.aio.Server:
-    """A server with our limits; handlers are registered by the caller."""
+    """Returns a server with our limits; handlers are registered by the caller."""
     if api_implementation.Type() != "upb":
         raise RuntimeError("protobuf runs without its C core (upb): reinstall the locked protobuf wheel")
     return grpc.aio.server(
@@ -136,7 +136,7 @@ def bind(server: grpc.aio.Server, settings: ProcessSettings, *, front_door: bool
 
 
 def server_credentials(settings: ProcessSettings, *, require_peer: bool) -> grpc.ServerCredentials | None:
-    """TLS whose files are read again when they change, mutual for services; None without certificates."""
+    """Returns TLS whose files are read again when they change, mutual for services; None without certificates."""
     if settings.tls_cert is None or settings.tls_key is None or settings.tls_ca is None:
         return None
     files = (settings.tls_key, settings.tls_cert, settings.tls_ca)

@@ -50,7 +50,7 @@ class Allergies:
 
 
 def allergies(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Allergies:
-    """The active ones."""
+    """Returns the active ones."""
     known: dict[tuple[Codes, bool], Allergy] = {}
     unknown: list[Entry] = []
     for info in section.critical_info:
@@ -73,7 +73,7 @@ def allergies(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Allergie
 
 
 def conflicts(known: Iterable[Allergy], medicines: Iterable[Medicine], knowledge: Knowledge) -> Iterator[Found]:
-    """One finding for each allergy and medicine that do not go together."""
+    """Yields one finding for each allergy and medicine that do not go together."""
     known = list(known)
     for medicine in medicines:
         for allergy in known:
@@ -82,7 +82,6 @@ def conflicts(known: Iterable[Allergy], medicines: Iterable[Medicine], knowledge
 
 
 def entry_of(info: ki.CriticalInfo) -> Entry:
-    """The entry of critical information as a finding names it."""
     concept = info.code
     if not concept.codings and not concept.text:
         concept = CodeableConcept(text=info.specification)

@@ -58,17 +58,17 @@ class Checked:
     """Checks that were not made at all."""
 
     def not_made(self, kinds: Iterable[CheckValue], reason: WhyNot, section: "common_pb2.Section.ValueType") -> None:
-        """The checks could not be made, over nothing at all."""
+        """Notes that the checks could not be made at all."""
         for kind in kinds:
             self.missing.add(kind)
             self.not_checked.append(NotChecked(kind=kind, reason=reason, section=section))
 
     def in_part(self, kinds: Iterable[CheckValue], reason: WhyNot, section: "common_pb2.Section.ValueType") -> None:
-        """The checks were made over a part."""
+        """Notes that the checks saw only a part of the section."""
         self.not_checked.extend(NotChecked(kind=kind, reason=reason, section=section) for kind in kinds)
 
     def not_for(self, kinds: Iterable[CheckValue], reason: WhyNot, entries: Sequence[Entry]) -> None:
-        """The checks could not be made for these entries."""
+        """Notes that the checks could not be made for these entries."""
         for kind in kinds:
             if kind in self.missing:
                 continue
@@ -80,14 +80,14 @@ class Checked:
             )
 
     def findings(self) -> list[pb.Finding]:
-        """The most serious first."""
+        """Returns the most serious first."""
         return [
             found.message(self.version) for found in sorted(self.found, key=lambda each: each.order)[:MOST_FINDINGS]
         ]
 
     @property
     def left_out(self) -> int:
-        """Findings beyond the most that are told."""
+        """Findings beyond the most that are returned."""
         return max(0, len(self.found) - MOST_FINDINGS)
 
     @property
@@ -97,7 +97,7 @@ class Checked:
 
 
 def seen(sections: Iterable[SummarySection]) -> Seen:
-    """What a summary's sections give to the checks: what is in them, and nothing that was held back."""
+    """Returns what a summary's sections give to the checks: nothing of what was held back."""
     found: dict[int, SummarySection] = {section.section: section for section in sections}
     critical, medicines = found.get(_CRITICAL_INFO), found.get(_MEDICATIONS)
     return Seen(
@@ -107,7 +107,7 @@ def seen(sections: Iterable[SummarySection]) -> Seen:
 
 
 def alerts(knowledge: Knowledge | None, over: Seen, now: datetime) -> Alerts | None:
-    """The checks of a summary; None where medicines were not asked for."""
+    """Returns the checks of a summary; None where medicines were not asked for."""
     if over.medications == pb.NOT_CHECKED_REASON_SECTION_NOT_ASKED:
         return None
     checked = check(knowledge, over, now)
@@ -145,7 +145,7 @@ def check(knowledge: Knowledge | None, over: Seen, now: datetime, asked: Sequenc
 def _medicines(
     checked: Checked, knowledge: Knowledge, section: "pb.MedicationsSection | WhyNot", now: datetime, *, asked: bool
 ) -> Taken:
-    """What the patient takes, and what that says of the checks that need it: of all, where nothing else is asked."""
+    """Returns what the patient takes, and notes which checks that leaves undone: all, where nothing else is asked."""
     kinds = _OF_MEDICINES if asked else KINDS
     if not isinstance(section, pb.MedicationsSection):
         checked.not_made(kinds, section, _MEDICATIONS)
@@ -179,7 +179,7 @@ def _against_critical_info(
 
 def _may_be(medicine: Medicine, known: Sequence[allergies.Allergy]) -> bool:
     """Whether a medicine of which the group alone is known may be one that the patient does not tolerate."""
-    return not medicine.reach.vague and any(  # vague ones are told of anyhow
+    return not medicine.reach.vague and any(  # vague ones are reported anyhow
         code.startswith(group)
         for group in medicine.codes
         if not is_whole(group)
@@ -189,7 +189,7 @@ def _may_be(medicine: Medicine, known: Sequence[allergies.Allergy]) -> bool:
 
 
 def _unknown(checked: Checked, wanted: Taken, has: Taken | None, together: Sequence[Medicine]) -> None:
-    """Medicines whose substance is not known, and those of which nothing is known that interacts."""
+    """Notes medicines whose substance is not known, and those of which no interaction is known."""
     vague = [each.entries[0] for each in wanted.medicines if each.reach.vague]
     checked.not_for(KINDS, pb.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN, [*wanted.unknown, *vague])
     if has is not None:  # what the patient has matters for what is asked about

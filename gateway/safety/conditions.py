@@ -34,7 +34,7 @@ class Conditions:
 
 
 def conditions(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Conditions:
-    """The active ones, of every category but allergies: problems with anaesthesia and infections have codes too."""
+    """Returns the active ones, of every category but allergies: anaesthesia and infections have codes too."""
     known: dict[tuple[frozenset[int], bytes], Condition] = {}
     unknown: list[Entry] = []
     for info in section.critical_info:
@@ -50,7 +50,7 @@ def conditions(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Conditi
 
 
 def conflicts(known: Iterable[Condition], medicines: Iterable[Medicine], knowledge: Knowledge) -> Iterator[Found]:
-    """One finding for each condition and medicine that do not go together."""
+    """Yields one finding for each condition and medicine that do not go together."""
     known = list(known)
     for medicine in medicines:
         for condition in known:

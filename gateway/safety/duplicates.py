@@ -22,7 +22,7 @@ _SHARED = _TWICE._replace(text="they hold the same substance.")
 
 
 def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[Found]:
-    """One finding for each pair of medicines, and one for each medicine that stands in two treatments at once.
+    """Yields one finding for each pair of medicines, and one for each medicine that stands in two treatments at once.
 
     What was only dispensed counts against candidates alone: after a change, the old medicine is still dispensed.
     """
@@ -46,7 +46,7 @@ def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[F
 
 
 def _sharing(used: Sequence[Medicine]) -> Iterator[tuple[int, int]]:
-    """Pairs of different medicines with a substance in common."""
+    """Yields pairs of different medicines with a substance in common."""
     having: dict[str, list[int]] = defaultdict(list)
     for position, medicine in enumerate(used):
         for code in medicine.codes:
@@ -60,7 +60,7 @@ def _sharing(used: Sequence[Medicine]) -> Iterator[tuple[int, int]]:
 
 
 def _again(medicines: Sequence[Medicine]) -> Iterator[Found]:
-    """The same medicine again: two treatments of the patient's, or a candidate that the patient has."""
+    """Yields the same medicine again: two treatments of the patient's, or a candidate that the patient has."""
     if medicines and medicines[0].candidate:
         seen: dict[tuple[str, ...], Medicine] = {}
         for medicine in sorted(medicines, key=lambda each: each.candidate):
@@ -83,7 +83,7 @@ def _again(medicines: Sequence[Medicine]) -> Iterator[Found]:
 
 
 def _apart(treatments: Sequence[Treatment]) -> list[Treatment]:
-    """One of each treatment: orders that renew or belong to one another are the same one."""
+    """Returns one of each treatment: orders that renew or belong to one another are the same one."""
     found: list[tuple[set[str], Treatment]] = []
     for treatment in treatments:
         links = set(treatment.links)
@@ -96,5 +96,5 @@ def _apart(treatments: Sequence[Treatment]) -> list[Treatment]:
 
 
 def _is_whole(medicine: Medicine) -> bool:
-    """Known by its substance. Of a group alone, two may well be different ones."""
+    """Whether the substance is known. Where only the group is, two may well be different."""
     return any(is_whole(code) for code in medicine.codes)

@@ -29,7 +29,6 @@ class Found:
         return (-self.rule.severity, self.kind, self.text)
 
     def message(self, version: str) -> pb.Finding:
-        """The finding of the contract."""
         return pb.Finding(
             kind=self.kind,
             severity=self.rule.severity,
@@ -42,7 +41,7 @@ class Found:
 
 
 def gravest(numbers: Iterable[int], rules: Sequence[Rule]) -> Rule:
-    """The most serious of some rules; of equals the one that stands first in the table."""
+    """Returns the most serious of some rules; of equals the one that stands first in the table."""
     return rules[min(numbers, key=_by_severity(rules))]
 
 

@@ -10,7 +10,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 
 
 def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[Found]:
-    """One finding for each pair, in whichever order the two stand in the table, by the most serious rule."""
+    """Yields one finding for each pair, in whichever order the two stand in the table, by the most serious rule."""
     first: dict[int, list[int]] = defaultdict(list)
     for position, medicine in enumerate(medicines):
         for number in medicine.reach.first:

@@ -85,7 +85,7 @@ class Knowledge:
         self._reaches: dict[Codes, Reach] = {}
 
     def codes(self, codings: Iterable[Coding], *names: str) -> Codes:
-        """The ATC codes of what is coded or named so; none when it is not known."""
+        """Returns the ATC codes of what is coded or named so; none when it is not known."""
         found: set[str] = set()
         for coding in codings:
             if atc.is_atc(coding.system):
@@ -100,14 +100,14 @@ class Knowledge:
         return self.with_parts(found)
 
     def with_parts(self, codes: Iterable[str]) -> Codes:
-        """The codes, and those of the substances that they hold or are other codes of."""
+        """Returns the codes, and those of the substances that they hold or are other codes of."""
         whole = set(codes)
         for code in tuple(whole):
             whole.update(self._parts.get(code, ()))
         return tuple(sorted(whole))
 
     def reach(self, codes: Codes) -> Reach:
-        """The rules that a medicine, or an allergy, with these codes comes under."""
+        """Returns the rules that a medicine, or an allergy, with these codes comes under."""
         found = self._reaches.get(codes)
         if found is None:
             if len(self._reaches) >= _MOST_REMEMBERED:
@@ -116,7 +116,7 @@ class Knowledge:
         return found
 
     def conflicts_of(self, codings: Iterable[Coding]) -> frozenset[int]:
-        """The rules about a condition with these codes."""
+        """Returns the rules about a condition with these codes."""
         found: set[int] = set()
         for coding in codings:
             if is_icd10(coding.system):
@@ -154,7 +154,7 @@ def _by_code(rows: Iterable[Iterable[str]]) -> dict[str, set[int]]:
 
 
 def _under(index: dict[str, set[int]], codes: Codes) -> frozenset[int]:
-    """The rows whose code is one of `codes`, or a group above one."""
+    """Returns the rows whose code is one of `codes`, or a group above one."""
     found: set[int] = set()
     for code in codes:
         for length in range(1, len(code) + 1):

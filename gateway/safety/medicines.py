@@ -67,7 +67,7 @@ class Taken:
 
 
 def taken(section: pb.MedicationsSection, knowledge: Knowledge, now: datetime) -> Taken:
-    """What the patient takes at `now`."""
+    """Returns what the patient takes at `now`."""
     gathering = _Gathering(knowledge)
     active = 0
     for prescription in section.prescriptions:
@@ -113,7 +113,7 @@ def taken(section: pb.MedicationsSection, knowledge: Knowledge, now: datetime) -
 
 
 def candidates(medications: Iterable[pb.Medication], knowledge: Knowledge) -> Taken:
-    """Medicines that are asked about: each on its own."""
+    """Returns the medicines that are asked about: each on its own."""
     found = Taken([], [])
     for medication in medications:
         entry = Entry(common_pb2.SECTION_UNSPECIFIED, "", 0, concept_of(medication))
@@ -179,7 +179,7 @@ def _lately_dispensed(section: pb.MedicationsSection, now: datetime) -> Iterator
 
 
 def _lasts(dispensing: pb.Dispensing) -> float:
-    """Days for which a dispensing counts."""
+    """Returns the days for which a dispensing counts."""
     if not dispensing.HasField("days_supply"):
         return RECENT_DAYS
     try:
@@ -189,7 +189,7 @@ def _lasts(dispensing: pb.Dispensing) -> float:
 
 
 def _stopped(section: pb.MedicationsSection) -> set[str]:
-    """Ids of prescriptions whose treatment was discontinued."""
+    """Returns ids of prescriptions whose treatment was discontinued."""
     found: set[str] = set()
     for prescription in section.prescriptions:
         if prescription.recall.reason == pb.RECALL_REASON_DISCONTINUED:

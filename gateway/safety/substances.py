@@ -21,7 +21,7 @@ class Entry:
     provenance: Provenance | None = None
 
     def evidence(self) -> Evidence:
-        """The entry as a finding names it."""
+        """Returns the entry as a finding names it."""
         return Evidence(
             section=self.section,
             entry_id=self.entry_id,
@@ -32,12 +32,12 @@ class Entry:
 
 
 def codes_of(medication: Medication, knowledge: Knowledge) -> Codes:
-    """The ATC codes of a medicine and of what it consists of; none: its substance is not known."""
+    """Returns the ATC codes of a medicine and of what it consists of; none: its substance is not known."""
     return knowledge.codes(_codings(medication), medication.code.text, *_names(medication))
 
 
 def concept_of(medication: Medication) -> CodeableConcept:
-    """The medicine as a finding shows it: its ATC code first."""
+    """Returns the medicine as a finding shows it: its ATC code first."""
     if not medication.atc.code:
         return medication.code
     concept = CodeableConcept(codings=[medication.atc], text=medication.code.text or medication.atc.display)
@@ -46,7 +46,7 @@ def concept_of(medication: Medication) -> CodeableConcept:
 
 
 def words(concept: CodeableConcept) -> str:
-    """A concept in a few words, for the text of a finding."""
+    """Returns a concept in a few words, for the text of a finding."""
     displays = (coding.display or coding.code for coding in concept.codings)
     return concept.text or next((each for each in displays if each), "a medicine without a name")
 

@@ -3,8 +3,8 @@
 Source: the gateway alone writes it, before anything is released. Citizens read their own part, auditors their
 organisation's. Append-only: no role can change or remove what stands here, and there is no switch that turns it off.
 
-What is lost if the process dies: records that wait for their commit. Nobody was told that these are safe, and nothing
-was released on them.
+What is lost if the process dies: records that wait for their commit. Nobody was answered that they are safe, and
+nothing was released on them.
 
 A record is split in two. `content` is its bytes without the fields that name persons; `personal` is those. Later the
 first is what a hash tree is built over, with a salted commitment to the second, so that persons can be erased when the

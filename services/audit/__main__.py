@@ -13,7 +13,7 @@ from shared.settings import ServiceSettings
 
 
 async def main() -> None:
-    """Settings, telemetry, database, committer, servicer, serve; what waits for its commit is committed at the end."""
+    """Serves until SIGTERM; what waits for its commit is committed at the end."""
     settings = ServiceSettings()
     with observed("audit", settings):
         database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)

@@ -39,7 +39,6 @@ def new_record(record: pb.AuditRecord) -> NewRecord:
 
 
 def receipt(appended: Appended) -> pb.Receipt:
-    """Where a record stands."""
     return pb.Receipt(
         record_id=appended.record_id,
         index=appended.idx,

@@ -106,7 +106,7 @@ def _texts(record: AuditRecord) -> Iterator[tuple[Any, str]]:
 
 
 def visible_entity(caller: CallerContext) -> str | None:
-    """Whose accesses the caller may see: an organisation number, or None for everybody's.
+    """Returns the organisation number of the legal entity whose accesses the caller may see; None: everybody's.
 
     A citizen sees all accesses to the patient's record, an auditor those of their own legal entity, the data
     controller's auditor all. Raises Denied for anybody else.

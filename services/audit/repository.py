@@ -22,7 +22,7 @@ class NewRecord(NamedTuple):
     occurred_at: datetime
     legal_entity: str
     digest: bytes
-    """SHA-256 of both parts: tells a retry from another record under the same id."""
+    """SHA-256 of both parts: a retry has the same, another record under the same id has not."""
     content: bytes
     personal: bytes
     salt: bytes
@@ -203,7 +203,7 @@ def _place(record: NewRecord, known: dict[str, tuple[Appended, bytes]]) -> Appen
 
 
 def _by_access(rows: Sequence[asyncpg.Record]) -> Iterator[list[StoredRecord]]:
-    """Records in the order of the log become accesses, the one that began last first."""
+    """Groups records, in the order of the log, by access: the access that began last comes first."""
     accesses: dict[str, list[StoredRecord]] = {}
     for row in rows:
         appended = Appended(str(row[0]), row[1], row[2], row[3])

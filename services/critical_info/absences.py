@@ -15,12 +15,12 @@ ABSENCE = 100
 
 
 def holding(found: Iterable[StoredEntry], now: datetime) -> list[StoredEntry]:
-    """Of all that a patient has, the statements that hold, newest first.
+    """Returns the statements that hold, of all that a patient has, newest first.
 
     A statement holds until a newer one says something about the same (a category, or all), or an entry about it is
     recorded or changed. Refuting what came after does not bring it back: it was another's knowledge, of another time.
     What is entered in error never was, and withdraws nothing: deleted entries are not among `found`. "None known" is
-    not told beside what is active, whatever a feed has sent of both.
+    not returned beside what is active, whatever a feed has sent of both.
     """
     entries: list[StoredEntry] = []
     statements: list[StoredEntry] = []

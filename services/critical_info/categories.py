@@ -47,7 +47,7 @@ class Takes(NamedTuple):
 
 
 CATEGORIES: "dict[Category.ValueType, Takes]" = {
-    # KjAllergyIntolerance: ATC, FEST brand name or active ingredient. FHIR's category tells the two apart.
+    # KjAllergyIntolerance: ATC, FEST brand name or active ingredient. FHIR's category separates the two.
     CATEGORY_DRUG_REACTION: Takes("reaction", MEDICINES | {SNOMED}, allergens=frozenset({ALLERGEN_KIND_MEDICATION})),
     CATEGORY_OTHER_ALLERGY: Takes(
         "reaction",

@@ -77,7 +77,9 @@ def _check_details(entry: CriticalInfo) -> None:
 
 
 def _check_reaction(entry: CriticalInfo, reaction: Reaction) -> None:
-    """Source: KI-FHIR: FHIR's category tells drug reactions from other allergies; excipients are of medicines."""
+    """Raises Invalid where a field does not belong to the category. Source: KI-FHIR: FHIR's category separates drug
+    reactions from other allergies; only medicines have excipients.
+    """
     allergens = CATEGORIES[entry.category].allergens
     if reaction.allergen_kind not in (*allergens, ALLERGEN_KIND_UNSPECIFIED):
         raise Invalid("reaction.allergen_kind", "does not belong to this category")

@@ -58,7 +58,9 @@ def _check_details(entry: CriticalInfo) -> None:
 
 
 def _check_subject(entry: CriticalInfo) -> None:
-    """What an entry is about. Source: KI-FHIR: free text (spesifisering) where no code fits. A decision says it too."""
+    """Raises Invalid when nothing says what the entry is about. Source: KI-FHIR: free text (spesifisering) where no
+    code fits. A treatment decision's reason or goal says it too.
+    """
     decision = entry.treatment_decision
     in_words = entry.code.text or entry.specification or decision.clinical_reason or decision.treatment_goal
     if not entry.code.codings and not in_words:

@@ -15,7 +15,7 @@ from shared.server import allowed_peers, new_server, observed, serve
 
 
 async def main() -> None:
-    """Settings, telemetry, keys, database, servicer, serve."""
+    """Serves until SIGTERM."""
     settings = DocumentSettings()
     with observed("documents", settings):
         keys = KeyWrap.from_file(settings.document_key_file)

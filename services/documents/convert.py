@@ -58,8 +58,9 @@ def source_of(document: Document, caller: CallerContext, now: datetime) -> Prove
 
 
 def sent_digest(document: Document, size: int, sha256: bytes, replacing: tuple[str, int] | None = None) -> bytes:
-    """SHA-256 of what the caller sent: metadata and content, and what it replaces. Whether size and SHA-256 of the
-    content were stated makes no difference."""
+    """Returns the SHA-256 of what the caller sent: metadata and content, and what it replaces. Whether size and SHA-256
+    of the content were stated makes no difference.
+    """
     whole = Document()
     whole.CopyFrom(document)
     whole.size = size

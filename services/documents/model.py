@@ -94,7 +94,7 @@ def is_restricted(document: Document) -> bool:
 
 
 def kind_of(document: Document) -> int:
-    """Marks and class in one number: what lists filter by."""
+    """Returns marks and class in one number, by which lists filter."""
     deprecated = DEPRECATED if document.availability_status == AVAILABILITY_STATUS_DEPRECATED else 0
     marks = restriction.marks_of(document.confidentiality)
     return deprecated | int(marks) | CLASSES.index(class_of(document)) << CLASS_SHIFT
@@ -125,7 +125,7 @@ def deprecated_only(statuses: Iterable[int]) -> bool | None:
 
 
 def class_numbers(class_codes: Iterable[str]) -> list[int] | None:
-    """Classes as they are stored; None: all. Raises Invalid for a code that is no class of Volven 9602."""
+    """Returns classes as they are stored; None: all. Raises Invalid for a code that is no class of Volven 9602."""
     numbers = []
     for position, code in enumerate(class_codes):
         if code not in codes.DOCUMENT_CLASSES:

@@ -28,10 +28,10 @@ class Uploads:
     async def received(
         self, patient_ref: str, document_id: str, stated: Document, chunks: AsyncIterator[bytes]
     ) -> AsyncIterator[tuple[Content, bytes]]:
-        """The content that `chunks` bring, stored whole but not visible, with its seal.
+        """Yields the content that `chunks` bring, stored whole but not visible, with its seal.
 
-        Whatever the block has not made visible is thrown away after it. Raises Invalid when it is empty, too large, or
-        not of the size or SHA-256 stated.
+        Whatever the block has not made visible is thrown away after it. Raises Invalid when it is empty, too large,
+        or not of the size or SHA-256 stated.
         """
         content_id = str(uuid4())
         try:

@@ -29,7 +29,7 @@ LARGEST_EXPONENT = 30
 
 
 def report(message: pb.LabReport, now: datetime) -> None:
-    """A report, its keys set. Of a withdrawn one only that its source may say so."""
+    """Checks a report whose keys are set."""
     restriction.check(message.confidentiality)
     delayed = any(coding.code == restriction.DELAYED for coding in message.confidentiality)
     if message.HasField("citizen_view_from") and not delayed:
@@ -108,7 +108,7 @@ def _says_something(value: str | Message) -> bool:
 
 
 def _quantity(quantity: Quantity, path: str, *, plain: bool = False) -> None:
-    """A number, written as the source wrote it. A unit's code needs its system (FHIR R4, qty-3)."""
+    """Raises Invalid for what is no number, as the source wrote it. A unit's code needs its system (FHIR R4, qty-3)."""
     if not quantity.value:
         raise Invalid(f"{path}.value", "is required")
     if abs(_number(quantity).adjusted()) > LARGEST_EXPONENT:
@@ -142,7 +142,7 @@ def _number(quantity: Quantity) -> Decimal:
 
 
 def _deviation(result: pb.Result) -> None:
-    """A deviation may not contradict the source's own interpretation of the value, as far as that is understood."""
+    """Raises Invalid for a deviation that contradicts the source's own interpretation, as far as that is understood."""
     said = _said(result)
     outside = {pb.DEVIATION_ABOVE, pb.DEVIATION_BELOW, pb.DEVIATION_OUTSIDE}
     fits = {result.deviation} | ({pb.DEVIATION_OUTSIDE} if result.deviation in outside else set())
@@ -163,7 +163,7 @@ def _said(result: pb.Result) -> "set[pb.Deviation.ValueType | None]":
 
 
 def _concepts(message: Message, name: str) -> None:
-    """The codings of a field of concepts. Codes of the short lists are checked, all others are the source's own."""
+    """Checks the codings of a field of concepts. Codes of short lists are checked, others are the source's own."""
     value = getattr(message, name)
     concepts = [(name, value)] if isinstance(value, CodeableConcept) else _numbered(name, value)
     for path, concept in concepts:

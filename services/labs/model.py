@@ -49,7 +49,7 @@ a report: one that is made after all is another report. Source: FHIR R4, diagnos
 feeds may skip steps is ours. Withdrawn is no status here: entered in error may follow all of them, and nothing it."""
 
 _STAGES = (frozenset({REGISTERED}), frozenset({PARTIAL, PRELIMINARY, UNKNOWN}), frozenset({FINAL}), _CHANGED)
-"""Statuses in which an answer has come equally far: between them, the time of issue alone tells which one is newer."""
+"""Statuses in which an answer has come equally far: between them, the time of issue alone says which is newer."""
 
 HOLDS_RESULTS = 1
 EXPERTISE_SHIFT = 3
@@ -161,7 +161,7 @@ def effective_at(report: pb.LabReport, recorded: datetime) -> datetime:
 
 
 def delay_ends_at(report: pb.LabReport) -> datetime | None:
-    """When the citizen's delay ends by itself; None: there is none, or it ends when a doctor says so."""
+    """Returns when the citizen's delay ends by itself; None: there is none, or it ends when a doctor says so."""
     delayed = kind_of(report) & Mark.CITIZEN_DELAYED
     return moment(report.citizen_view_from) if delayed and report.HasField("citizen_view_from") else None
 

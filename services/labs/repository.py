@@ -235,7 +235,7 @@ FROM counts LEFT JOIN listed ON true ORDER BY effective_at DESC, id DESC
 """
 """The reports of a patient ($1) as they were at $2 (null: now), under the restrictions of today: those with a mark of
 $3 do not exist, save for a delay that has ended at $5; those with a mark of $4 are counted alone, whatever else was
-asked: a count by code would tell what is in them. Beside them the newest statement of absence, unless a report is newer
+asked: a count by code would show what is in them. Beside them the newest statement of absence, unless a report is newer
 by its source's time or by ours. One row at least, for the counts: its id is null then."""
 
 

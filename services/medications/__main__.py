@@ -16,7 +16,7 @@ from shared.settings import ServiceSettings
 
 
 async def main() -> None:
-    """Settings, telemetry, database, servicer, serve."""
+    """Serves until SIGTERM."""
     settings = ServiceSettings()
     with observed("medications", settings):
         database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)

@@ -25,7 +25,6 @@ _DECIMAL = re.compile(r"\d{1,10}(\.\d{1,6})?")
 
 
 def fed(message: pb.Prescription | pb.Dispensing | pb.MedicationStatement, now: datetime) -> None:
-    """What a feed sends, by its kind."""
     if isinstance(message, pb.Prescription):
         prescription(message, now)
     elif isinstance(message, pb.Dispensing):
@@ -35,7 +34,7 @@ def fed(message: pb.Prescription | pb.Dispensing | pb.MedicationStatement, now: 
 
 
 def prescription(message: pb.Prescription, now: datetime) -> None:
-    """A prescription of the register has a state and a time; one of another source has that source's status instead."""
+    """Checks a prescription. The register's has a state and a time; another source's has that source's status."""
     medication(message.medication, "medication")
     _number(message.packages, "packages")
     if not 0 <= message.reit <= MOST_REIT:
@@ -58,7 +57,7 @@ def prescription(message: pb.Prescription, now: datetime) -> None:
 
 
 def recall(message: pb.Recall, now: datetime) -> None:
-    """A recall needs its reason (Volven 7500)."""
+    """Checks a recall, which needs its reason (Volven 7500)."""
     if not message.reason:
         raise Invalid("reason", "is required")
     if message.HasField("recalled_at"):
@@ -66,7 +65,7 @@ def recall(message: pb.Recall, now: datetime) -> None:
 
 
 def dispensing(message: pb.Dispensing, now: datetime) -> None:
-    """A dispensing of the register has a time; one of another source has that source's status."""
+    """Checks a dispensing. The register's has a time; another source's has that source's status."""
     medication(message.medication, "medication")
     _number(message.packages, "packages")
     if message.HasField("source_record"):
@@ -78,14 +77,14 @@ def dispensing(message: pb.Dispensing, now: datetime) -> None:
 
 
 def statement(message: pb.MedicationStatement) -> None:
-    """A statement is about a medicine, or about all of them, and has its source's status."""
+    """Checks a statement: it is about a medicine, or about all of them, and has its source's status."""
     if message.kind == pb.STATEMENT_KIND_MEDICINE:
         medication(message.medication, "medication")
     _source_record(message.source_record)
 
 
 def medication_list(message: pb.MedicationList, now: datetime) -> None:
-    """Ids are there once, a prescription is on one active entry at most, and a discontinued entry says when.
+    """Raises Invalid unless ids are unique and a prescription is on one active entry at most.
 
     Source: ERES, M25.1: no two equal ids in a message; a prescription id may be on only one active entry, though a
     discontinued entry may share it.
@@ -108,7 +107,7 @@ def medication_list(message: pb.MedicationList, now: datetime) -> None:
 
 
 def list_entry(entry: pb.ListEntry, path: str, now: datetime) -> None:
-    """An entry has a medicine; a discontinued one, and no other, says when it was."""
+    """Raises Invalid unless the entry has a medicine and, when it is discontinued and only then, a time of that."""
     medication(entry.medication, f"{path}.medication")
     if entry.status == pb.ENTRY_STATUS_DISCONTINUED:
         if not entry.discontinuation.HasField("discontinued_at"):
@@ -119,7 +118,7 @@ def list_entry(entry: pb.ListEntry, path: str, now: datetime) -> None:
 
 
 def medication(message: pb.Medication, path: str) -> None:
-    """A medicine has a coding or a name; an ATC code is one."""
+    """Raises Invalid unless the medicine has a coding or a name; an ATC code is a coding."""
     if not message.code.codings and not message.code.text and not message.atc.code:
         raise Invalid(f"{path}.code", "needs a coding, or the medicine in words")
     if message.HasField("atc"):

@@ -119,7 +119,7 @@ def dispensing(stored: StoredEntry) -> pb.Dispensing:
 def is_hidden(stored: StoredEntry, locked: Container[str]) -> bool:
     """Whether an entry is not shown where the entries `locked` are not: it is one of them, or was dispensed on one.
 
-    A prescription may be locked after a dispensing of it was recorded, which then tells as much as the prescription.
+    A prescription may be locked after a dispensing of it was recorded, which then shows as much as the prescription.
     """
     if stored.id in locked:
         return True

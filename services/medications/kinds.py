@@ -1,4 +1,4 @@
-"""What an entry of this register is, as the column `kind` says it: what SQL tells apart.
+"""What an entry of this register is, as the column `kind` says it: what SQL can distinguish.
 
 Open and closed are as recorded; a prescription that is past its validity is still open here, since only a reader's
 clock can tell.

@@ -88,15 +88,14 @@ def is_active(prescription: pb.Prescription, now: datetime) -> bool:
 def dispensings(prescription: pb.Prescription) -> int:
     """Returns how often it may be dispensed in all: reit n is n times after the first; groups A and B once.
 
-    Source: apotek1.no. It knows a few exceptions for A and B, which are not told from errors here: the smaller number
-    is shown.
+    Source: apotek1.no. It has a few exceptions for A and B, which are read as errors here: the smaller number is shown.
     """
     once = prescription.medication.prescription_group.code in _ONE_DISPENSING
     return 1 if once else prescription.reit + 1
 
 
 def dispensings_left(prescription: pb.Prescription, now: datetime) -> int | None:
-    """Dispensings left; none when nothing can be collected; None: not of the prescription register."""
+    """Returns the dispensings left, 0 when nothing can be collected; None: not of the prescription register."""
     if prescription.HasField("source_record"):
         return None
     if not is_active(prescription, now):

@@ -2,8 +2,8 @@
 
 An entry of the list or a prescription carries the reservation; it covers what belongs to it: the prescription that an
 entry is on and the entry that is on a prescription, what was dispensed, what is proposed. It holds as it stands today,
-whatever time is read. What is reserved is left out and not counted: a count would tell. A guardian is therefore read
-from all of a patient's entries, and what is counted is counted here. Source: SFM, sfm-MedicationStatement.
+whatever time is read. What is reserved is left out and not counted: a count would show it. What a guardian reads
+is therefore taken from all of a patient's entries, and counted here. Source: SFM, sfm-MedicationStatement.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Own registrations: contacts and kin, communication needs, illness as the patient tells it, the donor card.
+"""Own registrations: contacts and kin, communication needs, illness in the patient's words, the donor card.
 
 Source: the patient. The patient writes, a proxy with the right to edit, a guardian of a child, or personnel at the
 patient's request; personnel read. A feed (SYSTEM) may import.

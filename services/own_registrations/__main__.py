@@ -14,7 +14,7 @@ from shared.server import allowed_peers, new_server, observed, serve
 
 
 async def main() -> None:
-    """Settings, telemetry, keys, database, servicer, serve."""
+    """Serves until SIGTERM."""
     settings = OwnRegistrationSettings()
     with observed("own_registrations", settings):
         keys = KeyWrap.from_file(settings.own_registrations_key_file)

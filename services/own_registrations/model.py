@@ -125,7 +125,7 @@ def _check_contact(contact: Contact) -> None:
 
 
 def _check_unwanted(contact: Contact) -> None:
-    """Whoever reads the order alone, or looks for the next of kin, would call the one who must not be called."""
+    """Raises Invalid where one who must not be called has a priority, or is next of kin: readers would call them."""
     if not contact.not_to_be_contacted:
         return
     if contact.priority:

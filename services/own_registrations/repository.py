@@ -70,7 +70,7 @@ class Repository:
         as_of: datetime | None,
         since: datetime | None,
     ) -> list[asyncpg.Record]:
-        """Rows with the counts on each; where there is no entry, one row with a null id."""
+        """Returns rows with the counts on each; where there is no entry, one row with a null id."""
         return await self.database.fetch(
             _LIST,
             refs,
@@ -114,8 +114,9 @@ ORDER BY effective_at DESC, id DESC
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """What cannot be opened is told as not available: it must not read as nothing registered, and is no fault of the
-    caller's."""
+    """Raises Unavailable where the block cannot open what is stored: it must not read as nothing registered, and is no
+    fault of the caller's.
+    """
     try:
         yield
     except ContentDamagedError:

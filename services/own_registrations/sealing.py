@@ -42,7 +42,7 @@ class RegistrationKey:
         return decrypt(self._cipher, sealed, _bound(place))
 
     def digest(self, sent: bytes) -> bytes:
-        """Returns what tells a request, or a feed's entry, that is sent again from another one."""
+        """Returns a digest that finds a request, or a feed's entry, that is sent again."""
         return hmac.digest(self._digests, sent, hashlib.sha256)
 
 

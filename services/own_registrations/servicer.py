@@ -23,7 +23,7 @@ from shared.register.entry import StoredEntry, imported_id
 from shared.register.paging import page_of
 
 MOMENT = timedelta(microseconds=1)
-"""The least that PostgreSQL can tell apart."""
+"""The least that PostgreSQL can distinguish."""
 
 
 class Servicer(OwnRegistrationsServiceServicer):
@@ -118,7 +118,7 @@ def _base(request: pb.SaveOwnRegistrationRequest) -> Base | None:
 
 @contextmanager
 def _inside(path: str) -> Iterator[None]:
-    """Refusals of what stands at `path` of the request name the field from there on."""
+    """Puts `path` before the field of what the block refuses."""
     try:
         yield
     except Invalid as error:

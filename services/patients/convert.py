@@ -1,5 +1,5 @@
 """Between stored rows and the messages of the contract. No national id and no reference is in what goes out, but for
-what the gateway alone is told."""
+what only the gateway gets."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,7 +47,6 @@ Rows = Sequence[Row]
 
 
 def digest_of(content: bytes) -> bytes:
-    """SHA-256 of a serialized message."""
     return hashlib.sha256(content).digest()
 
 
@@ -66,7 +65,7 @@ def kind_of(value: str) -> NationalIdKind.ValueType:
 
 
 def named_ids(person: Person, settings: ImportedPrivacy | None) -> Iterator[str]:
-    """National ids of others that a registration names."""
+    """Yields national ids of others that a registration names."""
     for relative in person.family:
         if relative.national_id:
             yield relative.national_id
@@ -111,7 +110,6 @@ def new_proxy(proxy: NewProxy, proxy_id: str, provenance: Provenance) -> Proxy:
 def imported_settings(
     imported: ImportedPrivacy, ref: str, provenance: Provenance, ref_of: Mapping[str, str]
 ) -> Settings:
-    """Imported settings as they are stored."""
     settings = Settings()
     privacy.reserve(record=imported.reservation.record, portal=imported.reservation.portal)(settings, True)
     privacy.restrict(imported.restricted_sections, imported.sections_with_restricted_entries)(settings, True)
@@ -190,7 +188,7 @@ def _kinds(known: Rows) -> Iterator[NationalIdKind.ValueType]:
 
 
 def _hide_places(shown: PatientSection) -> None:
-    """Where the doctor's list belongs says where the patient lives."""
+    """Clears the places of doctors' lists: where the list belongs says where the patient lives."""
     for assignment in shown.general_practitioners:
         for name in ("municipality_number", "cooperating_municipalities", "out_of_office_places", "name"):
             assignment.contract.ClearField(name)

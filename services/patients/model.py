@@ -158,7 +158,7 @@ def _check_doctor(doctor: GeneralPractitioner, path: str) -> None:
 
 
 def address_key(person: Person) -> bytes | None:
-    """Equal for people registered at the same dwelling. None where the address is unknown or protected.
+    """Returns equal bytes for people registered at the same dwelling; None: the address is unknown or protected.
 
     A protected address is compared with nobody's: the one whom the patient is hidden from may be a parent.
     """
@@ -193,8 +193,8 @@ def _start(assignment: GeneralPractitionerAssignment) -> datetime:
 def assign(history: Assignments, new: GeneralPractitionerAssignment) -> list[GeneralPractitionerAssignment]:
     """Returns the history with one more place on a list.
 
-    A patient is on one list at a time: of two places the earlier one ends where the later one begins, whichever is
-    told first, and one with the same start is replaced.
+    A patient is on one list at a time: of two places the earlier one ends where the later one begins, whichever
+    comes first, and one with the same start is replaced.
     """
     result: list[GeneralPractitionerAssignment] = []
     following = None
@@ -216,7 +216,7 @@ def _until(
 
 
 def joined(histories: Iterable[Assignments]) -> list[GeneralPractitionerAssignment]:
-    """Returns one history of several references, newest first; the same place is told by the first that knows it."""
+    """Returns one history of several references, newest first; the same place comes from the first that knows it."""
     known: dict[tuple[str, datetime], GeneralPractitionerAssignment] = {}
     for history in histories:
         for assignment in history:
@@ -256,7 +256,7 @@ def doctors(
 
 
 def with_those_merged_before(merged_into: Mapping[str, str | None], ref: str) -> set[str]:
-    """`ref` and all that were merged into it, directly or through others: what leaves together in an unmerge."""
+    """Returns `ref` and all that were merged into it, directly or through others: they leave together in an unmerge."""
     leaving = {ref}
     while True:
         more = {alias for alias, into in merged_into.items() if into in leaving} - leaving

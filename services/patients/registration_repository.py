@@ -1,6 +1,6 @@
 """SQL of registering and importing people: who is new, who is known, who is named; then one COPY a table.
 
-A message is one transaction. National ids are claimed first, in order, so that two feeds that tell of the same new
+A message is one transaction. National ids are claimed first, in order, so that two feeds that bring the same new
 person at once wait for each other instead of making two of them; who loses begins anew and finds the person.
 """
 
@@ -67,7 +67,7 @@ class _People(NamedTuple):
 
 
 class Registry:
-    """People as the registers tell of them."""
+    """People as the registers describe them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -52,7 +52,7 @@ class Repository:
         return await self._database.fetch(_RESOLVE, national_ids, name="resolve_patients")
 
     async def about(self, refs: Sequence[str], as_of: datetime | None) -> list[asyncpg.Record]:
-        """Identity and list history of each reference, in their order, as they were at `as_of` (None: now)."""
+        """Returns identity and list history of each reference, in their order, as they were at `as_of` (None: now)."""
         return await self._database.fetch(_ABOUT, refs, as_of, name="about_patient")
 
     async def settings(self, refs: Sequence[str]) -> StoredSettings:

@@ -175,7 +175,7 @@ class PatientsServicer(PatientsServiceServicer):
 
 @contextmanager
 def inside(path: str) -> Iterator[None]:
-    """What is refused in the block stands at `path` of the request."""
+    """Puts `path` before the field of what the block refuses."""
     try:
         yield
     except Invalid as error:

@@ -13,7 +13,7 @@ from shared.settings import ServiceSettings
 
 
 async def main() -> None:
-    """Settings, telemetry, database, servicer, serve."""
+    """Serves until SIGTERM."""
     settings = ServiceSettings()
     with observed("vaccinations", settings):
         database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)

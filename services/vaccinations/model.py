@@ -80,7 +80,9 @@ def _check_time(occurrence: EventTime, now: datetime) -> None:
 
 
 def _check_doses(number: int, of: int) -> None:
-    """A dose beyond a series of one is a booster: EU certificates write 2/1 (Implementing Decision (EU) 2021/2301)."""
+    """Raises Invalid for impossible numbers. A dose beyond a series of one is a booster: EU certificates write 2/1
+    (Implementing Decision (EU) 2021/2301).
+    """
     if number < 0:
         raise Invalid("dose_number", "must not be negative")
     if of < 0:

@@ -66,7 +66,7 @@ class Repository:
                 continue  # on a page before
             if since is not None and stored.effective_at < since:
                 older_exist = True
-            elif len(entries) <= page.size:  # one more than a page tells that there is another
+            elif len(entries) <= page.size:  # one more than a page shows that there is another
                 entries.append(stored)
         more = len(entries) > page.size
         del entries[page.size :]

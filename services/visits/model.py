@@ -66,7 +66,7 @@ def check_markable(visit: Visit) -> None:
 
 
 def without_reason(visit: Visit) -> None:
-    """Takes displays away, in place: text beside a code of a closed list tells nothing, or a reason.
+    """Takes displays away, in place: text beside a code of a closed list says nothing, or a reason.
 
     Source: Kjernejournal, visit history: time and place alone are shown.
     """

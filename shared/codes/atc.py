@@ -3,8 +3,8 @@
 - Every name of ATC is ATC: see `NAMES`.
 - A code is read in capitals and without blanks around it; what is stored stays as it came.
 - A code with Q before it is of a veterinary medicine (ATCvet). It is an ATC code like any other, and another one than
-  the code without Q: a medicine for an animal is not the same as one for its owner, and rules about validity tell them
-  apart. Where the substance alone counts, as in safety checks, it stands for the same substance: `substance`.
+  the code without Q: a medicine for an animal is not the same as one for its owner, and rules about validity
+  differ. Where the substance alone counts, as in safety checks, it stands for the same substance: `substance`.
 - Digits are ASCII: look-alikes of other scripts are no code.
 """
 

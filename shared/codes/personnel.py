@@ -1,4 +1,4 @@
-"""The code lists that tell who personnel are and where they work: real codes, each list with its source."""
+"""Code lists of who personnel are and where they work: real codes, each list with its source."""
 
 import enum
 import re
@@ -73,7 +73,7 @@ _SERVICES: dict[tuple[str, str], ServiceKind] = {
     (MUNICIPAL_SERVICES, "KA02"): ServiceKind.EMERGENCY,  # legevakt
     (MUNICIPAL_SERVICES, "KX05"): ServiceKind.KAD,  # øyeblikkelig hjelp døgntilbud
     (MUNICIPAL_SERVICES, "KP01"): ServiceKind.NURSING_HOME,  # legetjeneste ved sykehjem mv.
-    (MUNICIPAL_SERVICES, "KP02"): ServiceKind.HOME_CARE,  # sykepleietjeneste; the detail below tells a nursing home's
+    (MUNICIPAL_SERVICES, "KP02"): ServiceKind.HOME_CARE,  # sykepleietjeneste; the detail below marks a nursing home's
     (MUNICIPAL_SERVICES, "KD0501"): ServiceKind.ALLOCATION_OFFICE,  # saksbehandling, pleie og omsorg
     # Volven 8653, services of hospitals across specialities.
     (HOSPITAL_SERVICES, "4"): ServiceKind.EMERGENCY,  # legevakt
@@ -100,7 +100,8 @@ _NURSING = {(MUNICIPAL_SERVICES, "KP01"), (MUNICIPAL_SERVICES, "KP02")}
 
 
 def service_kind(system: str, code: str, detail_system: str = "", detail_code: str = "") -> ServiceKind:
-    """The kind of service of an attest's healthcare_service; its purpose_of_use_details narrows municipal nursing.
+    """Returns the kind of service of an attest's healthcare_service; its purpose_of_use_details narrows municipal
+    nursing.
 
     Codes we do not know give OTHER: that kind has the fewest rights.
     """

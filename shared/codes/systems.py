@@ -76,7 +76,7 @@ OBSERVATION_CATEGORIES = _HL7_CODES + "observation-category"
 LIST_EMPTY_REASONS = _HL7_CODES + "list-empty-reason"
 
 CONTACT_CLASSES = frozenset({ACT_CODES, LEVELS_OF_CARE, KINDS_OF_CONTACT})
-"""They tell the kind of a contact and cannot tell its reason."""
+"""They show the kind of a contact and cannot show its reason."""
 
 OTHER_NAMES = {
     ATC: (_HL7 + "6.73", VOLVEN + "7180"),

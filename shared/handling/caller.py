@@ -1,4 +1,4 @@
-"""Step 5: who asks, for which patient, as the gateway tells it in kj-caller-bin."""
+"""Step 5: who asks, for which patient, as the gateway states it in kj-caller-bin."""
 
 import re
 from contextvars import ContextVar
@@ -34,7 +34,7 @@ def begin(context: "grpc.aio.ServicerContext[Any, Any]") -> None:
 
 
 def current() -> CallerContext:
-    """The caller of this call. Raises Unauthenticated when the gateway named none."""
+    """Returns the caller of this call. Raises Unauthenticated when the gateway named none."""
     caller = _current.get()
     if caller is None:
         raise _missing()
@@ -42,7 +42,7 @@ def current() -> CallerContext:
 
 
 def patient_refs() -> list[str]:
-    """Every reference of this call's patient, the canonical one first. Raises Unauthenticated when there is none."""
+    """Returns every reference of this call's patient, the canonical one first. Raises Unauthenticated without one."""
     refs = list(current().patient_refs)
     if not refs:
         raise _missing()

@@ -28,7 +28,7 @@ EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 
 
 def decode(kind: type[AnyMessage], data: bytes) -> AnyMessage:
-    """The checked message. Raises Invalid: MALFORMED_MESSAGE, or a field that breaks a rule, by its path."""
+    """Returns the checked message. Raises Invalid: MALFORMED_MESSAGE, or a field that breaks a rule, by its path."""
     try:
         message = kind.FromString(data)
     except (DecodeError, ValueError):
@@ -38,7 +38,7 @@ def decode(kind: type[AnyMessage], data: bytes) -> AnyMessage:
 
 
 async def decode_each(kind: type[AnyMessage], messages: AsyncIterator[bytes]) -> AsyncIterator[AnyMessage]:
-    """The checked messages of a stream."""
+    """Yields the checked messages of a stream."""
     async for data in messages:
         yield decode(kind, data)
 
@@ -92,7 +92,7 @@ def _present(message: Message, field: FieldDescriptor) -> bool:
 
 @cache
 def _check(field: FieldDescriptor) -> Callable[[Any, str], None] | None:
-    """What a value of this field is checked with; None: nothing can be wrong with it."""
+    """Returns what a value of this field is checked with; None: nothing can be wrong with it."""
     if field.message_type is not None:
         if field.message_type.GetOptions().map_entry:
             raise TypeError(f"{field.full_name}: maps are not in our contract")

@@ -42,7 +42,7 @@ async def as_status(context: "grpc.aio.ServicerContext[Any, Any]", span: telemet
 
 
 def refusal_of(error: BaseException, span: telemetry.Span, *, cancelled_by_peer: bool) -> KjernejournalError | None:
-    """The refusal that the caller gets for `error`; None: the caller is gone, let it pass."""
+    """Returns the refusal that the caller gets for `error`; None: the caller is gone, let it pass."""
     if isinstance(error, KjernejournalError):
         return error
     if isinstance(error, TimeoutError):

@@ -15,6 +15,6 @@ def check(context: "grpc.aio.ServicerContext[Any, Any]", allowed: frozenset[str]
 
 
 def names(context: "grpc.aio.ServicerContext[Any, Any]") -> frozenset[str]:
-    """The names in the peer's verified certificate."""
+    """Returns the names in the peer's verified certificate."""
     found = context.auth_context().get("x509_subject_alternative_name", ())
     return frozenset(name.decode("utf-8", "replace") for name in found)

@@ -9,7 +9,7 @@ from shared import telemetry
 
 
 def begin(path: str, service: str, method: str, context: "grpc.aio.ServicerContext[Any, Any]") -> telemetry.Span:
-    """The call's span: joined to the caller's traceparent, or the root of a new trace."""
+    """Begins the call's span: joined to the caller's traceparent, or the root of a new trace."""
     return telemetry.span(
         path.removeprefix("/"),
         SpanKind.SERVER,
@@ -19,7 +19,7 @@ def begin(path: str, service: str, method: str, context: "grpc.aio.ServicerConte
 
 
 def metadata_value(context: "grpc.aio.ServicerContext[Any, Any]", key: str) -> str | None:
-    """The first value of a text key in the call's metadata."""
+    """Returns the first value of a text key in the call's metadata."""
     for name, value in context.invocation_metadata() or ():
         if name == key:
             return value if isinstance(value, str) else None

@@ -52,7 +52,7 @@ class Outbox:
     async def ListChanges(  # noqa: N802  # gRPC calls handlers by the rpc's own name
         self, request: ListChangesRequest, _context: object
     ) -> ListChangesResponse:
-        """Changes after a place, or the place from which to go on."""
+        """Returns changes after a place, or the place from which to go on."""
         await self._trim_now_and_then()
         if not request.HasField("after"):
             return ListChangesResponse(position=await self._end())
@@ -73,7 +73,9 @@ class Outbox:
         return ListChangesResponse(changes=changes, position=position, more=scan["scanned"] == SCANNED)
 
     async def _rows(self, after: OutboxPosition, refs: Sequence[str] | None) -> list[asyncpg.Record]:
-        """Rows with what the scan as a whole has found on each; where nobody's row is wanted, one with a null seq."""
+        """Returns rows with what the scan as a whole has found on each; where nobody's row is wanted, one with a null
+        seq.
+        """
         return await self._database.fetch(_LIST, after.transaction, after.sequence, SCANNED, refs, name="list_changes")
 
     async def _end(self) -> OutboxPosition:

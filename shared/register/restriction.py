@@ -2,7 +2,7 @@
 
 Two filters that know nothing of each other. NORS: the patient restricts an entry against personnel; an elevated basis
 opens it, and lists count what they withhold. NORN_* and NORU: the entry is refused to the citizen, or shown later; to a
-citizen it is not there at all, and no count tells of it.
+citizen it is not there at all, and no count shows it.
 
 Source: HL7Norway/kodeverk, no-kodeverk-9603, with its definitions; Confidentiality as in HL7 v3.
 """
@@ -110,7 +110,7 @@ def view_of(caller: CallerContext) -> View:
 
     NORN_FORANS refuses parents and others with parental responsibility. Somebody with a proxy may be a parent too, so
     the patient alone is sure to be none. NORN_UNGDOM refuses a youth of 12 to 16 and leaves parents their view. How old
-    the patient is, a register is not told, so it refuses the patient, and whoever has the patient's proxy, until the
+    the patient is, a register does not know, so it refuses the patient, and whoever has the patient's proxy, until the
     source takes the code away. In doubt an entry is not shown: one too few is mended sooner than one too many.
     """
     if caller.for_patient or caller.kind == CALLER_KIND_CITIZEN:

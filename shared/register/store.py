@@ -182,7 +182,7 @@ class EntryStore:
         return (refs[0], ids[0]) if row is None else (str(row["patient_ref"]), str(row["id"]))
 
     async def versions(self, refs: Sequence[str], entry_id: str, below: int, limit: int) -> list[StoredEntry]:
-        """Versions under `below`, newest first. Raises NotFound when there is none at all."""
+        """Returns versions under `below`, newest first. Raises NotFound when there is none at all."""
         rows = await self.database.fetch(
             f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2 AND version < $3"
             " ORDER BY version DESC LIMIT $4",
@@ -222,7 +222,7 @@ class EntryStore:
     ) -> AsyncIterator[StoredEntry]:
         """Gives the entries of these kinds as they were current at `as_of`, newest first, read a page at a time.
 
-        For what SQL cannot tell from the columns, in registers of few entries a patient: each page orders all of them
+        For what SQL cannot see in the columns, in registers of few entries a patient: each page orders all of them
         anew.
         """
         after = None
@@ -258,7 +258,7 @@ class EntryStore:
         as_of: datetime | None,
         since: datetime | None,
     ) -> list[asyncpg.Record]:
-        """Rows with `total` and `outside` the window on each; where there is no entry, one row with a null id."""
+        """Returns rows with `total` and `outside` the window on each; without an entry, one row with a null id."""
         return await self.database.fetch(
             _CURRENT
             + f"""

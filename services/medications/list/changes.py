@@ -11,7 +11,7 @@ from shared.convert import moment
 def changes(versions: Sequence[pb.MedicationList]) -> list[pb.ListChange]:
     """Returns what each version changed in the one before it, newest first; `versions` are newest first too.
 
-    Of the oldest one nothing is told: the others are compared with it. An empty one stands for "no list yet".
+    Of the oldest one nothing is reported: the others are compared with it. An empty one stands for "no list yet".
     """
     return [change for after, before in itertools.pairwise(versions) for change in _between(before, after)]
 
@@ -31,7 +31,7 @@ def _between(before: pb.MedicationList, after: pb.MedicationList) -> Iterator[pb
 
 
 def _reason(before: pb.ListEntry | None, after: pb.ListEntry) -> str:
-    """Why an entry was discontinued, else why it was changed. An older change's words may still stand in it."""
+    """Returns why an entry was discontinued, else why it was changed. An older change's words may still stand in it."""
     ended = rules.DISCONTINUED
     if after.status == ended and (before is None or before.status != ended):
         return after.discontinuation.text or after.change_reason

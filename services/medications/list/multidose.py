@@ -10,9 +10,9 @@ from shared.errors import Denied, Invalid, Reason
 
 
 def kept(before: pb.MedicationList, sent: pb.Multidose, author: Provenance) -> pb.Multidose:
-    """Multidose after a list that names it: as it was, or registered anew. Raises Denied, Invalid.
+    """Returns multidose after a list that names it: as it was, or registered anew. Raises Denied, Invalid.
 
-    What the pharmacy tells of it, when it packed and proposed, is not the sender's to change.
+    What the pharmacy states, when it packed and proposed, is not the sender's to change.
     """
     if not sent.pharmacy.number:
         raise Invalid("multidose.pharmacy.number", "is required: the pharmacy that packs")

@@ -49,7 +49,7 @@ class ListReads:
         return lookup_tokens.issue(key, stored.id, stored.version, now)
 
     async def proposals(self, request: pb.ListProposalsRequest) -> pb.ListProposalsResponse:
-        """Proposals, newest first, each with what became of it. Raises Invalid for a bad filter or page token."""
+        """Returns proposals, newest first, with what became of each. Raises Invalid for a bad filter or page token."""
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "since")
         if not all(state in kinds.BY_STATE for state in request.states):
             raise Invalid("states", "must be states of a proposal")

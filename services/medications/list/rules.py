@@ -117,7 +117,7 @@ def _next_entries(
     there = {entry.id for entry in entries} | {error.entry_id.lower() for error in sent.in_error}
     if any(entry_id not in there and is_shown(entry, now) for entry_id, entry in old.items()):
         raise Invalid("entries", "the whole list goes back: send what is on it, discontinued, or name it in in_error")
-    # What leaves the list by the date that is sent with it now is in the version that tells so.
+    # What leaves the list by the date that is sent with it now is in the version that says so.
     news = {entry.id for entry in entries if entry.id not in old or is_shown(old[entry.id], now)}
     return [entry for entry in entries if is_shown(entry, now) or entry.id in news]
 
@@ -204,8 +204,9 @@ def _next(
 
 
 def _complete(entry: pb.ListEntry, before: pb.ListEntry | None, author: Provenance) -> None:
-    """What the sender may leave to the system: who discontinues, and the id of a paper prescription (ERES: made
-    locally)."""
+    """Fills in what the sender may leave to the system: who discontinues, and the id of a paper prescription, which is
+    made here (ERES).
+    """
     if entry.status == DISCONTINUED and not entry.discontinuation.HasField("discontinued_by"):
         was = before is not None and before.discontinuation.HasField("discontinued_by")
         by = before.discontinuation.discontinued_by if before is not None and was else author.recorder
@@ -216,7 +217,7 @@ def _complete(entry: pb.ListEntry, before: pb.ListEntry | None, author: Provenan
 
 
 def _stated(entry: pb.ListEntry) -> pb.ListEntry:
-    """Returns an entry without what the system sets, and without the words that tell of a change."""
+    """Returns an entry without what the system sets, and without the words about a change."""
     stated = deepcopy(entry)
     for field in ("last_changed", "registered", "change_reason"):
         stated.ClearField(field)

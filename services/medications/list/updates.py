@@ -1,7 +1,7 @@
 """Sends the medication list: one transaction, all or nothing, with the recalls and answers that go with it.
 
-Nobody else writes to the patient's medicines meanwhile: of two doctors who send at once, one is told that a newer list
-exists.
+Nobody else writes to the patient's medicines meanwhile: of two doctors who send at once, one is refused,
+as a newer list exists.
 """
 
 from collections.abc import Iterable, Sequence

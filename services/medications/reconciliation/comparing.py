@@ -27,7 +27,7 @@ _NOT_A_NAME = re.compile(r"[\d(;]|\b(?:tabl?|kaps|mg|ml|oral|inj|mikst|depot|ent
 
 
 class Basis(IntEnum):
-    """What tells that two entries are about one substance, from weakest to strongest."""
+    """What shows that two entries are about one substance, from weakest to strongest."""
 
     NONE = 0
     NAME = 1
@@ -38,7 +38,7 @@ class Basis(IntEnum):
 
 @dataclass(frozen=True)
 class Substance:
-    """What tells one substance from another."""
+    """What distinguishes one substance from another."""
 
     atc: str
     """Empty: not known. Shorter than seven signs: a group."""
@@ -80,7 +80,7 @@ class Compared:
         return (self.basis, self.form, self.strength, self.dose)
 
     def fields(self, outcome: Outcome) -> "set[pb.ComparedField.ValueType]":
-        """The properties that came out so."""
+        """Returns the properties with this outcome."""
         by_field = {
             pb.COMPARED_FIELD_SUBSTANCE: self.substance,
             pb.COMPARED_FIELD_STRENGTH: self.strength,
@@ -91,7 +91,6 @@ class Compared:
 
 
 def comparable(medicine: pb.Medication, dosages: Sequence[pb.Dosage]) -> Comparable:
-    """What a medicine and its use say."""
     substance = Substance(
         model.atc_of(medicine),
         frozenset(_codings(medicine)),
@@ -109,7 +108,6 @@ def comparable(medicine: pb.Medication, dosages: Sequence[pb.Dosage]) -> Compara
 
 
 def compare(one: Comparable, other: Comparable) -> Compared:
-    """How two medicines compare."""
     substance, basis = compare_substances(one.substance, other.substance)
     single, other_single = _single(one), _single(other)
     return Compared(
@@ -122,7 +120,7 @@ def compare(one: Comparable, other: Comparable) -> Compared:
 
 
 def compare_substances(one: Substance, other: Substance) -> tuple[Outcome, Basis]:
-    """By ATC code, else by coding. A name says that it may be the same, never that it is."""
+    """Compares by ATC code, else by coding. A name says that it may be the same, never that it is."""
     if one.full_atc and other.full_atc:
         return (EQUAL, Basis.ATC) if one.full_atc == other.full_atc else (DIFFERENT, Basis.NONE)
     if one.atc and other.atc and not (one.atc.startswith(other.atc) or other.atc.startswith(one.atc)):
@@ -130,7 +128,7 @@ def compare_substances(one: Substance, other: Substance) -> tuple[Outcome, Basis
     if one.codings & other.codings:
         return EQUAL, Basis.CODING
     if one.names & other.names:
-        # Some substances have no code of their own, such as calcium with vitamin D (A12AX): group and name tell them.
+        # Some substances have no code of their own, such as calcium with vitamin D (A12AX): they go by group and name.
         return (EQUAL, Basis.CODING) if one.atc and one.atc == other.atc else (UNKNOWN, Basis.NAME)
     return UNKNOWN, Basis.NONE
 
@@ -165,7 +163,7 @@ def _single(one: Comparable) -> Strength | None:
 
 
 def _codings(medicine: pb.Medication) -> list[tuple[str, str]]:
-    """Codes that name the medicine, or the one substance that works in it."""
+    """Returns codes that name the medicine, or its only active substance."""
     concepts = [medicine.code]
     working = [part for part in medicine.ingredients if not part.HasField("active") or part.active]
     if len(working) == 1:
@@ -181,7 +179,7 @@ def _codings(medicine: pb.Medication) -> list[tuple[str, str]]:
 
 
 def _names(medicine: pb.Medication) -> list[str]:
-    """What the substance or the brand is called, without strength and form."""
+    """Returns what the substance or the brand is called, without strength and form."""
     substances = [part.substance for part in medicine.ingredients if not part.HasField("active") or part.active]
     texts = [medicine.atc.display, *_said(medicine.code), *(text for each in substances for text in _said(each))]
     return [name for text in texts if (name := _name(text))]
@@ -192,7 +190,7 @@ def _said(concept: CodeableConcept) -> list[str]:
 
 
 def _name(text: str) -> str:
-    """The words of a display before strength and form. Empty: too little to tell anything by."""
+    """Returns the words of a display before strength and form; empty where they are too few to compare by."""
     words = []
     for word in _plain(text).split():
         if _NOT_A_NAME.search(word) or forms.named(word):

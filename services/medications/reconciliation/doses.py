@@ -144,7 +144,7 @@ def _weighed(taken: Amount, strength: Strength | None) -> Amount:
 
 def _oftens(one: Taking, other: Taking) -> Outcome:
     if one.often is None or other.often is None:
-        # "When needed" without a number of times, on both sides, is the same; with one on one side it cannot be told.
+        # "When needed" without a number of times, on both sides, is the same; with one on one side it cannot be known.
         return EQUAL if one.often is other.often and one.as_needed and other.as_needed else UNKNOWN
     if one.often[2] != other.often[2]:
         return UNKNOWN
@@ -159,7 +159,7 @@ def _as_needed(one: bool | None, other: bool | None) -> Outcome:
 
 
 def _comparable(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Times of the clock with times of the clock, parts of the day with parts of the day."""
+    """Whether both use times of the clock, or both parts of the day."""
     return len({":" in moment for moment in one | other}) == 1
 
 
@@ -226,7 +226,7 @@ def _often(timing: pb.Timing) -> Often | None:
 
 
 def _summed(takings: list[Taking]) -> tuple[Taking, ...]:
-    """Lines that take the same amount are one: one in the morning and one in the evening is one twice a day."""
+    """Adds up lines that take the same amount: one in the morning and one in the evening is one twice a day."""
     made: dict[object, Taking] = {}
     for each in takings:
         key = (each.least, each.most, each.as_needed, each.besides)

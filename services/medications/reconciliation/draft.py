@@ -55,7 +55,6 @@ class Basis:
 
 
 def drafted(items: Iterable[Item], basis: Basis) -> Draft:
-    """The draft that the items suggest."""
     draft = Draft()
     items = list(items)
     taken = {item.group.first.entry_id.lower() for item in items if item.group.first.source == LISTED}
@@ -79,7 +78,7 @@ def drafted(items: Iterable[Item], basis: Basis) -> Draft:
 
 
 def _kept(item: Item, entry: pb.ListEntry, basis: Basis) -> tuple[pb.ListEntry, str]:
-    """An entry of the list, changed as far as the list brought along, or a newer prescription, says so."""
+    """Returns an entry of the list, changed where the list brought along, or a newer prescription, says so."""
     if item.difference in (DOUBTFUL, MISSING):
         return entry, KEPT_AS_IT_STOOD
     incoming = item.group.of(INCOMING)
@@ -115,7 +114,7 @@ def _take_over(entry: pb.ListEntry, side: Side, fields: "set[pb.ComparedField.Va
 
 
 def _new(item: Item, basis: Basis, taken: set[str]) -> tuple[pb.ListEntry | None, str]:
-    """An entry for what is not on the list."""
+    """Returns an entry for what is not on the list."""
     if item.difference == DOUBTFUL:
         return None, "it is not in the draft"
     group = item.group
@@ -161,7 +160,7 @@ def _entry_of(side: Side, basis: Basis) -> pb.ListEntry:
 
 
 def _brought(origin: pb.ListEntry, basis: Basis) -> pb.ListEntry:
-    """An entry of the list brought along, without prescriptions that are not of this record."""
+    """Returns an entry of the list brought along, without prescriptions that are not of this record."""
     entry = deepcopy(origin)
     entry.id = entry.id.lower()
     for name in ("last_changed", "registered"):
@@ -189,7 +188,7 @@ def _link(entry: pb.ListEntry, side: Side, basis: Basis) -> None:
 
 
 def _one_active_entry_a_prescription(entries: Iterable[pb.ListEntry], basis: Basis) -> None:
-    """A prescription is on one active entry (ERES): the first that names it keeps it, however each names it."""
+    """Leaves a prescription on one active entry (ERES): the first that names it keeps it, under whichever id."""
     by_source = {
         each.header.provenance.source_id: entry_id
         for entry_id, each in basis.prescriptions.items()

@@ -54,13 +54,13 @@ _FORM = re.compile(rf"(?<!\w)({_LONGEST_FIRST})(?!\w)")
 
 
 def named(text: str) -> str:
-    """The form that a text names; empty: none that is known, or several."""
+    """Returns the form that a text names; empty: none that is known, or several."""
     found = {_FORM_OF[word] for word in _FORM.findall(text.lower())}
     return found.pop() if len(found) == 1 else ""
 
 
 def form_of(medicine: pb.Medication) -> str:
-    """The form by its name; the source's own words where they are not known; empty: not stated.
+    """Returns the form by its name; the source's own words where they are not known; empty: not stated.
 
     Where no form is stated, the display of name, form and strength may name it.
     """

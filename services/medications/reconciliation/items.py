@@ -62,12 +62,11 @@ class Item:
         return set().union(self.undecided, *self.differs)
 
     def differs_on(self, side: Side) -> Fields:
-        """What differs on one side."""
         return self.differs[self.group.sides.index(side)]
 
 
 def reconciled(sides: Iterable[Side], *, has_list: bool) -> list[Item]:
-    """An item for each medicine; each side is in one."""
+    """Returns an item for each medicine; each side is in exactly one."""
     sides = list(sides)
     groups = matching.grouped(sides)
     brought = any(side.source == INCOMING for side in sides)
@@ -79,7 +78,7 @@ def reconciled(sides: Iterable[Side], *, has_list: bool) -> list[Item]:
 
 
 def _difference(item: Item, *, brought: bool, has_list: bool) -> "pb.Difference.ValueType":
-    """How the sides compare where nothing is in doubt."""
+    """Returns how the sides compare where nothing is in doubt."""
     group, first = item.group, item.group.first
     if first.source != LISTED and has_list:
         return ADDED
@@ -92,7 +91,7 @@ def _difference(item: Item, *, brought: bool, has_list: bool) -> "pb.Difference.
 
 
 def _compared(group: Group) -> Item:
-    """Every side against the first one, and what makes the result doubtful."""
+    """Compares every side with the first one, and notes what makes the result doubtful."""
     item = Item(group, [set() for _ in group.sides])
     incoming = group.of(INCOMING)
     decisive = incoming if group.first.source == LISTED and incoming else group.sides[1:]
@@ -150,7 +149,7 @@ def _one_ended(first: Side, side: Side, group: Group) -> Outcome:
 
 
 def _contradicts(first: Side, side: Side) -> bool:
-    """Whether it cannot be told who is right: discontinued here and in use there.
+    """Whether it cannot be known who is right: discontinued here and in use there.
 
     That it was discontinued on the list that is brought along, after all that says otherwise, is a change.
     """
@@ -174,7 +173,7 @@ def _later(side: Side, than: datetime | None) -> bool:
 
 
 def _doubt_use(item: Item) -> None:
-    """What is on no list, and may not be in use."""
+    """Adds doubts about what is on no list, and may not be in use."""
     sides = item.group.sides
     if all(side.use == NOT_KNOWN for side in sides):
         item.doubts.append("no source knows whether it is in use")
@@ -186,7 +185,7 @@ def _doubt_use(item: Item) -> None:
 
 
 def _doubt_identity(item: Item, groups: Sequence[Group], *, brought: bool) -> None:
-    """A medicine alone on its side may be another's, where its substance is not known."""
+    """Adds a doubt: a medicine alone on its side may be the same as another, where its substance is not known."""
     first = item.group.first
     alone = all(side.source == first.source for side in item.group.sides)
     substance = first.medicine.substance
@@ -212,7 +211,7 @@ def _may_be(one: Side, group: Group, *, brought: bool) -> bool:
 
 
 def explained(item: Item, *, brought: bool, has_list: bool) -> str:
-    """The item in words: where it is, what differs where, and what is in doubt. No names."""
+    """Returns the item in words: where it is, what differs where, and what is in doubt. No names."""
     there = [source for source in _SAID if item.group.of(source)]
     sentences = [_joined([_SAID[source] for source in there])]
     expected = [LISTED] * has_list + [INCOMING] * brought

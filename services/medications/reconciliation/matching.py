@@ -1,6 +1,6 @@
 """Which entries of the sides are about the same medicine. Pure functions.
 
-By id first (prescription, list entry, treatment), then by ATC code, then by another coding; a name alone may tell that
+By id first (prescription, list entry, treatment), then by ATC code, then by another coding; a name alone may show that
 it is the same, never that it is, so what it ties together is doubtful. Within each: the more alike in form, strength
 and dose, the sooner. An entry of the medication list is one medicine; so is one of the list that is brought along.
 Every entry is in exactly one group.
@@ -54,12 +54,11 @@ class Group:
         self.sides.append(side)
 
     def of(self, *sources: int) -> list[Side]:
-        """Its entries of some sides."""
         return [side for side in self.sides if side.source in sources]
 
 
 def compare(one: Side, other: Side) -> Compared:
-    """How two entries compare; ids tie them together whatever they are called."""
+    """Compares two entries; a shared id makes them one medicine whatever they are called."""
     found = comparing.compare(one.medicine, other.medicine)
     if not one.keys & other.keys:
         return found
@@ -70,7 +69,7 @@ def compare(one: Side, other: Side) -> Compared:
 
 
 def grouped(sides: Iterable[Side]) -> list[Group]:
-    """The groups, those of the medication list first, each side in one."""
+    """Returns the groups, those of the medication list first; each side is in exactly one."""
     by_source: dict[int, list[Side]] = defaultdict(list)
     for side in sides:
         by_source[side.source].append(side)
@@ -88,7 +87,7 @@ class _Index:
         self._by_word: dict[str, list[int]] = defaultdict(list)
 
     def candidates(self, side: Side) -> list[int]:
-        """Places of groups that share an id, a code or a name with an entry."""
+        """Returns places of groups that share an id, a code or a name with an entry."""
         return sorted({place for word in _words(side) for place in self._by_word[word]})
 
     def start(self, side: Side) -> int:
@@ -139,7 +138,7 @@ def _place(sides: Sequence[Side], index: _Index, *, alone: bool) -> None:
 
 
 def _likeness(side: Side, group: Group) -> Likeness | None:
-    """How alike an entry is to a group; None: nothing ties them together."""
+    """Returns how alike an entry is to a group; None: nothing connects them."""
     of_first = compare(side, group.first)
     basis = max([of_first.basis, *(compare(side, each).basis for each in group.sides[1:])])
     if basis is Basis.NONE:
@@ -154,7 +153,7 @@ def _basis(side: Side, group: Group) -> Basis:
 
 
 def _several_fit(pairs: Sequence[Pair], sides: Sequence[Side], index: _Index) -> set[int]:
-    """Places of groups for which, of equally alike pairs, another would do as well: another medicine, not twice one."""
+    """Returns places of groups for which another medicine, equally alike, would do as well."""
     places: dict[int, list[int]] = defaultdict(list)
     numbers: dict[int, list[int]] = defaultdict(list)
     for pair in pairs:

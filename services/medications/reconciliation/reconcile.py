@@ -39,7 +39,7 @@ class Reconciliation:
         self._sees_locked = model.sees_locked(caller)
 
     async def reconcile(self, request: pb.ReconcileMedicationsRequest) -> pb.ReconcileMedicationsResponse:
-        """The comparison, the draft, and what is needed to send it. Raises Invalid for what is brought along."""
+        """Returns the comparison, the draft, and what sending it takes. Raises Invalid for what is brought along."""
         now = datetime.now(UTC)
         check_brought(request.incoming_entries, now)
         since = request.changes_since if request.HasField("changes_since") else None
@@ -95,7 +95,7 @@ class Reconciliation:
 
 
 def check_brought(incoming: Sequence[pb.ListEntry], now: datetime) -> None:
-    """What is brought along keeps the rules of entries, so that the draft does. Raises Invalid with the path."""
+    """Raises Invalid, with the path, where what is brought along breaks the rules of entries: the draft would too."""
     ids: set[str] = set()
     for number, entry in enumerate(incoming):
         path = f"incoming_entries[{number}]"
@@ -106,7 +106,6 @@ def check_brought(incoming: Sequence[pb.ListEntry], now: datetime) -> None:
 
 
 def to_items(items: Sequence[Item], draft: Draft, *, brought: bool, has_list: bool) -> list[pb.ReconciledItem]:
-    """The items as they are sent."""
     return [
         pb.ReconciledItem(
             difference=item.difference,
@@ -148,13 +147,13 @@ _SOURCES = {
 
 
 def _beyond(whole: Whole, of_kinds: Iterable[int], *, sees_locked: bool) -> int:
-    """Entries that there are beyond those that were read."""
+    """Counts entries that exist beyond those that were read."""
     shown = [kind for kind in of_kinds if sees_locked or kind not in kinds.ALL_LOCKED]
     return sum(max(0, whole.totals.get(kind, 0) - len(_of(whole.entries, (kind,)))) for kind in shown)
 
 
 def _withheld(whole: Whole, hidden: dict[str, int]) -> dict[int, int]:
-    """Entries that are not shown, by side: those that are locked, and what was dispensed on them."""
+    """Counts entries that are not shown, by side: those that are locked, and what was dispensed on them."""
     besides = [stored for stored in whole.entries if stored.id not in hidden and convert.is_hidden(stored, hidden)]
     return {
         sources.PRESCRIBED: sum(kind in kinds.LOCKED_PRESCRIPTIONS for kind in hidden.values()),
@@ -165,7 +164,7 @@ def _withheld(whole: Whole, hidden: dict[str, int]) -> dict[int, int]:
 def _not_compared(
     gathered: sources.Sides, withheld: dict[int, int], request: pb.ReconcileMedicationsRequest, *, has_list: bool
 ) -> list[pb.NotCompared]:
-    """What was not compared, and why: withheld, left out, or a side that is not there at all."""
+    """Returns what was not compared, and why: withheld, left out, or a side that is missing altogether."""
     result = [
         pb.NotCompared(source=source, withheld=withheld[source], reason=_LOCKED)
         for source in (sources.PRESCRIBED, sources.DISPENSED)

@@ -62,7 +62,6 @@ class Side:
 
     @cached_property
     def medicine(self) -> comparing.Comparable:
-        """What is compared."""
         return comparing.comparable(self.medication, self.dosages)
 
 
@@ -74,7 +73,6 @@ class Sides:
     left_out: "Counter[pb.ReconciliationSource.ValueType]" = field(default_factory=Counter)
 
     def of(self, *sources: "pb.ReconciliationSource.ValueType") -> list[Side]:
-        """The entries of some sides."""
         return [side for side in self.sides if side.source in sources]
 
 
@@ -86,7 +84,7 @@ def gathered(
     incoming: Iterable[pb.ListEntry],
     now: datetime,
 ) -> Sides:
-    """The sides of a record, in the order in which they are matched, and of a list that is brought along."""
+    """Returns the sides of a record, in the order in which they are matched, and of a list that is brought along."""
     known = list(prescriptions)
     result = Sides()
     if medicines is not None:
@@ -101,7 +99,7 @@ def gathered(
 
 
 def supply_ends(dispensing: pb.Dispensing) -> tuple[datetime, bool] | None:
-    """Until when a dispensing counts, and whether its source says how long it lasts. None: its time is not known."""
+    """Returns until when a dispensing counts, and whether its source says how long; None: its time is not known."""
     given = _time(dispensing, "dispensed_at", "prepared_at")
     if given is None:
         return None
@@ -173,7 +171,7 @@ def _prescribed(prescription: pb.Prescription, now: datetime) -> Side | None:
 
 
 def _use_of_order(order: pb.Prescription, now: datetime) -> "pb.EntryStatus.ValueType | None":
-    """Of an order that another source holds back, or whose status it does not know. None: it is not in force."""
+    """Returns the use of an order that its source holds back, or whose status it does not know; None: not in force."""
     as_if = pb.Prescription()
     as_if.CopyFrom(order)
     as_if.source_record.status = "active"
@@ -211,7 +209,7 @@ def _add_dispensed(
         if side is None or side.at is None:
             result.left_out[DISPENSED] += 1
             continue
-        # Of one treatment, prescription or medicine, the last one tells what the patient has.
+        # Of one treatment, prescription or medicine, the last one says what the patient has.
         named = dispensing.medication.SerializeToString(deterministic=True)
         place = (of.treatment_id or of.header.id) if of is not None else named
         before = last.get(place)
@@ -259,12 +257,12 @@ def _keys_of_dispensing(dispensing: pb.Dispensing) -> frozenset[str]:
 
 
 def _keys(**ids: str) -> frozenset[str]:
-    """Ids of other sources' orders are left out: each source numbers for itself."""
+    """Returns the ids that there are. Callers leave out those of other sources: each source numbers for itself."""
     return frozenset(f"{kind} {each.strip().lower()}" for kind, each in ids.items() if each.strip())
 
 
 def _dosages(of: pb.ListEntry | pb.Prescription) -> Sequence[pb.Dosage]:
-    """The dosages; where there is none, the dose guidance on the label."""
+    """Returns the dosages; where there are none, the dose guidance on the label."""
     if of.dosages or not of.dose_guidance:
         return of.dosages
     return [pb.Dosage(text=of.dose_guidance)]
