@@ -1,7 +1,7 @@
 """What an entry of this register is, as the column `kind` says it: what SQL can distinguish.
 
 Open and closed are as recorded; a prescription that is past its validity is still open here, since only a reader's
-clock can tell.
+clock shows it.
 """
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
