@@ -21,7 +21,10 @@ LONG = ("tests/assurance/fuzz/test_fuzz.py", "tests/assurance/", "tests/system/"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice the cores for `-n auto`, 8 at most: tests wait for much of their time, and a whole system takes memory."""
+    """Returns twice the cores for `-n auto`, 8 at most.
+
+    Tests wait for much of their time, and a whole system takes memory.
+    """
     return min(2 * len(os.sched_getaffinity(0)), 8)
 
 

@@ -17,9 +17,9 @@ class Told(NamedTuple):
 
 
 def faults(told: Sequence[Told], stored: Sequence[tuple[str, int]]) -> list[str]:
-    """What is wrong with what was told of one patient in one register, whose changes are stored in this order.
+    """Returns what is wrong with what was sent of one patient in one register, whose changes are stored in this order.
 
-    A stream may begin with what an earlier one has told; from there on each change comes once, in order.
+    A stream may begin with what an earlier one has sent; from there on each change comes once, in order.
     """
     found = []
     numbers = {change: number for number, change in enumerate(stored)}
@@ -41,7 +41,7 @@ def faults(told: Sequence[Told], stored: Sequence[tuple[str, int]]) -> list[str]
 
 
 async def stored_changes(system: System, service: str, refs: Sequence[str]) -> list[tuple[str, int]]:
-    """A register's changes of one patient in their order. Fails when they are not the versions that it has stored."""
+    """Returns a register's changes of one patient in order. Fails when they are not the versions that it has stored."""
     connection = await asyncpg.connect(system.local.database_owner_url(service), timeout=10)
     try:
         ids = [UUID(ref) for ref in refs]

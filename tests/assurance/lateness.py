@@ -30,7 +30,7 @@ class Query:
 
 
 def late(spans: Iterable[SpanRecord], deadline_ns: int) -> list[str]:
-    """The spans of servers and queries that ended later than they may; `deadline_ns` by the machine's clock."""
+    """Returns the spans of servers and queries that ended later than they may; `deadline_ns` by the machine's clock."""
     return [
         f"{span.service} {span.name} ended {(span.end_ns - deadline_ns) / 1e9:.3f} s after the deadline"
         for span in spans

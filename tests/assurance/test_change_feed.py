@@ -97,7 +97,7 @@ async def client(system: System) -> AsyncIterator[Client]:
 
 
 async def _import(client: Client, register: str, patient: Patient, rng: random.Random, number: int) -> None:
-    """One message, sent until it is stored."""
+    """Sends one message until it is stored."""
     service, module, entries = REGISTERS[register]
     made = entries(rng, number)
     made.patient.CopyFrom(patient.identifier)

@@ -121,7 +121,7 @@ def _too_late(call: Call) -> list[str]:
 
 @asynccontextmanager
 async def locked(system: System, services: list[str]) -> AsyncIterator[None]:
-    """Every query of these services waits meanwhile."""
+    """Holds up every query of these services meanwhile."""
     async with AsyncExitStack() as stack:
         for service in services:
             connection = await asyncpg.connect(system.local.database_owner_url(service), timeout=10)
@@ -132,7 +132,7 @@ async def locked(system: System, services: list[str]) -> AsyncIterator[None]:
 
 
 def _spans(system: System, trace_ids: set[str]) -> dict[str, list[SpanRecord]]:
-    """What the gateway and the registers did for each call."""
+    """Returns what the gateway and the registers did for each call."""
     found: dict[str, list[SpanRecord]] = {}
     for path in system.local.trace_directory.glob("*.jsonl"):
         for line in path.read_bytes().splitlines():

@@ -54,7 +54,7 @@ class Answers:
     incomplete: int = 0
 
     def line(self) -> str:
-        """Throughput is the sum of both kinds, so it stands in neither."""
+        """Returns the line of the report. Throughput is the sum of both kinds, so it stands in neither."""
         times = sorted(self.times)
         p50, p99 = (times[int(len(times) * share)] * 1000 for share in (0.5, 0.99))
         return (

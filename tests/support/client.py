@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a refused caller is told."""
+    """What a refused caller gets."""
 
     code: grpc.StatusCode
     reason: str
@@ -62,14 +62,14 @@ class Refusal:
 
 
 async def refusal(call: Awaitable[object]) -> Refusal:
-    """The refusal of a call. Fails when it is answered, or refused without a reason."""
+    """Returns the refusal of a call. Fails when it is answered, or refused without a reason."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return Refusal.of(caught.value)
 
 
 async def read(call: Any) -> tuple[list[Any], Refusal | None]:
-    """What a stream sent, and the refusal that ended it."""
+    """Returns what a stream sent, and the refusal that ended it."""
     parts: list[Any] = []
     try:
         async for part in call:
@@ -88,7 +88,7 @@ class Client:
         self._tokens: dict[tuple[object, ...], str] = {}
 
     def token(self, kind: str, **who: Any) -> str:
-        """A token of this kind, made once."""
+        """Returns a token of this kind, made once."""
         key = (kind, *sorted(who.items()))
         if key not in self._tokens:
             self._tokens[key] = mint_for(kind, self._issuer, **who)
@@ -107,7 +107,7 @@ class Client:
         ]
 
     async def call(self, rpc: str, request: Message, *, seconds: float = SECONDS, **caller: Any) -> Any:
-        """The reply of a unary rpc, named by `method`. Raises AioRpcError."""
+        """Returns the reply of a unary rpc, named by `method`. Raises AioRpcError."""
         return (await self.answer(rpc, request, seconds=seconds, **caller)).reply
 
     async def answer(
@@ -119,7 +119,7 @@ class Client:
         extra: Metadata = (),
         **caller: Any,
     ) -> Answer:
-        """The same with headers and trailers. `extra` is metadata that an ordinary caller does not send."""
+        """Returns the same with headers and trailers. `extra` is metadata that an ordinary caller does not send."""
         found = method(rpc)
         multicallable: Any = self.channel.unary_unary(found.path, response_deserializer=found.response.FromString)
         call = multicallable(_bytes(request), metadata=[*self.metadata(**caller), *extra], timeout=seconds)
@@ -129,13 +129,13 @@ class Client:
     def open(
         self, rpc: str, request: Message, *, seconds: float | None = SECONDS, extra: Metadata = (), **caller: Any
     ) -> Any:
-        """The call of a server-streaming rpc, to be read message by message."""
+        """Returns the call of a server-streaming rpc, to be read message by message."""
         found = method(rpc)
         multicallable: Any = self.channel.unary_stream(found.path, response_deserializer=found.response.FromString)
         return multicallable(request.SerializeToString(), metadata=[*self.metadata(**caller), *extra], timeout=seconds)
 
     async def stream(self, rpc: str, request: Message, **caller: Any) -> list[Any]:
-        """Every message of a server-streaming rpc. Raises AioRpcError."""
+        """Returns every message of a server-streaming rpc. Raises AioRpcError."""
         return [message async for message in self.open(rpc, request, **caller)]
 
     def sending(
@@ -146,14 +146,14 @@ class Client:
         seconds: float | None = 20.0,
         **caller: Any,
     ) -> Any:
-        """The call of a client-streaming rpc; `messages` None: the test writes them."""
+        """Returns the call of a client-streaming rpc; `messages` None: the test writes them."""
         found = method(rpc)
         multicallable: Any = self.channel.stream_unary(found.path, response_deserializer=found.response.FromString)
         sent: Any = [_bytes(message) for message in messages] if isinstance(messages, Iterable) else messages
         return multicallable(sent, metadata=self.metadata(**caller), timeout=seconds)
 
     async def send(self, rpc: str, messages: Iterable[Message | bytes], **caller: Any) -> Any:
-        """The reply of a client-streaming rpc. Raises AioRpcError."""
+        """Returns the reply of a client-streaming rpc. Raises AioRpcError."""
         call: ClientStream[bytes, Any] = ClientStream(self.sending(rpc, None, **caller))
         for message in messages:
             if not await call.write(_bytes(message)):
@@ -173,12 +173,12 @@ class Client:
 
 @cache
 def methods() -> dict[str, Method]:
-    """The contract by `Service/Method`."""
+    """Returns the contract by `Service/Method`."""
     return {path.rpartition(".")[2]: found for path, found in contract.methods().items()}
 
 
 def method(rpc: str) -> Method:
-    """One rpc of the contract: `GetPatientSummary`, or `VisitsService/BulkImport` where several services have it."""
+    """Returns an rpc of the contract: `GetPatientSummary`, or `VisitsService/BulkImport` where several have it."""
     if "/" in rpc:
         return methods()[rpc]
     [found] = [each for name, each in methods().items() if name.endswith(f"/{rpc}")]

@@ -12,7 +12,7 @@ from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 
 
 def least(message: Descriptor, patient: PatientIdentifier, *, client_streaming: bool = False) -> Message:
-    """A request with its required fields, about `patient`; the ids in it are nobody's."""
+    """Returns a request with its required fields, about `patient`; the ids in it are nobody's."""
     made = GetMessageClass(message)()
     for field in message.fields:
         rules = field.GetOptions().Extensions[common_pb2.rules]

@@ -25,7 +25,7 @@ class Heard(NamedTuple):
     version: int
     kind: int
     stream: int
-    """The stream that told it, counted from 1."""
+    """The stream that sent it, counted from 1."""
 
 
 class Follower:
@@ -97,7 +97,7 @@ class Follower:
         self.token = message.resume_token
 
     def entries(self, key: str, section: str = "") -> list[tuple[str, int]]:
-        """Entries and versions that were heard of one patient, in order."""
+        """Returns entries and versions that were heard of one patient, in order."""
         return [
             (each.entry_id, each.version)
             for each in self.heard
@@ -107,7 +107,7 @@ class Follower:
 
 @asynccontextmanager
 async def following(client: Client, sections: Sequence[int] = (), **patients: Patient) -> AsyncIterator[Follower]:
-    """A follower who has begun."""
+    """Starts a follower, and stops it at the end."""
     follower = Follower(client, patients, sections)
     await follower.begin()
     try:

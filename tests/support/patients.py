@@ -49,7 +49,7 @@ class Patient:
         return PatientIdentifier(national_id=self.national_id)
 
     def asks(self) -> dict[str, Any]:
-        """Who calls, for `Client`: the patient."""
+        """Returns who calls, for `Client`: the patient."""
         return {"kind": "citizen", "national_id": self.national_id}
 
 
@@ -73,13 +73,13 @@ async def new_patients(
 
 
 async def new_patient(system: System, **fields: Any) -> Patient:
-    """One of them."""
+    """Registers one patient."""
     [patient] = await new_patients(system, 1, **fields)
     return patient
 
 
 def entries_of(register: str, patient: PatientIdentifier) -> Any:
-    """An entry of each kind that the register takes, as its feed sends them."""
+    """Returns an entry of each kind that the register takes, as its feed sends them."""
     entries = _ENTRIES[register]()
     entries.patient.CopyFrom(patient)
     return entries
@@ -103,7 +103,7 @@ _ENTRIES: dict[str, Callable[[], Any]] = {
 
 
 def reaction(comment: str = "", source_id: str = "") -> critical_info_pb2.CriticalInfo:
-    """An allergy against penicillin."""
+    """Returns an allergy against penicillin."""
     return critical_info_pb2.CriticalInfo(
         header=_header("legekontoret", source_id) if source_id else None,
         category=critical_info_pb2.CATEGORY_DRUG_REACTION,
@@ -119,7 +119,7 @@ def reaction(comment: str = "", source_id: str = "") -> critical_info_pb2.Critic
 
 
 def visit(source_id: str) -> visits_pb2.Visit:
-    """An outpatient contact of last month."""
+    """Returns an outpatient contact of last month."""
     start = datetime.now(UTC) - timedelta(days=30)
     return visits_pb2.Visit(
         header=_header("npr", source_id),

@@ -43,13 +43,13 @@ class Cluster:
         self._making = asyncio.Lock()
 
     async def database(self, service: str) -> Database:
-        """A new, empty database such as `kj_audit_3`, with roles of its own."""
+        """Returns a new, empty database such as `kj_audit_3`, with roles of its own."""
         names = Names.of(service, f"_{next(self._count)}")
         await provision(self.postgres, self._passwords, [names])
         return self._of(names)
 
     async def migrated(self, service: str) -> Database:
-        """A copy of a database with the service's migrations applied; the service's copies have the same two roles."""
+        """Returns a copy of a database with the service's migrations applied; its copies have the same two roles."""
         async with self._making:
             if service not in self._templates:
                 self._templates[service] = await self._template(service)
@@ -97,7 +97,10 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(*, durable: bool = False) -> AsyncIterator[Cluster]:
-    """A cluster in a short folder that is gone afterwards. `durable` turns fsync on, for tests that crash things."""
+    """Starts a cluster in a short folder that is gone afterwards.
+
+    `durable` turns fsync on, for tests that crash things.
+    """
     with tempfile.TemporaryDirectory(prefix="kj-test-", dir="/tmp") as folder:
         root = Path(folder)
         root.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root

@@ -21,7 +21,7 @@ class Block(NamedTuple):
 
 
 def blocks(document: Path) -> list[Block]:
-    """Every `sh` block of a Markdown document with the `text` block that follows it."""
+    """Returns every `sh` block of a Markdown document with the `text` block that follows it."""
     fences = re.findall(r"^```(sh|text)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
     following = [*fences[1:], ("", "")]
     return [
@@ -32,7 +32,10 @@ def blocks(document: Path) -> list[Block]:
 
 
 def run_blocks(system: System, found: list[Block]) -> list[str]:
-    """What each block printed, both streams; all are run by one bash, in order. Fails when it ended early."""
+    """Returns what each block printed, both streams.
+
+    All are run by one bash, in order. Fails when it ended early.
+    """
     script = "\n".join(f"{block.commands}\necho '{MARK}'" for block in found)
     run = subprocess.run(
         ["bash", "-u"],

@@ -31,7 +31,7 @@ FEED = CallerContext(kind=common_pb2.CALLER_KIND_SYSTEM, organisation=Organisati
 
 
 def calling(caller: CallerContext, *refs: str) -> list[tuple[str, str | bytes]]:
-    """The metadata with which the gateway calls a service for this caller and this patient."""
+    """Returns the metadata with which the gateway calls a service for this caller and this patient."""
     context = CallerContext()
     context.CopyFrom(caller)
     context.patient_refs.extend(refs)
@@ -57,18 +57,18 @@ async def served(*services: tuple[object, ServiceDescriptor]) -> AsyncIterator[g
 
 
 def version_of(entry: Any) -> EntryVersion:
-    """An entry that is read, as the reply to the machine that wrote it names it."""
+    """Returns an entry that is read, as the reply to the machine that wrote it names it."""
     return EntryVersion(id=entry.header.id, version=entry.header.version, stored_at=entry.header.stored_at)
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
-    """ErrorInfo.reason of a refusal."""
+    """Returns ErrorInfo.reason of a refusal."""
     reason: str = _info(error).reason
     return reason
 
 
 def details_of(error: grpc.aio.AioRpcError) -> dict[str, str]:
-    """ErrorInfo.metadata of a refusal: `field`, `current_version`, ..."""
+    """Returns ErrorInfo.metadata of a refusal: `field`, `current_version`, ..."""
     return dict(_info(error).metadata)
 
 

@@ -46,7 +46,7 @@ class Summary:
 
 
 def state(section: summary_pb2.SummarySection) -> str:
-    """`DATA`, `WITHHELD`, `UNAVAILABLE TIMEOUT`, ..."""
+    """Returns `DATA`, `WITHHELD`, `UNAVAILABLE TIMEOUT`, ..."""
     name = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_")
     reason = common_pb2.UnavailableReason.Name(section.unavailable_reason).removeprefix("UNAVAILABLE_REASON_")
     return f"{name} {reason}" if section.unavailable_reason else name
@@ -56,17 +56,15 @@ WHOLE = dict.fromkeys(SECTIONS, "DATA")
 
 
 def asked(patient: Patient, **fields: Any) -> GetPatientSummaryRequest:
-    """The request."""
     return GetPatientSummaryRequest(patient=patient.identifier, **fields)
 
 
 def stream_asked(patient: Patient) -> StreamPatientSummaryRequest:
-    """The same for the stream."""
     return StreamPatientSummaryRequest(patient=patient.identifier)
 
 
 async def summary(client: Client, patient: Patient, **caller: Any) -> Summary:
-    """A summary and how long it took. Raises AioRpcError."""
+    """Returns a summary and how long it took. Raises AioRpcError."""
     began = time.monotonic()
     answer = await client.answer("GetPatientSummary", asked(patient), **caller)
     return Summary(answer, time.monotonic() - began)

@@ -60,7 +60,7 @@ class System:
         assert not left, f"did not end: {left}"
 
     def kj(self, *arguments: str, seconds: float = STARTS_WITHIN) -> str:
-        """Standard output of a `kj` command on this system. Fails with what it said when it fails."""
+        """Returns standard output of a `kj` command on this system. Fails with what it said when it fails."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KJ_")}
         done = subprocess.run(
             [sys.executable, "-m", "kj", *arguments],
@@ -75,7 +75,7 @@ class System:
         return done.stdout
 
     def process(self, name: str) -> ProcessId:
-        """The process that now runs under this name."""
+        """Returns the process that now runs under this name."""
         [found] = [each.process for each in self.local.state.processes if each.name == name]
         assert found is not None, f"{name} does not run"
         return found
@@ -94,7 +94,7 @@ class System:
 
     @contextmanager
     def unwatched(self) -> Iterator[None]:
-        """The supervisor sleeps meanwhile: what ends stays away."""
+        """Suspends the supervisor meanwhile: what ends stays away."""
         supervisor = self.local.state.supervisor
         supervisor.send(signal.SIGSTOP)
         try:
@@ -113,7 +113,7 @@ class System:
             yield
 
     def faults(self) -> list[str]:
-        """What its processes have logged of bugs of their own: each was INTERNAL to a caller, or worse."""
+        """Returns what its processes have logged of bugs of their own: each was INTERNAL to a caller, or worse."""
         lines = [
             f"{path.stem}: {line}"
             for path in self.directory.logs.glob("*.log")
@@ -145,7 +145,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
 
 @contextmanager
 def running_system() -> Iterator[System]:
-    """A system in a short folder. Its logs stand in the error when it does not start."""
+    """Starts a system in a short folder. Its logs stand in the error when it does not start."""
     with tempfile.TemporaryDirectory(prefix="kj-sys-", dir="/tmp") as folder:
         Path(folder).chmod(0o711)  # root's PostgreSQL runs as another user
         system = System(Path(folder, "data"))

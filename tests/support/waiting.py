@@ -14,7 +14,7 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 async def becomes(condition: Callable[[], bool], seconds: float = 3.0) -> None:
-    """The same for coroutines."""
+    """Returns once the condition holds; fails after `seconds`. For coroutines."""
     deadline = monotonic() + seconds
     while not condition():
         assert monotonic() < deadline, f"not within {seconds} s"

@@ -12,10 +12,10 @@ from gateway import contract
 
 Context = Any
 Lie = Callable[[Message, Context], Awaitable[bytes]]
-"""Gets the true reply and tells another one."""
+"""Gets the true reply and returns another one."""
 
 _KEYS = ("access_id", "record_id", "national_id")
-"""By which answers to several questions are told apart."""
+"""The fields that say which question an answer belongs to."""
 _METHODS = contract.methods()
 _OURS = frozenset({"traceparent", "kj-caller-bin"})
 _EXPOSED = "Traceback (most recent call last): asyncpg.exceptions: SELECT content FROM entries"
@@ -59,29 +59,29 @@ class Liar(grpc.GenericRpcHandler):
 
 
 async def no_message(_: Message, __: Context) -> bytes:
-    """Bytes that no message starts with."""
+    """Returns bytes that no message starts with."""
     return b"\xff" * 9
 
 
 async def cut_short(reply: Message, _: Context) -> bytes:
-    """The last byte is missing."""
+    """Returns the reply without its last byte."""
     return reply.SerializeToString()[:-1] or b"\xff"
 
 
 async def nothing(_: Message, __: Context) -> bytes:
-    """An empty message: on the wire, that is what a list without entries looks like too."""
+    """Returns an empty message: on the wire, that is what a list without entries looks like too."""
     return b""
 
 
 async def foreign(reply: Message, _: Context) -> bytes:
-    """Answers to questions of somebody else."""
+    """Returns answers to questions of somebody else."""
     for answer, key in answers(reply):
         setattr(answer, key, str(uuid4()))
     return reply.SerializeToString()
 
 
 async def twice(reply: Message, _: Context) -> bytes:
-    """Two answers to one question, the first of which says that there is none."""
+    """Returns two answers to one question, the first of which says that there is none."""
     message: Any = reply
     for field in reply.DESCRIPTOR.fields:
         if field.is_repeated and field.name in {"answers", "patients"}:
@@ -123,25 +123,25 @@ async def hollow(reply: Message, _: Context) -> bytes:
 
 
 async def overloaded(_: Message, context: Context) -> bytes:
-    """No room."""
+    """Refuses as a server does that has no room."""
     await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _EXPOSED)
     return b""
 
 
 async def unknown(_: Message, context: Context) -> bytes:
-    """What grpc says when a handler raises: with the exception's own words."""
+    """Refuses as grpc does when a handler raises: with the exception's own words."""
     await context.abort(grpc.StatusCode.UNKNOWN, _EXPOSED)
     return b""
 
 
 async def never(_: Message, __: Context) -> bytes:
-    """No answer at all."""
+    """Returns no answer as long as anybody waits."""
     await asyncio.sleep(60)
     return b""
 
 
 def answers(reply: Message) -> Iterator[tuple[Any, str]]:
-    """Every keyed answer in a reply, with the name of its key."""
+    """Yields every keyed answer in a reply, with the name of its key."""
     for field, value in reply.ListFields():
         if field.is_repeated and field.message_type is not None:
             listed: Any = value

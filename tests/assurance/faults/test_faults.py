@@ -70,7 +70,7 @@ async def patients(system: System) -> list[Patient]:
 
 
 def cases(number: int) -> Iterator[dict[str, Way]]:
-    """What is broken in each case, and how: each way on one register, then on several at once."""
+    """Yields what is broken in each case, and how: each way on one register, then on several at once."""
     rng = random.Random(SEED)
     for at in range(number):
         if at < len(WAYS):
@@ -81,7 +81,7 @@ def cases(number: int) -> Iterator[dict[str, Way]]:
 
 
 def _possible(broken: dict[str, Way]) -> dict[str, Way]:
-    """A patients service that says nothing of a patient cannot be told from one that did not know them then."""
+    """Replaces one way of `patients`: saying nothing of a patient looks like not having known them then."""
     if "patients" in broken and broken["patients"].name == "hollow":
         return {**broken, "patients": BY_NAME["no_message"]}
     return broken
@@ -98,7 +98,7 @@ async def test_a_broken_register_costs_its_own_section(system: System, gateway: 
 
 
 async def _tried(case: Callable[[], Awaitable[list[str]]]) -> list[str]:
-    """What a case finds. One that was only slow is tried again: a busy machine is no fault."""
+    """Returns what a case finds. One that was only slow is tried again: a busy machine is no fault."""
     for _ in range(TRIES - 1):
         found = await case()
         if not found or not all(wrong.startswith(SLOW) for wrong in found):
@@ -125,7 +125,7 @@ async def _case(system: System, gateway: Wired, patient: Patient, broken: dict[s
 async def _sections(
     client: Client, patient: Patient, before: GetPatientSummaryResponse, broken: Mapping[str, Way]
 ) -> list[str]:
-    """A summary; more at once, until breakers open; one after that; and a list of each broken register."""
+    """Asks for a summary; more at once, until breakers open; one after that; and a list of each broken register."""
     reasons = {service: way.reasons for service, way in broken.items()}
     found = faults(await ask(client, patient, SECONDS), before, reasons)
     shed = {"OVERLOADED"}  # once a breaker is open nobody waits for what has hung
@@ -149,7 +149,10 @@ async def _list_says_so(client: Client, patient: Patient, rpc: str) -> list[str]
 
 
 def _refusal_faults(rpc: str, error: grpc.aio.AioRpcError) -> list[str]:
-    """A refusal has a reason, unless the caller's own library gave up first; a register that lies is a fault."""
+    """Returns what is wrong with a refusal.
+
+    It has a reason, unless the caller's own library gave up first. A register that lies is a fault.
+    """
     refusal = told(error)
     late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     if refusal.code.name not in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL"}:
@@ -160,7 +163,7 @@ def _refusal_faults(rpc: str, error: grpc.aio.AioRpcError) -> list[str]:
 
 
 async def _whole(client: Client, patient: Patient) -> GetPatientSummaryResponse:
-    """A summary before anything is broken."""
+    """Returns a summary before anything is broken."""
     async with asyncio.timeout(30.0):
         while True:
             got = await ask(client, patient, 5.0)
@@ -181,7 +184,7 @@ async def _recovered(client: Client, patient: Patient, before: GetPatientSummary
 
 
 async def _nothing_leaves(client: Client, patient: Patient, reason: str) -> list[str]:
-    """Without its patient's identity, or the log, no rpc says anything of a patient."""
+    """Returns which rpcs say anything of a patient without the patient's identity, or the log: none may."""
     reads: list[Awaitable[list[str]]] = [
         _refused("GetPatientSummary", ask(client, patient, SECONDS), reason),
         _stream_is_empty(client, patient),

@@ -18,7 +18,7 @@ BROKEN = {"visits": {"TIMEOUT"}}
 
 
 def whole() -> GetPatientSummaryResponse:
-    """Every section says that nothing is recorded, but for one visit."""
+    """Returns a summary whose sections say that nothing is recorded, but for one visit."""
     reply = GetPatientSummaryResponse(completeness=summary_pb2.COMPLETENESS_COMPLETE)
     for source in SOURCES:
         section = reply.sections.add(section=source.section, state=summary_pb2.SECTION_STATE_NONE_RECORDED)
@@ -31,7 +31,7 @@ def whole() -> GetPatientSummaryResponse:
 
 
 def broken() -> GetPatientSummaryResponse:
-    """The same when the visits hang, told as it should be."""
+    """Returns the same when the visits hang, stated as it should be."""
     reply = whole()
     section = of(reply, "visits")
     section.ClearField("content")

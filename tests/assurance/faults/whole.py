@@ -41,7 +41,7 @@ class Asked:
 
 
 async def ask(client: Client, patient: Patient, seconds: float) -> Asked:
-    """A summary within a deadline, or its refusal."""
+    """Returns a summary within a deadline, or its refusal."""
     began = time.monotonic()
     try:
         answer = await client.answer("GetPatientSummary", asked(patient), seconds=seconds)
@@ -51,14 +51,14 @@ async def ask(client: Client, patient: Patient, seconds: float) -> Asked:
 
 
 def told(error: grpc.aio.AioRpcError) -> Refusal:
-    """A refusal, with an empty reason when there is none of ours in it."""
+    """Returns a refusal, with an empty reason when there is none of ours in it."""
     if STATUS_DETAILS not in dict(error.trailing_metadata() or ()):
         return Refusal(error.code(), "", error.details() or "", {}, {})
     return Refusal.of(error)
 
 
 def states(reply: GetPatientSummaryResponse) -> dict[str, str]:
-    """State of each service's section, with its reason: `DATA`, `UNAVAILABLE TIMEOUT`."""
+    """Returns the state of each service's section, with its reason: `DATA`, `UNAVAILABLE TIMEOUT`."""
     return {_SECTIONS[each.section].service: _state(each) for each in reply.sections}
 
 
@@ -68,7 +68,7 @@ def missing(reply: GetPatientSummaryResponse) -> set[str]:
 
 
 def faults(got: Asked, before: GetPatientSummaryResponse, broken: Mapping[str, Collection[str]]) -> list[str]:
-    """What is wrong with a summary, in words.
+    """Returns what is wrong with a summary, in words.
 
     `before` is the same patient's when nothing was broken; `broken` names the services that are, each with the reasons
     that its section may give.
@@ -110,7 +110,7 @@ def _slow(section: SummarySection) -> str:
 
 
 def _said(section: SummarySection) -> Any:
-    """What a reader learns from a section: its state, and every entry in it."""
+    """Returns what a reader learns from a section: its state, and every entry in it."""
     source = _SECTIONS[section.section]
     entries = disclosed(getattr(section, source.content), source.disclosed) if section.WhichOneof("content") else []
     return _state(section), sorted(entries)

@@ -71,7 +71,7 @@ class Wire:
 
     @contextmanager
     def faulty(self, fault: Fault) -> Iterator[None]:
-        """The wire has this fault meanwhile."""
+        """Gives the wire this fault meanwhile."""
         self._set(fault)
         try:
             yield
@@ -80,7 +80,7 @@ class Wire:
 
     @contextmanager
     def lying(self, lie: Lie, rpc: str = "") -> Iterator[None]:
-        """The service's answers are garbled meanwhile: of one rpc, or of all."""
+        """Garbles the service's answers meanwhile: of one rpc, or of all."""
         self.liar.lie, self.liar.rpc = lie, rpc
         self._target = self._lying
         self._cut()
@@ -153,7 +153,7 @@ class Wired:
 
 @asynccontextmanager
 async def wired(system: System) -> AsyncIterator[Wired]:
-    """A gateway process of its own beside the system's, on the same services, with a wire to each."""
+    """Starts a gateway process beside the system's, on the same services, with a wire to each."""
     with tempfile.TemporaryDirectory(prefix="kj-wire-", dir="/tmp") as folder:
         wires = {}
         for name in programs.SERVICES:

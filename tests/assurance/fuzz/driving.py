@@ -127,5 +127,5 @@ async def _sent(stream: ClientStream[bytes, bytes], messages: Sequence[bytes]) -
 
 
 def generator(seed: int, name: str) -> random.Random:
-    """The source of everything random in the case of this name."""
+    """Returns the source of everything random in the case of this name."""
     return random.Random(f"{seed}/{name}")

@@ -56,7 +56,7 @@ class Answer:
 
 
 def faults(answer: Answer) -> list[str]:
-    """What is wrong with the answer, in words; nothing when it is in order."""
+    """Returns what is wrong with the answer, in words; nothing when it is in order."""
     found = []
     if answer.code not in ORDERLY:
         found.append(answer.code.name)
@@ -81,7 +81,7 @@ def _reason(answer: Answer) -> str:
 
 
 def _texts(answer: Answer) -> list[str]:
-    """Every text that the caller can read in a status."""
+    """Returns every text that the caller can read in a status."""
     texts = [answer.text]
     status = status_pb2.Status.FromString(answer.details)
     texts.append(status.message)

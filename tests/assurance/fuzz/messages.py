@@ -75,14 +75,14 @@ class Messages:
         self._ids = ids
 
     def make(self, kind: Descriptor) -> Message:
-        """A request of this type."""
+        """Returns a request of this type."""
         made = self._message(kind, 0)
         if self._rng.random() < 0.3:
             self._damage(made)
         return made
 
     def copy(self, example: Message) -> Message:
-        """A good message about a patient of this case, with ids of its own."""
+        """Returns a good message about a patient of this case, with ids of its own."""
         made = type(example)()
         made.CopyFrom(example)
         self._name_patients(made)
@@ -115,7 +115,7 @@ class Messages:
         return PatientIdentifier(patient_ref=self._rng.choice([self._uuid(), self._text(36)]))
 
     def _name_patients(self, message: Message) -> None:
-        """An example's patient becomes one of the case's own."""
+        """Replaces an example's patient by one of the case's own."""
         for field, value in message.ListFields():
             if field.message_type is None:
                 continue
@@ -235,7 +235,7 @@ class Examples:
 
 
 def _inside(message: Message) -> list[Message]:
-    """Every message that stands somewhere inside."""
+    """Returns every message that stands somewhere inside."""
     found: list[Message] = []
     for field, value in message.ListFields():
         if field.message_type is None:

@@ -22,7 +22,7 @@ _BROKEN = (
 
 
 def mutated(rng: random.Random, data: bytes) -> bytes:
-    """The bytes with one to four things done to them."""
+    """Returns the bytes with one to four things done to them."""
     changed = bytearray(data)
     for _ in range(rng.randrange(1, 5)):
         _once(rng, changed)

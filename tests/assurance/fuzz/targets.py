@@ -60,7 +60,7 @@ class Targets:
     """References of a patient, by national id."""
 
     def at_the_front_door(self, found: Method, number: int) -> Case:
-        """A call from outside."""
+        """Returns a call from outside."""
         name = f"{found.path}#{number}"
         rng = generator(self.seed, name)
         patients = self.patients[found.path]
@@ -72,7 +72,7 @@ class Targets:
         return Case(name, found, messages, metadata)
 
     def inside(self, found: Method, number: int) -> Case:
-        """A call to the service itself, as the gateway would make it, or nearly."""
+        """Returns a call to the service itself, as the gateway would make it, or nearly."""
         name = f"{found.path}#inside{number}"
         rng = generator(self.seed, name)
         patient = rng.choice(self.patients[found.path])
@@ -126,7 +126,7 @@ class Targets:
 
 
 def examples(patients: Sequence[Patient]) -> Examples:
-    """Good messages of every register."""
+    """Returns good messages of every register."""
     patient = patients[0].identifier
     national_ids = [each.national_id for each in patients]
     some_id = str(uuid4())
@@ -170,13 +170,13 @@ def _streams(bound: dict[str, Any], some_id: str) -> list[Sequence[Message]]:
 
 
 def entry_ids(refs: Sequence[str]) -> list[str]:
-    """Ids of the entries that `entries_of` gave a patient."""
+    """Returns ids of the entries that `entries_of` gave a patient."""
     sources = (("legekontoret", "ki-1"), ("reseptformidleren", "r-1"), ("npr", "v-1"), ("dips", "doc-1"))
     return [imported_id(refs[0], system, source_id) for system, source_id in sources]
 
 
 async def references(patients_channel: grpc.aio.Channel, patients: Sequence[Patient]) -> dict[str, Sequence[str]]:
-    """The references of patients, asked of the service as the gateway asks it."""
+    """Returns the references of patients, asked of the service as the gateway asks it."""
     found: dict[str, Sequence[str]] = {}
     resolve = method("ResolvePatients")
     for start in range(0, len(patients), 100):

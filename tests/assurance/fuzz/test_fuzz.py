@@ -86,7 +86,7 @@ async def test_no_bytes_crash_a_server(system: System, targets: Targets) -> None
 
 
 def _cases(targets: Targets, front_door: Send, services: dict[str, Send]) -> Iterator[tuple[Make, Send]]:
-    """Every rpc in turn, so that all processes have work at the same time."""
+    """Yields cases of every rpc in turn, so that all processes have work at the same time."""
     splits = {found: split(found) for found in METHODS.values()}
     for number in range(AN_RPC):
         for found, (outside, inside) in splits.items():

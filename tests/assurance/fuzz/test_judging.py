@@ -42,7 +42,7 @@ class Planted:
 async def _asked(
     answer: Callable[[], Awaitable[visits_pb2.ListVisitsResponse]], rpc: Method = LIST, request: bytes = b""
 ) -> list[str]:
-    """What a run of one call finds."""
+    """Returns what a run of one call finds."""
     report = Report()
     case = Case("planted#0", rpc, [request or _request()], [])
     async with served((Planted(answer), SERVICE)) as channel:

@@ -1,4 +1,4 @@
-"""After a load: what its clients were told, against what is stored."""
+"""After a load: what its clients heard, against what is stored."""
 
 from kj.local.programs import SERVICES
 from tests.assurance.faults.whole import ask, missing
@@ -11,7 +11,7 @@ from tests.support.system import System
 
 
 async def agrees(system: System, load: Load) -> None:
-    """Sends every write once more, and fails where anything differs from what a client was told."""
+    """Sends every write once more, and fails where anything differs from what a client heard."""
     await load.send_again()
     ledger = load.ledger
     print(f"{len(ledger.writes)} writes, {len(ledger.replies)} replies with content, {dict(ledger.codes)}")

@@ -1,4 +1,4 @@
-"""What clients were told while processes died, and whether what is stored agrees."""
+"""What clients heard while processes died, and whether what is stored agrees."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,8 +56,11 @@ Stored = Mapping[str, Sequence[Entry]]
 
 
 def lost_or_doubled(writes: Iterable[Write], stored: Mapping[str, Stored]) -> list[str]:
-    """Acknowledged writes that are not there, are there more than once, or not as they were told; and what is stored
-    that nobody sent."""
+    """Returns what is wrong with the writes that are stored.
+
+    Acknowledged ones may not be missing, be there more than once, or differ from what was acknowledged. Nothing may be
+    stored that nobody sent.
+    """
     found = []
     sent: Counter[str] = Counter()
     for write in writes:

@@ -1,4 +1,4 @@
-"""A mixed load of reads and writes whose clients note everything that they are told."""
+"""A mixed load of reads and writes whose clients note every reply."""
 
 import asyncio
 import random
@@ -50,7 +50,7 @@ class Kind:
 
 
 def _request(request: Callable[..., Message], **content: Callable[[], Any]) -> Callable[[Patient, str], list[Message]]:
-    """One message with an entry; what a feed sends is known at its source by the request's own id."""
+    """Returns how to make one message with an entry; a feed's is known at its source by the request's own id."""
 
     def messages(patient: Patient, request_id: str) -> list[Message]:
         made = {name: make() for name, make in content.items()}
@@ -125,7 +125,7 @@ class Load:
         await asyncio.gather(*self._tasks)
 
     async def send_again(self) -> None:
-        """Every write that was sent, once more with its own request_id; of many at a time."""
+        """Sends every write once more with its own request_id, many at a time."""
         waiting = iter(self._sent)
 
         async def work() -> None:
@@ -205,5 +205,5 @@ class Load:
 
 
 def _is_absence(wrong: str) -> bool:
-    """Of a section that is stated as not available."""
+    """Whether it is about a section that is stated as not available."""
     return wrong.startswith(SLOW) or ": UNAVAILABLE " in wrong

@@ -13,7 +13,7 @@ _ENTRIES = "SELECT request_id, id, version FROM entries WHERE request_id IS NOT 
 
 
 async def entries(system: System, service: str) -> Mapping[str, list[Entry]]:
-    """What each request to a service has left in its register."""
+    """Returns what each request to a service has left in its register."""
     found: dict[str, list[Entry]] = {}
     for row in await _rows(system, service, _TABLES.get(service, _ENTRIES)):
         found.setdefault(str(row["request_id"]), []).append((str(row["id"]), row["version"]))
@@ -21,7 +21,7 @@ async def entries(system: System, service: str) -> Mapping[str, list[Entry]]:
 
 
 async def records(system: System) -> list[Record]:
-    """The access log."""
+    """Returns the access log."""
     return [
         _record(row["idx"], audit_pb2.AuditRecord.FromString(row["content"]))
         for row in await _rows(system, "audit", "SELECT idx, content FROM entries")

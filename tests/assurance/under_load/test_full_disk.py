@@ -49,7 +49,7 @@ STARTS_AGAIN = 30.0
 
 @contextmanager
 def disk(size: str) -> Iterator[Path]:
-    """A file system of this size."""
+    """Mounts a file system of this size."""
     with tempfile.TemporaryDirectory(prefix="kj-disk-", dir="/tmp") as folder:
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0711", "tmpfs", folder],
@@ -67,7 +67,7 @@ def disk(size: str) -> Iterator[Path]:
 
 @contextmanager
 def filled(folder: Path) -> Iterator[None]:
-    """There is no room on the disk meanwhile."""
+    """Leaves no room on the disk meanwhile."""
     ballast = folder / "ballast"
     try:
         for size in (1024 * 1024, 4096):
@@ -219,7 +219,7 @@ async def runs_again(system: System, before: ProcessId) -> bool:
 
 
 def creation(patient: Patient) -> CreateCriticalInfoRequest:
-    """A write of which few have room on a page."""
+    """Returns a write of which few have room on a page."""
     comment = "".join(random.choices("abcdefghijklmnopqrstuvwxyz ", k=400))
     return CreateCriticalInfoRequest(
         patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction(comment)
@@ -227,7 +227,7 @@ def creation(patient: Patient) -> CreateCriticalInfoRequest:
 
 
 async def a_write(client: Client, patient: Patient) -> Refusal | None:
-    """The refusal of a write, None when it was made."""
+    """Returns the refusal of a write; None when it was made."""
     try:
         await client.call("CreateCriticalInfo", creation(patient), seconds=4.0)
     except grpc.aio.AioRpcError as error:
@@ -236,7 +236,7 @@ async def a_write(client: Client, patient: Patient) -> Refusal | None:
 
 
 async def until_refused(client: Client, patient: Patient) -> Refusal:
-    """The first refusal: until then there was room on pages that are on the disk already."""
+    """Returns the first refusal: until then there was room on pages that are on the disk already."""
     for _ in range(1000):
         if told := await a_write(client, patient):
             return told
@@ -252,7 +252,7 @@ async def nothing_is_told(client: Client, patient: Patient) -> bool:
 
 
 async def moved(system: System, service: str, place: Path) -> None:
-    """The service's database stands on that disk from now on."""
+    """Moves the service's database to that disk."""
     folder = place / service
     folder.mkdir(mode=0o700)
     Account.for_server().give(folder)
@@ -265,7 +265,7 @@ async def moved(system: System, service: str, place: Path) -> None:
 
 
 async def moved_back(system: System, service: str) -> None:
-    """The service's database stands where it was."""
+    """Moves the service's database back to where it was."""
     await _altered(
         system,
         service,
@@ -279,7 +279,7 @@ def _space(service: str) -> str:
 
 
 async def _altered(system: System, service: str, *statements: str) -> None:
-    """Without the service: a database moves when nobody is connected to it."""
+    """Runs statements without the service: a database moves when nobody is connected to it."""
     with system.stopped(service):
         connection = await asyncpg.connect(system.local.superuser_url, timeout=10)
         try:

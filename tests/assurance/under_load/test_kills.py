@@ -47,7 +47,7 @@ async def client(system: System) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def loaded(system: System, client: Client) -> AsyncIterator[Load]:
-    """A load meanwhile, and the comparison of what was told with what is stored."""
+    """Runs a load meanwhile, then compares what its clients heard with what is stored."""
     print(f"\nKJ_SEED={SEED}")
     written, read = await new_patient(system, entries=False), await new_patient(system)
     await eventually(lambda: whole(client, read), 30.0)
@@ -106,7 +106,7 @@ async def takes_connections(system: System) -> bool:
 
 
 async def a_backend(system: System) -> ProcessId:
-    """The process that works for the access log's connection."""
+    """Returns the process that works for the access log's connection."""
     connection = await asyncpg.connect(system.local.superuser_url, timeout=10)
     try:
         sql = "SELECT pid FROM pg_stat_activity WHERE datname = 'kj_audit' AND backend_type = 'client backend' LIMIT 1"

@@ -23,7 +23,7 @@ PAGE = 50
 
 
 class Outboxes:
-    """What every register has to tell."""
+    """What every register has to report."""
 
     def __init__(self, front: Front) -> None:
         self.front = front
@@ -34,7 +34,7 @@ class Outboxes:
             self.restore(name)
 
     def restore(self, name: str) -> None:
-        """The register answers."""
+        """Lets the register answer."""
 
         async def answer(data: bytes, _: Any) -> bytes:
             request = ListChangesRequest.FromString(data)
@@ -44,12 +44,12 @@ class Outboxes:
         self.front.registers[name].unary(PATH, answer)
 
     def refuse(self, name: str, reason: str = "", code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE) -> None:
-        """The register does not."""
+        """Lets the register refuse."""
         info = error_details_pb2.ErrorInfo(reason=reason, domain="kjernejournal") if reason else None
         self.front.registers[name].unary(PATH, refusing(code, "", info))
 
     def add(self, name: str, ref: str, entry_id: str = "", version: int = 1) -> str:
-        """One change; the entry's id."""
+        """Adds one change, and returns the entry's id."""
         if not entry_id and name != "patients":
             entry_id = str(uuid4())
         number = len(self.rows[name]) + 1

@@ -102,7 +102,7 @@ CONTENT: dict[str, dict[str, Message]] = {
 
 
 def stating(source: Source, section: Message) -> Unary:
-    """Every query is answered with this section."""
+    """Returns a register that answers every query with this section."""
 
     async def answer(data: bytes, _: Any) -> bytes:
         return _reply(source, data, lambda query: {"access_id": query.access_id, "section": section})
@@ -111,7 +111,7 @@ def stating(source: Source, section: Message) -> Unary:
 
 
 def failing(source: Source, reason: "common_pb2.UnavailableReason.ValueType") -> Unary:
-    """Every query is answered with this failure."""
+    """Returns a register that answers every query with this failure."""
 
     async def answer(data: bytes, _: Any) -> bytes:
         failure = SectionFailure(reason=reason)
@@ -121,7 +121,7 @@ def failing(source: Source, reason: "common_pb2.UnavailableReason.ValueType") ->
 
 
 def of_somebody_else(source: Source) -> Unary:
-    """A section under a key that nobody asked for."""
+    """Returns a register that answers with a section under a key that nobody asked for."""
     section = CONTENT[source.service]["DATA"]
 
     async def answer(data: bytes, _: Any) -> bytes:
@@ -131,7 +131,7 @@ def of_somebody_else(source: Source) -> Unary:
 
 
 def oversize(source: Source, entries_that_fit: int = 0) -> Unary:
-    """A register that answers as ours do, whose section is too large when more entries are asked for than these."""
+    """Returns a register that answers as ours do, whose section is too large with more entries than these."""
 
     async def read(query: SectionQuery) -> Any:
         section: Any = type(CONTENT[source.service]["DATA"])()
@@ -151,7 +151,7 @@ def oversize(source: Source, entries_that_fit: int = 0) -> Unary:
 
 
 def heavy(source: Source, size: int) -> Unary:
-    """A section with an entry, of about so many bytes."""
+    """Returns a register whose section has an entry and about so many bytes."""
     section: Any = type(CONTENT[source.service]["DATA"])()
     section.CopyFrom(CONTENT[source.service]["DATA"])
     section.MergeFromString(_padding(size))
@@ -159,13 +159,13 @@ def heavy(source: Source, size: int) -> Unary:
 
 
 async def frozen(_: bytes, __: Any) -> bytes:
-    """No answer for longer than anybody waits."""
+    """Gives no answer for longer than anybody waits."""
     await asyncio.sleep(30)
     return b""
 
 
 async def crashing(_: bytes, __: Any) -> bytes:
-    """A fault of the register's own."""
+    """Fails by a fault of the register's own."""
     raise RuntimeError("asyncpg: relation entries does not exist")
 
 
@@ -205,6 +205,6 @@ def _reply(source: Source, data: bytes, fields: Callable[[SectionQuery], dict[st
 
 
 def _padding(size: int) -> bytes:
-    """A field that nobody knows, of so many bytes."""
+    """Returns a field that nobody knows, of so many bytes."""
     length = bytes([*(size >> shift & 127 | 128 for shift in (0, 7, 14)), size >> 21])
     return b"\xc2\x3e" + length + bytes(size)

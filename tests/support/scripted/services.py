@@ -1,4 +1,4 @@
-"""Services that answer as a test tells them: real gRPC servers on unix sockets, bytes in, bytes out."""
+"""Services that answer as a test scripts them: real gRPC servers on unix sockets, bytes in, bytes out."""
 
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,7 +41,7 @@ class Call:
 
 
 class Service(grpc.GenericRpcHandler):
-    """Rpcs by path. What is not told is UNIMPLEMENTED, with grpc's own text."""
+    """Rpcs by path. What is not scripted is UNIMPLEMENTED, with grpc's own text."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -51,7 +51,7 @@ class Service(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
     def forget(self) -> None:
-        """No rpcs, no calls."""
+        """Forgets every rpc and every call."""
         self.calls.clear()
         self._handlers.clear()
 
@@ -100,7 +100,7 @@ def saying(reply: Any) -> Unary:
 
 
 def refusing(code: grpc.StatusCode, text: str, info: Any) -> Unary:
-    """A service that refuses with these details: an ErrorInfo, bytes, or none."""
+    """Returns an rpc that refuses with these details: an ErrorInfo, bytes, or none."""
     trailing: list[tuple[str, bytes]] = []
     if isinstance(info, bytes):
         trailing.append((STATUS_DETAILS, info))
@@ -126,7 +126,7 @@ class People(Service):
         self.unary(RESOLVE, self._resolve)
 
     def add(self, **facts: Any) -> str:
-        """A registered patient, born in 1980; the national id."""
+        """Adds a registered patient, born in 1980, and returns the national id."""
         value = new_id()
         born = PartialDate(year=1980, month=5, day=17)
         self.known[value] = PatientResolution(
@@ -138,7 +138,7 @@ class People(Service):
         return value
 
     def ref(self, national_id: str) -> str:
-        """The canonical reference."""
+        """Returns the canonical reference."""
         return self.known[national_id].patient_refs[0]
 
     async def _resolve(self, data: bytes, _: Any) -> bytes:

@@ -12,7 +12,7 @@ from shared.telemetry.spans import on_end
 
 @contextmanager
 def caught() -> Iterator[list[Span]]:
-    """The spans that end in this process meanwhile, in the order they end."""
+    """Yields the spans that end in this process meanwhile, in the order they end."""
     spans: list[Span] = []
     before = on_end(spans.append)
     try:
@@ -22,7 +22,7 @@ def caught() -> Iterator[list[Span]]:
 
 
 def load(directory: Path) -> list[SpanRecord]:
-    """Every span in the directory's files; a line that cannot be read fails the test."""
+    """Returns every span in the directory's files; a line that cannot be read fails the test."""
     return [
         span
         for path in sorted(directory.glob("*.jsonl"))
@@ -32,7 +32,6 @@ def load(directory: Path) -> list[SpanRecord]:
 
 
 def by_trace(spans: Sequence[SpanRecord]) -> dict[str, list[SpanRecord]]:
-    """The spans of each trace."""
     traces: dict[str, list[SpanRecord]] = {}
     for span in spans:
         traces.setdefault(span.trace_id, []).append(span)

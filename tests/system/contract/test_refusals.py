@@ -33,7 +33,7 @@ DOCTOR = PEOPLE["doctor"]
 
 
 async def raw(client: Client, request: bytes, metadata: Metadata, rpc: str = SUMMARY) -> Refusal:
-    """The refusal of a call with exactly this metadata and these bytes."""
+    """Returns the refusal of a call with exactly this metadata and these bytes."""
     call: Any = client.channel.unary_unary(method(rpc).path)
     return await refusal(call(request, metadata=metadata, timeout=5))
 

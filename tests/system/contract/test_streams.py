@@ -53,7 +53,7 @@ async def titles(client: Client, patient: Patient) -> list[str]:
 
 
 async def rows(system: System) -> tuple[int, ...]:
-    """How many rows the documents service holds, a table each."""
+    """Returns how many rows the documents service holds, a table each."""
     connection = await asyncpg.connect(system.local.database_owner_url("documents"))
     try:
         return (
@@ -225,5 +225,5 @@ async def test_feeds_are_for_systems_alone(client: Client, patient: Patient) -> 
 
 
 def client_bytes(message: UploadDocumentRequest) -> bytes:
-    """A stream that the test writes itself takes bytes."""
+    """Serializes a message: a stream that the test writes itself takes bytes."""
     return message.SerializeToString()

@@ -21,7 +21,10 @@ TRIES = 3
 
 
 def check_absent(got: Summary, register: str, reason: str) -> None:
-    """One section is missing and says why; the others are whole; the reply says how whole it is, twice."""
+    """Checks that one section is missing and says why.
+
+    The others are whole, and the reply says how whole it is, twice.
+    """
     assert got.states == {**WHOLE, register: f"UNAVAILABLE {reason}"}
     assert got.section(register).WhichOneof("content") is None
     assert got.completeness == ("CRITICAL_MISSING" if register in CRITICAL else "PARTIAL")
@@ -29,7 +32,7 @@ def check_absent(got: Summary, register: str, reason: str) -> None:
 
 
 async def in_time(client: Client, patient: Patient, register: str, reason: str, **caller: Any) -> Summary:
-    """A summary without this register alone, as soon as its budget allows."""
+    """Returns a summary without this register alone, as soon as its budget allows."""
     got = await summary(client, patient, **caller)
     for _ in range(TRIES - 1):
         if got.states == {**WHOLE, register: f"UNAVAILABLE {reason}"} and got.seconds < BUDGETS[register] + 0.3:

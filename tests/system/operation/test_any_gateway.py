@@ -45,14 +45,14 @@ class Elsewhere:
         return self.folder / "ca.pem"
 
     def token(self, kind: str, **who: Any) -> str:
-        """A file with a new token, by its name."""
+        """Writes a new token to a file, and returns the file's name."""
         path = self.folder / kind
         path.touch(mode=0o600)
         path.write_text(mint_for(kind, self.issuer, **who))
         return kind
 
     def kj(self, command: str, *arguments: str, token_files: tuple[str, ...]) -> Any:
-        """What a command prints into a pipe, run in this process; from JSON where it is that."""
+        """Returns what a command prints into a pipe, run in this process; from JSON where it is that."""
         files = [word for name in token_files for word in ("--token-file", name)]
         printed = io.StringIO()
         with chdir(self.folder), redirect_stdout(printed):
@@ -62,7 +62,7 @@ class Elsewhere:
         return json.loads(printed.getvalue()) if printed.getvalue().startswith("{") else printed.getvalue()
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The same in a process of its own, as a person would; for how it fails."""
+        """Runs it in a process of its own, as a person would; for how it fails."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KJ_")}
         path = os.pathsep.join([str(ROOT), str(ROOT / "protos" / "gen")])
         return subprocess.run(
@@ -181,5 +181,5 @@ async def test_an_import_goes_on_with_a_token_that_is_renewed(elsewhere: Elsewhe
 
 
 def left_behind(elsewhere: Elsewhere) -> set[str]:
-    """State of a local system that a command has made where it was run."""
+    """Returns the state of a local system that a command has made where it was run."""
     return {path.name for path in elsewhere.folder.iterdir() if path.name.startswith(".")}

@@ -1,4 +1,4 @@
-"""Processes that are told to go, or killed: nothing acknowledged is lost, and no summary fails that need not."""
+"""Processes that are asked to go, or killed: nothing acknowledged is lost, and no summary fails that need not."""
 
 import asyncio
 import signal
@@ -115,7 +115,7 @@ async def test_killed_postgresql_comes_back_with_everything_acknowledged(
 
 
 async def comments(client: Client, patient: Patient) -> list[str]:
-    """Of every entry, page by page."""
+    """Returns the comment of every entry, page by page."""
     request = ListCriticalInfoRequest(patient=patient.identifier, page_size=100)
     found: list[str] = []
     while True:

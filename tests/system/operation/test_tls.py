@@ -39,7 +39,7 @@ class Authority:
         self._ca.cert_pem.write_to_path(str(self.file))
 
     def issue(self, *names: str) -> tuple[Path, Path]:
-        """Certificate chain and key."""
+        """Returns certificate chain and key."""
         issued = self._ca.issue_cert(*names)
         cert, key = self._folder / f"{uuid4()}.crt", self._folder / f"{uuid4()}.key"
         for position, blob in enumerate(issued.cert_chain_pems):
@@ -60,7 +60,7 @@ async def dsn(postgres: Cluster) -> str:
 
 @contextmanager
 def started(settings: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """The visits service as a process of its own."""
+    """Starts the visits service as a process of its own."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KJ_")}
     path = os.pathsep.join([str(ROOT), str(ROOT / "protos" / "gen")])
     with subprocess.Popen(
@@ -98,7 +98,7 @@ async def address(authority: Authority, dsn: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def peer(authority: Authority, address: str, name: str, trusted: Authority) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel as the gateway opens it, with a certificate of this name."""
+    """Opens a channel as the gateway does, with a certificate of this name."""
     cert, key = authority.issue(name)
     channel = open_channel(address, cert=cert, key=key, ca=trusted.file, max_message_bytes=MESSAGES)
     try:

@@ -23,7 +23,7 @@ EVERYWHERE = {*SECTIONS, "audit"}
 
 
 async def trace(system: System, trace_id: str, *queried: str, caller: str = "") -> list[SpanRecord]:
-    """The spans of a trace, once all are written with the queries of `queried`: each process writes its own."""
+    """Returns the spans of a trace, once all are written with the queries of `queried`: each process writes its own."""
     found: list[SpanRecord] = []
 
     async def complete() -> bool:
@@ -38,13 +38,13 @@ async def trace(system: System, trace_id: str, *queried: str, caller: str = "") 
 
 
 async def log_of(client: Client, patient: Patient) -> list[Access]:
-    """The patient's accesses, newest first."""
+    """Returns the patient's accesses, newest first."""
     request = ListAccessesRequest(patient=patient.identifier, page_size=100)
     return list((await client.call("ListAccesses", request, **patient.asks())).accesses)
 
 
 def check_summary(spans: list[SpanRecord]) -> None:
-    """Gateway, each section, each service, each query, the audit commit."""
+    """Checks gateway, each section, each service, each query, the audit commit."""
     by_id = {span.span_id: span for span in spans}
 
     def above(span: SpanRecord) -> list[str]:

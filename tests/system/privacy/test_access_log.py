@@ -38,7 +38,7 @@ LISTS = [
 
 
 async def log_of(client: Client, patient: Patient) -> list[Access]:
-    """Everything in the patient's log, newest first, page by page."""
+    """Returns everything in the patient's log, newest first, page by page."""
     request = ListAccessesRequest(patient=patient.identifier, page_size=7)
     accesses: list[Access] = []
     while True:
@@ -50,7 +50,7 @@ async def log_of(client: Client, patient: Patient) -> list[Access]:
 
 
 def of(accesses: list[Access], answer: Answer) -> Access:
-    """The access that an answer came from."""
+    """Returns the access that an answer came from."""
     [found] = [each for each in accesses if each.trace_id == answer.trace_id]
     return found
 

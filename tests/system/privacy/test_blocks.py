@@ -29,9 +29,9 @@ READS = [
     if method.rule.action == common_pb2.ACTION_READ and common_pb2.CALLER_KIND_CLINICIAN in method.rule.callers
 ]
 INDICATOR = "SummaryService/GetIndicator"
-"""Tells that there is a record, which everybody may know, and nothing of what is in it."""
+"""Says that there is a record, which everybody may know, and nothing of what is in it."""
 STATUS = "CriticalInfoService/GetCriticalInfoStatus"
-"""Tells whether there is critical information: to whom the patient has blocked, nothing."""
+"""Says whether there is critical information: to whom the patient has blocked, nothing."""
 
 
 def block(patient: Patient) -> BlockPersonnelRequest:

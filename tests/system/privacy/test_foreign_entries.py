@@ -126,7 +126,7 @@ async def medication_list(client: Client, patient: Patient) -> medications_pb2.G
 
 
 def sending(lookup: str, medicines: medications_pb2.MedicationList, **fields: Any) -> list[Any]:
-    """A medication list that is sent."""
+    """Returns a medication list that is sent."""
     return [
         medications_pb2.UpdateMedicationListRequest(
             request_id=new_id(), lookup=lookup, medication_list=medicines, **fields
@@ -140,7 +140,7 @@ def proposing(*proposals: medications_pb2.Proposal, **fields: Any) -> list[Any]:
 
 
 def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
-    """By rpc and field: messages that name somebody else's entry. The patient is put in by the test."""
+    """Returns messages that name somebody else's entry, by rpc and field. The patient is put in by the test."""
     dispensed = medications_pb2.Dispensing(medication=medicine(), prescription_id=ids.prescription)
     dispensed.dispensed_at.GetCurrentTime()
     dispensed.header.provenance.source_id = "d-9"
@@ -267,7 +267,7 @@ async def test_what_comes_later_answers_so_after_the_access_steps(client: Client
 
 
 def caller_of(method: Method, patient: Patient) -> dict[str, Any]:
-    """Somebody who may call it."""
+    """Returns somebody who may call it."""
     callers = method.rule.callers
     if method.rule.section == common_pb2.SECTION_PRIVACY:
         return patient.asks()
@@ -277,7 +277,7 @@ def caller_of(method: Method, patient: Patient) -> dict[str, Any]:
 
 
 def id_fields(message: Descriptor, above: str = "", seen: tuple[str, ...] = ()) -> Iterator[str]:
-    """Every field of a request that names an entry."""
+    """Yields every field of a request that names an entry."""
     if message.full_name in seen:
         return
     for field in message.fields:

@@ -27,7 +27,7 @@ EXPECTED_BYTES = 10_000
 
 
 async def busy(system: System, client: Client) -> Patient:
-    """A patient whose record has been used in every way: fed, read, written, denied, refused."""
+    """Returns a patient whose record has been used in every way: fed, read, written, denied, refused."""
     patient = await new_patient(system)
     for name, method in methods().items():
         if name in LATER or method.rule.action == common_pb2.ACTION_INTERNAL:
@@ -126,7 +126,7 @@ async def test_metadata_of_our_own_from_outside_is_ignored(client: Client, used:
 
 
 async def references_of(system: System, patient: Patient) -> list[str]:
-    """The patient's references, which `patients` alone can look up."""
+    """Returns the patient's references, which `patients` alone can look up."""
     connection = await asyncpg.connect(system.local.database_owner_url("patients"))
     try:
         rows = await connection.fetch("SELECT patient_ref FROM national_ids WHERE value = $1", patient.national_id)
@@ -136,7 +136,7 @@ async def references_of(system: System, patient: Patient) -> list[str]:
 
 
 async def dumped(dsn: str) -> bytes:
-    """Every row of every table, with bytes as they are."""
+    """Returns every row of every table, with bytes as they are."""
     connection = await asyncpg.connect(dsn)
     try:
         tables = await connection.fetch(

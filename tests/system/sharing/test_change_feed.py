@@ -1,4 +1,4 @@
-"""The change feed through the front door: each kind of write is told to who follows, and what is kept back is not."""
+"""The change feed through the front door: each kind of write reaches who follows, and what is kept back does not."""
 
 import asyncio
 from typing import Any
@@ -41,7 +41,7 @@ async def empty(system: System) -> Patient:
 
 
 def told(follower: Follower, key: str, section: str) -> list[tuple[str, int, int]]:
-    """Entry, version and kind of each change of one section."""
+    """Returns entry, version and kind of each change of one section."""
     found = [each for each in follower.heard if (each.key, each.section) == (key, section)]
     return [(each.entry_id, each.version, each.kind) for each in found]
 

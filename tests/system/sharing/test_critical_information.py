@@ -38,7 +38,7 @@ def update(patient: Patient, of: pb.CriticalInfo, *, verify: bool = False, **val
 
 
 async def shown(client: Client, patient: Patient, entry: pb.CriticalInfo) -> pb.CriticalInfo | None:
-    """The entry in the hospital's next summary."""
+    """Returns the entry in the hospital's next summary."""
     section = (await summary(client, patient, **HOSPITAL)).section("critical_info").critical_info
     return next((each for each in section.critical_info if each.header.id == entry.header.id), None)
 

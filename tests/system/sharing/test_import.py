@@ -34,7 +34,7 @@ LISTS: dict[str, tuple[str, Any, str]] = {
 
 
 async def listed(client: Client, national_id: str, name: str) -> list[Any]:
-    """Everything in a patient's list, page by page, without a history window."""
+    """Returns everything in a patient's list, page by page, without a history window."""
     rpc, request, field = LISTS[name]
     found: list[Any] = []
     token = ""
@@ -54,7 +54,7 @@ def imported(system: System, *files: Path) -> dict[str, Any]:
 
 
 async def check_lists(client: Client, report: dict[str, Any]) -> None:
-    """Each list of the file's one patient holds what was placed there: no more, no less, nothing twice."""
+    """Checks that each list of the file's one patient holds what was placed there: no more, no less, nothing twice."""
     [national_id] = report["patients"]
     placed = Counter[str]()
     for row in report["resources"].values():

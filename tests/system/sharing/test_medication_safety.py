@@ -30,7 +30,7 @@ def header() -> EntryHeader:
 
 
 def told(patient: PatientIdentifier, made: Made) -> tuple[ki.PatientEntries, pb.PatientEntries]:
-    """The patient's entries as the feeds send them."""
+    """Returns the patient's entries as the feeds send them."""
     critical, medicines = ki.PatientEntries(patient=patient), pb.PatientEntries(patient=patient)
     for info in made.critical.critical_info:
         if info.status in (ki.STATUS_ACTIVE, ki.STATUS_REFUTED):

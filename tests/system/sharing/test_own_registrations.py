@@ -51,7 +51,7 @@ async def load(client: Client, patient: Patient, entry: pb.OwnRegistration) -> p
 
 
 async def stored(system: System) -> bytes:
-    """Every row of every table of every service, and all that they have logged and traced."""
+    """Returns every row of every table of every service, and all that they have logged and traced."""
     parts: list[bytes] = []
     for service in SERVICES:
         connection = await asyncpg.connect(system.local.database_owner_url(service))
@@ -70,7 +70,7 @@ async def stored(system: System) -> bytes:
 
 
 async def log_of(client: Client, patient: Patient, entry_id: str) -> list[Access]:
-    """The accesses that showed or changed the entry, oldest first."""
+    """Returns the accesses that showed or changed the entry, oldest first."""
     request = ListAccessesRequest(patient=patient.identifier, page_size=100)
     accesses = (await client.call("ListAccesses", request, **patient.asks())).accesses
     return [

@@ -78,7 +78,7 @@ class Way:
 
 
 def of_a_feed(source_id: str) -> EntryHeader:
-    """What a feed states of an entry: its author and unit, who are not the feed."""
+    """Returns what a feed states of an entry: its author and unit, who are not the feed."""
     source = Provenance(
         recorder=OLA,
         organisation=OFFICE,
@@ -90,7 +90,7 @@ def of_a_feed(source_id: str) -> EntryHeader:
 
 
 def fed(message: Any) -> Any:
-    """The message with what a feed states."""
+    """Returns the message with what a feed states."""
     message.header.CopyFrom(of_a_feed("written-once"))
     return message
 
@@ -246,14 +246,17 @@ def test_every_section_of_the_summary_has_a_way_in() -> None:
 
 
 async def listed(client: Client, way: Way, patient: Patient) -> list[Any]:
-    """What the doctor elsewhere is told by the register's list."""
+    """Returns what the doctor elsewhere reads in the register's list."""
     request = least(method(way.lists).descriptor.input_type, patient.identifier)
     reply = await client.call(way.lists, request, **ELSEWHERE)
     return list(getattr(reply, way.entries))
 
 
 async def next_summary(client: Client, patient: Patient) -> Summary:
-    """What the doctor elsewhere is told next; once more only where it says itself that a register was too late."""
+    """Returns the doctor's next summary elsewhere.
+
+    It is asked for once more only where it says itself that a register was too late.
+    """
     for _ in range(TRIES - 1):
         got = await summary(client, patient, **ELSEWHERE)
         if got.completeness == "COMPLETE":
