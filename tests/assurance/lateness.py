@@ -39,7 +39,7 @@ def late(spans: Iterable[SpanRecord], deadline_ns: int) -> list[str]:
 
 
 async def alive(system: System, roles: Iterable[str], seconds: float) -> list[Query]:
-    """Queries of these roles that have run for longer than so many seconds."""
+    """Returns the queries of these roles that have run for longer than so many seconds."""
     connection = await asyncpg.connect(system.local.superuser_url, timeout=10)
     try:
         rows = await connection.fetch(_ALIVE, list(roles), seconds, timeout=10)

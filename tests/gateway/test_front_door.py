@@ -130,7 +130,7 @@ async def test_rpcs_of_one_name_go_each_to_its_own_handler(issuer: Path) -> None
 
 @pytest.mark.parametrize("found", OPEN, ids=lambda each: each.path.rpartition(".")[2])
 async def test_a_misspelt_basis_is_refused_before_anybody_is_looked_up(front: Front, found: Method) -> None:
-    """And before the request is read: this one names no patient."""
+    """It is refused before the request is read, too: this one names no patient."""
     got = await refusal(front.client.any(found, found.request(), kind="doctor", basis="AKUT"))
     assert got.short == ("INVALID_ARGUMENT", "UNKNOWN_BASIS")
     assert not front.people.calls

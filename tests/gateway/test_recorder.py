@@ -57,7 +57,7 @@ class Gate:
 
 
 async def gathered(log: Log, count: int) -> list[asyncio.Task[Any]]:
-    """Records that wait together while a first call is under way; the gate is open afterwards."""
+    """Starts records that wait together while a first call is under way; the gate is open afterwards."""
     service, recorder = log
     gate = Gate(service)
     tasks = [asyncio.create_task(recorder.record([record()]))]

@@ -21,7 +21,7 @@ ELSEWHERE = ("gateway/access/", "gateway/safety/")
 
 
 def names_of_rules() -> set[str]:
-    """Names of the table's rows, and of the rules that stand in the code of the policy."""
+    """Returns the names of the table's rows, and of the rules that stand in the code of the policy."""
     constants = (node.value for node in ast.walk(ast.parse(POLICY.read_bytes())) if isinstance(node, ast.Constant))
     found = {each for each in constants if isinstance(each, str) and NAME.fullmatch(each)}
     assert {"named-block", "nothing-to-open", "attest-of-another-patient"} <= found

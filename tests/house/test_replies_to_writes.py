@@ -31,7 +31,7 @@ TO_PEOPLE_ALONE = {
 
 
 def writes(kinds: Collection[int]) -> list[MethodDescriptor]:
-    """The rpcs that write, and that callers of one of these kinds may call."""
+    """Returns the rpcs that write, and that callers of one of these kinds may call."""
     return [
         each.descriptor
         for each in methods().values()

@@ -84,7 +84,7 @@ def lists(tree: ast.Module) -> Iterator[int]:
 
 
 def sections(node: ast.AST) -> Iterator[str]:
-    """Names of sections in a member of a collection: the constant itself, or one in a small tuple."""
+    """Yields the names of sections in a member of a collection: the constant itself, or one in a small tuple."""
     match node:
         case ast.Attribute(attr=name) | ast.Name(id=name) if name in NAMES:
             yield name

@@ -33,7 +33,7 @@ async def database(made: Made) -> AsyncIterator[Database]:
 
 
 async def sleeping(made: Made) -> int:
-    """Queries of ours that PostgreSQL is still at work on."""
+    """Returns the queries of ours that PostgreSQL is still at work on."""
     watcher = await asyncpg.connect(made.superuser_dsn)
     try:
         found = await watcher.fetchval(

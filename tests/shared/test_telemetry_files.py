@@ -77,7 +77,7 @@ def test_a_line_is_otlp_json() -> None:
 
 
 def _hex_to_base64(value: Any) -> Any:
-    """OTLP/JSON's one difference from protobuf's JSON."""
+    """Undoes OTLP/JSON's one difference from protobuf's JSON."""
     if isinstance(value, dict):
         return {
             key: base64.b64encode(bytes.fromhex(item)).decode() if key.lower().endswith("id") else _hex_to_base64(item)

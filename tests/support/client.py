@@ -162,7 +162,7 @@ class Client:
         return await call
 
     async def any(self, found: Method, request: Message, **caller: Any) -> Any:
-        """Calls an rpc of whatever shape with one message; its reply, or the list of its replies."""
+        """Calls an rpc of whatever shape with one message, and returns its reply, or the list of its replies."""
         rpc = found.path.rpartition(".")[2]
         if found.descriptor.client_streaming:
             return await self.send(rpc, [request], **caller)

@@ -56,7 +56,7 @@ class Patient:
 async def new_patients(
     system: System, count: int, *, entries: bool = True, privacy: patients_pb2.ImportedPrivacy | None = None
 ) -> list[Patient]:
-    """Patients with an entry of each kind in each register, unless `entries` says otherwise."""
+    """Registers patients with an entry of each kind in each register, unless `entries` says otherwise."""
     patients = [Patient(new_id()) for _ in range(count)]
     async with Feed.open(system.gateway) as feed:
         await feed.send(

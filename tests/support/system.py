@@ -82,7 +82,7 @@ class System:
 
     @contextmanager
     def frozen(self, *names: str) -> Iterator[None]:
-        """Processes that hang: they take connections and never answer."""
+        """Suspends processes meanwhile: they take connections and never answer."""
         processes = [self.process(name) for name in names]
         for process in processes:
             process.send(signal.SIGSTOP)
@@ -104,7 +104,7 @@ class System:
 
     @contextmanager
     def stopped(self, *names: str) -> Iterator[None]:
-        """Processes that are not there. Wait with `serves` before you count on them again."""
+        """Stops processes meanwhile. Wait with `serves` before you count on them again."""
         with self.unwatched():
             processes = [self.process(name) for name in names]
             for process in processes:

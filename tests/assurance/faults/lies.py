@@ -94,14 +94,14 @@ async def twice(reply: Message, _: Context) -> bytes:
 
 
 async def without_result(reply: Message, _: Context) -> bytes:
-    """Answers in which nothing is answered."""
+    """Returns answers in which nothing is answered."""
     for answer, _key in answers(reply):
         _without_result(answer)
     return reply.SerializeToString()
 
 
 async def unheard_of(reply: Message, _: Context) -> bytes:
-    """Failures with a reason that no contract has."""
+    """Returns failures with a reason that no contract has."""
     for answer, _key in answers(reply):
         if "failure" in answer.DESCRIPTOR.fields_by_name:
             answer.failure.reason = 77
@@ -111,7 +111,7 @@ async def unheard_of(reply: Message, _: Context) -> bytes:
 
 
 async def hollow(reply: Message, _: Context) -> bytes:
-    """Sections, receipts and references with nothing in them, not even how many entries there are."""
+    """Returns sections, receipts and references with nothing in them, not even how many entries there are."""
     for answer, _key in answers(reply):
         for field, value in list(answer.ListFields()):
             if field.message_type is not None and not field.is_repeated:

@@ -173,7 +173,7 @@ async def _whole(client: Client, patient: Patient) -> GetPatientSummaryResponse:
 
 
 async def _recovered(client: Client, patient: Patient, before: GetPatientSummaryResponse, since: float) -> list[str]:
-    """Summaries become whole again by themselves, and soon."""
+    """Waits until summaries are whole again, by themselves; returns what is wrong when that is not soon."""
     began = time.monotonic()
     while faults(got := await ask(client, patient, SECONDS), before, {}):
         began = time.monotonic()

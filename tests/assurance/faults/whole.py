@@ -63,7 +63,7 @@ def states(reply: GetPatientSummaryResponse) -> dict[str, str]:
 
 
 def missing(reply: GetPatientSummaryResponse) -> set[str]:
-    """Services whose section could not be fetched."""
+    """Returns the services whose section could not be fetched."""
     return {service for service, state in states(reply).items() if state.startswith("UNAVAILABLE")}
 
 

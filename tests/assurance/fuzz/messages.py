@@ -158,7 +158,7 @@ class Messages:
             setattr(message, field.name, self._scalar(field))
 
     def _count(self, field: FieldDescriptor) -> int:
-        """Elements of a list; now and then one more than the contract allows."""
+        """Returns how many elements a list gets; now and then one more than the contract allows."""
         if self._rng.random() < 0.02:
             return (field.GetOptions().Extensions[common_pb2.rules].max_items or 1000) % 1200 + 1
         return self._rng.choice((0, 1, 1, 1, 2, 3))

@@ -51,7 +51,10 @@ def _once(rng: random.Random, data: bytearray) -> None:
 
 
 def strange_metadata(rng: random.Random) -> list[tuple[str, str | bytes]]:
-    """Keys and values beside what a caller should send. Legal for HTTP/2: others never leave a client."""
+    """Returns keys and values beside what a caller should send.
+
+    They are legal for HTTP/2: others never leave a client.
+    """
     names = ("access-basis", "source-system", "traceparent", "authorization", "kj-caller", "x-request-id", "user-key")
     binary = ("kj-caller-bin", "kj-patient-refs-bin", "x-noise-bin")
     made: list[tuple[str, str | bytes]] = []

@@ -157,7 +157,7 @@ def examples(patients: Sequence[Patient]) -> Examples:
 
 
 def _streams(bound: dict[str, Any], some_id: str) -> list[Sequence[Message]]:
-    """Uploads as a client sends them: what it is, then the bytes."""
+    """Returns uploads as a client sends them: what it is, then the bytes."""
     chunks = [b"a" * 1000, b"b" * 300]
     upload, replace = documents_pb2.UploadDocumentRequest, documents_pb2.ReplaceDocumentRequest
     return [

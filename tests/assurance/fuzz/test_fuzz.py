@@ -97,7 +97,7 @@ def _cases(targets: Targets, front_door: Send, services: dict[str, Send]) -> Ite
 
 
 def _unreached(report: Report) -> list[str]:
-    """Rpcs at which every request was turned away by token, access or first check: a fuzz of those proves little."""
+    """Returns the rpcs at which token, access or first check refused every request: a fuzz of those proves little."""
     turned_away = {"INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED"}
     return [path for path, codes in report.codes.items() if codes.keys() <= turned_away]
 
@@ -120,8 +120,11 @@ def _what_is_wrong(system: System, report: Report) -> str:
 
 
 def split(found: Method) -> tuple[int, int]:
-    """Calls at the front door and at the service. What the gateway serves has no other door, and an internal rpc is
-    refused at the front before its request is looked at."""
+    """Returns how many calls go to the front door, and how many to the service.
+
+    What the gateway serves has no other door, and an internal rpc is refused at the front before its request is looked
+    at.
+    """
     if found.service in contract.GATEWAY:
         return AN_RPC, 0
     if found.rule.action == common_pb2.ACTION_INTERNAL:

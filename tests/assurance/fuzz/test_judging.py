@@ -113,7 +113,7 @@ async def test_a_planted_hang_is_found() -> None:
 
 
 async def test_an_exceptions_own_text_is_found() -> None:
-    """What grpc does with a handler that nothing of ours surrounds."""
+    """Nothing of ours surrounds this handler: grpc sends the exception's own words."""
 
     async def raising(_: bytes, __: object) -> bytes:
         raise ValueError("column patient_ref")

@@ -82,7 +82,7 @@ def lost_or_doubled(writes: Iterable[Write], stored: Mapping[str, Stored]) -> li
 
 
 def unrecorded(ledger: Ledger, records: Sequence[Record]) -> list[str]:
-    """Replies and acknowledged writes without their record, and gaps in the log."""
+    """Returns the replies and acknowledged writes without their record, and gaps in the log."""
     by_index = {record.index: record for record in records}
     found = []
     if sorted(by_index) != list(range(len(records))):

@@ -76,7 +76,7 @@ async def test_nothing_acknowledged_is_lost_doubled_or_unrecorded(system: System
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("victim", ["server", "backend"])
 async def test_postgresql_killed_costs_seconds_and_nothing_else(system: System, client: Client, victim: str) -> None:
-    """Of the whole server, or of one backend, after which PostgreSQL throws all others out and recovers."""
+    """The whole server, or one backend: then PostgreSQL throws all others out and recovers."""
     services = {name: system.process(name) for name in (*SERVICES, GATEWAY)}
     async with loaded(system, client) as load:
         await asyncio.sleep(1.0)

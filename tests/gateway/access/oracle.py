@@ -191,7 +191,7 @@ def _clinician_one(case: Case, section: str) -> Answer:
 
 
 def _age(case: Case) -> int:
-    """Birthdays that have come since the day of birth; -1 when the day is not known."""
+    """Returns how many birthdays have come since the day of birth; -1 when the day is not known."""
     if case.born is None:
         return -1
     had_it = (case.today.month, case.today.day) >= (case.born.month, case.born.day)

@@ -16,6 +16,6 @@ def of_kind(front: Front, kind: "audit_pb2.RecordKind.ValueType") -> list[audit_
 
 
 def begun(front: Front) -> list[audit_pb2.AuditRecord]:
-    """Records of patients who are followed from there on."""
+    """Returns the records of patients who are followed from there on."""
     found = of_kind(front, audit_pb2.RECORD_KIND_DISCLOSURE)
     return [each for each in found if {section.state for section in each.sections} == {"followed"}]

@@ -86,7 +86,7 @@ async def test_an_upload_that_never_begins_times_out(front: Front) -> None:
 
 
 async def test_a_refusal_in_the_middle_of_an_upload_is_relayed(front: Front) -> None:
-    """Also when the caller is in the middle of a message: it must not become grpc's own INTERNAL."""
+    """The caller may be in the middle of a message: it must not become grpc's own INTERNAL."""
     patient = front.people.add()
     info = error_details_pb2.ErrorInfo(reason="TOO_LARGE", domain="kjernejournal")
 

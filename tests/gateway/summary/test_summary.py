@@ -264,7 +264,7 @@ async def test_a_section_leaves_as_soon_as_it_is_there(front: Front) -> None:
 
 
 async def test_a_restriction_during_a_stream_holds_for_everything_that_follows(front: Front) -> None:
-    """Also for what was fetched before, and leaves while the new facts are fresh."""
+    """It holds, too, for what was fetched before and leaves while the new facts are fresh."""
     patient = front.people.add()
     answer(front, DOCUMENTS, before=lambda: _restrict(front, patient, KI))
     answer(front, MEDICINES, after=0.35)  # the facts are older than 250 ms by now, and read again

@@ -139,7 +139,7 @@ async def outcomes(calls: list[Awaitable[Any]]) -> int:
 
 
 async def test_at_once_they_are_never_both_active(register: Register) -> None:
-    """By clinicians who know the patient by different references, and by a feed."""
+    """Clinicians who know the patient by different references write, and so does a feed."""
     for _ in range(12):
         old, new = new_ref(), new_ref()
         done = await outcomes(

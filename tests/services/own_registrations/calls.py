@@ -94,7 +94,7 @@ class Register:
         of: pb.OwnRegistration | None = None,
         caller: CallerContext = CITIZEN,
     ) -> pb.OwnRegistration:
-        """Saves; `of` is the version that is changed."""
+        """Saves a registration; `of` is the version that is changed."""
         known = [refs] if isinstance(refs, str) else list(refs)
         request = pb.SaveOwnRegistrationRequest(
             patient=patient(known[0]),

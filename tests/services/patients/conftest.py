@@ -36,7 +36,7 @@ class Patients:
     database: Fresh
 
     async def register(self, one: pb.Person | None = None) -> str:
-        """Registers a person; gives the national id in use."""
+        """Registers a person, and returns the national id in use."""
         one = one or person()
         await self.patients.RegisterPatient(registering(one), metadata=calling(FEED))
         return one.national_ids[0].value

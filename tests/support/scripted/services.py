@@ -90,7 +90,7 @@ class Service(grpc.GenericRpcHandler):
 
 
 def saying(reply: Any) -> Unary:
-    """Always this reply, a message or bytes."""
+    """Returns an rpc that always answers with this reply, a message or bytes."""
     data: bytes = reply if isinstance(reply, bytes) else reply.SerializeToString()
 
     async def answer(_: bytes, __: Any) -> bytes:

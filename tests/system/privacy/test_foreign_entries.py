@@ -135,7 +135,7 @@ def sending(lookup: str, medicines: medications_pb2.MedicationList, **fields: An
 
 
 def proposing(*proposals: medications_pb2.Proposal, **fields: Any) -> list[Any]:
-    """Changes of it that are proposed, or taken back."""
+    """Returns changes of it that are proposed, or taken back."""
     return [medications_pb2.ProposeMedicationChangeRequest(request_id=new_id(), proposals=proposals, **fields)]
 
 

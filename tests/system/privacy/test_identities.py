@@ -150,7 +150,7 @@ async def dumped(dsn: str) -> bytes:
 
 
 def fields_of(message: Descriptor, seen: tuple[str, ...] = ()) -> Iterable[str]:
-    """Names of every field that a reply can carry, at any depth."""
+    """Returns the names of every field that a reply can carry, at any depth."""
     if message.full_name in seen:
         return
     for field in message.fields:

@@ -67,7 +67,7 @@ def told(patient: PatientIdentifier, made: Made) -> tuple[ki.PatientEntries, pb.
 
 
 async def recorded(system: System, made: list[Made]) -> list[Patient]:
-    """Patients of the system with these entries."""
+    """Registers patients of the system with these entries."""
     patients = await new_patients(system, len(made), entries=False)
     entries = [told(patient.identifier, each) for patient, each in zip(patients, made, strict=True)]
     async with Feed.open(system.gateway) as feed:
