@@ -34,7 +34,7 @@ class Service:
     channel: grpc.aio.Channel
 
     def resident(self) -> int:
-        """Bytes of memory that the process has used at most."""
+        """Returns the bytes of memory that the process has used at most."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
