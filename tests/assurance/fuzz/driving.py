@@ -58,7 +58,7 @@ Make = Callable[[], Case]
 async def drive(cases: Iterable[tuple[Make, Send]], report: Report, *, at_once: int) -> None:
     """Sends every case, so many at a time.
 
-    One that takes too long or is told to come back is sent again alone at the end: a busy machine and a lost race are
+    One that takes too long or is asked to come back is sent again alone at the end: a busy machine and a lost race are
     no faults, a hang and a fault in disguise are still there then.
     """
     waiting = iter(cases)

@@ -1,4 +1,4 @@
-"""The scenarios of tests/scenarios, each a story told in grpcurl commands and run as it is printed."""
+"""The scenarios of tests/scenarios, each a story in grpcurl commands, run as printed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -77,7 +77,7 @@ def test_rings_of_every_kind_of_reference() -> None:
 
 
 def test_one_name_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of so many resources under one id would have to be told apart from all others."""
+    """Each of so many resources under one id would have to be compared with all others."""
     monkeypatch.setattr(mapping, "MOST_SHARED", 100)
 
     def entries() -> Iterator[Json]:
