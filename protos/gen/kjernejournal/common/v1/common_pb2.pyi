@@ -897,8 +897,9 @@ Global___EntryHeader: _TypeAlias = EntryHeader  # noqa: Y015
 
 @_typing.final
 class EntryVersion(_message.Message):
-    """Which version of which entry a write is about, without what the entry holds: the reply to machines, which never read
-    clinical content. A field `written` is what the request wrote, or what was there already, the same.
+    """Which version of which entry a write is about, without what the entry holds: all that machines get back, as they never
+    read clinical content. In every reply `written` is what the request wrote, or what was there already, the same;
+    `replaced` what it replaced; `deleted` what is gone.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
