@@ -1,6 +1,7 @@
 """What was imported, read back through the front door: each resource is one entry of its list."""
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,12 @@ async def test_what_the_source_takes_back_leaves_the_list(system: System, client
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not OUTSIDE.is_dir(), reason=f"no FHIR data of others at {OUTSIDE}")
 async def test_the_counts_of_synthea_patients_are_those_of_their_lists(system: System, client: Client) -> None:
+    """All 24 with KJ_LONG; every fourth without: that each is mapped whole is shown beside the mapping, without a system."""
     files = sorted(path for path in (OUTSIDE / "synthea-r4").glob("*.bz2") if not path.name.startswith("0-"))
+    assert len(files) == 24
+    files = files if os.environ.get("KJ_LONG") else files[::4]
     told = imported(system, *files)
-    assert len(told["files"]) == 24
+    assert len(told["files"]) == len(files)
     for report in told["files"]:
         await check_lists(client, report)
     again = imported(system, *files)["total"]["stored"]
