@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from google.protobuf.message import Message
 
-from gateway.access.facts import Caller, Decision, SectionValue
+from gateway.access.facts import Caller, Decision, Outcome, SectionValue
 from gateway.access.policy import UNDECIDED, decide, decide_without_patient, for_another_patient
 from gateway.access.tokens import TokenVerifier, bearer_token
 from gateway.decided_call import DecidedCall, Incoming
@@ -28,6 +28,9 @@ LOOK_AGAIN = 5.0
 """Seconds after which a stream's token and facts are looked at again."""
 MOST_RESOLVED = 1000
 REFS_SECONDS = 5.0
+
+_ANSWERED = frozenset({Outcome.PERMIT, Outcome.EXISTS})
+"""An attest of another patient opens none of these: else who is blocked could tell by it."""
 
 
 class Steps:
@@ -174,7 +177,7 @@ def _decide(decided: DecidedCall, sections: tuple[SectionValue, ...]) -> Decided
         restricted = facts.single_entries_restricted | decided.restricted_entries
         facts = replace(facts, single_entries_restricted=restricted)
     decision = decide(caller, decided.incoming.basis, facts, rule, datetime.now(UTC), sections=sections)
-    if decision.permitted and not caller.attests(decided.patient):
+    if decision.outcome in _ANSWERED and not caller.attests(decided.patient):
         decision = for_another_patient(decision)
     return replace(decided, incoming=replace(decided.incoming, caller=caller), decision=decision)
 

@@ -14,8 +14,8 @@ The order is part of the contract, since the caller hears the first reason that 
 Without an emergency or consent basis a named block must look like having no relation to the patient. So a blocked
 caller then hears what anybody with the same token and no relation would hear.
 
-An rpc that says only whether something exists is open to everybody, so that a refusal would show the block: a blocked
-caller hears that a record exists, and no more (Outcome.EXISTS).
+An rpc that says only whether something exists is open to all whose token is in order, so that a refusal would show the
+block: a blocked caller hears that a record exists, and no more (Outcome.EXISTS).
 """
 
 from collections.abc import Mapping
@@ -128,7 +128,7 @@ def decide_without_patient(caller: Caller, basis: BasisValue, access: AccessRule
 
 
 def for_another_patient(decision: Decision) -> Decision:
-    """Returns the denial of a call that was permitted, and whose attest names other patients."""
+    """Returns the denial of a call that was not refused, and whose attest names other patients."""
     return _deny(tuple(decision.sections), _Refusal(reasons.ERROR_REASON_NO_ACCESS, "attest-of-another-patient"))
 
 
@@ -165,9 +165,9 @@ def _decide_clinician(
         token = _Refusal(reasons.ERROR_REASON_BASIS_MISSING, "basis-missing")
     if caller.hpr_number in facts.blocked_hpr_numbers:
         heard = reasons.ERROR_REASON_NO_ACCESS
-        if basis in _QUIET_BASES:
+        if basis in _QUIET_BASES or access.status_only:
             heard = token.reason if token else _unrelated(caller, basis, access, asked)
-        outcome = Outcome.EXISTS if access.status_only else Outcome.DENY
+        outcome = Outcome.EXISTS if access.status_only and not token else Outcome.DENY
         return _same(asked, outcome, _denied(heard, "named-block"))
     if token:
         return _deny(asked, token)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,18 @@ from gateway import contract, steps
 from gateway.access.facts import Decision, PatientFacts
 from gateway.access.policy import decide
 from gateway.registers.sources import BY_SECTION
+from kj.local.issuer import mint
+from kj.synthetic.people.cast import PEOPLE, PLACES
+from kj.token import clinician_claims
+from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.summary.v1 import summary_pb2
-from tests.support.client import method, refusal
+from shared.codes.helseid import ATTEST
+from shared.codes.identifiers import FODSELSNUMMER
+from tests.services.patients.people import new_id
+from tests.support.client import SECONDS, method, refusal
 from tests.support.gateway import Front
 from tests.support.waiting import becomes
 
@@ -74,6 +82,25 @@ async def test_who_is_blocked_hears_that_a_record_exists_on_any_basis(front: Fro
     assert not front.registers["critical_info"].calls
     assert await front.client.call(rpc, asking(rpc, patient), kind="nurse") == SOMETHING[rpc]
     assert not front.log.records
+
+
+@BOTH
+async def test_an_attest_of_another_patient_is_answered_alike_whether_the_caller_is_blocked(
+    front: Front, issuer: Path, rpc: str
+) -> None:
+    doctor = PEOPLE["doctor"]
+    claims = clinician_claims(doctor, PLACES[doctor.service], doctor.national_id)
+    claims[ATTEST]["patients"] = [{"identifier": {"id": new_id(), "system": FODSELSNUMMER}}]
+    extra = (("authorization", f"Bearer {mint(issuer, claims)}"), ("source-system", "TestEPJ 1.0"))
+    told = []
+    for blocked in ([], [HPR]):
+        asked = method(rpc)
+        call: Any = front.client.channel.unary_unary(asked.path, response_deserializer=asked.response.FromString)
+        request = asking(rpc, ill(front, blocked_hpr_numbers=blocked)).SerializeToString()
+        told.append(await refusal(call(request, metadata=extra, timeout=SECONDS)))
+    assert [each.short for each in told] == [("PERMISSION_DENIED", "NO_ACCESS")] * 2
+    assert told[0].text == told[1].text
+    assert [each.kind for each in front.log.records] == [audit_pb2.RECORD_KIND_DENIAL] * 2
 
 
 @BOTH

@@ -77,8 +77,8 @@ def _answered_as_a_whole(case: Case, reason: str) -> str:
     """
     if reason == "PATIENT_NOT_FOUND":
         return "NOT_FOUND"
-    gets_in = case.kind == "CLINICIAN" and reason not in {"CALLER_KIND_REFUSED", "NOT_SUPPORTED"}
-    return "EXISTS" if gets_in and case.blocked and case.status_only else "DENY"
+    blocked = case.kind == "CLINICIAN" and case.blocked and reason == "NO_ACCESS"
+    return "EXISTS" if blocked and case.status_only else "DENY"
 
 
 def _refused_as_a_whole(case: Case, sections: tuple[str, ...]) -> str | None:
@@ -116,10 +116,10 @@ def _clinician_refused(case: Case, sections: tuple[str, ...]) -> str | None:
     own = _refused_by_token(case, sections)
     if case.blocked:
         loud = case.basis in {"SAMTYKKE", "AKUTT", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT"}
-        if loud or (case.status_only and own is None):
+        if loud and not case.status_only:
             return "NO_ACCESS"
-        if own:
-            return own
+        if own or case.status_only:
+            return own or "NO_ACCESS"  # what their token lacks, they hear as everybody does
         # Only UNNTAK is left. Those to whom it is open hear that they have no ground, the others that it is not open.
         return "NO_ACCESS" if _open_by_nature(case, sections[0]) else "BASIS_REFUSED"
     if own:
