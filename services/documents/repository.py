@@ -132,7 +132,7 @@ class Repository:
                     if replaced is not None:
                         await self.entries.add_in(session, replaced, refs)
                 return stored
-        return await self.entries.latest(refs, new.id)
+            return await self.entries.unchanged(session, new, refs)
 
     async def discard_upload(self, patient_ref: str, content_id: str) -> None:
         """Throws an upload's rows away, unless it has ended with them."""

@@ -22,6 +22,7 @@ from shared.register.convert import entry_version, window
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.paging import page_of
 from shared.register.requests import is_known
+from shared.register.store import settled
 
 
 class Servicer(DocumentsServiceServicer):
@@ -61,7 +62,7 @@ class Servicer(DocumentsServiceServicer):
             source = convert.source_of(first.document, caller.current(), datetime.now(UTC))
             document = convert.to_store(first.document, source, content.size, content.sha256)
             new = convert.new_entry(document, ref, known_as, 1, first.request_id, sent)
-            stored = await self._repository.end_upload(new, refs, content, seal)
+            stored = await settled(lambda: self._repository.end_upload(new, refs, content, seal))
         return pb.UploadDocumentResponse(written=entry_version(stored), document=_to_people(stored))
 
     async def ReplaceDocument(
@@ -89,7 +90,7 @@ class Servicer(DocumentsServiceServicer):
             if replaced is not None:
                 document = convert.replacing(document, replaced)
             new = convert.new_entry(document, ref, known_as, 1, first.request_id, sent)
-            stored = await self._repository.end_upload(new, refs, content, seal, replaced)
+            stored = await settled(lambda: self._repository.end_upload(new, refs, content, seal, replaced))
         [old] = await self._repository.entries.versions(refs, replaced_id, first.expected_version + 2, 1)
         return pb.ReplaceDocumentResponse(
             written=entry_version(stored),

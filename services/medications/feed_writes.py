@@ -13,7 +13,7 @@ from shared.database import Session
 from shared.errors import VersionBehind, entry_not_found
 from shared.register.convert import fed_provenance, provenance
 from shared.register.entry import NewEntry, StoredEntry
-from shared.register.requests import answered, asked
+from shared.register.requests import answered, asked, remember
 from shared.register.store import lock_patients, settled
 
 
@@ -50,6 +50,7 @@ class FeedWrites:
                 return made[0]
             latest = await self._repository.latest_of(session, self._refs, ids)
             if latest is not None and latest.digest == mark:
+                await remember(session, request_id, mark, [latest.entry])
                 return latest.entry
             after = convert.to_store(sent, self._source(stated), _first(pb.Prescription, latest))
             if latest is not None:
@@ -99,6 +100,7 @@ class FeedWrites:
             latest = await self._repository.latest_of(session, self._refs, ids)
             if earlier is None and latest is not None and latest.digest == mark:
                 earlier = latest.entry
+                await remember(session, request_id, mark, [earlier])
             if earlier is None:
                 return await self._dispense(session, sent, request_id, latest, of)
         of_id = pb.Dispensing.FromString(earlier.content).prescription_id

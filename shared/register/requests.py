@@ -2,7 +2,8 @@
 
 A request that is sent again has one effect and one answer: its row is written in the transaction of what it made. Of
 two that come at once, one writes: `entries` takes a request_id once, and the other finds the row of the first. The same
-request_id with another body is refused, whatever rpc it is for.
+request_id with another body is refused, whatever rpc it is for. One that changed nothing is kept too, with the version
+that it found: sent again after another change, it would undo that.
 
 The table comes from `shared/register/migrations/remember_requests.sql`. In patients, triggers write it: `ids` are
 references there. Two do without: own registrations, which say why where they answer retries, and drug knowledge, which
@@ -17,7 +18,7 @@ from google.protobuf.message import Message
 
 from shared.convert import digest
 from shared.database import Queries
-from shared.errors import Invalid, Reason
+from shared.errors import Invalid, Reason, VersionBehind
 from shared.register.entry import StoredEntry
 from shared.register.rows import COLUMNS, stored_entry
 
@@ -85,16 +86,25 @@ async def is_known(queries: Queries, refs: Sequence[str], request_id: str) -> bo
     )
 
 
-async def remember(queries: Queries, patient_ref: str, request_id: str, asked: bytes, made: Made) -> None:
-    """Keeps what a request asked and made, in the transaction that made it."""
-    await queries.execute(
-        "INSERT INTO requests (patient_ref, request_id, asked, ids, versions) VALUES ($1, $2, $3, $4, $5)",
-        patient_ref,
+async def remember(queries: Queries, request_id: str | None, asked: bytes, stored: Sequence[StoredEntry]) -> None:
+    """Keeps what a request asked, and the versions that it made or found unchanged, in the transaction of these.
+
+    Raises VersionBehind when the same request was kept at the same moment.
+    """
+    if request_id is None:
+        return
+    kept = await queries.execute(
+        "INSERT INTO requests (patient_ref, request_id, asked, ids, versions) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT DO NOTHING",
+        stored[0].patient_ref,
         request_id,
         asked,
-        *made,
+        [each.id for each in stored],
+        [each.version for each in stored],
         name="remember_request",
     )
+    if kept != "INSERT 0 1":
+        raise VersionBehind(stored[0].version)
 
 
 def reused() -> Invalid:

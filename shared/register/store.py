@@ -18,7 +18,7 @@ from shared.errors import StateConflict, VersionBehind, entry_not_found
 from shared.register.entry import EntryPage, NewEntry, StoredEntry, imported_id
 from shared.register.feeds import store_beside, with_first_recorder
 from shared.register.paging import LARGEST_SIZE, Page, Position
-from shared.register.requests import Made, answered, remember
+from shared.register.requests import answered, remember
 from shared.register.rows import COLUMNS, WRITTEN, stored_entry
 from shared.register.rules import RegisterRules
 
@@ -72,7 +72,16 @@ class EntryStore:
             following = await self.following(session, new, refs)
             if following is not None:
                 return await self.add_in(session, following, refs)
-        return await self.latest(refs, new.id)
+            return await self.unchanged(session, new, refs)
+
+    async def unchanged(self, session: Session, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
+        """Returns the latest version, which `new` does not change, and keeps that its request found it so.
+
+        Raises VersionBehind when the same request comes at the same moment.
+        """
+        found = await self._latest(session, refs, new.id)
+        await remember(session, new.request_id, new.digest, [found])
+        return found
 
     async def following(self, session: Session, new: NewEntry, refs: Sequence[str]) -> NewEntry | None:
         """Returns the version that `new` makes after the latest one; None when that has the same digest, or when
@@ -111,9 +120,7 @@ class EntryStore:
                     return before
                 raise VersionBehind(each.version)
             stored.append(added)
-        if request_id is not None:
-            made = Made([each.id for each in stored], [each.version for each in stored])
-            await remember(session, stored[0].patient_ref, request_id, asked, made)
+        await remember(session, request_id, asked, stored)
         return stored
 
     async def _add(self, session: Session, new: NewEntry, refs: Sequence[str]) -> StoredEntry | None:
@@ -154,7 +161,12 @@ class EntryStore:
 
     async def latest(self, refs: Sequence[str], entry_id: str, *, kinds: Sequence[int] | None = None) -> StoredEntry:
         """Returns the latest version, a deleted one too. Raises NotFound: no such entry for this patient."""
-        row = await self.database.fetchrow(
+        return await self._latest(self.database, refs, entry_id, kinds)
+
+    async def _latest(
+        self, queries: Queries, refs: Sequence[str], entry_id: str, kinds: Sequence[int] | None = None
+    ) -> StoredEntry:
+        row = await queries.fetchrow(
             f"SELECT {COLUMNS} FROM entries WHERE patient_ref = ANY($1::uuid[]) AND id = $2"
             " AND ($3::smallint[] IS NULL OR kind = ANY($3)) ORDER BY version DESC LIMIT 1",
             refs,

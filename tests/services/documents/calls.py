@@ -99,9 +99,11 @@ class Documents:
 
         return await self.stub.UploadDocument(messages(), metadata=calling(by, ref))
 
-    async def feed(self, ref: str, content: bytes, sent: pb.Document, *, by: CallerContext = FEED) -> EntryVersion:
+    async def feed(
+        self, ref: str, content: bytes, sent: pb.Document, *, request_id: str = "", by: CallerContext = FEED
+    ) -> EntryVersion:
         """Sends a document as a machine does."""
-        return (await self.send(ref, content, sent, by=by)).written
+        return (await self.send(ref, content, sent, request_id=request_id, by=by)).written
 
     async def replace(
         self, ref: str, old: pb.Document, content: bytes, *, request_id: str = "", by: CallerContext = DOCTOR

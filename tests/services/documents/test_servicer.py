@@ -268,6 +268,16 @@ async def test_a_retried_upload_has_one_effect_and_another_body_is_refused(docum
     assert await documents.rows("uploads", ref) == 0
 
 
+async def test_an_upload_that_changed_nothing_undoes_nothing_when_it_comes_late(documents: Documents) -> None:
+    ref, request_id, sent = new_ref(), str(uuid4()), document(source_id="d")
+    await documents.feed(ref, b"first", sent)
+    nothing = await documents.feed(ref, b"first", sent, request_id=request_id)
+    newer = await documents.feed(ref, b"second", sent)
+    assert (nothing.version, newer.version) == (1, 2)
+    assert await documents.feed(ref, b"first", sent, request_id=request_id) == nothing
+    assert (await documents.download(ref, newer.id))[1] == b"second"
+
+
 async def test_a_clinician_states_neither_author_nor_a_document_that_no_longer_holds(documents: Documents) -> None:
     ref = new_ref()
     stored = await documents.upload(ref, b"x", document(source_id="forged"))

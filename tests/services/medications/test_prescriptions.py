@@ -73,9 +73,13 @@ async def test_the_same_request_again_has_one_effect(medicines: Feed) -> None:
 
 
 async def test_the_same_prescription_sent_again_changes_nothing(medicines: Feed) -> None:
-    ref = new_ref()
+    ref, request_id = new_ref(), str(uuid4())
     first = await medicines.prescribe(ref, prescription("r1"))
-    assert await medicines.prescribe(ref, prescription("r1")) == first
+    assert await medicines.prescribe(ref, prescription("r1"), request_id) == first
+    await medicines.prescribe(ref, prescription("r1", comment="newer"))
+    late = await medicines.prescribe(ref, prescription("r1"), request_id)
+    assert late == first, "nor when it comes late"
+    assert (await medicines.prescription(ref)).comment == "newer"
 
 
 async def test_a_changed_state_is_a_version_and_the_first_recorder_stays(medicines: Feed) -> None:

@@ -185,6 +185,19 @@ async def test_a_retried_request_has_one_effect_and_another_body_is_refused(stub
     assert len((await listed(stub, ref)).visits) == 1
 
 
+async def test_a_request_that_changed_nothing_changes_nothing_when_it_comes_late(stub: VisitsServiceAsyncStub) -> None:
+    ref, request_id = new_ref(), str(uuid4())
+    await load(stub, ref, visit(source_id="v"))
+    nothing, *others = await asyncio.gather(*(record(stub, ref, visit(source_id="v"), request_id) for _ in range(6)))
+    assert others == [nothing] * 5
+    newer = await record(stub, ref, visit(source_id="v", kind=pb.CONTACT_KIND_ADMISSION))
+    assert await record(stub, ref, visit(source_id="v"), request_id) == nothing
+    assert (await listed(stub, ref)).visits[0].header.version == newer.version == 2
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await record(stub, ref, visit(START + timedelta(days=1)), request_id)
+    assert reason_of(refused.value) == "REQUEST_ID_REUSED"
+
+
 async def test_a_reported_error_is_marked_until_the_registers_next_version(
     stub: VisitsServiceAsyncStub,
 ) -> None:
