@@ -136,7 +136,7 @@ def check_assignment(assignment: GeneralPractitionerAssignment) -> None:
         raise Invalid("period.start", "is required")
     check_period(assignment.period, "period")
     contract = assignment.contract
-    check_period(contract.period, "contract.valid")
+    check_period(contract.period, "contract.period")
     if contract.office.number and not national_id.valid_organisation_number(contract.office.number):
         raise Invalid("contract.office.number", "is not an organisation number")
     for position, doctor in enumerate(contract.doctors):
@@ -150,7 +150,7 @@ def _check_doctor(doctor: GeneralPractitioner, path: str) -> None:
         raise Invalid(f"{path}.practitioner.hpr_number", "is not an HPR number")
     if doctor.substitute_for_hpr_number and not national_id.valid_hpr_number(doctor.substitute_for_hpr_number):
         raise Invalid(f"{path}.substitute_for_hpr_number", "is not an HPR number")
-    check_period(doctor.period, f"{path}.valid")
+    check_period(doctor.period, f"{path}.period")
     if not 0 <= doctor.working_percentage <= 100:
         raise Invalid(f"{path}.working_percentage", "must be 0 to 100")
     if not all(1 <= day <= 7 for day in doctor.weekdays):
