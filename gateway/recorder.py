@@ -33,7 +33,7 @@ MOST_WAITING = 20_000
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _WaitingRecord:
     record: AuditRecord
     done: "asyncio.Future[Receipt]"
     context: contextvars.Context
@@ -45,7 +45,7 @@ class Recorder:
 
     def __init__(self, audit: Backend) -> None:
         self._audit = audit
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_WaitingRecord] = []
         self._sender: asyncio.Task[None] | None = None
 
     async def record(self, records: Sequence[AuditRecord]) -> list[Receipt]:
@@ -57,7 +57,7 @@ class Recorder:
             raise Overloaded(Reason.ERROR_REASON_OVERLOADED, "the access log is behind: try again in a moment")
         with telemetry.span("audit commit", **{"kj.batch.size": len(records)}) as span:
             loop = asyncio.get_running_loop()
-            waiting = [_Waiting(each, loop.create_future(), contextvars.copy_context(), span) for each in records]
+            waiting = [_WaitingRecord(each, loop.create_future(), contextvars.copy_context(), span) for each in records]
             self._waiting.extend(waiting)
             if self._sender is None or self._sender.done():
                 self._sender = asyncio.create_task(self._send())
@@ -87,8 +87,8 @@ class Recorder:
                     each.span.links.append(first.span.context)
             await carrying
 
-    def _next_batch(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
+    def _next_batch(self) -> list[_WaitingRecord]:
+        batch: list[_WaitingRecord] = []
         size = 0
         for each in self._waiting[:LARGEST_BATCH]:
             size += each.record.ByteSize()
@@ -98,7 +98,7 @@ class Recorder:
         del self._waiting[: len(batch)]
         return batch
 
-    async def _call(self, batch: list[_Waiting]) -> None:
+    async def _call(self, batch: list[_WaitingRecord]) -> None:
         answers: dict[str, RecordAnswer] = {}
         try:
             answers = await self._append(batch)
@@ -116,7 +116,7 @@ class Recorder:
             for each in batch:
                 _settle(each, answers.get(each.record.record_id))
 
-    async def _append(self, batch: list[_Waiting]) -> dict[str, RecordAnswer]:
+    async def _append(self, batch: list[_WaitingRecord]) -> dict[str, RecordAnswer]:
         request = RecordRequest(records=[each.record for each in batch])
         reply = await self._audit.unary(PATH, request.SerializeToString(), caller=None, timeout=BUDGET)
         answers = RecordResponse.FromString(reply).answers
@@ -125,7 +125,7 @@ class Recorder:
         return {each.record_id: each for each in answers if times[each.record_id] == 1}
 
 
-def _settle(waiting: _Waiting, answer: RecordAnswer | None) -> None:
+def _settle(waiting: _WaitingRecord, answer: RecordAnswer | None) -> None:
     if waiting.done.done():
         return
     if answer is not None and answer.HasField("receipt") and answer.receipt.record_id == answer.record_id:

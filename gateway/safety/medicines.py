@@ -68,13 +68,13 @@ class Taken:
 
 def taken(section: pb.MedicationsSection, knowledge: Knowledge, now: datetime) -> Taken:
     """Returns what the patient takes at `now`."""
-    gathering = _Gathering(knowledge)
+    collected = _Collected(knowledge)
     active = 0
     for prescription in section.prescriptions:
         if prescription.active:
             active += 1
             header = prescription.header
-            gathering.add(
+            collected.add(
                 prescription.medication,
                 _entry(header, prescription.medication),
                 _links(
@@ -95,16 +95,16 @@ def taken(section: pb.MedicationsSection, knowledge: Knowledge, now: datetime) -
                 each.last_changed if each.HasField("last_changed") else section.medication_list.confirmed,
             )
             links = _links(each.prescription_id, each.prescription_source_id, each.treatment_id)
-            gathering.add(each.medication, entry, links, listed=True)
+            collected.add(each.medication, entry, links, listed=True)
     for statement in section.statements:
         if statement.in_use:
-            gathering.add(statement.medication, _entry(statement.header, statement.medication), None)
+            collected.add(statement.medication, _entry(statement.header, statement.medication), None)
     for dispensing in _lately_dispensed(section, now):
-        gathering.add(dispensing.medication, _entry(dispensing.header, dispensing.medication), None, in_use=False)
+        collected.add(dispensing.medication, _entry(dispensing.header, dispensing.medication), None, in_use=False)
     windows = (section.prescriptions_window, section.dispensings_window, section.statements_window)
     return Taken(
-        list(gathering.medicines.values()),
-        list(gathering.unknown.values()),
+        list(collected.medicines.values()),
+        list(collected.unknown.values()),
         incomplete=section.active_prescriptions > active
         or section.statements_window.older_exist
         or _dispensings_cut(section, now),
@@ -126,7 +126,7 @@ def candidates(medications: Iterable[pb.Medication], knowledge: Knowledge) -> Ta
     return found
 
 
-class _Gathering:
+class _Collected:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
         self.medicines: dict[Codes, Medicine] = {}

@@ -51,7 +51,7 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
     """Returns one access as the patient sees it, of its records in the order of the log."""
     records = [_record(each) for each in stored]
     first = records[0]
-    outcome, reason = model.ending(records)
+    outcome, reason = model.access_end(records)
     sections = _sections(records, changed=outcome == pb.ACCESS_OUTCOME_CHANGED)
     return pb.Access(
         access_id=first.access_id,

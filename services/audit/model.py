@@ -118,14 +118,14 @@ def visible_entity(caller: CallerContext) -> str | None:
     return None if caller.controller else caller.legal_entity
 
 
-class Ending(NamedTuple):
+class AccessEnd(NamedTuple):
     """How an access ended, and why when it did not succeed."""
 
     outcome: AccessOutcome.ValueType
     reason: Reason.ValueType
 
 
-def ending(records: Sequence[AuditRecord]) -> Ending:
+def access_end(records: Sequence[AuditRecord]) -> AccessEnd:
     """Returns how an access ended, by its records in the order of the log.
 
     One outcome that says so makes a write done; a permit without any is pending, never taken for done. What was shown
@@ -134,13 +134,13 @@ def ending(records: Sequence[AuditRecord]) -> Ending:
     last = {record.kind: record for record in records}
     none = Reason.ERROR_REASON_UNSPECIFIED
     if any(record.kind == RECORD_KIND_OUTCOME and not record.status_code for record in records):
-        return Ending(ACCESS_OUTCOME_CHANGED, none)
+        return AccessEnd(ACCESS_OUTCOME_CHANGED, none)
     if failed := last.get(RECORD_KIND_OUTCOME):
-        return Ending(ACCESS_OUTCOME_FAILED, failed.reason)
+        return AccessEnd(ACCESS_OUTCOME_FAILED, failed.reason)
     if RECORD_KIND_PERMIT in last:
-        return Ending(ACCESS_OUTCOME_PENDING, none)
+        return AccessEnd(ACCESS_OUTCOME_PENDING, none)
     denial = last.get(RECORD_KIND_DENIAL)
     reason = denial.reason if denial else none
     if RECORD_KIND_DISCLOSURE in last:
-        return Ending(ACCESS_OUTCOME_DISCLOSED, reason)
-    return Ending(ACCESS_OUTCOME_DENIED if denial else ACCESS_OUTCOME_UNSPECIFIED, reason)
+        return AccessEnd(ACCESS_OUTCOME_DISCLOSED, reason)
+    return AccessEnd(ACCESS_OUTCOME_DENIED if denial else ACCESS_OUTCOME_UNSPECIFIED, reason)

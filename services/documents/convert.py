@@ -12,7 +12,7 @@ from kjernejournal.documents.v1.documents_pb2 import (
     DocumentsSection,
 )
 from services.documents import model
-from services.documents.repository import Listing
+from services.documents.repository import DocumentPage
 from shared.convert import digest, moment
 from shared.register import restriction
 from shared.register.convert import complete_header, fed_provenance, provenance, window
@@ -98,7 +98,7 @@ def document(stored: StoredEntry) -> Document:
     return message
 
 
-def section(found: Listing, since: datetime | None) -> DocumentsSection:
+def section(found: DocumentPage, since: datetime | None) -> DocumentsSection:
     """Returns the summary's section."""
     return DocumentsSection(
         documents=[document(stored) for stored in found.entries],

@@ -38,7 +38,7 @@ class Question(NamedTuple):
     classes: Sequence[int] | None = None
 
 
-class Listing(NamedTuple):
+class DocumentPage(NamedTuple):
     """Documents, and counts over all that the question has, inside the history window and outside."""
 
     entries: list[StoredEntry]
@@ -65,21 +65,21 @@ class Repository:
         self.feeds = Feeds(database, RULES)
         self._keys = keys
 
-    async def list_page(self, question: Question, page: Page) -> Listing:
+    async def list_page(self, question: Question, page: Page) -> DocumentPage:
         """Returns one page, newest first."""
         rows = await self._list(question, page.size + 1, page.after, approved_first=False)
         entries = _entries(rows)
         more = len(entries) > page.size
         entries = entries[: page.size]
         token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
-        return Listing(entries, token, *_counts(rows), older_exist=more or rows[0]["before_window"] > 0)
+        return DocumentPage(entries, token, *_counts(rows), older_exist=more or rows[0]["before_window"] > 0)
 
-    async def list_section(self, question: Question, limit: int) -> Listing:
+    async def list_section(self, question: Question, limit: int) -> DocumentPage:
         """Returns the first `limit` documents, those that hold first, newest first among equals."""
         rows = await self._list(question, limit, None, approved_first=True)
         entries = _entries(rows)
         total, approved, withheld = _counts(rows)
-        return Listing(entries, "", total, approved, withheld, older_exist=total > len(entries))
+        return DocumentPage(entries, "", total, approved, withheld, older_exist=total > len(entries))
 
     async def begin_upload(self, patient_ref: str, content_id: str) -> PatientKey:
         """Notes that an upload has begun, and gives the patient's key. Throws away what earlier ones left."""

@@ -7,7 +7,7 @@ from typing import Any
 from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, Provenance, StatedAbsence
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from services.labs import model
-from services.labs.repository import Listing
+from services.labs.repository import ReportPage
 from shared.convert import moment
 from shared.register.convert import complete_header, provenance, window
 from shared.register.entry import NewEntry, StoredEntry
@@ -83,7 +83,7 @@ def absence(stored: StoredEntry) -> StatedAbsence:
     return message
 
 
-def section(found: Listing, since: datetime | None) -> pb.LabsSection:
+def section(found: ReportPage, since: datetime | None) -> pb.LabsSection:
     """Returns the summary's section."""
     return pb.LabsSection(
         reports=[report(stored) for stored in found.entries],

@@ -42,7 +42,7 @@ class Question(NamedTuple):
     """Only reports with results that hold; codes are then looked for in those alone."""
 
 
-class Listing(NamedTuple):
+class ReportPage(NamedTuple):
     """Reports, and counts over all that the question has, inside the history window and outside."""
 
     entries: list[StoredEntry]
@@ -111,19 +111,19 @@ class Repository:
         self.entries = EntryStore(database, RULES)
         self.feeds = Feeds(database, RULES)
 
-    async def list_page(self, question: Question, page: Page) -> Listing:
+    async def list_page(self, question: Question, page: Page) -> ReportPage:
         """Returns one page, newest first."""
         rows = await self._list(question, page.size, page.after, LARGEST_PAGE)
         entries = _entries(rows)
         more = rows[0]["inside"] > len(entries)
         token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more and entries else ""
-        return _listing(rows, entries, token, older_exist=more or rows[0]["outside"] > 0)
+        return _report_page(rows, entries, token, older_exist=more or rows[0]["outside"] > 0)
 
-    async def list_section(self, question: Question, limit: int, largest: int) -> Listing:
+    async def list_section(self, question: Question, limit: int, largest: int) -> ReportPage:
         """Returns the newest `limit` reports, fewer where they are more than `largest` bytes."""
         rows = await self._list(question, limit, None, largest)
         entries = _entries(rows)
-        return _listing(rows, entries, "", older_exist=rows[0]["total"] > len(entries))
+        return _report_page(rows, entries, "", older_exist=rows[0]["total"] > len(entries))
 
     async def release(self, new: NewEntry, refs: Sequence[str], asked: bytes) -> StoredEntry:
         """Stores a released version. Raises VersionBehind when another one is stored at the same moment.
@@ -243,9 +243,11 @@ def _entries(rows: Sequence[asyncpg.Record]) -> list[StoredEntry]:
     return [stored_entry(row) for row in rows if row["id"] is not None and row["kind"] != stated_absence.KIND]
 
 
-def _listing(rows: Sequence[asyncpg.Record], entries: list[StoredEntry], token: str, *, older_exist: bool) -> Listing:
+def _report_page(
+    rows: Sequence[asyncpg.Record], entries: list[StoredEntry], token: str, *, older_exist: bool
+) -> ReportPage:
     said = next((stored_entry(row) for row in rows if row["kind"] == stated_absence.KIND), None)
-    return Listing(entries, token, rows[0]["total"], rows[0]["withheld"], older_exist, said)
+    return ReportPage(entries, token, rows[0]["total"], rows[0]["withheld"], older_exist, said)
 
 
 def _rounds(batch: Sequence[tuple[str, NewEntry]]) -> list[list[tuple[str, NewEntry]]]:

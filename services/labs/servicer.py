@@ -8,7 +8,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, SectionQuery
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from kjernejournal.labs.v1.labs_pb2_grpc import LabsServiceServicer
 from services.labs import convert, importing, model
-from services.labs.repository import Listing, Question, Repository
+from services.labs.repository import Question, ReportPage, Repository
 from shared.convert import digest, optional_moment
 from shared.errors import Denied, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
@@ -96,7 +96,9 @@ class Servicer(LabsServiceServicer):
         )
         return pb.BulkImportResponse(counts=counts)
 
-    async def _page(self, request: pb.ListLabReportsRequest | pb.ListLabResultsRequest, question: Question) -> Listing:
+    async def _page(
+        self, request: pb.ListLabReportsRequest | pb.ListLabResultsRequest, question: Question
+    ) -> ReportPage:
         asked = question._replace(refs=(), caller=CallerContext(), at=_NO_TIME)
         return await self._repository.list_page(question, page_of(request.page_size, request.page_token, *asked))
 

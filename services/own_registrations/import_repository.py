@@ -42,7 +42,7 @@ class Imported(NamedTuple):
     """Where it stands in the message, for refusals."""
 
 
-class Standing(NamedTuple):
+class LatestVersion(NamedTuple):
     """The latest version of an entry, as imports meet it."""
 
     patient_ref: str
@@ -71,7 +71,7 @@ class ImportRepository:
             keys = await locked(session, self.keys, refs)
             await keys.make(session, [each.refs[0] for each in batch])
             names = await _names(session, wanted.values())
-            message = _Message(keys, names, await _standing(session, refs, names.values()))
+            message = _Message(keys, names, await _latest_versions(session, refs, names.values()))
             for each in wanted.values():
                 message.take(each)
             try:
@@ -87,7 +87,7 @@ class _Message:
     """What is to be done for one message of a feed."""
 
     def __init__(
-        self, keys: PatientKeys, names: dict[tuple[str, str], str | None], standing: Iterable[Standing]
+        self, keys: PatientKeys, names: dict[tuple[str, str], str | None], latest: Iterable[LatestVersion]
     ) -> None:
         self.counts = ImportCounts(batches=1)
         self.rows: list[tuple[object, ...]] = []
@@ -96,7 +96,7 @@ class _Message:
         """Names of before a separation, whose entry has stayed with the other patient."""
         self._keys = keys
         self._known = names
-        self._entries = {each.id: each for each in standing}
+        self._entries = {each.id: each for each in latest}
         self._cards = {
             each.patient_ref: each.id for each in self._entries.values() if each.kind == REGISTRATION_KIND_DONOR_CARD
         }
@@ -126,7 +126,7 @@ class _Message:
             return None
         return next((self._cards[ref] for ref in each.refs if ref in self._cards), None)
 
-    def _replaces(self, each: Imported, before: Standing) -> bool:
+    def _replaces(self, each: Imported, before: LatestVersion) -> bool:
         if each.kind != before.kind:
             raise Invalid(each.path, "is of another kind than it was before")
         with readable():
@@ -137,7 +137,7 @@ class _Message:
         same_source = before.fed and before.id in each.names
         return same_source and (each.kind != REGISTRATION_KIND_DONOR_CARD or each.recorded_at == before.recorded_at)
 
-    def _add(self, each: Imported, before: Standing | None) -> None:
+    def _add(self, each: Imported, before: LatestVersion | None) -> None:
         registration = each.registration
         place = Place(each.refs[0], each.names[0], 1, each.kind)
         if before is not None:
@@ -175,7 +175,7 @@ async def _rename(session: Session, names: Sequence[tuple[str, str, str]]) -> No
         )
 
 
-async def _standing(session: Session, refs: Iterable[str], ids: Iterable[str | None]) -> list[Standing]:
+async def _latest_versions(session: Session, refs: Iterable[str], ids: Iterable[str | None]) -> list[LatestVersion]:
     """Returns the latest versions of these entries, and of the patients' donor cards."""
     rows = await session.fetch(
         "SELECT DISTINCT ON (patient_ref, id) patient_ref, id, version, kind, effective_at, stored_at, content, digest,"
@@ -188,7 +188,7 @@ async def _standing(session: Session, refs: Iterable[str], ids: Iterable[str | N
         name="standing_registrations",
     )
     return [
-        Standing(
+        LatestVersion(
             str(row["patient_ref"]),
             str(row["id"]),
             row["version"],

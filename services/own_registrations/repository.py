@@ -22,7 +22,7 @@ COLUMNS = "patient_ref, id, version, kind, effective_at, stored_at, content"
 """What a StoredEntry is made from. Nothing that is deleted is stored."""
 
 
-class Listing(NamedTuple):
+class RegistrationPage(NamedTuple):
     """Entries, and how many there are of each kind, inside the window and outside."""
 
     page: EntryPage
@@ -49,12 +49,12 @@ class Repository:
 
     async def newest(
         self, refs: Sequence[str], limit: int, *, as_of: datetime | None = None, since: datetime | None = None
-    ) -> Listing:
+    ) -> RegistrationPage:
         """Returns the newest `limit` entries; limit 0 counts only."""
         rows = await self._list(refs, limit, None, None, as_of, since)
         entries, total = self._opened(rows), rows[0]["total"]
         counts = dict(enumerate(rows[0]["counts"], start=1))
-        return Listing(EntryPage(entries, "", total, total > len(entries)), counts)
+        return RegistrationPage(EntryPage(entries, "", total, total > len(entries)), counts)
 
     def _opened(self, rows: Sequence[asyncpg.Record]) -> list[StoredEntry]:
         found = [row for row in rows if row["id"] is not None]

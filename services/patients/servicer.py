@@ -48,7 +48,7 @@ class PatientsServicer(PatientsServiceServicer):
             model.check_person(request.person, production=self._production)
         source = provenance(caller.current(), datetime.now(UTC))
         stored = await self._registry.register(Registration(request.person), request.request_id, source)
-        _tell_refs(context, stored.refs)
+        _send_refs(context, stored.refs)
         return pb.RegisterPatientResponse(version=stored.version, stored_at=timestamp(stored.stored_at))
 
     async def MergePatients(self, request: pb.MergePatientsRequest, context: Context) -> pb.MergePatientsResponse:
@@ -82,7 +82,7 @@ class PatientsServicer(PatientsServiceServicer):
             provenance(caller.current(), datetime.now(UTC)),
             joined=joined,
         )
-        _tell_refs(context, made.refs)
+        _send_refs(context, made.refs)
         return made
 
     async def AssignGeneralPractitioner(
@@ -143,7 +143,7 @@ class PatientsServicer(PatientsServiceServicer):
             counts = await import_stream(request_iterator, store)
         finally:
             if len(refs) <= MOST_REFS:
-                _tell_refs(context, refs)
+                _send_refs(context, refs)
         return pb.BulkImportResponse(counts=counts)
 
     def _checked(self, patients: Iterable[pb.ImportedPatient]) -> Iterator[Registration]:
@@ -182,5 +182,5 @@ def inside(path: str) -> Iterator[None]:
         raise error.inside(path) from None
 
 
-def _tell_refs(context: Context, refs: Iterable[str]) -> None:
+def _send_refs(context: Context, refs: Iterable[str]) -> None:
     context.set_trailing_metadata(((REFS_KEY, CallerContext(patient_refs=refs).SerializeToString()),))

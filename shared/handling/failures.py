@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 STATUS_DETAILS = "grpc-status-details-bin"
 RETRY_PUSHBACK = "grpc-retry-pushback-ms"
 """Trailing metadata by which gRPC's own retries know when to come back (gRPC proposal A6)."""
-TELLING_SECONDS = 5.0
+ABORT_SECONDS = 5.0
 """A status goes out behind the messages before it. Who takes none of them in this time is let go without it."""
 
 
@@ -64,11 +64,11 @@ def refusal_of(error: BaseException, span: telemetry.Span, *, cancelled_by_peer:
 async def abort(context: "grpc.aio.ServicerContext[Any, Any]", refusal: KjernejournalError) -> None:
     """Ends the call with `refusal`, keeping the trailing metadata that is set already."""
     status: status_pb2.Status = refusal.status()
-    told = [*(context.trailing_metadata() or ()), (STATUS_DETAILS, status.SerializeToString())]
+    trailing = [*(context.trailing_metadata() or ()), (STATUS_DETAILS, status.SerializeToString())]
     if isinstance(refusal, Overloaded):
-        told.append((RETRY_PUSHBACK, str(refusal.retry_ms)))
+        trailing.append((RETRY_PUSHBACK, str(refusal.retry_ms)))
     try:
-        async with asyncio.timeout(TELLING_SECONDS):
-            await context.abort(refusal.code, refusal.text, tuple(told))
+        async with asyncio.timeout(ABORT_SECONDS):
+            await context.abort(refusal.code, refusal.text, tuple(trailing))
     except TimeoutError:
         raise asyncio.CancelledError from None  # grpc still sends it, if the caller ever takes what is before it

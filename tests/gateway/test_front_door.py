@@ -62,7 +62,7 @@ async def served(issuer: Path, handlers: dict[str, Handlers], *, idle: float = I
 
 
 async def test_a_caller_who_takes_nothing_is_let_go(issuer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "TELLING_SECONDS", 0.2)
+    monkeypatch.setattr(failures, "ABORT_SECONDS", 0.2)
     endless = Endless()
     async with served(issuer, {DOWNLOAD.path: Handlers(server_stream=endless.stream)}) as client:
         calls: list[Any] = [_call(client) for _ in range(20)]

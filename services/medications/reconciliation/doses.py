@@ -23,7 +23,7 @@ Often = tuple[Fraction, Fraction, str]
 """At least, at most, a day or a month."""
 
 
-class Taking(NamedTuple):
+class DoseLine(NamedTuple):
     """One line of a dosage."""
 
     least: Amount | None
@@ -37,7 +37,7 @@ class Taking(NamedTuple):
 class Dose(NamedTuple):
     """The dosages of one medicine. `phases`: what holds at once, one after the other; None: not structured."""
 
-    phases: tuple[tuple[Taking, ...], ...] | None
+    phases: tuple[tuple[DoseLine, ...], ...] | None
     text: str
     short: frozenset[tuple[str, str]]
     as_needed: frozenset[bool]
@@ -79,26 +79,26 @@ def _by_code(one: Dose, other: Dose) -> Outcome:
     return EQUAL if one.short == other.short else DIFFERENT
 
 
-def _phases(dosages: Sequence[pb.Dosage]) -> tuple[tuple[Taking, ...], ...] | None:
-    by_sequence: dict[int, list[Taking]] = defaultdict(list)
+def _phases(dosages: Sequence[pb.Dosage]) -> tuple[tuple[DoseLine, ...], ...] | None:
+    by_sequence: dict[int, list[DoseLine]] = defaultdict(list)
     for each in dosages:
-        taking = _taking(each)
-        if taking is None:
+        line = _dose_line(each)
+        if line is None:
             return None
-        by_sequence[each.sequence].append(taking)
+        by_sequence[each.sequence].append(line)
     return tuple(_summed(by_sequence[sequence]) for sequence in sorted(by_sequence)) or None
 
 
 def _compare_phases(
-    one: tuple[tuple[Taking, ...], ...],
-    other: tuple[tuple[Taking, ...], ...],
+    one: tuple[tuple[DoseLine, ...], ...],
+    other: tuple[tuple[DoseLine, ...], ...],
     strength: Strength | None,
     other_strength: Strength | None,
 ) -> Outcome:
     if [len(phase) for phase in one] != [len(phase) for phase in other]:
         return DIFFERENT if _is_whole(one) and _is_whole(other) else UNKNOWN
     outcomes = {
-        _compare_takings(mine, theirs, strength, other_strength)
+        _compare_lines(mine, theirs, strength, other_strength)
         for phase, other_phase in zip(one, other, strict=True)
         for mine, theirs in zip(phase, other_phase, strict=True)
     }
@@ -107,7 +107,9 @@ def _compare_phases(
     return UNKNOWN if UNKNOWN in outcomes else EQUAL
 
 
-def _compare_takings(one: Taking, other: Taking, strength: Strength | None, other_strength: Strength | None) -> Outcome:
+def _compare_lines(
+    one: DoseLine, other: DoseLine, strength: Strength | None, other_strength: Strength | None
+) -> Outcome:
     parts = [
         _amounts(one.least, other.least, strength, other_strength),
         _amounts(one.most, other.most, strength, other_strength),
@@ -142,7 +144,7 @@ def _weighed(taken: Amount, strength: Strength | None) -> Amount:
     return Amount(taken.value * strength.value, strength.unit)
 
 
-def _oftens(one: Taking, other: Taking) -> Outcome:
+def _oftens(one: DoseLine, other: DoseLine) -> Outcome:
     if one.often is None or other.often is None:
         # "When needed" without a number of times, on both sides, is the same; with one on one side it cannot be known.
         return EQUAL if one.often is other.often and one.as_needed and other.as_needed else UNKNOWN
@@ -163,11 +165,11 @@ def _comparable(one: frozenset[str], other: frozenset[str]) -> bool:
     return len({":" in moment for moment in one | other}) == 1
 
 
-def _is_whole(phases: tuple[tuple[Taking, ...], ...]) -> bool:
-    return all(taking.least is not None and taking.often is not None for phase in phases for taking in phase)
+def _is_whole(phases: tuple[tuple[DoseLine, ...], ...]) -> bool:
+    return all(line.least is not None and line.often is not None for phase in phases for line in phase)
 
 
-def _taking(dosage: pb.Dosage) -> Taking | None:
+def _dose_line(dosage: pb.Dosage) -> DoseLine | None:
     """Returns the structured content; None: there is none that is understood."""
     if len(dosage.doses) > 1 or any(each.HasField("rate") or each.HasField("rate_per") for each in dosage.doses):
         return None
@@ -191,7 +193,7 @@ def _taking(dosage: pb.Dosage) -> Taking | None:
     if dosage.HasField("max_dose"):
         besides.max_dose.CopyFrom(dosage.max_dose)
         besides.max_dose_period.CopyFrom(dosage.max_dose_period)
-    return Taking(least, most, often, as_needed, moments, besides.SerializeToString(deterministic=True))
+    return DoseLine(least, most, often, as_needed, moments, besides.SerializeToString(deterministic=True))
 
 
 def _copy(timing: pb.Timing, to: pb.Timing, field: str) -> None:
@@ -225,10 +227,10 @@ def _often(timing: pb.Timing) -> Often | None:
     return None
 
 
-def _summed(takings: list[Taking]) -> tuple[Taking, ...]:
+def _summed(lines: list[DoseLine]) -> tuple[DoseLine, ...]:
     """Adds up lines that take the same amount: one in the morning and one in the evening is one twice a day."""
-    made: dict[object, Taking] = {}
-    for each in takings:
+    made: dict[object, DoseLine] = {}
+    for each in lines:
         key = (each.least, each.most, each.as_needed, each.besides)
         before = made.get(key)
         if before is None or before.often is None or each.often is None or before.often[2] != each.often[2]:
@@ -239,9 +241,9 @@ def _summed(takings: list[Taking]) -> tuple[Taking, ...]:
     return tuple(sorted(made.values(), key=_order))
 
 
-def _order(taking: Taking) -> tuple[object, ...]:
-    least = taking.least or Amount(Fraction(-1), "")
-    return (least.unit, least.value, str(taking.often), str(taking.as_needed), sorted(taking.moments))
+def _order(line: DoseLine) -> tuple[object, ...]:
+    least = line.least or Amount(Fraction(-1), "")
+    return (least.unit, least.value, str(line.often), str(line.as_needed), sorted(line.moments))
 
 
 def _words(text: str) -> str:

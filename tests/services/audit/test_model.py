@@ -45,13 +45,13 @@ def test_identifiers_of_our_own_are_not_taken_for_national_ids() -> None:
 
 def test_what_was_shown_before_a_denial_was_shown() -> None:
     shown, denied = record(), record(kind=pb.RECORD_KIND_DENIAL, status_code=7)
-    assert model.ending([shown, denied]).outcome == pb.ACCESS_OUTCOME_DISCLOSED
+    assert model.access_end([shown, denied]).outcome == pb.ACCESS_OUTCOME_DISCLOSED
 
 
 def test_a_write_that_was_made_once_is_made() -> None:
     permit = record(kind=pb.RECORD_KIND_PERMIT, action=common_pb2.ACTION_WRITE)
     failed = record(kind=pb.RECORD_KIND_OUTCOME, status_code=14)
     made = record(kind=pb.RECORD_KIND_OUTCOME)
-    assert model.ending([permit, failed, made]).outcome == pb.ACCESS_OUTCOME_CHANGED
-    assert model.ending([permit, made, failed]).outcome == pb.ACCESS_OUTCOME_CHANGED
-    assert model.ending([permit, failed]).outcome == pb.ACCESS_OUTCOME_FAILED
+    assert model.access_end([permit, failed, made]).outcome == pb.ACCESS_OUTCOME_CHANGED
+    assert model.access_end([permit, made, failed]).outcome == pb.ACCESS_OUTCOME_CHANGED
+    assert model.access_end([permit, failed]).outcome == pb.ACCESS_OUTCOME_FAILED
