@@ -39,7 +39,7 @@ async def raw(client: Client, request: bytes, metadata: Metadata, rpc: str = SUM
 
 
 def bearer(token: str) -> list[tuple[str, str]]:
-    return [("authorization", f"Bearer {token}"), ("access-basis", "AKUTT")]
+    return [("authorization", f"Bearer {token}"), ("access-basis", "AKUTT"), ("source-system", "TestEPJ 1.0")]
 
 
 def minted(system: System, claims: Mapping[str, Any], *, minutes: float = 60) -> str:

@@ -152,7 +152,7 @@ async def test_other_knowledge_is_in_force_at_once_and_brought_back(
         assert "own-1 before" in system.kj("knowledge", "load")
     assert kinds((await summary(client, patient)).answer.reply.alerts) == ["INTERACTION"]
     assert "is in force already" in system.kj("knowledge", "load")
-    assert json.loads(system.kj("knowledge"))["knowledge"]["version"] == TABLE.knowledge_version
+    assert json.loads(system.kj("knowledge"))["knowledge"]["knowledge_version"] == TABLE.knowledge_version
 
 
 @pytest.mark.parametrize("what", ["nothing of the kind", "interaction\tB01\tM01\tavoid\tx\ty\tz"])
@@ -161,4 +161,4 @@ def test_a_table_that_cannot_be_read_changes_nothing(system: System, tmp_path: A
     own.write_text(what)
     with pytest.raises(AssertionError, match=r"own\.tsv"):
         system.kj("knowledge", "load", str(own))
-    assert json.loads(system.kj("knowledge"))["knowledge"]["version"] == TABLE.knowledge_version
+    assert json.loads(system.kj("knowledge"))["knowledge"]["knowledge_version"] == TABLE.knowledge_version
