@@ -71,11 +71,6 @@ class Method:
     disclosed: tuple[Path, ...]
     """Where the reply holds messages with a disclosed id."""
 
-    @property
-    def single_patient(self) -> bool:
-        """Whether the request names one patient, at its top."""
-        return self.patients == ((("patient", False),),)
-
     def patients_in(self, request: Message) -> list[tuple[str, PatientIdentifier]]:
         """Returns the patients that a request names, each with its path."""
         return [(where, each) for path in self.patients for where, each in walk(request, path)]

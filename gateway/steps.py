@@ -30,7 +30,7 @@ MOST_RESOLVED = 1000
 REFS_SECONDS = 5.0
 
 _ANSWERED = frozenset({Outcome.PERMIT, Outcome.EXISTS})
-"""An attest of another patient opens none of these: else who is blocked could tell by it."""
+"""What an attest of another patient opens neither of: with one of them open, the answer would show a block."""
 
 
 class Steps:

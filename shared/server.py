@@ -195,7 +195,7 @@ async def _watch(servicer: health.aio.HealthServicer, names: list[str], ready: C
             failing = False
         except Exception:
             if not failing:
-                log.exception("whether this process is ready could not be told")
+                log.exception("whether this process is ready could not be found out")
             status, failing = NOT_SERVING, True
         for name in ("", *names):
             await servicer.set(name, status)

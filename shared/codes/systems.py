@@ -133,9 +133,3 @@ def names_of(system: str) -> tuple[str, ...]:
     names += [_VOLVEN_ADDRESS + name.removeprefix(VOLVEN) for name in names if name.startswith(VOLVEN)]
     names += ["https" + name.removeprefix("http") for name in names if name.startswith("http://")]
     return tuple(names)
-
-
-def volven_number(system: str) -> str:
-    """Returns the number of a Norwegian code system; "" for others."""
-    name = canonical(system)
-    return name.removeprefix(VOLVEN) if name.startswith(VOLVEN) else ""

@@ -53,7 +53,7 @@ def test_no_module_outside_the_policy_looks_at_a_rule() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "if passage.decision.rule == NAMED_BLOCK: pass",
+        "if decided.decision.rule == NAMED_BLOCK: pass",
         "rule = verdict.rule",
         "BLOCKED = 'named-block'",
         "match decision:\n    case Decision(rule=name): pass",
@@ -66,4 +66,4 @@ def test_a_planted_look_is_found(source: str) -> None:
 
 
 def test_what_an_rpc_may_be_asked_for_is_no_rule_of_the_policy() -> None:
-    assert list(faults(ast.parse("method.rule.action == passage.method.rule.section"), names_of_rules())) == []
+    assert list(faults(ast.parse("method.rule.action == decided.method.rule.section"), names_of_rules())) == []
