@@ -177,7 +177,7 @@ async def stopped_registers(issuer: Path) -> AsyncIterator[Front]:
         yield front
 
 
-async def test_registers_that_arestopped_registers(stopped_registers: Front) -> None:
+async def test_registers_that_are_stopped(stopped_registers: Front) -> None:
     """Nothing listens at their addresses."""
     request = GetPatientSummaryRequest(patient=PatientIdentifier(national_id=stopped_registers.people.add()))
     got = Summary(await stopped_registers.client.answer("GetPatientSummary", request), 0)
@@ -187,6 +187,6 @@ async def test_registers_that_arestopped_registers(stopped_registers: Front) -> 
 
 
 @pytest.mark.parametrize("rpc", ["ListVisits", "ListLabReports", "ListVaccinations", "ListOwnRegistrations"])
-async def test_lists_of_registers_that_arestopped_registers(stopped_registers: Front, rpc: str) -> None:
+async def test_lists_of_registers_that_are_stopped(stopped_registers: Front, rpc: str) -> None:
     request = method(rpc).request(patient=PatientIdentifier(national_id=stopped_registers.people.add()))
     assert (await refusal(stopped_registers.client.call(rpc, request))).code is grpc.StatusCode.UNAVAILABLE
