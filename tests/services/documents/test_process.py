@@ -56,7 +56,9 @@ async def running(database: Database, folder: Path) -> AsyncIterator[Service]:
         sys.executable, "-m", "services.documents", env=environment, cwd=ROOT, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        async with grpc.aio.insecure_channel(f"unix:{folder / 's'}") as channel:
+        # gRPC's channels share connections by address: without this, one to the process killed before is found ready.
+        own = (("grpc.use_local_subchannel_pool", 1),)
+        async with grpc.aio.insecure_channel(f"unix:{folder / 's'}", options=own) as channel:
             await asyncio.wait_for(channel.channel_ready(), 20)
             yield Service(process, channel)
     finally:

@@ -46,7 +46,9 @@ async def running(database: Database, folder: Path) -> AsyncIterator[tuple[async
     )
     superuser = await Connected.connect(database.superuser_dsn, size=1)
     try:
-        async with grpc.aio.insecure_channel(f"unix:{folder / 's'}") as channel:
+        # gRPC's channels share connections by address: without this, one to the process killed before is found ready.
+        own = (("grpc.use_local_subchannel_pool", 1),)
+        async with grpc.aio.insecure_channel(f"unix:{folder / 's'}", options=own) as channel:
             await asyncio.wait_for(channel.channel_ready(), 30)
             yield process, Register(OwnRegistrationsServiceStub(channel), superuser)
     finally:
