@@ -184,13 +184,15 @@ def access_basis(metadata: Metadata) -> BasisValue:
 
 
 def source_system_of(metadata: Metadata) -> str:
-    """Returns metadata `source-system`, 3 to 512 characters, fit for logs; "" when there is none. Raises Invalid."""
+    """Returns metadata `source-system`, 3 to 512 characters without blanks around them, fit for logs; "" when there is
+    none. Raises Invalid."""
     values = _values(metadata, "source-system")
     if not values:
         return ""
-    if len(values) > 1 or not 3 <= len(values[0]) <= 512:
+    name = "".join(char if char.isprintable() else " " for char in values[0]).strip()
+    if len(values) > 1 or not 3 <= len(name) <= 512:
         raise Invalid("source-system", "must be 3 to 512 characters")
-    return redact("".join(char if char.isprintable() else " " for char in values[0]))
+    return redact(name)
 
 
 def _values(metadata: Metadata, key: str) -> list[str]:

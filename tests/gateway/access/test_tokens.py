@@ -223,7 +223,7 @@ async def test_source_systems(verifier: TokenVerifier) -> None:
     ):
         metadata = [token] if given is None else [token, ("source-system", given)]
         assert (await verifier.verify(metadata)).source_system == known
-    for bad in ("ab", "x" * 513):
+    for bad in ("ab", "x" * 513, "   ", " ab ", "\x01\x02\x03"):
         with pytest.raises(Invalid):
             await verifier.verify([token, ("source-system", bad)])
 
