@@ -100,9 +100,23 @@ async def test_a_version_keeps_its_rows(stub: "DrugKnowledgeServiceAsyncStub") -
 
 async def test_the_same_request_has_no_further_effect(stub: "DrugKnowledgeServiceAsyncStub") -> None:
     request_id = str(uuid4())
-    await load(stub, table("1"), request_id)
+    first = await load(stub, table("1"), request_id)
+    assert await load(stub, table("1"), request_id) == first
     await load(stub, table("2"))
-    await load(stub, table("1"), request_id.upper())
+    assert await load(stub, table("1"), request_id.upper()) == first
+    assert (await in_force(stub)).knowledge.knowledge_version == "2"
+    told = await refusal(load(stub, table("3"), request_id))
+    assert told.short == ("INVALID_ARGUMENT", "REQUEST_ID_REUSED")
+
+
+async def test_a_request_that_changed_nothing_does_not_undo_what_came_after_it(
+    stub: "DrugKnowledgeServiceAsyncStub",
+) -> None:
+    request_id = str(uuid4())
+    await load(stub, table("1"))
+    first = await load(stub, table("1"), request_id)
+    await load(stub, table("2"))
+    assert await load(stub, table("1"), request_id) == first
     assert (await in_force(stub)).knowledge.knowledge_version == "2"
     told = await refusal(load(stub, table("3"), request_id))
     assert told.short == ("INVALID_ARGUMENT", "REQUEST_ID_REUSED")

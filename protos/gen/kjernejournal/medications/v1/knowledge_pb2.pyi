@@ -330,11 +330,11 @@ class ImportDrugKnowledgeResponse(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     UNCHANGED_FIELD_NUMBER: _builtins.int
     knowledge_version: _builtins.str
-    """The version that is in force now."""
+    """The version that the request put in force; the same for a retry, whatever came after it."""
     knowledge_version_before: _builtins.str
-    """The version that was in force before. Empty: none was."""
+    """The version that the request found in force. Empty: none was."""
     rows: _builtins.int
-    """Rows of the version in force."""
+    """Rows of that version."""
     unchanged: _builtins.bool
     """It was in force already: nothing has changed."""
     def __init__(
