@@ -10,7 +10,7 @@ from services.patients import convert, model
 from services.patients.registration_repository import TRIES, Raced, busy, join
 from shared.database import Database, Session
 from shared.errors import Reason, StateConflict, patient_not_found
-from shared.register.requests import made_by
+from shared.register.requests import made_by, reused
 
 
 class Merged(NamedTuple):
@@ -69,10 +69,13 @@ async def _merge(
     if ref not in canonical_of or other not in canonical_of:
         raise Raced
     refs = sorted(canonical_of, key=lambda one: (one != canonical_of[ref], one))
-    if await made_by(session, refs, request_id, sent) is not None:
+    made = await made_by(session, refs, request_id, sent)
+    if made is not None:
+        if canonical_of.get(made.ids[0]) != canonical_of[ref]:
+            raise reused()  # for another patient than this one: the digest leaves the patient out
         [row] = await session.fetch(
-            "SELECT content, stored_at FROM merges WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
-            refs,
+            "SELECT content, stored_at FROM merges WHERE patient_ref = $1 AND request_id = $2",
+            made.ids[0],
             request_id,
             name="merge_of_request",
         )

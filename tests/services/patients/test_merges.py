@@ -124,6 +124,23 @@ async def test_the_same_request_again_has_one_effect_and_both_patients_are_told_
     assert reason_of(refused.value) == "REQUEST_ID_REUSED"
 
 
+async def test_a_merge_is_not_answered_with_another_patients_merge(service: Patients) -> None:
+    stays, other, merged = [await service.register() for _ in range(3)]
+    request_id = str(uuid4())
+
+    async def merge(into: str) -> pb.MergePatientsResponse:
+        patient, metadata = await service.on(into, FEED)
+        request = pb.MergePatientsRequest(patient=patient, request_id=request_id, merged_national_id=merged)
+        return await service.patients.MergePatients(request, metadata=metadata)
+
+    await merge(stays)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await merge(other)
+    assert reason_of(refused.value) == "REQUEST_ID_REUSED"
+    [answer] = await service.resolve(other)
+    assert len(answer.patient_refs) == 1
+
+
 async def test_two_merges_at_once_make_one_patient(service: Patients) -> None:
     one, other = await service.register(), await service.register()
     outcomes = await asyncio.gather(
