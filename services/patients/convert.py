@@ -33,6 +33,7 @@ from services.patients import model, privacy
 from services.patients.privacy import Settings
 from shared import national_id
 from shared.convert import timestamp
+from shared.register.requests import lower_request_id
 
 _NAMESPACE = UUID("6b6a6572-6e65-6a6f-8272-6e616c000002")
 
@@ -56,6 +57,7 @@ def sent(request: Message) -> bytes:
     body = type(request)()
     body.CopyFrom(request)
     body.ClearField("patient")
+    lower_request_id(body)
     return digest_of(request.DESCRIPTOR.full_name.encode() + body.SerializeToString(deterministic=True))
 
 

@@ -34,20 +34,30 @@ def asked(request: Message) -> bytes:
     """Returns the digest of a request without its patient, who may have another reference when it is sent again."""
     body = type(request).FromString(request.SerializeToString())
     body.ClearField("patient")
+    lower_request_id(body)
     return hashlib.sha256(request.DESCRIPTOR.full_name.encode() + b"\0" + digest(body)).digest()
+
+
+def lower_request_id(body: Message) -> None:
+    """Writes the request_id as the table `requests` compares it: a UUID in capitals is the same UUID."""
+    if "request_id" in body.DESCRIPTOR.fields_by_name:
+        body.request_id = body.request_id.lower()  # type: ignore[attr-defined]  # asked of the descriptor
 
 
 async def made_by(queries: Queries, refs: Sequence[str], request_id: str | None, asked: bytes) -> Made | None:
     """Returns what an earlier try of this request made; None: it is new, or has no id, as what a feed imports.
 
+    Patients who became one may each have a request with this id: the one that asked the same is the earlier try.
     Raises Invalid (REQUEST_ID_REUSED) when the earlier request asked something else.
     """
     if request_id is None:
         return None
     row = await queries.fetchrow(
-        "SELECT asked, ids, versions FROM requests WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2",
+        "SELECT asked, ids, versions FROM requests WHERE patient_ref = ANY($1::uuid[]) AND request_id = $2"
+        " ORDER BY asked IS DISTINCT FROM $3 LIMIT 1",
         refs,
         request_id,
+        asked,
         name="request",
     )
     if row is None:

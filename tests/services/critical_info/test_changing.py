@@ -84,6 +84,7 @@ async def test_the_same_change_again_has_one_effect(register: Register) -> None:
     calls = [register.update(ref, first, comment="en gang", request_id=request_id) for _ in range(4)]
     answers = await asyncio.gather(*calls)
     assert all(each == answers[0] for each in answers)
+    assert await register.update(ref, first, comment="en gang", request_id=request_id.upper()) == answers[0]
     assert len(await register.versions(ref, first)) == 2
     told = await refusal(register.update(ref, first, comment="noe annet", request_id=request_id))
     assert told[:2] == ("INVALID_ARGUMENT", "REQUEST_ID_REUSED")

@@ -267,6 +267,8 @@ async def test_the_same_request_again_has_one_effect_and_another_body_is_refused
     late = await change.service.privacy.BlockPersonnel(request, metadata=change.metadata)
     assert all(reply == replies[0] for reply in (*replies, late))
     assert replies[0].settings.version == 1
+    request.request_id = request.request_id.upper()
+    assert await change.service.privacy.BlockPersonnel(request, metadata=change.metadata) == replies[0]
     request.personnel[0].hpr_number = "3333333"
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await change.service.privacy.BlockPersonnel(request, metadata=change.metadata)

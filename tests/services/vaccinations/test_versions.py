@@ -122,6 +122,14 @@ async def test_a_retried_request_has_one_effect_and_another_body_is_refused(regi
     assert [version_of(each) for each in (await register.listed(ref)).vaccinations] == [first]
 
 
+async def test_one_request_id_of_two_patients_who_became_one_is_answered_by_what_each_asked(register: Register) -> None:
+    one, other, request_id = new_ref(), new_ref(), new_ref()
+    first = await register.record(dose("v1"), one, request_id=request_id)
+    second = await register.record(dose("v2"), other, request_id=request_id)
+    assert await register.record(dose("v1"), one, other, request_id=request_id) == first
+    assert await register.record(dose("v2"), one, other, request_id=request_id) == second
+
+
 async def test_the_same_sent_many_times_at_once_is_one_version_and_one_answer(register: Register) -> None:
     for _ in range(5):
         ref, request_id = new_ref(), new_ref()
