@@ -161,12 +161,10 @@ class Forwarding:
     async def _write(self, decided: DecidedCall, request: Message) -> bytes:
         request_id = request_id_of(request)
         put_ref(decided, request)
-        await self._recorder.record([decided.permit(request_id)])
-        decided = await self._steps.fresh(decided)
         return await self._outcomes.shielded(self._made(decided, request, request_id))
 
     async def _made(self, decided: DecidedCall, request: Message, request_id: str) -> bytes:
-        method = decided.method
+        method, decided = decided.method, await self._outcomes.permitted(decided, request_id)
         call = self._backends[method.service].unary_call(
             method.path,
             request.SerializeToString(),

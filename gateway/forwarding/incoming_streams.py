@@ -55,8 +55,11 @@ class IncomingStreams:
         decided = await self._steps.enter(incoming, request)
         request_id = request_id_of(request)
         put_ref(decided, request)
-        await self._recorder.record([decided.permit(request_id)])
-        decided = await self._steps.fresh(decided)
+        try:
+            decided = await self._outcomes.shielded(self._outcomes.permitted(decided, request_id))
+        except asyncio.CancelledError:
+            await self._outcomes.shielded(self._broken_off(decided, request_id, _interrupted(), None))
+            raise
 
         async def rest() -> AsyncIterator[bytes]:
             yield request.SerializeToString()
@@ -81,7 +84,7 @@ class IncomingStreams:
             while (message := await _next(messages, self._idle)) is not None:
                 request = parse(method, message)
                 about.persons.extend(filter(national_id.is_one, method.persons_in(request)))
-                about.refs.update(dict.fromkeys(await self._permit_batch(whole, request)))
+                await self._permit_batch(whole, request, about)
                 if time.monotonic() - looked > self._look_again:
                     await self._steps.still(whole)
                     looked = time.monotonic()
@@ -89,8 +92,9 @@ class IncomingStreams:
 
         return await self._streamed(whole, each(), "", context, about)
 
-    async def _permit_batch(self, whole: DecidedCall, request: Message) -> list[str]:
-        """Puts references in place of national ids, each patient's permit on record; returns the references."""
+    async def _permit_batch(self, whole: DecidedCall, request: Message, about: About) -> None:
+        """Puts references in place of national ids, each patient's permit on record. `about` gets the references first:
+        who leaves while the permits are under way has an outcome too."""
         named = whole.method.patients_in(request)
         if len(named) > MOST_RECORDS:
             raise Invalid(named[MOST_RECORDS][0], f"is more than the {MOST_RECORDS} patients that a message may name")
@@ -98,17 +102,17 @@ class IncomingStreams:
         decided_calls = await self._steps.decide_each(whole.incoming, ids)
         records: list[AuditRecord] = []
         for (path, patient), decided in zip(named, decided_calls, strict=True):
-            about = replace(decided, access_id=whole.access_id)
+            one = replace(decided, access_id=whole.access_id)
             try:
-                await self._steps.refuse_if_denied(about)
+                await self._steps.refuse_if_denied(one)
             except (Denied, NotFound) as refusal:
                 refusal.details["field"] = path
                 raise
-            patient.patient_ref = about.refs[0]
-            patient.alias_refs.extend(about.refs[1:])  # what a merge left: a register finds what it stored under them
-            records.append(about.permit(""))
+            patient.patient_ref = one.refs[0]
+            patient.alias_refs.extend(one.refs[1:])  # what a merge left: a register finds what it stored under them
+            records.append(one.permit(""))
+        about.refs.update(dict.fromkeys(patient.patient_ref for _, patient in named))
         await self._recorder.record(records or [whole.permit("")])
-        return [patient.patient_ref for _, patient in named]
 
     async def _streamed(
         self,

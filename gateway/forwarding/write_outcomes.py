@@ -15,7 +15,7 @@ from gateway.decided_call import DecidedCall
 from gateway.recorder import Recorder
 from gateway.registers.refusals import refusal_of, service_fault
 from gateway.steps import Steps
-from kjernejournal.audit.v1.audit_pb2 import SectionRecord
+from kjernejournal.audit.v1.audit_pb2 import AuditRecord, SectionRecord
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared import deadline
 from shared.errors import KjernejournalError
@@ -28,6 +28,10 @@ MOST_RECORDS = 1000
 """Records that go to the access log at a time."""
 LONGEST_WRITE = 5.0
 """Seconds for which a service's answer, and the record of a write's outcome, are waited for."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+"""Seconds between tries to put an outcome on record that the log did not take. Each is twice the one before."""
+MOST_LATE = 20_000
+"""Records that wait for the log to come back."""
 
 
 T = TypeVar("T")
@@ -50,6 +54,7 @@ class WriteOutcomes:
         self._steps = steps
         self._recorder = recorder
         self._unfinished: set[asyncio.Task[Any]] = set()
+        self._late_records = 0
 
     async def shielded(self, work: Coroutine[Any, Any, T]) -> T:
         """Returns what `work` returns. The caller may go away now; the work goes on."""
@@ -67,6 +72,18 @@ class WriteOutcomes:
         await asyncio.sleep(0)  # calls that were cut at the end of the drain begin their last record
         if self._unfinished:
             await asyncio.wait(self._unfinished, timeout=seconds)
+
+    async def permitted(self, decided: DecidedCall, request_id: str) -> DecidedCall:
+        """Puts on record that a write is about to be made, and decides again on facts that are fresh.
+
+        Raises the refusal. It is the write's outcome then: no permit is left without one.
+        """
+        try:
+            await self._recorder.record([decided.permit(request_id)])
+            return await self._steps.fresh(decided)
+        except KjernejournalError as refusal:
+            await self.record(decided, request_id, refusal, decided.section(), [])
+            raise
 
     async def concluded(self, decided: DecidedCall, call: Any, request_id: str, about: About | None = None) -> bytes:
         """Returns the reply of a write, once its outcome is on record. Raises the refusal, once that is on record."""
@@ -100,11 +117,46 @@ class WriteOutcomes:
         section: SectionRecord,
         refs: Sequence[str | None],
     ) -> None:
-        """Makes a record for each person whom the write was about, and waits for it, whatever the caller's deadline."""
+        """Makes a record for each person whom the write was about, and waits for it, whatever the caller's deadline.
+
+        Raises what the access log answers when it takes none; the records are sent again until it does.
+        """
         outcomes = [decided.outcome(request_id, refusal, section, ref) for ref in refs or [None]]
+        try:
+            await self._send(outcomes)
+        except KjernejournalError:
+            self._send_later(outcomes)
+            raise
+
+    async def _send(self, outcomes: Sequence[AuditRecord]) -> None:
+        """Sends records. The log knows by their ids those that it has."""
         for start in range(0, len(outcomes), MOST_RECORDS):
             deadline.set_deadline(LONGEST_WRITE)
             await self._recorder.record(outcomes[start : start + MOST_RECORDS])
+
+    def _send_later(self, outcomes: Sequence[AuditRecord]) -> None:
+        if self._late_records + len(outcomes) > MOST_LATE:
+            log.error(
+                "the access log is away for too long: outcomes of writes stay pending",
+                extra={"kj.records": len(outcomes)},
+            )
+            return
+        self._late_records += len(outcomes)
+        task = asyncio.create_task(self._sent_again(outcomes))
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+
+    async def _sent_again(self, outcomes: Sequence[AuditRecord]) -> None:
+        pause = FIRST_PAUSE
+        try:
+            while True:
+                await asyncio.sleep(pause)
+                with suppress(KjernejournalError):
+                    await self._send(outcomes)
+                    return
+                pause = min(2 * pause, LONGEST_PAUSE)
+        finally:
+            self._late_records -= len(outcomes)
 
 
 def _ended_alone(task: asyncio.Task[Any]) -> None:

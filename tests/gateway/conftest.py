@@ -23,8 +23,9 @@ async def _front(issuer: Path) -> AsyncIterator[Front]:
 
 
 @pytest.fixture
-def front(_front: Front) -> Front:
-    """The one gateway of the run, with services that have forgotten earlier tests."""
+async def front(_front: Front) -> Front:
+    """The one gateway of the run, with services that have forgotten earlier tests, and no outcome of theirs to come."""
+    await _front.gateway.forwarding.finish(10)
     for register in _front.registers.values():
         register.forget()
     _front.people.calls.clear()
