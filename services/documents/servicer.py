@@ -24,6 +24,9 @@ from shared.register.paging import page_of
 from shared.register.requests import is_known
 from shared.register.store import settled
 
+LARGEST_PIECE = 64 * 1024 - 1024
+"""Bytes of content in one message of a download: with its frame below the 64 KiB that a block may come too late for."""
+
 
 class Servicer(DocumentsServiceServicer):
     """Documents of patients."""
@@ -109,8 +112,9 @@ class Servicer(DocumentsServiceServicer):
         yield pb.DownloadDocumentResponse(document=document)
         for number in range(begin // ROW, -(-end // ROW)):
             row = key.open_row(content, number, await self._repository.row(content, number))
-            start = number * ROW
-            yield pb.DownloadDocumentResponse(chunk=row[max(begin - start, 0) : end - start])
+            part = row[max(begin - number * ROW, 0) : end - number * ROW]
+            for start in range(0, len(part), LARGEST_PIECE):
+                yield pb.DownloadDocumentResponse(chunk=part[start : start + LARGEST_PIECE])
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context

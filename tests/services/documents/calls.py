@@ -132,7 +132,7 @@ class Documents:
                 assert not content, "the document comes first"
                 found = message.document
             else:
-                assert 0 < len(message.chunk) <= 256 * 1024
+                assert 0 < len(message.chunk) < 64 * 1024
                 content += message.chunk
         return found, bytes(content)
 

@@ -20,6 +20,7 @@ from tests.support.client import LATER, Client, methods, read, refusal
 from tests.support.filling import least
 from tests.support.patients import Patient, reaction
 from tests.support.summaries import WHOLE, asked, summary
+from tests.support.system import System
 
 DOCTOR = PEOPLE["doctor"]
 BASES = ("SAMTYKKE", "AKUTT", "UNNTAK", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT", "")
@@ -30,6 +31,8 @@ READS = [
 ]
 INDICATOR = "SummaryService/GetIndicator"
 """Says that there is a record, which everybody may know, and nothing of what is in it."""
+WINDOW = 64 * 1024
+"""Bytes that a reader's window takes, from HTTP/2's own default."""
 STATUS = "CriticalInfoService/GetCriticalInfoStatus"
 """Says whether there is critical information: to whom the patient has blocked, nothing."""
 
@@ -115,20 +118,26 @@ async def test_from_the_answer_to_a_block_on_nothing_is_disclosed(
     assert [at - answered for at in disclosed if at > answered] == []
 
 
-async def test_a_block_ends_a_download_that_is_under_way(client: Client, patient: Patient) -> None:
-    """What is in the network's buffers cannot be called back; nothing more is sent."""
+async def test_a_stalled_reader_gets_at_most_one_more_message_after_a_block(
+    client: Client, system: System, patient: Patient
+) -> None:
+    """What is in the reader's own window cannot be called back; one message waits for room in it, and nothing more."""
     piece = bytes(256 * 1024)
     first = UploadDocumentRequest(patient=patient.identifier, request_id=str(uuid4()), document=document())
-    sent = await client.send("UploadDocument", [first, *[UploadDocumentRequest(chunk=piece)] * 128])
+    sent = await client.send("UploadDocument", [first, *[UploadDocumentRequest(chunk=piece)] * 32])
     request = DownloadDocumentRequest(patient=patient.identifier, id=sent.document.header.id)
-    parts = aiter(client.open("DownloadDocument", request, seconds=30))
-    assert (await anext(parts)).HasField("document")
-    assert len((await anext(parts)).chunk) == len(piece)
-    await client.call("BlockPersonnel", block(patient), **patient.asks())
-    rest, told = await read(parts)
+    fixed = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", WINDOW)]
+    async with grpc.aio.insecure_channel(system.local.gateway_address, options=fixed) as channel:
+        reader = Client(channel, system.local.issuer_directory)
+        parts = aiter(reader.open("DownloadDocument", request, seconds=30))
+        assert (await anext(parts)).HasField("document")
+        assert (await anext(parts)).chunk
+        await asyncio.sleep(1)  # the window is full now, and a message waits
+        await client.call("BlockPersonnel", block(patient), **patient.asks())
+        rest, told = await read(parts)
     assert told is not None
     assert told.short == ("PERMISSION_DENIED", "NO_ACCESS")
-    assert len(rest) < 64
+    assert sum(len(each.chunk) for each in rest) <= WINDOW + 64 * 1024
 
 
 async def test_the_indicator_of_a_blocked_doctor_says_record_in_a_list_too(client: Client, patient: Patient) -> None:

@@ -474,7 +474,7 @@ class DownloadDocumentResponse(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
     chunk: _builtins.bytes
-    """The next bytes of the content, at most 256 KiB."""
+    """The next bytes of the content, at most 63 KiB."""
     @_builtins.property
     def document(self) -> Global___Document:
         """The document."""

@@ -59,7 +59,8 @@ class DocumentsServiceStub:
     (SERVICE_UNAVAILABLE): the upload took too long; send it again.
     """
     DownloadDocument: _grpc.UnaryStreamMultiCallable[_documents_pb2.DownloadDocumentRequest, _documents_pb2.DownloadDocumentResponse]
-    """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB.
+    """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller
+    whom the patient blocks meanwhile gets at most one more message, which was on its way.
 
     Callers: clinicians, citizens.
 
@@ -126,7 +127,8 @@ class DocumentsServiceAsyncStub(DocumentsServiceStub):
     (SERVICE_UNAVAILABLE): the upload took too long; send it again.
     """
     DownloadDocument: _aio.UnaryStreamMultiCallable[_documents_pb2.DownloadDocumentRequest, _documents_pb2.DownloadDocumentResponse]  # type: ignore[assignment]
-    """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB.
+    """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller
+    whom the patient blocks meanwhile gets at most one more message, which was on its way.
 
     Callers: clinicians, citizens.
 
@@ -208,7 +210,8 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.DownloadDocumentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_documents_pb2.DownloadDocumentResponse], _abc.AsyncIterator[_documents_pb2.DownloadDocumentResponse]]:
-        """Sends a document: its metadata, then its content in order, in pieces of at most 256 KiB.
+        """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller
+        whom the patient blocks meanwhile gets at most one more message, which was on its way.
 
         Callers: clinicians, citizens.
 

@@ -549,7 +549,9 @@ class PrivacyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BlockPersonnel(self, request, context):
-        """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere.
+        """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere: nothing is
+        handed to the transport from then on. Of a stream whose reader has stalled, one message that was handed over before
+        may still arrive: of a download 64 KiB at most.
 
         Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
         the patient, a guardian of a child, no proxy.

@@ -344,7 +344,9 @@ class PrivacyServiceStub:
     (VERSION_BEHIND): the settings have changed since expected_version.
     """
     BlockPersonnel: _grpc.UnaryUnaryMultiCallable[_patients_pb2.BlockPersonnelRequest, _patients_pb2.BlockPersonnelResponse]
-    """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere.
+    """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere: nothing is
+    handed to the transport from then on. Of a stream whose reader has stalled, one message that was handed over before
+    may still arrive: of a download 64 KiB at most.
 
     Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
     the patient, a guardian of a child, no proxy.
@@ -417,7 +419,9 @@ class PrivacyServiceAsyncStub(PrivacyServiceStub):
     (VERSION_BEHIND): the settings have changed since expected_version.
     """
     BlockPersonnel: _aio.UnaryUnaryMultiCallable[_patients_pb2.BlockPersonnelRequest, _patients_pb2.BlockPersonnelResponse]  # type: ignore[assignment]
-    """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere.
+    """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere: nothing is
+    handed to the transport from then on. Of a stream whose reader has stalled, one message that was handed over before
+    may still arrive: of a download 64 KiB at most.
 
     Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
     the patient, a guardian of a child, no proxy.
@@ -511,7 +515,9 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _patients_pb2.BlockPersonnelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_patients_pb2.BlockPersonnelResponse, _abc.Awaitable[_patients_pb2.BlockPersonnelResponse]]:
-        """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere.
+        """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere: nothing is
+        handed to the transport from then on. Of a stream whose reader has stalled, one message that was handed over before
+        may still arrive: of a download 64 KiB at most.
 
         Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
         the patient, a guardian of a child, no proxy.
