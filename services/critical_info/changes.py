@@ -4,7 +4,8 @@
 act            request                                               refused
 =============  ====================================================  =====================================
 change         update_mask names fields                              category and header never change
-refute         status to STATUS_REFUTED: no longer true
+refute         status to STATUS_REFUTED: it does not hold
+end            status to STATUS_ENDED, with `ended`: it is over     `ended` beside another status
 re-activate    status to STATUS_ACTIVE                               an active 8 beside an active 11
 comment        comment                                               more than 500 characters
 verify         verify, with nothing or a comment beside it           by the author; of what does not hold
@@ -21,6 +22,7 @@ from itertools import pairwise
 from kjernejournal.common.v1.common_pb2 import EntryHeader, Provenance
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     STATUS_ACTIVE,
+    STATUS_ENDED,
     STATUS_ENTERED_IN_ERROR,
     CriticalInfo,
     Status,
@@ -63,12 +65,7 @@ def changed(current: CriticalInfo, request: UpdateCriticalInfoRequest, author: P
         raise Invalid("critical_info.category", "never changes: delete the entry, and record it anew")
     if request.verify and fields - {"comment"}:
         raise Invalid("verify", "another verifies what this request changes")
-    new = CriticalInfo()
-    new.CopyFrom(current)
-    for path in request.update_mask.paths:
-        new.ClearField(path)  # type: ignore[arg-type]  # checked above
-        if path in ("specification", "comment", "status") or sent.HasField(path):  # type: ignore[arg-type]  # checked
-            _copy(sent, new, path)
+    new = _with_values(current, sent, request.update_mask.paths)
     try:
         model.check(new, fields)
         clinician_checks.check(new, fields)
@@ -79,6 +76,19 @@ def changed(current: CriticalInfo, request: UpdateCriticalInfoRequest, author: P
         new.verified.CopyFrom(author)
     elif fields - {"comment"}:
         new.ClearField("verified")  # what was verified is no longer what the entry says
+    return new
+
+
+def _with_values(current: CriticalInfo, sent: CriticalInfo, paths: Iterable[str]) -> CriticalInfo:
+    """Returns the entry with the sent values of the fields; what no longer is over says no more when it was."""
+    new = CriticalInfo()
+    new.CopyFrom(current)
+    if "status" in paths and sent.status != STATUS_ENDED:
+        new.ClearField("ended")
+    for path in paths:
+        new.ClearField(path)  # type: ignore[arg-type]  # checked before
+        if path in ("specification", "comment", "status") or sent.HasField(path):  # type: ignore[arg-type]  # checked
+            _copy(sent, new, path)
     return new
 
 
@@ -96,11 +106,9 @@ def following_header(before: EntryHeader, author: Provenance) -> EntryHeader:
 
 
 def check_verifiable(status: "Status.ValueType", written_by: Provenance, verifier: Provenance) -> None:
-    """Raises StateConflict when the verifier wrote what the entry says, or the entry is refuted or has expired."""
+    """Raises StateConflict when the verifier wrote what the entry says, or the entry is not active."""
     if status != STATUS_ACTIVE:
-        raise StateConflict(
-            Reason.ERROR_REASON_STATE_CONFLICT, "the entry is refuted or has expired: nothing holds to be verified"
-        )
+        raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the entry is not active: nothing holds to be verified")
     number = verifier.recorder.hpr_number
     if number and number == written_by.recorder.hpr_number:
         raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "another clinician verifies what one has written")

@@ -50,6 +50,10 @@ def _check_event_time(entry: CriticalInfo) -> None:
     _check_age(entry.event_time, "event_time")
 
 
+def _check_ended(entry: CriticalInfo) -> None:
+    _check_age(entry.ended, "ended")
+
+
 def _check_source_of_information(entry: CriticalInfo) -> None:
     if not entry.HasField("source_of_information"):
         return
@@ -118,6 +122,7 @@ def _check_age(time: EventTime, path: str) -> None:
 _RULES: dict[str, Callable[[CriticalInfo], None]] = {
     "code": _check_code,
     "event_time": _check_event_time,
+    "ended": _check_ended,
     "source_of_information": _check_source_of_information,
     "details": _check_details,
 }

@@ -111,7 +111,7 @@ def presence(latest: list[StoredEntry], now: datetime) -> CriticalInfoSection:
 def status(latest: list[StoredEntry], now: datetime) -> GetCriticalInfoStatusResponse:
     """Whether there is critical information, for somebody who asks before opening the record.
 
-    There is, when an entry is neither deleted nor refuted: it may have expired. It is active when one has not expired.
+    There is, when an entry is neither deleted, refuted nor ended: it may have expired. It is active when one has not.
     Deleting and refuting are changes too. Source: KI-FHIR, status-critical-info.
     """
     statuses = [entry(each, now).status for each in latest]

@@ -8,11 +8,12 @@ in the contract and are checked before a service sees the message.
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from kjernejournal.common.v1.common_pb2 import Coding, PartialDate
+from kjernejournal.common.v1.common_pb2 import Coding, EventTime, PartialDate
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_LIFE_PROLONGING_TREATMENT,
     CATEGORY_UNSPECIFIED,
     STATUS_ACTIVE,
+    STATUS_ENDED,
     STATUS_EXPIRED,
     STATUS_REFUTED,
     Category,
@@ -21,14 +22,27 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
 )
 from services.critical_info.categories import CATEGORIES, NEVER_BOTH_ACTIVE
 from shared.codes.icd10 import is_cause_or_contact
-from shared.convert import moment
+from shared.convert import moment, start_of
 from shared.errors import Invalid
 from shared.norwegian_time import norwegian_date
 
 FIELDS = frozenset(
-    {"status", "code", "specification", "event_time", "source_of_information", "valid_until", "comment", "details"}
+    {
+        "status",
+        "code",
+        "specification",
+        "event_time",
+        "source_of_information",
+        "valid_until",
+        "ended",
+        "comment",
+        "details",
+    }
 )
 """What an author states of an entry, beside its category. `details` is whichever the category has."""
+
+STATED = (STATUS_ACTIVE, STATUS_REFUTED, STATUS_ENDED)
+"""Statuses that an author states. Expired is computed, and deleting is a request of its own."""
 
 
 def check(entry: CriticalInfo, fields: Iterable[str] = FIELDS) -> None:
@@ -37,8 +51,10 @@ def check(entry: CriticalInfo, fields: Iterable[str] = FIELDS) -> None:
     check_category(entry)
     if "details" in written:
         _check_details(entry)
-    if "status" in written and entry.status not in (STATUS_ACTIVE, STATUS_REFUTED):
-        raise Invalid("status", "must be STATUS_ACTIVE or STATUS_REFUTED")
+    if "status" in written and entry.status not in STATED:
+        raise Invalid("status", "must be STATUS_ACTIVE, STATUS_REFUTED or STATUS_ENDED")
+    if written & {"status", "ended"} and entry.HasField("ended") and entry.status != STATUS_ENDED:
+        raise Invalid("ended", "goes with STATUS_ENDED alone")
     if written & {"code", "specification", "details"}:
         _check_subject(entry)
     if "valid_until" in written:
@@ -99,14 +115,16 @@ def asked_categories(categories: Iterable["Category.ValueType"]) -> list["Catego
 
 
 def status_at(entry: CriticalInfo, now: datetime) -> "Status.ValueType":
-    """Returns the status as a reader sees it at `now`: expired is computed, never stored.
+    """Returns the status as a reader sees it at `now`: expired is computed, never stored. What ends on a later day is
+    active.
 
     Valid until today or a day that is past: expired; so is a procedure change whose period ends today or has ended.
     A limitation of life-prolonging treatment (category 8) stays active past its date. A day is one in Norway. Source:
     KI-FHIR, the statuses of each profile.
     """
-    if entry.status != STATUS_ACTIVE or not CATEGORIES[entry.category].ends:
-        return entry.status
+    status = STATUS_ACTIVE if entry.status == STATUS_ENDED and _is_to_come(entry.ended, now) else entry.status
+    if status != STATUS_ACTIVE or not CATEGORIES[entry.category].ends:
+        return status
     today = norwegian_date(now)
     if entry.HasField("valid_until") and last_day(entry.valid_until) <= today:
         return STATUS_EXPIRED
@@ -114,6 +132,13 @@ def status_at(entry: CriticalInfo, now: datetime) -> "Status.ValueType":
     if period.HasField("end") and norwegian_date(moment(period.end)) <= today:
         return STATUS_EXPIRED
     return STATUS_ACTIVE
+
+
+def _is_to_come(ended: EventTime, now: datetime) -> bool:
+    """Whether every moment that the time can mean is after `now`; one that nobody knows, or knows as an age, is not."""
+    if ended.HasField("instant"):
+        return moment(ended.instant) > now
+    return ended.HasField("date") and start_of(ended.date) > now
 
 
 def both_active(entries: Iterable[CriticalInfo], now: datetime) -> bool:

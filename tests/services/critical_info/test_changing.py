@@ -173,6 +173,29 @@ async def test_what_is_refuted_is_re_activated(register: Register) -> None:
     assert (again.status, again.header.version) == (pb.STATUS_ACTIVE, 4)
 
 
+async def test_an_implant_that_was_removed_is_no_longer_there_and_says_since_when(register: Register) -> None:
+    ref = new_ref()
+    entry = await register.create(ref, made(pb.CATEGORY_IMPLANT))
+    removed = await register.update(ref, entry, status=pb.STATUS_ENDED, ended=EventTime(date=day(-1)))
+    assert (removed.status, removed.ended.date) == (pb.STATUS_ENDED, day(-1))
+    shown = await register.section(ref)
+    assert ([each.status for each in shown.critical_info], shown.active) == ([pb.STATUS_ENDED], 0), "history shows it"
+    again = await register.update(ref, removed, status=pb.STATUS_ACTIVE)
+    assert again.status == pb.STATUS_ACTIVE
+    assert not again.HasField("ended")
+    to_come = await register.update(ref, again, status=pb.STATUS_ENDED, ended=EventTime(date=day(2)))
+    assert to_come.status == pb.STATUS_ACTIVE, "it is still there"
+    unknown = await register.update(ref, to_come, "status", "ended", status=pb.STATUS_ENDED)
+    assert unknown.status == pb.STATUS_ENDED
+    assert not unknown.HasField("ended")
+
+
+async def test_only_what_has_ended_says_when(register: Register) -> None:
+    entry = await reaction_of(register, ref := new_ref())
+    told = await refusal(register.update(ref, entry, ended=EventTime(date=day(-1))))
+    assert told.details["field"] == "critical_info.ended"
+
+
 async def test_what_has_expired_is_active_again_with_another_date(register: Register) -> None:
     ref = new_ref()
     entry = await register.create(ref, made(pb.CATEGORY_ONGOING_TREATMENT, valid_until=day(0)))

@@ -100,11 +100,15 @@ class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Status.ValueTy
     STATUS_ACTIVE: _Status.ValueType  # 1
     """Active."""
     STATUS_REFUTED: _Status.ValueType  # 2
-    """Refuted: no longer true (avkreftet)."""
+    """Refuted: it does not hold, and need never have held (avkreftet)."""
     STATUS_ENTERED_IN_ERROR: _Status.ValueType  # 3
     """Entered in error (slettet)."""
     STATUS_EXPIRED: _Status.ValueType  # 4
     """Past valid_until. Computed when read, never stored; category 8 never expires."""
+    STATUS_ENDED: _Status.ValueType  # 5
+    """Over: it was true, and is no longer there or no longer done (fjernet, avsluttet), such as an implant that was removed.
+    Apart from refuted, which reads as "never was". `ended` says since when, where that is known.
+    """
 
 class Status(_Status, metaclass=_StatusEnumTypeWrapper):
     """The state of an entry."""
@@ -114,11 +118,15 @@ STATUS_UNSPECIFIED: Status.ValueType  # 0
 STATUS_ACTIVE: Status.ValueType  # 1
 """Active."""
 STATUS_REFUTED: Status.ValueType  # 2
-"""Refuted: no longer true (avkreftet)."""
+"""Refuted: it does not hold, and need never have held (avkreftet)."""
 STATUS_ENTERED_IN_ERROR: Status.ValueType  # 3
 """Entered in error (slettet)."""
 STATUS_EXPIRED: Status.ValueType  # 4
 """Past valid_until. Computed when read, never stored; category 8 never expires."""
+STATUS_ENDED: Status.ValueType  # 5
+"""Over: it was true, and is no longer there or no longer done (fjernet, avsluttet), such as an implant that was removed.
+Apart from refuted, which reads as "never was". `ended` says since when, where that is known.
+"""
 Global___Status: _TypeAlias = Status  # noqa: Y015
 
 class _Certainty:
@@ -224,6 +232,7 @@ class CriticalInfo(_message.Message):
     SOURCE_OF_INFORMATION_FIELD_NUMBER: _builtins.int
     VALID_UNTIL_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
     VERIFIED_FIELD_NUMBER: _builtins.int
     REACTION_FIELD_NUMBER: _builtins.int
     ANAESTHESIA_FIELD_NUMBER: _builtins.int
@@ -259,6 +268,12 @@ class CriticalInfo(_message.Message):
     @_builtins.property
     def valid_until(self) -> _common_pb2.PartialDate:
         """Last day of validity (varsles til). The entry shows as expired from this day on, counted in Norway."""
+
+    @_builtins.property
+    def ended(self) -> _common_pb2.EventTime:
+        """When it was over, with STATUS_ENDED alone: such as the day an implant was removed. Unset: not known. While it lies in
+        the future the entry reads as active.
+        """
 
     @_builtins.property
     def verified(self) -> _common_pb2.Provenance:
@@ -304,6 +319,7 @@ class CriticalInfo(_message.Message):
         source_of_information: _common_pb2.Coding | None = ...,
         valid_until: _common_pb2.PartialDate | None = ...,
         comment: _builtins.str = ...,
+        ended: _common_pb2.EventTime | None = ...,
         verified: _common_pb2.Provenance | None = ...,
         reaction: Global___Reaction | None = ...,
         anaesthesia: Global___AnaesthesiaProblem | None = ...,
@@ -313,9 +329,9 @@ class CriticalInfo(_message.Message):
         procedure_change: Global___ProcedureChange | None = ...,
         treatment_decision: Global___TreatmentDecision | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["anaesthesia", b"anaesthesia", "code", b"code", "condition", b"condition", "details", b"details", "event_time", b"event_time", "header", b"header", "implant", b"implant", "procedure_change", b"procedure_change", "reaction", b"reaction", "source_of_information", b"source_of_information", "treatment", b"treatment", "treatment_decision", b"treatment_decision", "valid_until", b"valid_until", "verified", b"verified"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["anaesthesia", b"anaesthesia", "code", b"code", "condition", b"condition", "details", b"details", "ended", b"ended", "event_time", b"event_time", "header", b"header", "implant", b"implant", "procedure_change", b"procedure_change", "reaction", b"reaction", "source_of_information", b"source_of_information", "treatment", b"treatment", "treatment_decision", b"treatment_decision", "valid_until", b"valid_until", "verified", b"verified"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anaesthesia", b"anaesthesia", "category", b"category", "code", b"code", "comment", b"comment", "condition", b"condition", "details", b"details", "event_time", b"event_time", "header", b"header", "implant", b"implant", "procedure_change", b"procedure_change", "reaction", b"reaction", "source_of_information", b"source_of_information", "specification", b"specification", "status", b"status", "treatment", b"treatment", "treatment_decision", b"treatment_decision", "valid_until", b"valid_until", "verified", b"verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anaesthesia", b"anaesthesia", "category", b"category", "code", b"code", "comment", b"comment", "condition", b"condition", "details", b"details", "ended", b"ended", "event_time", b"event_time", "header", b"header", "implant", b"implant", "procedure_change", b"procedure_change", "reaction", b"reaction", "source_of_information", b"source_of_information", "specification", b"specification", "status", b"status", "treatment", b"treatment", "treatment_decision", b"treatment_decision", "valid_until", b"valid_until", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_details: _TypeAlias = _typing.Literal["reaction", "anaesthesia", "condition", "treatment", "implant", "procedure_change", "treatment_decision"]  # noqa: Y015
     _WhichOneofArgType_details: _TypeAlias = _typing.Literal["details", b"details"]  # noqa: Y015
@@ -857,8 +873,8 @@ class UpdateCriticalInfoRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to change: status, code, specification, event_time, source_of_information, valid_until, comment or the
-        details' name; one that entry leaves unset is cleared. Empty with verify set: nothing but the verification.
+        """The fields to change: status, code, specification, event_time, source_of_information, valid_until, ended, comment or
+        the details' name; one that entry leaves unset is cleared. `ended` goes with the status, and is cleared with it. Empty with verify set: nothing but the verification.
         """
 
     def __init__(
@@ -1063,9 +1079,9 @@ class GetCriticalInfoStatusResponse(_message.Message):
     LAST_CHANGED_FIELD_NUMBER: _builtins.int
     CATEGORY_CHANGES_FIELD_NUMBER: _builtins.int
     has_critical_information: _builtins.bool
-    """There is an entry that is neither deleted nor refuted; it may have expired."""
+    """There is an entry that is neither deleted, refuted nor ended; it may have expired."""
     has_active_critical_information: _builtins.bool
-    """There is an entry that has not expired."""
+    """There is an entry that is active."""
     @_builtins.property
     def last_changed(self) -> _timestamp_pb2.Timestamp:
         """The last change of any entry; refuting and deleting are changes. Unset: there is none."""

@@ -126,7 +126,7 @@ class CriticalInfoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCriticalInfo(self, request, context):
-        """Makes a new version: changes, refutes, re-activates, verifies or comments.
+        """Makes a new version: changes, refutes, ends, re-activates, verifies or comments.
 
         Callers: clinicians, in the roles of CreateCriticalInfo.
 
@@ -141,8 +141,8 @@ class CriticalInfoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCriticalInfo(self, request, context):
-        """Marks an entry as entered in error; the latest version only. What is no longer true is refuted, not deleted. No
-        feed brings a deleted entry back.
+        """Marks an entry as entered in error; the latest version only. What does not hold is refuted and what is over is ended,
+        not deleted. No feed brings a deleted entry back.
 
         Callers: clinicians, in the roles of CreateCriticalInfo.
 

@@ -64,7 +64,7 @@ class CriticalInfoServiceStub:
     an active entry; metadata "id" names it.
     """
     UpdateCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.UpdateCriticalInfoRequest, _critical_info_pb2.UpdateCriticalInfoResponse]
-    """Makes a new version: changes, refutes, re-activates, verifies or comments.
+    """Makes a new version: changes, refutes, ends, re-activates, verifies or comments.
 
     Callers: clinicians, in the roles of CreateCriticalInfo.
 
@@ -75,8 +75,8 @@ class CriticalInfoServiceStub:
     beside one of the other of categories 8 and 11, or cannot be verified: by who wrote it, or as it does not hold.
     """
     DeleteCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.DeleteCriticalInfoRequest, _critical_info_pb2.DeleteCriticalInfoResponse]
-    """Marks an entry as entered in error; the latest version only. What is no longer true is refuted, not deleted. No
-    feed brings a deleted entry back.
+    """Marks an entry as entered in error; the latest version only. What does not hold is refuted and what is over is ended,
+    not deleted. No feed brings a deleted entry back.
 
     Callers: clinicians, in the roles of CreateCriticalInfo.
 
@@ -153,7 +153,7 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
     an active entry; metadata "id" names it.
     """
     UpdateCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.UpdateCriticalInfoRequest, _critical_info_pb2.UpdateCriticalInfoResponse]  # type: ignore[assignment]
-    """Makes a new version: changes, refutes, re-activates, verifies or comments.
+    """Makes a new version: changes, refutes, ends, re-activates, verifies or comments.
 
     Callers: clinicians, in the roles of CreateCriticalInfo.
 
@@ -164,8 +164,8 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
     beside one of the other of categories 8 and 11, or cannot be verified: by who wrote it, or as it does not hold.
     """
     DeleteCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.DeleteCriticalInfoRequest, _critical_info_pb2.DeleteCriticalInfoResponse]  # type: ignore[assignment]
-    """Marks an entry as entered in error; the latest version only. What is no longer true is refuted, not deleted. No
-    feed brings a deleted entry back.
+    """Marks an entry as entered in error; the latest version only. What does not hold is refuted and what is over is ended,
+    not deleted. No feed brings a deleted entry back.
 
     Callers: clinicians, in the roles of CreateCriticalInfo.
 
@@ -263,7 +263,7 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.UpdateCriticalInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.UpdateCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.UpdateCriticalInfoResponse]]:
-        """Makes a new version: changes, refutes, re-activates, verifies or comments.
+        """Makes a new version: changes, refutes, ends, re-activates, verifies or comments.
 
         Callers: clinicians, in the roles of CreateCriticalInfo.
 
@@ -280,8 +280,8 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.DeleteCriticalInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.DeleteCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.DeleteCriticalInfoResponse]]:
-        """Marks an entry as entered in error; the latest version only. What is no longer true is refuted, not deleted. No
-        feed brings a deleted entry back.
+        """Marks an entry as entered in error; the latest version only. What does not hold is refuted and what is over is ended,
+        not deleted. No feed brings a deleted entry back.
 
         Callers: clinicians, in the roles of CreateCriticalInfo.
 
