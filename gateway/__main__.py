@@ -6,11 +6,12 @@ from gateway import contract
 from gateway.settings import GatewaySettings
 from gateway.wiring import wire
 from shared.server import new_server, observed, serve
+from shared.settings import read
 
 
 async def main() -> None:
     """Serves until SIGTERM: settings, telemetry, wiring, serve."""
-    settings = GatewaySettings()
+    settings = read(GatewaySettings)
     with observed("gateway", settings):
         gateway = wire(settings)
         server = new_server(settings)

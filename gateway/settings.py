@@ -1,16 +1,18 @@
 """Settings of the gateway."""
 
+from urllib.parse import urlsplit
+
 from pydantic import Field, field_validator
 
 from gateway import contract
 from gateway.admission import MAX_CALLS, MAX_STREAMS
-from shared.settings import ProcessSettings
+from shared.settings import Address, ProcessSettings
 
 
 class GatewaySettings(ProcessSettings):
     """What the gateway needs beside what every process needs."""
 
-    services: dict[str, str]
+    services: dict[str, Address]
     """Address of each service, by name: `unix:/path` or `host:port` (KJ_SERVICES, a JSON object)."""
     jwks: str
     """The identity provider's keys: a file, or an https URL."""
@@ -23,6 +25,13 @@ class GatewaySettings(ProcessSettings):
     again."""
     max_streams: int = Field(default=MAX_STREAMS, ge=1)
     """The same for the streams of documents and feeds, which are counted apart."""
+
+    @field_validator("jwks")
+    @classmethod
+    def _file_or_https(cls, jwks: str) -> str:
+        if not jwks or ("://" in jwks and not (jwks.startswith("https://") and urlsplit(jwks).hostname)):
+            raise ValueError("must be a file's path or an https URL")
+        return jwks
 
     @field_validator("services")
     @classmethod

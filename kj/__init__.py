@@ -13,6 +13,7 @@ from typing import NamedTuple
 import typer
 
 from kj.errors import CommandError
+from shared.environment import SettingsError, refuse_unknown
 
 
 class Command(NamedTuple):
@@ -46,9 +47,13 @@ def main() -> None:
         # Before gRPC is loaded: its own lines about a handshake that fails would stand before ours.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
+        refuse_unknown(os.environ)
         application(sys.argv[1] if len(sys.argv) > 1 else None)()
     except CommandError as error:
         _say(error.what, error.next_step)
+        sys.exit(1)
+    except SettingsError as error:
+        _say(str(error), "")
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has had enough; Python must not try to flush the rest at exit.

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from shared.environment import SettingsError, refuse_unknown
 from shared.migrate import MigrationError, migrate
 
 _HERE = Path(__file__).resolve().parent
@@ -25,11 +26,15 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     name = arguments[0] if len(arguments) == 1 else ""
     if name not in NAMES:
         return _fail(f"usage: python -m services.migrate NAME, one of {', '.join(NAMES)}")
+    try:
+        refuse_unknown(environment)
+    except SettingsError as error:
+        return _fail(str(error))
     owner_url = environment.get("KJ_DATABASE_OWNER_URL")
     if not owner_url:
         return _fail("KJ_DATABASE_OWNER_URL is not set: the database to migrate, as its owner role")
-    runtime = urlsplit(environment.get("KJ_DATABASE_URL", "")).username or f"kj_{name}"
     try:
+        runtime = urlsplit(environment.get("KJ_DATABASE_URL", "")).username or f"kj_{name}"
         applied = asyncio.run(migrate(owner_url, _HERE / name / "migrations", runtime_role=runtime))
     except MigrationError as error:
         return _fail(f"{name}: {error}")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shared.environment import SettingsError, refuse_unknown
 from shared.rewrapping import RewrapError, rewrap
 from shared.sealing import KeyFileError, KeyWrap
 
@@ -31,9 +32,10 @@ async def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         if not environment.get(setting):
             return _fail(f"{setting} is not set")
     try:
+        refuse_unknown(environment)
         keys = KeyWrap.from_file(Path(environment[KEY_FILES[name]]))
         result = await rewrap(environment["KJ_DATABASE_OWNER_URL"], keys)
-    except KeyFileError as error:
+    except (SettingsError, KeyFileError) as error:
         return _fail(f"{name}: {error}")
     except RewrapError as error:
         return _fail(f"{name}: {error}: look at KJ_DATABASE_OWNER_URL, or try again")

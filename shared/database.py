@@ -10,12 +10,14 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import asyncpg
 from opentelemetry.trace import SpanKind
 
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared import deadline, telemetry
+from shared.environment import SettingsError
 from shared.errors import TimedOut, Unavailable
 
 log = logging.getLogger(__name__)
@@ -110,14 +112,14 @@ class Database:
         self._dsn = dsn
         self._free: list[asyncpg.Connection[asyncpg.Record]] = []
         self._slots = asyncio.Semaphore(size)
-        self._name = dsn.rsplit("/", 1)[-1].split("?", 1)[0]
+        self._name = urlsplit(dsn).path[1:]
 
     @classmethod
     async def connect(cls, dsn: str, *, size: int = 4) -> "Database":
         """Opens the database, and one connection, so that a wrong role or password shows at start.
 
-        A server that is away is waited for by whoever asks: the process is not ready until it answers. To end instead
-        would only have it started again, later and later, while PostgreSQL is back already.
+        Raises SettingsError for those. A server that is away is waited for by whoever asks: the process is not ready
+        until it answers. To end instead would only have it started again, later and later, while PostgreSQL is back.
         """
         database = cls(dsn, size)
         try:
@@ -125,6 +127,10 @@ class Database:
                 pass
         except (Unavailable, TimedOut):
             log.warning("the database cannot be reached yet")
+        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+            raise SettingsError(
+                f"KJ_DATABASE_URL: PostgreSQL refuses the role, its password or the database ({error.sqlstate})"
+            ) from None
         return database
 
     async def close(self) -> None:

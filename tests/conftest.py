@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from shared.environment import KNOWN, PREFIX
 from tests.support.postgres import Cluster, running_cluster
 
 # A change fails for what it changed: hypothesis draws the same examples each time, unless KJ_SEED asks for others.
@@ -34,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(
             key=lambda item: next((at for at, place in enumerate(LONG) if item.nodeid.startswith(place)), len(LONG))
         )
+
+
+def pytest_collection_finish() -> None:
+    """Takes the suite's own variables (KJ_SEED, KJ_KILLS, ...) away, which every test file has read by now: processes
+    that tests start refuse variables that they do not know."""
+    for name in [name for name in os.environ if name.startswith(PREFIX) and name not in KNOWN]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,12 @@ from shared.handling import register
 from shared.register.outbox import serve_outbox
 from shared.sealing import KeyWrap
 from shared.server import allowed_peers, new_server, observed, serve
+from shared.settings import read
 
 
 async def main() -> None:
     """Serves until SIGTERM."""
-    settings = DocumentSettings()
+    settings = read(DocumentSettings)
     with observed("documents", settings):
         keys = KeyWrap.from_file(settings.document_key_file)
         database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)

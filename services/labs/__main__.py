@@ -9,12 +9,12 @@ from shared.database import Database
 from shared.handling import register
 from shared.register.outbox import serve_outbox
 from shared.server import allowed_peers, new_server, observed, serve
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, read
 
 
 async def main() -> None:
     """Serves until SIGTERM."""
-    settings = ServiceSettings()
+    settings = read(ServiceSettings)
     with observed("labs", settings):
         database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)
         server = new_server(settings)

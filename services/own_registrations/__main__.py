@@ -11,11 +11,12 @@ from shared.handling import register
 from shared.register.outbox import serve_outbox
 from shared.sealing import KeyWrap
 from shared.server import allowed_peers, new_server, observed, serve
+from shared.settings import read
 
 
 async def main() -> None:
     """Serves until SIGTERM."""
-    settings = OwnRegistrationSettings()
+    settings = read(OwnRegistrationSettings)
     with observed("own_registrations", settings):
         keys = KeyWrap.from_file(settings.own_registrations_key_file)
         database = await Database.connect(settings.database_url.get_secret_value(), size=settings.pool_size)

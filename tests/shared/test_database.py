@@ -8,6 +8,7 @@ import pytest
 
 from shared import deadline
 from shared.database import Database
+from shared.environment import SettingsError
 from shared.errors import NotFound, TimedOut, Unavailable, entry_not_found
 from tests.support.postgres import Cluster
 from tests.support.postgres import Database as Made
@@ -126,7 +127,7 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
 async def test_a_server_that_is_away_at_the_start_is_waited_for_and_a_wrong_password_is_not(made: Made) -> None:
     nowhere = await Database.connect("postgresql://nobody@127.0.0.1:1/nowhere")
     assert not await nowhere.answers()
-    with pytest.raises(asyncpg.InvalidPasswordError):
+    with pytest.raises(SettingsError, match="KJ_DATABASE_URL"):
         await Database.connect(made.dsn.replace(f"{made.names.runtime}:", f"{made.names.runtime}:wrong"))
 
 
