@@ -42,12 +42,17 @@ def new_entry(
         id=entry_id,
         version=version,
         kind=entry.category if entry else ABSENCE,
-        deleted=entry is not None and entry.status == STATUS_ENTERED_IN_ERROR,
+        deleted=_is_withdrawn(content),
         effective_at=effective(entry.event_time, recorded) if entry else recorded,
         request_id=request_id,
         digest=sent,
         content=content.SerializeToString(deterministic=True),
     )
+
+
+def _is_withdrawn(content: Content) -> bool:
+    """Whether it was entered in error: by its author, or its source."""
+    return content.status == STATUS_ENTERED_IN_ERROR if isinstance(content, CriticalInfo) else content.withdrawn
 
 
 def clear_what_the_system_sets(content: Content) -> None:

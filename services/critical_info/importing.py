@@ -37,10 +37,13 @@ def imported(message: pb.BulkImportRequest, feed: CallerContext, now: datetime) 
 def check(content: convert.Content, path: str) -> None:
     """Raises Invalid for an entry or a statement that breaks a rule for everybody."""
     if isinstance(content, pb.CategoryAbsence):
-        if content.kind == ABSENCE_KIND_UNSPECIFIED:
+        if not content.withdrawn and content.kind == ABSENCE_KIND_UNSPECIFIED:
             raise Invalid(f"{path}.kind", "is required")
         return
     try:
-        model.check(content)
+        if content.status == pb.STATUS_ENTERED_IN_ERROR:
+            model.check_category(content)  # whatever else it says, nobody is shown
+        else:
+            model.check(content)
     except Invalid as error:
         raise error.inside(path) from None

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from kjernejournal.common.v1.common_pb2 import ImportCounts
+import asyncpg
+
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, ImportCounts
 from kjernejournal.critical_info.v1.critical_info_pb2 import CategoryAbsence, CriticalInfo
 from services.critical_info import model
 from services.critical_info.absences import ABSENCE
@@ -47,12 +49,12 @@ def _message_type(kind: int) -> type[Content]:
 
 
 async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry]:
-    """Returns the versions that may follow: none follows a deletion. Raises CategoryChanged."""
+    """Returns the versions that may follow: none follows a deletion that was made here. Raises CategoryChanged."""
     later = [entry for entry in changed if entry.version > 1]
     if not later:
         return changed
     rows = await session.fetch(
-        "SELECT patient_ref, id, kind, deleted FROM entries"
+        "SELECT patient_ref, id, kind, deleted, content FROM entries"
         " WHERE (patient_ref, id, version) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[]))",
         [entry.patient_ref for entry in later],
         [entry.id for entry in later],
@@ -63,12 +65,18 @@ async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry
     following = []
     for entry in changed:
         row = latest.get(entry[:2])
-        if row is not None and row["deleted"]:
+        if row is not None and row["deleted"] and not _by_feed(row):
             continue
         if row is not None and row["kind"] != entry.kind and row["kind"] in CATEGORIES and entry.kind in CATEGORIES:
             raise CategoryChanged(entry[:2])
         following.append(entry)
     return following
+
+
+def _by_feed(row: asyncpg.Record) -> bool:
+    """Whether a version is a source's: it may send anew what it has withdrawn itself."""
+    author = _message_type(row["kind"]).FromString(row["content"]).header.provenance
+    return author.recorder_kind == CALLER_KIND_SYSTEM
 
 
 RULES = RegisterRules(_message_type, to_follow=_to_follow)

@@ -154,4 +154,6 @@ def _checked_entry(entry: pb.CriticalInfo) -> pb.CriticalInfo:
 def _checked_absence(absence: pb.CategoryAbsence) -> pb.CategoryAbsence:
     if absence.kind == ABSENCE_KIND_UNSPECIFIED:
         raise Invalid("absence.kind", "is required")
+    if absence.withdrawn:
+        raise Invalid("absence.withdrawn", "is a feed's to state")
     return absence

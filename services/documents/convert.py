@@ -29,12 +29,17 @@ def new_entry(
         id=entry_id,
         version=version,
         kind=model.kind_of(document),
-        deleted=False,
+        deleted=document.withdrawn,
         effective_at=model.effective_at(document, recorded),
         request_id=request_id,
         digest=sent,
         content=document.SerializeToString(deterministic=True),
     )
+
+
+def sent(document: Document) -> Document:
+    """Returns what is taken of a document that a feed sends: of one that is withdrawn, the header alone."""
+    return Document(header=document.header, withdrawn=True) if document.withdrawn else document
 
 
 def to_store(document: Document, source: Provenance, size: int, sha256: bytes) -> Document:

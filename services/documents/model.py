@@ -40,7 +40,9 @@ CLASS_SHIFT, CLASS_BITS = 3, 31
 
 
 def check(document: Document, now: datetime) -> None:
-    """Raises Invalid for a document whose metadata breaks a rule."""
+    """Raises Invalid for a document whose metadata breaks a rule. One that is withdrawn may: nobody is shown it."""
+    if document.withdrawn:
+        return
     if not _MIME_TYPE.fullmatch(document.mime_type):
         raise Invalid("mime_type", "must be a media type, such as application/pdf")
     if document.language and not _LANGUAGE.fullmatch(document.language):
@@ -62,6 +64,8 @@ def check_new(document: Document, *, feed: bool) -> None:
 
     Replacing is a request of its own, and only a feed knows documents that are Deprecated already.
     """
+    if document.withdrawn:
+        raise Invalid("withdrawn", "is stated in BulkImport alone")
     if not feed and document.availability_status == AVAILABILITY_STATUS_DEPRECATED:
         raise Invalid("availability_status", "a new document is Approved")
     for position, relation in enumerate(document.relations):

@@ -193,7 +193,7 @@ class Repository:
             missing = {
                 (entry.patient_ref, entry.id, sha256): data
                 for entry, sha256, data in batch
-                if (entry.patient_ref, entry.id, sha256) not in there
+                if not entry.deleted and (entry.patient_ref, entry.id, sha256) not in there
             }
             keys = await self._patient_keys(session, sorted({ref for ref, _, _ in missing}))
             try:

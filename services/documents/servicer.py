@@ -165,6 +165,8 @@ class Servicer(DocumentsServiceServicer):
         StateConflict."""
         system = caller.current().kind == CALLER_KIND_SYSTEM
         latest = await (self._repository.entries.latest if system else self._visible)(refs, document_id)
+        if latest.deleted:
+            raise entry_not_found()
         if latest.kind & model.DEPRECATED:
             raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the document is Deprecated already")
         if latest.version != expected_version:
@@ -178,8 +180,10 @@ class Servicer(DocumentsServiceServicer):
             ref = patient_ref(patient.patient, f"patients[{number}]")
             for position, imported in enumerate(patient.documents):
                 where = f"patients[{number}].documents[{position}]"
-                document, size = imported.document, len(imported.content)
+                document, size = convert.sent(imported.document), len(imported.content)
                 sha256 = hashlib.sha256(imported.content).digest()
+                if not size and not document.withdrawn:
+                    raise Invalid(f"{where}.content", "is required")
                 try:
                     model.check(document, now)
                     check_stated(document, size, sha256)

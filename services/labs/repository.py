@@ -219,7 +219,8 @@ WITH today AS (
     FROM page JOIN entries USING (patient_ref, id, version)
     WINDOW newest AS (ORDER BY effective_at DESC, id DESC ROWS UNBOUNDED PRECEDING)
 ), said AS (
-    SELECT held.* FROM held WHERE kind = {stated_absence.KIND} ORDER BY effective_at DESC, stored_at DESC LIMIT 1
+    SELECT held.* FROM held JOIN today USING (patient_ref, id)
+    WHERE held.kind = {stated_absence.KIND} AND NOT today.deleted ORDER BY effective_at DESC, stored_at DESC LIMIT 1
 ), listed AS (
     SELECT {COLUMNS} FROM measured WHERE bytes <= $15 OR place = 1
     UNION ALL

@@ -24,7 +24,7 @@ from shared.database import Database, Session
 from shared.errors import Invalid
 from shared.sealing import KeyWrap
 
-_WRITTEN = ("patient_ref", "id", "version", "kind", "effective_at", "request_id", "digest", "content")
+_WRITTEN = ("patient_ref", "id", "version", "kind", "effective_at", "request_id", "digest", "content", "withdrawn")
 
 
 class Imported(NamedTuple):
@@ -146,7 +146,7 @@ class _Message:
         key = self._keys.of(place.patient_ref)
         digest = key.digest(each.sent)
         content = key.seal(place, convert.content(registration))
-        self.rows.append((*place, each.recorded_at, None, digest, content))
+        self.rows.append((*place, each.recorded_at, None, digest, content, registration.withdrawn))
 
 
 async def _names(session: Session, batch: Iterable[Imported]) -> dict[tuple[str, str], str | None]:

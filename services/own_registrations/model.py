@@ -66,8 +66,12 @@ def kind_of(registration: OwnRegistration) -> "RegistrationKind.ValueType":
 
 
 def check(registration: OwnRegistration, now: datetime) -> None:
-    """Raises Invalid for a registration that breaks a rule."""
+    """Raises Invalid for a registration that breaks a rule. One that is withdrawn may: nobody is shown it."""
     filled = registration.WhichOneof("registration")
+    if registration.withdrawn:
+        if kind_of(registration) == REGISTRATION_KIND_DONOR_CARD:
+            raise Invalid("withdrawn", "a donor card is not withdrawn: send the decision that holds")
+        return
     try:
         if filled == "contact":
             _check_contact(registration.contact)

@@ -92,7 +92,12 @@ WITH current AS (
         WHERE patient_ref = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR stored_at <= $2)
         ORDER BY patient_ref, id, version DESC
     ) AS latest
-    WHERE $3::smallint[] IS NULL OR kind = ANY($3)
+    WHERE ($3::smallint[] IS NULL OR kind = ANY($3)) AND NOT EXISTS (
+        SELECT FROM (
+            SELECT withdrawn FROM entries AS today WHERE today.patient_ref = latest.patient_ref AND today.id = latest.id
+            ORDER BY version DESC LIMIT 1
+        ) AS last WHERE withdrawn
+    )
 )
 SELECT listed.*, counted.total, counted.counts
 FROM (
@@ -109,7 +114,8 @@ LEFT JOIN (
 ) AS listed ON true
 ORDER BY effective_at DESC, id DESC
 """
-"""The entries of a patient ($1) as they were at $2 (null: now), of the kinds $3 (null: all)."""
+"""The entries of a patient ($1) as they were at $2 (null: now), of the kinds $3 (null: all), without what is
+withdrawn today."""
 
 
 @contextmanager

@@ -54,6 +54,8 @@ class Servicer(OwnRegistrationsServiceServicer):
         with _inside("registration"):
             model.check(request.registration, now)
             model.check_reachable(request.registration)
+            if request.registration.withdrawn:
+                raise Invalid("withdrawn", "is a feed's to state: delete the registration")
         registration = convert.to_store(request.registration, convert.author(caller.current(), now))
 
         def draft(latest: StoredEntry | None) -> Draft:

@@ -180,13 +180,13 @@ async def _spent(session: Session, refs: Sequence[str], request_id: str) -> asyn
 
 async def _latest(session: Session, keys: PatientKeys, refs: Sequence[str], base: Base) -> StoredEntry:
     row = await session.fetchrow(
-        "SELECT patient_ref, id, version, kind, effective_at, stored_at, content FROM entries"
+        "SELECT patient_ref, id, version, kind, effective_at, stored_at, content, withdrawn FROM entries"
         " WHERE patient_ref = ANY($1::uuid[]) AND id = $2 ORDER BY version DESC LIMIT 1",
         refs,
         base.id,
         name="latest_registration",
     )
-    if row is None:
+    if row is None or row["withdrawn"]:
         raise entry_not_found()
     if row["version"] != base.version:
         raise VersionBehind(row["version"])

@@ -34,14 +34,14 @@ def new_entry(absence: StatedAbsence, ref: str, path: str, feed: CallerContext, 
     recorded = moment(stated.recorded_at)
     if recorded > now + AHEAD:
         raise Invalid(f"{path}.header.provenance.recorded_at", "is in the future: nothing could be newer")
-    stored = StatedAbsence(kind=absence.kind, text=absence.text)
+    stored = StatedAbsence(kind=absence.kind, text=absence.text, withdrawn=absence.withdrawn)
     stored.header.CopyFrom(EntryHeader(provenance=fed_provenance(stated, feed, now)))
     return NewEntry(
         patient_ref=ref,
         id=imported_id(ref, stated.source_system, NAME.format(stated.source_id)),
         version=1,
         kind=KIND,
-        deleted=False,
+        deleted=absence.withdrawn,
         effective_at=recorded,
         request_id=None,
         digest=digest(absence),

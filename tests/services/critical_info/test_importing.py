@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from tests.support.service import DOCTOR, FEED, calling, details_of
 
 if TYPE_CHECKING:
     from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceAsyncStub
+from tests.services.critical_info.calls import NIL, RECORDED, Register, fed, made, new_ref, of_patient, patient
 from tests.services.critical_info.requests import imported, listing, reaction
 
 
@@ -78,3 +79,30 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(service: Criti
     assert (await send(PatientIdentifier(patient_ref=alias), "J01CE02")).created == 1
     assert (await send(merged, "J01CE02")).unchanged == 1
     assert (await send(merged, "N02BE01")).updated == 1
+
+
+async def test_what_its_source_withdraws_is_deleted_and_may_be_sent_anew(register: Register) -> None:
+    ref = new_ref()
+    await register.load(of_patient(ref, sent := fed(made(pb.CATEGORY_IMPLANT), "i-1")))
+    [entry] = (await register.listed(ref)).critical_info
+    gone = pb.CriticalInfo(header=sent.header, category=pb.CATEGORY_IMPLANT, status=pb.STATUS_ENTERED_IN_ERROR)
+    gone.header.provenance.recorded_at.FromDatetime(RECORDED + timedelta(days=1))
+    assert (await register.load(of_patient(ref, gone))).updated == 1
+    assert not (await register.listed(ref)).critical_info
+    assert (await register.get(ref, entry)).status == pb.STATUS_ENTERED_IN_ERROR
+    sent.header.provenance.recorded_at.FromDatetime(RECORDED + timedelta(days=2))
+    assert (await register.load(of_patient(ref, sent))).updated == 1
+    [again] = (await register.listed(ref)).critical_info
+    assert (again.header.id, again.header.version) == (entry.header.id, 3)
+
+
+async def test_a_statement_that_its_source_withdraws_is_not_in_force(register: Register) -> None:
+    ref, said = new_ref(), pb.CategoryAbsence(kind=NIL)
+    said.header.CopyFrom(fed(made(pb.CATEGORY_IMPLANT), "n-1").header)
+    await register.load(pb.PatientEntries(patient=patient(ref), absences=[said]))
+    assert [each.kind for each in (await register.listed(ref)).absences] == [NIL]
+    said.withdrawn = True
+    said.header.provenance.recorded_at.FromDatetime(RECORDED + timedelta(days=1))
+    await register.load(pb.PatientEntries(patient=patient(ref), absences=[said]))
+    assert not (await register.listed(ref)).absences
+    assert not (await register.section(ref)).absences

@@ -90,3 +90,22 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(documents: Doc
     assert (counts.created, counts.updated, counts.unchanged) == (0, 1, 0)
     [found] = (await documents.listed(ref, alias)).documents
     assert (await documents.download(alias, found.header.id))[1] == b"second"
+
+
+async def test_what_its_source_withdraws_is_in_no_list_and_cannot_be_downloaded(documents: Documents) -> None:
+    ref = new_ref()
+    await documents.load(ref, (document(source_id="d"), b"content"), (document(source_id="e"), b"other"))
+    shown = {each.header.provenance.source_id: each.header.id for each in (await documents.listed(ref)).documents}
+    gone = pb.Document(header=document(source_id="d", made=MADE + timedelta(days=1)).header, withdrawn=True)
+    assert (await documents.load(ref, (gone, b""))).counts.updated == 1
+    [left] = (await documents.listed(ref)).documents
+    assert left.header.id == shown["e"]
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await documents.download(ref, shown["d"])
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_document_without_content_is_refused_unless_it_is_withdrawn(documents: Documents) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await documents.load(new_ref(), (document(source_id="d"), b""))
+    assert details_of(refused.value)["field"] == "patients[0].documents[0].content"

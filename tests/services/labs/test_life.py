@@ -309,6 +309,17 @@ async def test_a_statement_of_absence_holds_until_something_newer_is_recorded(la
     assert not (await labs.section(ref)).HasField("absence")
 
 
+async def test_a_statement_that_its_source_withdraws_is_not_in_force(labs: Labs) -> None:
+    ref, said = new_ref(), nothing_known("none", TAKEN)
+    await labs.load(ref, absences=(said,))
+    assert (await labs.section(ref)).HasField("absence")
+    said.withdrawn = True
+    said.header.provenance.recorded_at.FromDatetime(TAKEN + DAY)
+    assert await labs.load(ref, absences=(said,)) == (0, 1, 0)
+    assert not (await labs.section(ref)).HasField("absence")
+    assert not (await labs.listed(ref)).HasField("absence")
+
+
 async def test_a_report_that_is_hidden_does_not_show_through_an_absence(labs: Labs) -> None:
     ref = new_ref()
     await labs.load(ref, report("a", "NORU", "NORS"))

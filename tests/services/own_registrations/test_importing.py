@@ -215,3 +215,35 @@ async def test_what_was_recorded_in_the_year_1_is_the_same_when_it_is_sent_again
     [entry] = await register.entries(ref)
     own = await register.save(ref, card("min"), of=entry)
     assert await register.entries(ref) == [own]
+
+
+async def test_what_its_source_withdraws_is_in_no_list(register: Register) -> None:
+    ref = new_ref()
+    await register.load(ref, fed(contact("Kari"), "a"), fed(need(), "b"))
+    [kari] = (await register.listed(ref, kinds=[pb.REGISTRATION_KIND_CONTACT])).registrations
+    gone = fed(contact("Kari"), "a", RECORDED + DAY)
+    gone.withdrawn = True
+    assert await register.load(ref, gone) == (0, 1, 0)
+    left = await register.listed(ref)
+    assert [each.WhichOneof("registration") for each in left.registrations] == ["communication_need"]
+    assert left.window.total == 1
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await register.save(ref, contact("Per"), of=kari)
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    assert await register.load(ref, fed(contact("Per"), "a", RECORDED + 2 * DAY)) == (0, 1, 0), (
+        "its source sends it anew"
+    )
+    assert len(await register.entries(ref)) == 2
+
+
+async def test_people_delete_and_a_donor_card_is_not_withdrawn(register: Register) -> None:
+    withdrawn = contact()
+    withdrawn.withdrawn = True
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await register.save(new_ref(), withdrawn)
+    assert details_of(refused.value)["field"] == "registration.withdrawn"
+    gone = fed(card(), "x")
+    gone.withdrawn = True
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await register.load(new_ref(), gone)
+    assert details_of(refused.value)["field"] == "patients[0].registrations[0].withdrawn"

@@ -108,3 +108,18 @@ async def test_a_statement_that_breaks_a_rule_is_refused(
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await register.load(new_ref(), absences=(sent,))
     assert details_of(refused.value)["field"] == f"patients[0].absences[0].{field}"
+
+
+async def test_a_statement_that_its_source_withdraws_is_not_in_force_and_the_one_before_is(register: Register) -> None:
+    ref = new_ref()
+    before = absence()
+    before.kind = ABSENCE_KIND_NOT_ASKED
+    before.header.CopyFrom(header("before", EARLIER))
+    said = absence()
+    await register.load(ref, absences=(before, said))
+    assert (await register.section(ref)).absence.kind == ABSENCE_KIND_NIL_KNOWN
+    said.withdrawn = True
+    said.header.provenance.recorded_at.FromDatetime(LATER)
+    assert (await register.load(ref, absences=(said,))).updated == 1
+    assert (await register.section(ref)).absence.kind == ABSENCE_KIND_NOT_ASKED
+    assert (await register.listed(ref)).absence.kind == ABSENCE_KIND_NOT_ASKED

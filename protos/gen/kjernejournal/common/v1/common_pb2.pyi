@@ -939,10 +939,15 @@ class StatedAbsence(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
     kind: Global___AbsenceKind.ValueType
     """What was said."""
     text: _builtins.str
     """In words, as the source wrote it."""
+    withdrawn: _builtins.bool
+    """The source withdrew the statement: it was entered in error, or is refuted or no longer holds there. Set by the feed;
+    what was said before it holds again.
+    """
     @_builtins.property
     def header(self) -> Global___EntryHeader:
         """Id, version and who said it. Set by the system; a feed states the original author."""
@@ -953,10 +958,11 @@ class StatedAbsence(_message.Message):
         header: Global___EntryHeader | None = ...,
         kind: Global___AbsenceKind.ValueType = ...,
         text: _builtins.str = ...,
+        withdrawn: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "kind", b"kind", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "kind", b"kind", "text", b"text", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

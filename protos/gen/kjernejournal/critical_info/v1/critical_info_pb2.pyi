@@ -560,12 +560,17 @@ class CategoryAbsence(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
     kind: _common_pb2.AbsenceKind.ValueType
     """What was said."""
     category: Global___Category.ValueType
     """About which category. Unset: about all."""
     text: _builtins.str
     """In words, as the source wrote it."""
+    withdrawn: _builtins.bool
+    """The source withdrew the statement: it was entered in error, or is refuted or no longer holds there. Set by the feed;
+    what was said before it holds again.
+    """
     @_builtins.property
     def header(self) -> _common_pb2.EntryHeader:
         """Id, version and who said it. Set by the system."""
@@ -577,10 +582,11 @@ class CategoryAbsence(_message.Message):
         kind: _common_pb2.AbsenceKind.ValueType = ...,
         category: Global___Category.ValueType = ...,
         text: _builtins.str = ...,
+        withdrawn: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "header", b"header", "kind", b"kind", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "header", b"header", "kind", b"kind", "text", b"text", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1257,7 +1263,9 @@ class PatientEntries(_message.Message):
 
     @_builtins.property
     def critical_info(self) -> _containers.RepeatedCompositeFieldContainer[Global___CriticalInfo]:
-        """The entries. Of the header, provenance is taken, and its source_id is needed."""
+        """The entries. Of the header, provenance is taken, and its source_id is needed. STATUS_ENTERED_IN_ERROR: the source has
+        withdrawn the entry, of which it states the category at least.
+        """
 
     @_builtins.property
     def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryAbsence]:

@@ -194,7 +194,7 @@ class CriticalInfoServiceServicer:
     def BulkImport(self, request_iterator, context):
         """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
         stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
-        stays deleted.
+        here stays deleted; what a source has withdrawn is in no list until it sends the entry anew.
 
         Callers: systems.
 

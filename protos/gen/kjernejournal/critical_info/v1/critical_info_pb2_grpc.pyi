@@ -112,7 +112,7 @@ class CriticalInfoServiceStub:
     BulkImport: _grpc.StreamUnaryMultiCallable[_critical_info_pb2.BulkImportRequest, _critical_info_pb2.BulkImportResponse]
     """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
     stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
-    stays deleted.
+    here stays deleted; what a source has withdrawn is in no list until it sends the entry anew.
 
     Callers: systems.
 
@@ -201,7 +201,7 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
     BulkImport: _aio.StreamUnaryMultiCallable[_critical_info_pb2.BulkImportRequest, _critical_info_pb2.BulkImportResponse]  # type: ignore[assignment]
     """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
     stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
-    stays deleted.
+    here stays deleted; what a source has withdrawn is in no list until it sends the entry anew.
 
     Callers: systems.
 
@@ -341,7 +341,7 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_critical_info_pb2.BulkImportResponse, _abc.Awaitable[_critical_info_pb2.BulkImportResponse]]:
         """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
         stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
-        stays deleted.
+        here stays deleted; what a source has withdrawn is in no list until it sends the entry anew.
 
         Callers: systems.
 

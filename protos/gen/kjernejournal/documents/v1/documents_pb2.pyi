@@ -108,6 +108,7 @@ class Document(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     FACILITY_TYPE_FIELD_NUMBER: _builtins.int
     PRACTICE_SETTING_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
     availability_status: Global___AvailabilityStatus.ValueType
     """Whether it holds. A feed may state it; for others it is Approved until replaced."""
     mime_type: _builtins.str
@@ -120,6 +121,10 @@ class Document(_message.Message):
     """Size of the content in bytes. Stated by a client, it has to be right; 0: not stated."""
     sha256: _builtins.bytes
     """SHA-256 of the content, 32 bytes. Stated by a client, it has to be right."""
+    withdrawn: _builtins.bool
+    """The source has withdrawn the document: it was entered in error. Set by a feed in BulkImport, where nothing but the
+    header is needed beside it; withdrawn documents are in no list and cannot be downloaded.
+    """
     @_builtins.property
     def header(self) -> _common_pb2.EntryHeader:
         """Id, version and who recorded it. Set by the system, save what a feed states in provenance."""
@@ -196,10 +201,11 @@ class Document(_message.Message):
         sha256: _builtins.bytes = ...,
         facility_type: _common_pb2.Coding | None = ...,
         practice_setting: _common_pb2.Coding | None = ...,
+        withdrawn: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "author_institution", b"author_institution", "class_code", b"class_code", "creation_time", b"creation_time", "facility_type", b"facility_type", "format", b"format", "header", b"header", "legal_authenticator", b"legal_authenticator", "practice_setting", b"practice_setting", "service_period", b"service_period", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "author_institution", b"author_institution", "availability_status", b"availability_status", "class_code", b"class_code", "confidentiality", b"confidentiality", "creation_time", b"creation_time", "facility_type", b"facility_type", "format", b"format", "header", b"header", "language", b"language", "legal_authenticator", b"legal_authenticator", "mime_type", b"mime_type", "practice_setting", b"practice_setting", "relations", b"relations", "service_period", b"service_period", "sha256", b"sha256", "size", b"size", "title", b"title", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "author_institution", b"author_institution", "availability_status", b"availability_status", "class_code", b"class_code", "confidentiality", b"confidentiality", "creation_time", b"creation_time", "facility_type", b"facility_type", "format", b"format", "header", b"header", "language", b"language", "legal_authenticator", b"legal_authenticator", "mime_type", b"mime_type", "practice_setting", b"practice_setting", "relations", b"relations", "service_period", b"service_period", "sha256", b"sha256", "size", b"size", "title", b"title", "type", b"type", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -732,7 +738,7 @@ class ImportedDocument(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
-    """Its content, whole."""
+    """Its content, whole. Needed, save of a document that is withdrawn."""
     @_builtins.property
     def document(self) -> Global___Document:
         """What it is. Of the header, provenance is taken, and its source_id is needed."""

@@ -152,6 +152,11 @@ class OwnRegistration(_message.Message):
     COMMUNICATION_NEED_FIELD_NUMBER: _builtins.int
     ILLNESS_FIELD_NUMBER: _builtins.int
     DONOR_CARD_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
+    withdrawn: _builtins.bool
+    """The source has withdrawn it: it is inactive there, or was entered in error. Set by a feed, of anything but a donor
+    card; what is withdrawn is in no list.
+    """
     @_builtins.property
     def header(self) -> _common_pb2.EntryHeader:
         """Id, version and who registered it. Set by the system; a feed states the original author."""
@@ -180,10 +185,11 @@ class OwnRegistration(_message.Message):
         communication_need: Global___CommunicationNeed | None = ...,
         illness: Global___Illness | None = ...,
         donor_card: Global___DonorCard | None = ...,
+        withdrawn: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["communication_need", b"communication_need", "contact", b"contact", "donor_card", b"donor_card", "header", b"header", "illness", b"illness", "registration", b"registration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["communication_need", b"communication_need", "contact", b"contact", "donor_card", b"donor_card", "header", b"header", "illness", b"illness", "registration", b"registration"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["communication_need", b"communication_need", "contact", b"contact", "donor_card", b"donor_card", "header", b"header", "illness", b"illness", "registration", b"registration", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_registration: _TypeAlias = _typing.Literal["contact", "communication_need", "illness", "donor_card"]  # noqa: Y015
     _WhichOneofArgType_registration: _TypeAlias = _typing.Literal["registration", b"registration"]  # noqa: Y015
