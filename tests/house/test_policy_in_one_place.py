@@ -14,7 +14,8 @@ import pytest
 from gateway.access.rules import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
-POLICY = ROOT / "gateway/access/policy.py"
+POLICY = [path for path in (ROOT / "gateway/access").glob("*.py") if "gateway.access.verdicts" in path.read_text()]
+"""The files that decide: those that build what a decision is made of."""
 NAME = re.compile(r"[a-z]+(-[a-z]+)+")
 ELSEWHERE = ("gateway/access/", "gateway/safety/")
 """Rooms whose rules are their own: those of access, and those of drug knowledge."""
@@ -22,7 +23,8 @@ ELSEWHERE = ("gateway/access/", "gateway/safety/")
 
 def names_of_rules() -> set[str]:
     """Returns the names of the table's rows, and of the rules that stand in the code of the policy."""
-    constants = (node.value for node in ast.walk(ast.parse(POLICY.read_bytes())) if isinstance(node, ast.Constant))
+    nodes = (node for path in POLICY for node in ast.walk(ast.parse(path.read_bytes())))
+    constants = (node.value for node in nodes if isinstance(node, ast.Constant))
     found = {each for each in constants if isinstance(each, str) and NAME.fullmatch(each)}
     assert {"named-block", "nothing-to-open", "attest-of-another-patient"} <= found
     return found | {rule.name for rule in RULES}

@@ -23,7 +23,8 @@ from shared.register.sections import (
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = {
-    "gateway/access/policy.py": "which sections which kind of caller writes, and which outlive a reservation",
+    "gateway/access/citizens.py": "which sections citizens write",
+    "gateway/access/policy.py": "which sections outlive a reservation, and for whom",
     "kj/show/section_rows.py": "how each section looks on the screen",
     "kj/synthetic/people/privacy.py": "which sections some invented people restrict",
 }
