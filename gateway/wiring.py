@@ -8,6 +8,7 @@ from gateway.access.tokens import TokenVerifier
 from gateway.admission import Admission
 from gateway.changes.handlers import Changes
 from gateway.forwarding.handlers import Forwarding
+from gateway.forwarding.hidden_entries import HiddenEntries
 from gateway.front_door import IDLE, FrontDoor
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend, open_backends
@@ -62,10 +63,11 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
     fanout, knowledge_cache = Fanout(section_reader), KnowledgeCache(backends["medications"])
     indicator = Indicator(steps, section_reader, Quota(settings.indicator_quota))
     summary = Summary(steps, recorder, fanout, knowledge_cache)
-    forwarding = Forwarding(steps, recorder, backends, idle=idle, look_again=look_again)
+    methods = contract.methods()
+    hidden_entries = HiddenEntries(methods, backends)
+    forwarding = Forwarding(steps, recorder, backends, hidden_entries, idle=idle, look_again=look_again)
     safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding)
     changes = Changes(steps, recorder, backends, look_again=look_again)
-    methods = contract.methods()
     front_door = FrontDoor(
         methods,
         {

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from gateway.access.facts import Outcome
 from gateway.contract import GATEWAY, Method, withheld
 from gateway.decided_call import DecidedCall, Incoming
+from gateway.forwarding.hidden_entries import HiddenEntries
 from gateway.forwarding.incoming_streams import IncomingStreams
 from gateway.forwarding.write_outcomes import LONGEST_WRITE, WriteOutcomes
 from gateway.front_door import IDLE, Context, Handlers, add_receipt
@@ -40,6 +41,7 @@ class Forwarding:
         steps: Steps,
         recorder: Recorder,
         backends: dict[str, Backend],
+        hidden_entries: HiddenEntries,
         *,
         idle: float = IDLE,
         look_again: float = LOOK_AGAIN,
@@ -51,6 +53,7 @@ class Forwarding:
             steps, recorder, self._outcomes, backends, idle=idle, look_again=look_again
         )
         self._backends = backends
+        self._hidden_entries = hidden_entries
         self._idle = idle
         self._look_again = look_again
 
@@ -134,6 +137,7 @@ class Forwarding:
         """Asks the register. Returns its reply, and the same parsed; raises its refusal."""
         method = decided.method
         put_ref(decided, request)
+        await self._hidden_entries.put(decided, request)
         left = deadline.inside(LONGEST_WRITE)
         seconds = min(left, LONGEST_READ) if method.service in REGISTERS else left
         try:

@@ -1,15 +1,18 @@
 """The rpcs of the access log. Reviews, statistics, reconstruction and proofs come later."""
 
+from datetime import datetime
+
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceServicer
 from kjernejournal.common.v1.common_pb2 import ListWindow
 from services.audit import convert, model
 from services.audit.committer import Committer
+from services.audit.hidden import EVERY, AccessPage, page_without
 from services.audit.repository import NewRecord, Repository
-from shared.convert import optional_moment, timestamp
+from shared.convert import moment, optional_moment, timestamp
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
-from shared.register.paging import Position, page_of
+from shared.register.paging import Page, Position, page_of
 
 
 class Servicer(AuditServiceServicer):
@@ -52,22 +55,31 @@ class Servicer(AuditServiceServicer):
         legal_entity = model.visible_entity(caller.current())
         since = optional_moment(request, "since")
         page = page_of(request.page_size, request.page_token, since, legal_entity)
-        found = await self._repository.accesses(caller.patient_refs(), page, since=since, legal_entity=legal_entity)
-        accesses = [convert.access(stored) for stored in found.accesses]
+        found = await self._page(page, since, legal_entity, frozenset(map(str.lower, request.hidden_entries)))
         token = ""
         if found.more:
-            last = found.accesses[-1][0].appended
-            token = page.token_after(Position(last.committed_at, last.record_id))
+            last = found.accesses[-1].receipts[0]
+            token = page.token_after(Position(moment(last.committed_at), last.record_id))
         return pb.ListAccessesResponse(
-            accesses=accesses,
+            accesses=found.accesses,
             next_page_token=token,
             window=ListWindow(
-                returned=len(accesses),
+                returned=len(found.accesses),
                 total=found.total,
                 older_exist=found.older_exist,
                 since=timestamp(since) if since else None,
             ),
         )
+
+    async def _page(
+        self, page: Page, since: datetime | None, legal_entity: str | None, hidden: frozenset[str]
+    ) -> AccessPage:
+        refs = caller.patient_refs()
+        if not hidden:
+            found = await self._repository.accesses(refs, page, since=since, legal_entity=legal_entity)
+            return AccessPage(list(map(convert.access, found.accesses)), found.more, found.total, found.older_exist)
+        every = await self._repository.accesses(refs, EVERY, since=None, legal_entity=legal_entity)
+        return page_without(list(map(convert.access, every.accesses)), hidden, page, since)
 
 
 def _refused(record_id: str, reason: Reason.ValueType, field: str) -> pb.RecordAnswer:

@@ -1,7 +1,7 @@
 """The rpcs of documents."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 
 from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CLINICIAN, CALLER_KIND_SYSTEM, CallerContext, SectionQuery
@@ -20,8 +20,10 @@ from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
 from shared.register.convert import entry_version, window
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.hidden import marked
 from shared.register.paging import page_of
 from shared.register.requests import is_known
+from shared.register.restriction import View
 from shared.register.store import settled
 
 LARGEST_PIECE = 64 * 1024 - 1024
@@ -44,8 +46,10 @@ class Servicer(DocumentsServiceServicer):
         found = await self._repository.list_page(
             Question(caller.patient_refs(), view, as_of, since, deprecated, classes), page
         )
+        documents = [convert.document(stored) for stored in found.entries]
+        await self._hide_relations(documents, caller.patient_refs(), view)
         return pb.ListDocumentsResponse(
-            documents=[convert.document(stored) for stored in found.entries],
+            documents=documents,
             next_page_token=found.next_page_token,
             window=window(found, since, found.withheld),
         )
@@ -109,6 +113,7 @@ class Servicer(DocumentsServiceServicer):
         document = convert.document(stored)
         begin, end = model.byte_range(document.size, request.offset, request.length)
         content, key = await self._repository.content_of(stored.patient_ref, stored.id, document.sha256)
+        await self._hide_relations([document], caller.patient_refs(), restriction.view_of(caller.current()))
         yield pb.DownloadDocumentResponse(document=document)
         for number in range(begin // ROW, -(-end // ROW)):
             row = key.open_row(content, number, await self._repository.row(content, number))
@@ -122,6 +127,13 @@ class Servicer(DocumentsServiceServicer):
         answers = await answer_each(request.queries, pb.SectionAnswer, self._section)
         return pb.BatchGetSectionsResponse(answers=answers)
 
+    async def ListHiddenEntries(
+        self, request: pb.ListHiddenEntriesRequest, context: Context
+    ) -> pb.ListHiddenEntriesResponse:
+        absent = restriction.view_of(caller.current()).absent
+        hidden = await marked(self._repository.database, caller.patient_refs(), absent)
+        return pb.ListHiddenEntriesResponse(ids=[stored.id for stored in hidden])
+
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
     ) -> pb.BulkImportResponse:
@@ -134,7 +146,19 @@ class Servicer(DocumentsServiceServicer):
     async def _section(self, query: SectionQuery) -> pb.DocumentsSection:
         as_of, since = optional_moment(query, "as_of"), optional_moment(query, "since")
         question = Question(list(query.caller.patient_refs), restriction.view_of(query.caller), as_of, since)
-        return convert.section(await self._repository.list_section(question, max(0, query.max_entries)), since)
+        section = convert.section(await self._repository.list_section(question, max(0, query.max_entries)), since)
+        await self._hide_relations(section.documents, question.refs, question.view)
+        return section
+
+    async def _hide_relations(self, documents: Sequence[pb.Document], refs: Sequence[str], view: View) -> None:
+        """Takes out of documents the relations to those that do not exist for their reader."""
+        if not view.absent or not any(document.relations for document in documents):
+            return
+        hidden = {stored.id for stored in await marked(self._repository.database, refs, view.absent)}
+        for document in documents:
+            shown = [relation for relation in document.relations if relation.document_id.lower() not in hidden]
+            del document.relations[:]
+            document.relations.extend(shown)
 
     async def _check_new(self, document: pb.Document) -> None:
         """Raises what the first message of an upload can be refused for."""

@@ -174,10 +174,12 @@ def is_delayed(report: pb.LabReport, now: datetime) -> bool:
 
 def check_visible(report: pb.LabReport, caller: CallerContext, now: datetime) -> None:
     """Raises NotFound for a report that does not exist for the caller, Denied for one that is withheld."""
-    marks = kind_of(report)
-    if not is_delayed(report, now):
-        marks &= ~int(Mark.CITIZEN_DELAYED)
-    restriction.check_visible(marks, restriction.view_of(caller))
+    restriction.check_visible(_marks(report, now), restriction.view_of(caller))
+
+
+def is_visible(report: pb.LabReport, caller: CallerContext, now: datetime) -> bool:
+    """Whether a report exists for the caller, withheld or not."""
+    return not _marks(report, now) & restriction.view_of(caller).absent
 
 
 def check_release(report: pb.LabReport, now: datetime) -> None:
@@ -190,6 +192,11 @@ def may_release(caller: CallerContext) -> bool:
     """Whether the caller is a doctor. Source: kjernejournalforskriften section 4; Volven 9060, LE."""
     role = caller.practitioner.role
     return not caller.for_patient and (role.system, role.code) == (ROLE_SYSTEM, "LE")
+
+
+def _marks(report: pb.LabReport, now: datetime) -> int:
+    marks = kind_of(report)
+    return marks if is_delayed(report, now) else marks & ~int(Mark.CITIZEN_DELAYED)
 
 
 def _codes(concept: CodeableConcept) -> Iterator[tuple[str, str]]:

@@ -12,11 +12,12 @@ from services.labs.repository import Question, ReportPage, Repository
 from shared.convert import digest, optional_moment
 from shared.errors import Denied, Reason, StateConflict, VersionBehind, entry_not_found
 from shared.handling import Context, caller
-from shared.register import stated_absence
+from shared.register import restriction, stated_absence
 from shared.register.batch_sections import LARGEST_SECTION, answer_each
 from shared.register.bulk_import import import_stream
 from shared.register.convert import entry_version, window
 from shared.register.entry import StoredEntry
+from shared.register.hidden import marked
 from shared.register.paging import page_of, size_of, version_below
 from shared.register.requests import answered, asked
 from shared.register.store import settled
@@ -85,6 +86,16 @@ class Servicer(LabsServiceServicer):
     ) -> pb.BatchGetSectionsResponse:
         answers = await answer_each(request.queries, pb.SectionAnswer, self._section)
         return pb.BatchGetSectionsResponse(answers=answers)
+
+    async def ListHiddenEntries(
+        self, request: pb.ListHiddenEntriesRequest, context: Context
+    ) -> pb.ListHiddenEntriesResponse:
+        reader, now = caller.current(), datetime.now(UTC)
+        found = await marked(self._repository.database, caller.patient_refs(), restriction.view_of(reader).absent)
+        reports = {each.id: pb.LabReport.FromString(each.content) for each in found if each.kind != stated_absence.KIND}
+        return pb.ListHiddenEntriesResponse(
+            ids=[entry_id for entry_id, report in reports.items() if not model.is_visible(report, reader, now)]
+        )
 
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context

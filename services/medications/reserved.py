@@ -36,6 +36,10 @@ class Reserved(NamedTuple):
         """Returns the entries that are shown, lists without what is reserved."""
         return [shown for stored in entries if (shown := self._shown(stored)) is not None]
 
+    def hidden(self, entries: Iterable[StoredEntry]) -> list[str]:
+        """Returns the ids of what is reserved, the list's own entries too."""
+        return [stored.id for stored in entries if self._shown(stored) is None] + sorted(self.list_entries)
+
     def hides_change(self, change: pb.ListChange) -> bool:
         """Whether a change of the list is of a reserved entry, as it was or became."""
         return self.hides_entry(change.before) or self.hides_entry(change.after)

@@ -143,6 +143,16 @@ class Servicer(MedicationsServiceServicer):
         answers = await answer_each(request.queries, pb.SectionAnswer, self._section)
         return pb.BatchGetSectionsResponse(answers=answers)
 
+    async def ListHiddenEntries(
+        self, request: pb.ListHiddenEntriesRequest, context: Context
+    ) -> pb.ListHiddenEntriesResponse:
+        ids: list[str] = []
+        if from_guardian(caller.current()):
+            refs = caller.patient_refs()
+            every = (await self._repository.entries.newest(refs, ALL)).entries
+            ids = (await self._repository.reserved(refs)).hidden(every)
+        return pb.ListHiddenEntriesResponse(ids=ids)
+
     async def BulkImport(
         self, request_iterator: AsyncIterator[pb.BulkImportRequest], context: Context
     ) -> pb.BulkImportResponse:

@@ -162,6 +162,11 @@ class Feed:
         request = pb.GetMedicationListRequest(patient=patient(ref), **fields)
         return await self.stub.GetMedicationList(request, metadata=calling(DOCTOR, ref))
 
+    async def hidden(self, ref: str, caller: CallerContext) -> list[str]:
+        """Returns the ids of the entries that do not exist for a reader."""
+        request = pb.ListHiddenEntriesRequest()
+        return list((await self.stub.ListHiddenEntries(request, metadata=calling(caller, ref))).ids)
+
     async def section(self, *refs: str, caller: CallerContext = DOCTOR, **fields: Any) -> pb.MedicationsSection:
         of = CallerContext()
         of.CopyFrom(caller)

@@ -90,6 +90,19 @@ async def test_the_reservation_of_today_holds_for_the_past(medicines: Feed) -> N
     assert not (await list_of(medicines, ref, GUARDIAN, changes_since=everything)).changes
 
 
+async def test_what_is_reserved_is_named_to_what_names_entries_elsewhere(medicines: Feed) -> None:
+    """The access log leaves it out for the guardian, and for nobody else."""
+    ref, secret, known = new_ref(), entry(guardian_reservation=True, prescription_source_id="r1"), entry()
+    held = await medicines.prescribe(ref, prescription("r1"))
+    await medicines.prescribe(ref, prescription("r2"))
+    await medicines.dispense(ref, dispensing("d1", of="r1"))
+    listed = await send(medicines, ref, secret, known)
+    [hidden, _] = listed.medication_list.entries
+    [given] = (await medicines.dispensings(ref, caller=PATIENT)).dispensings
+    assert set(await medicines.hidden(ref, caller=GUARDIAN)) == {held.id, given.header.id, hidden.id}
+    assert not await medicines.hidden(ref, caller=PATIENT)
+
+
 async def test_what_is_reserved_denies_that_there_is_nothing(medicines: Feed) -> None:
     ref = new_ref()
     nil = statement("nil", days_ago=10, kind=pb.STATEMENT_KIND_NIL_KNOWN, medication=None)

@@ -917,6 +917,7 @@ class ListAccessesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    HIDDEN_ENTRIES_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Accesses wanted, 1 to 500. 0: 100."""
     page_token: _builtins.str
@@ -929,6 +930,10 @@ class ListAccessesRequest(_message.Message):
     def since(self) -> _timestamp_pb2.Timestamp:
         """Only accesses of this time or later. Unset: all."""
 
+    @_builtins.property
+    def hidden_entries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Entries that do not exist for the caller. Set by the gateway; refused from anybody else."""
+
     def __init__(
         self,
         *,
@@ -936,10 +941,11 @@ class ListAccessesRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        hidden_entries: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "patient", b"patient", "since", b"since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hidden_entries", b"hidden_entries", "page_size", b"page_size", "page_token", b"page_token", "patient", b"patient", "since", b"since"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -106,12 +106,14 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAccesses(self, request, context):
-        """Lists who has opened or changed the record of a patient, newest first.
+        """Lists who has opened or changed the record of a patient, newest first. A citizen is not shown what the registers do
+        not show that citizen: entries that are refused or delayed, and who registered those, where and when.
 
         Callers: citizens, who see their own and those of whom they act for; auditors: an organisation's sees what the
         organisation did, the data controller's everything.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. UNAVAILABLE
+        (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,12 +46,14 @@ class AuditServiceStub:
     taken. UNAVAILABLE (AUDIT_UNAVAILABLE): the log cannot commit; the same record_ids can be sent again.
     """
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAccessesRequest, _audit_pb2.ListAccessesResponse]
-    """Lists who has opened or changed the record of a patient, newest first.
+    """Lists who has opened or changed the record of a patient, newest first. A citizen is not shown what the registers do
+    not show that citizen: entries that are refused or delayed, and who registered those, where and when.
 
     Callers: citizens, who see their own and those of whom they act for; auditors: an organisation's sees what the
     organisation did, the data controller's everything.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. UNAVAILABLE
+    (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
     """
     ListReviews: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]
     """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
@@ -130,12 +132,14 @@ class AuditServiceAsyncStub(AuditServiceStub):
     taken. UNAVAILABLE (AUDIT_UNAVAILABLE): the log cannot commit; the same record_ids can be sent again.
     """
     ListAccesses: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAccessesRequest, _audit_pb2.ListAccessesResponse]  # type: ignore[assignment]
-    """Lists who has opened or changed the record of a patient, newest first.
+    """Lists who has opened or changed the record of a patient, newest first. A citizen is not shown what the registers do
+    not show that citizen: entries that are refused or delayed, and who registered those, where and when.
 
     Callers: citizens, who see their own and those of whom they act for; auditors: an organisation's sees what the
     organisation did, the data controller's everything.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. UNAVAILABLE
+    (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
     """
     ListReviews: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]  # type: ignore[assignment]
     """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
@@ -223,12 +227,14 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.ListAccessesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListAccessesResponse, _abc.Awaitable[_audit_pb2.ListAccessesResponse]]:
-        """Lists who has opened or changed the record of a patient, newest first.
+        """Lists who has opened or changed the record of a patient, newest first. A citizen is not shown what the registers do
+        not show that citizen: entries that are refused or delayed, and who registered those, where and when.
 
         Callers: citizens, who see their own and those of whom they act for; auditors: an organisation's sees what the
         organisation did, the data controller's everything.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. UNAVAILABLE
+        (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
         """
 
     @_abc_1.abstractmethod

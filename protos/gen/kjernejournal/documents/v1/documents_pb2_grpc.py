@@ -55,6 +55,11 @@ class DocumentsServiceStub:
                 request_serializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ReplaceDocumentRequest.SerializeToString,
                 response_deserializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ReplaceDocumentResponse.FromString,
                 _registered_method=True)
+        self.ListHiddenEntries = channel.unary_unary(
+                '/kjernejournal.documents.v1.DocumentsService/ListHiddenEntries',
+                request_serializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ListHiddenEntriesRequest.SerializeToString,
+                response_deserializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ListHiddenEntriesResponse.FromString,
+                _registered_method=True)
         self.BatchGetSections = channel.unary_unary(
                 '/kjernejournal.documents.v1.DocumentsService/BatchGetSections',
                 request_serializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.BatchGetSectionsRequest.SerializeToString,
@@ -132,6 +137,18 @@ class DocumentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHiddenEntries(self, request, context):
+        """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+        entries elsewhere, as the access log does.
+
+        Callers: the gateway alone.
+
+        Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone.
 
@@ -179,6 +196,11 @@ def add_DocumentsServiceServicer_to_server(servicer, server):
                     servicer.ReplaceDocument,
                     request_deserializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ReplaceDocumentRequest.FromString,
                     response_serializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ReplaceDocumentResponse.SerializeToString,
+            ),
+            'ListHiddenEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHiddenEntries,
+                    request_deserializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ListHiddenEntriesRequest.FromString,
+                    response_serializer=kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ListHiddenEntriesResponse.SerializeToString,
             ),
             'BatchGetSections': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchGetSections,
@@ -300,6 +322,33 @@ class DocumentsService:
             '/kjernejournal.documents.v1.DocumentsService/ReplaceDocument',
             kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ReplaceDocumentRequest.SerializeToString,
             kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ReplaceDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHiddenEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kjernejournal.documents.v1.DocumentsService/ListHiddenEntries',
+            kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ListHiddenEntriesRequest.SerializeToString,
+            kjernejournal_dot_documents_dot_v1_dot_documents__pb2.ListHiddenEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

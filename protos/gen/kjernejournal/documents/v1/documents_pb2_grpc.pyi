@@ -80,6 +80,14 @@ class DocumentsServiceStub:
     (ENTRY_NOT_FOUND): no such document for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
     FAILED_PRECONDITION (STATE_CONFLICT): it is Deprecated already.
     """
+    ListHiddenEntries: _grpc.UnaryUnaryMultiCallable[_documents_pb2.ListHiddenEntriesRequest, _documents_pb2.ListHiddenEntriesResponse]
+    """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+    entries elsewhere, as the access log does.
+
+    Callers: the gateway alone.
+
+    Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
+    """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_documents_pb2.BatchGetSectionsRequest, _documents_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone.
 
@@ -147,6 +155,14 @@ class DocumentsServiceAsyncStub(DocumentsServiceStub):
     PERMISSION_DENIED (SECTION_RESTRICTED): the patient has restricted it; an elevated basis opens it. NOT_FOUND
     (ENTRY_NOT_FOUND): no such document for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
     FAILED_PRECONDITION (STATE_CONFLICT): it is Deprecated already.
+    """
+    ListHiddenEntries: _aio.UnaryUnaryMultiCallable[_documents_pb2.ListHiddenEntriesRequest, _documents_pb2.ListHiddenEntriesResponse]  # type: ignore[assignment]
+    """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+    entries elsewhere, as the access log does.
+
+    Callers: the gateway alone.
+
+    Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_documents_pb2.BatchGetSectionsRequest, _documents_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id. Metadata alone.
@@ -236,6 +252,20 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         PERMISSION_DENIED (SECTION_RESTRICTED): the patient has restricted it; an elevated basis opens it. NOT_FOUND
         (ENTRY_NOT_FOUND): no such document for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
         FAILED_PRECONDITION (STATE_CONFLICT): it is Deprecated already.
+        """
+
+    @_abc_1.abstractmethod
+    def ListHiddenEntries(
+        self,
+        request: _documents_pb2.ListHiddenEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_documents_pb2.ListHiddenEntriesResponse, _abc.Awaitable[_documents_pb2.ListHiddenEntriesResponse]]:
+        """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+        entries elsewhere, as the access log does.
+
+        Callers: the gateway alone.
+
+        Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
         """
 
     @_abc_1.abstractmethod

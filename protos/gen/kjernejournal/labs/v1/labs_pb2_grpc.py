@@ -61,6 +61,11 @@ class LabsServiceStub:
                 request_serializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ReleaseLabReportRequest.SerializeToString,
                 response_deserializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ReleaseLabReportResponse.FromString,
                 _registered_method=True)
+        self.ListHiddenEntries = channel.unary_unary(
+                '/kjernejournal.labs.v1.LabsService/ListHiddenEntries',
+                request_serializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ListHiddenEntriesRequest.SerializeToString,
+                response_deserializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ListHiddenEntriesResponse.FromString,
+                _registered_method=True)
         self.BatchGetSections = channel.unary_unary(
                 '/kjernejournal.labs.v1.LabsService/BatchGetSections',
                 request_serializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.BatchGetSectionsRequest.SerializeToString,
@@ -150,6 +155,18 @@ class LabsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHiddenEntries(self, request, context):
+        """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+        entries elsewhere, as the access log does.
+
+        Callers: the gateway alone.
+
+        Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
 
@@ -202,6 +219,11 @@ def add_LabsServiceServicer_to_server(servicer, server):
                     servicer.ReleaseLabReport,
                     request_deserializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ReleaseLabReportRequest.FromString,
                     response_serializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ReleaseLabReportResponse.SerializeToString,
+            ),
+            'ListHiddenEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHiddenEntries,
+                    request_deserializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ListHiddenEntriesRequest.FromString,
+                    response_serializer=kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ListHiddenEntriesResponse.SerializeToString,
             ),
             'BatchGetSections': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchGetSections,
@@ -351,6 +373,33 @@ class LabsService:
             '/kjernejournal.labs.v1.LabsService/ReleaseLabReport',
             kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ReleaseLabReportRequest.SerializeToString,
             kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ReleaseLabReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHiddenEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kjernejournal.labs.v1.LabsService/ListHiddenEntries',
+            kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ListHiddenEntriesRequest.SerializeToString,
+            kjernejournal_dot_labs_dot_v1_dot_labs__pb2.ListHiddenEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -87,6 +87,14 @@ class LabsServiceStub:
     (ENTRY_NOT_FOUND): no such report for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
     FAILED_PRECONDITION (STATE_CONFLICT): it is not delayed.
     """
+    ListHiddenEntries: _grpc.UnaryUnaryMultiCallable[_labs_pb2.ListHiddenEntriesRequest, _labs_pb2.ListHiddenEntriesResponse]
+    """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+    entries elsewhere, as the access log does.
+
+    Callers: the gateway alone.
+
+    Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
+    """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_labs_pb2.BatchGetSectionsRequest, _labs_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id.
 
@@ -163,6 +171,14 @@ class LabsServiceAsyncStub(LabsServiceStub):
     (ROLE_REFUSED, SECTION_RESTRICTED): not a doctor, or the patient has restricted the report. NOT_FOUND
     (ENTRY_NOT_FOUND): no such report for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
     FAILED_PRECONDITION (STATE_CONFLICT): it is not delayed.
+    """
+    ListHiddenEntries: _aio.UnaryUnaryMultiCallable[_labs_pb2.ListHiddenEntriesRequest, _labs_pb2.ListHiddenEntriesResponse]  # type: ignore[assignment]
+    """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+    entries elsewhere, as the access log does.
+
+    Callers: the gateway alone.
+
+    Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_labs_pb2.BatchGetSectionsRequest, _labs_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id.
@@ -267,6 +283,20 @@ class LabsServiceServicer(metaclass=_abc_1.ABCMeta):
         (ROLE_REFUSED, SECTION_RESTRICTED): not a doctor, or the patient has restricted the report. NOT_FOUND
         (ENTRY_NOT_FOUND): no such report for this patient. ABORTED (VERSION_BEHIND): it has a higher version.
         FAILED_PRECONDITION (STATE_CONFLICT): it is not delayed.
+        """
+
+    @_abc_1.abstractmethod
+    def ListHiddenEntries(
+        self,
+        request: _labs_pb2.ListHiddenEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_labs_pb2.ListHiddenEntriesResponse, _abc.Awaitable[_labs_pb2.ListHiddenEntriesResponse]]:
+        """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+        entries elsewhere, as the access log does.
+
+        Callers: the gateway alone.
+
+        Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
         """
 
     @_abc_1.abstractmethod

@@ -3320,6 +3320,47 @@ class NotChecked(_message.Message):
 Global___NotChecked: _TypeAlias = NotChecked  # noqa: Y015
 
 @_typing.final
+class ListHiddenEntriesRequest(_message.Message):
+    """Request of ListHiddenEntries. Patient and caller are those of the call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHiddenEntriesRequest: _TypeAlias = ListHiddenEntriesRequest  # noqa: Y015
+
+@_typing.final
+class ListHiddenEntriesResponse(_message.Message):
+    """Response of ListHiddenEntries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the entries. Nobody outside learns of them."""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHiddenEntriesResponse: _TypeAlias = ListHiddenEntriesResponse  # noqa: Y015
+
+@_typing.final
 class BatchGetSectionsRequest(_message.Message):
     """Request of BatchGetSections."""
 

@@ -95,6 +95,11 @@ class MedicationsServiceStub:
                 request_serializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.CheckMedicationRequest.SerializeToString,
                 response_deserializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.CheckMedicationResponse.FromString,
                 _registered_method=True)
+        self.ListHiddenEntries = channel.unary_unary(
+                '/kjernejournal.medications.v1.MedicationsService/ListHiddenEntries',
+                request_serializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.ListHiddenEntriesRequest.SerializeToString,
+                response_deserializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.ListHiddenEntriesResponse.FromString,
+                _registered_method=True)
         self.BatchGetSections = channel.unary_unary(
                 '/kjernejournal.medications.v1.MedicationsService/BatchGetSections',
                 request_serializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.BatchGetSectionsRequest.SerializeToString,
@@ -272,6 +277,18 @@ class MedicationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHiddenEntries(self, request, context):
+        """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+        entries elsewhere, as the access log does.
+
+        Callers: the gateway alone.
+
+        Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchGetSections(self, request, context):
         """Answers the gateway's section reads, many patients in one call, each under its access id.
 
@@ -357,6 +374,11 @@ def add_MedicationsServiceServicer_to_server(servicer, server):
                     servicer.CheckMedication,
                     request_deserializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.CheckMedicationRequest.FromString,
                     response_serializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.CheckMedicationResponse.SerializeToString,
+            ),
+            'ListHiddenEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHiddenEntries,
+                    request_deserializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.ListHiddenEntriesRequest.FromString,
+                    response_serializer=kjernejournal_dot_medications_dot_v1_dot_medications__pb2.ListHiddenEntriesResponse.SerializeToString,
             ),
             'BatchGetSections': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchGetSections,
@@ -694,6 +716,33 @@ class MedicationsService:
             '/kjernejournal.medications.v1.MedicationsService/CheckMedication',
             kjernejournal_dot_medications_dot_v1_dot_medications__pb2.CheckMedicationRequest.SerializeToString,
             kjernejournal_dot_medications_dot_v1_dot_medications__pb2.CheckMedicationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHiddenEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kjernejournal.medications.v1.MedicationsService/ListHiddenEntries',
+            kjernejournal_dot_medications_dot_v1_dot_medications__pb2.ListHiddenEntriesRequest.SerializeToString,
+            kjernejournal_dot_medications_dot_v1_dot_medications__pb2.ListHiddenEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -149,6 +149,14 @@ class MedicationsServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. UNAVAILABLE (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE):
     identity or access log are down.
     """
+    ListHiddenEntries: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ListHiddenEntriesRequest, _medications_pb2.ListHiddenEntriesResponse]
+    """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+    entries elsewhere, as the access log does.
+
+    Callers: the gateway alone.
+
+    Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
+    """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_medications_pb2.BatchGetSectionsRequest, _medications_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id.
 
@@ -282,6 +290,14 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. UNAVAILABLE (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE):
     identity or access log are down.
+    """
+    ListHiddenEntries: _aio.UnaryUnaryMultiCallable[_medications_pb2.ListHiddenEntriesRequest, _medications_pb2.ListHiddenEntriesResponse]  # type: ignore[assignment]
+    """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+    entries elsewhere, as the access log does.
+
+    Callers: the gateway alone.
+
+    Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_medications_pb2.BatchGetSectionsRequest, _medications_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id.
@@ -485,6 +501,20 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD): a bad field. UNAVAILABLE (SERVICE_UNAVAILABLE, AUDIT_UNAVAILABLE):
         identity or access log are down.
+        """
+
+    @_abc_1.abstractmethod
+    def ListHiddenEntries(
+        self,
+        request: _medications_pb2.ListHiddenEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_medications_pb2.ListHiddenEntriesResponse, _abc.Awaitable[_medications_pb2.ListHiddenEntriesResponse]]:
+        """Lists the entries that do not exist for a caller, whatever version: the gateway leaves them out of what names
+        entries elsewhere, as the access log does.
+
+        Callers: the gateway alone.
+
+        Errors: UNAVAILABLE (SERVICE_UNAVAILABLE): it cannot be said now.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,68 @@
+"""What a reader may not know of is not in their log: entries, who registered or opened them, counts and pages."""
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from kjernejournal.audit.v1 import audit_pb2 as pb
+from kjernejournal.common.v1 import common_pb2
+from tests.services.audit.records import record, section
+from tests.services.audit.test_list_accesses import listed
+
+if TYPE_CHECKING:
+    from tests.services.audit.conftest import Log
+
+DOCUMENTS = common_pb2.SECTION_DOCUMENTS
+SERVICE = "/kjernejournal.documents.v1.DocumentsService/"
+
+
+def upload(ref: str, document: str) -> list[pb.AuditRecord]:
+    """Returns the two records of an upload."""
+    access_id, rpc = str(uuid4()), SERVICE + "UploadDocument"
+    made = {"access_id": access_id, "rpc": rpc, "action": common_pb2.ACTION_WRITE}
+    return [
+        record(ref, kind=pb.RECORD_KIND_PERMIT, sections=[section(DOCUMENTS)], **made),
+        record(ref, kind=pb.RECORD_KIND_OUTCOME, sections=[section(DOCUMENTS, document)], **made),
+    ]
+
+
+def read(ref: str, rpc: str, *documents: str) -> pb.AuditRecord:
+    return record(ref, rpc=SERVICE + rpc, sections=[section(DOCUMENTS, *documents)])
+
+
+async def test_a_hidden_entry_leaves_no_trace_in_the_log(log: "Log") -> None:
+    ref, secret, known = str(uuid4()), str(uuid4()), str(uuid4())
+    await log.record(*upload(ref, secret), *upload(ref, known))
+    await log.record(read(ref, "DownloadDocument", secret), read(ref, "ListDocuments", secret, known))
+    response = await listed(log, ref, hidden_entries=[secret.upper()])
+    assert secret.encode() not in response.SerializeToString()
+    assert [access.rpcs[0].rpartition("/")[2] for access in response.accesses] == ["ListDocuments", "UploadDocument"]
+    looked = response.accesses[0].sections[0]
+    assert ([entry.id for entry in looked.entries], looked.entry_count) == ([known], 1)
+    assert (response.window.total, response.window.returned) == (2, 2)
+
+
+async def test_a_look_that_found_a_hidden_entry_alone_stays(log: "Log") -> None:
+    """Who looked, the patient may know."""
+    ref, secret = str(uuid4()), str(uuid4())
+    await log.record(read(ref, "ListDocuments", secret))
+    response = await listed(log, ref, hidden_entries=[secret])
+    [access] = response.accesses
+    assert (list(access.sections[0].entries), access.sections[0].entry_count) == ([], 0)
+
+
+async def test_pages_are_those_of_a_log_without_the_hidden_entries(log: "Log") -> None:
+    ref, secret = str(uuid4()), str(uuid4())
+    for number in range(9):
+        await log.record(*(upload(ref, secret) if number % 3 else [read(ref, "ListDocuments", str(uuid4()))]))
+    whole = await listed(log, ref, hidden_entries=[secret])
+    assert len(whole.accesses) == 3
+    token, seen = "", []
+    while True:
+        page = await listed(log, ref, hidden_entries=[secret], page_size=1, page_token=token)
+        assert page.window.total == 3
+        seen += [access.access_id for access in page.accesses]
+        token = page.next_page_token
+        assert page.window.older_exist == bool(token)
+        if not token:
+            break
+    assert seen == [access.access_id for access in whole.accesses]
