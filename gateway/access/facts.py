@@ -1,5 +1,6 @@
 """Holds what a decision is made from, and what it says: plain values without identities in their repr."""
 
+import calendar
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,43 @@ class ProxyArea(enum.IntEnum):
     """Areas of a proxy (fullmakt) on the citizen portal."""
 
     VIEW = 1
-    EDIT = 3
+    SEE_AND_CHANGE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BirthDate:
+    """When somebody was born, as far as known: between these days, both included."""
+
+    earliest: date
+    latest: date
+
+    @classmethod
+    def on(cls, day: date) -> Self:
+        """Returns a birth date that is known to the day."""
+        return cls(day, day)
+
+    @classmethod
+    def known_in_part(cls, year: int, month: int, day: int) -> "Self | None":
+        """Returns what year, month and day say, 0 where one is not known; None when they make no date."""
+        try:
+            if month and day:
+                return cls.on(date(year, month, day))
+            last = month or 12
+            return cls(date(year, month or 1, 1), date(year, last, calendar.monthrange(year, last)[1]))
+        except ValueError:
+            return None
+
+    def least_age(self, today: date) -> int:
+        """Returns the full years that are lived for certain."""
+        return _full_years(self.latest, today)
+
+    def greatest_age(self, today: date) -> int:
+        """Returns the most full years that may have been lived."""
+        return _full_years(self.earliest, today)
+
+
+def _full_years(born: date, today: date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +126,12 @@ class PatientFacts:
     restricted_sections: frozenset[SectionValue] = frozenset()
     single_entries_restricted: frozenset[SectionValue] = frozenset()
     """Sections in which single entries are restricted: an elevated basis has something to open there."""
-    birth_date: date | None = field(default=None, repr=False)
+    birth_date: BirthDate | None = field(default=None, repr=False)
     """Unknown: nobody may act as, or for, this person on the portal."""
     guardians: frozenset[str] = field(default=frozenset(), repr=False)
     """Refs of those with parental responsibility who may see the record of a child (address rule applied already)."""
+    appointed: frozenset[str] = field(default=frozenset(), repr=False)
+    """Refs of those who are appointed guardians (verge) of this person in personal matters."""
     proxies: Mapping[str, frozenset[int]] = field(default_factory=dict, repr=False)
     """Ref of the proxy to the areas granted (`ProxyArea`)."""
     gp_hpr_numbers: frozenset[str] = field(default=frozenset(), repr=False)

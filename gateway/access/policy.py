@@ -8,7 +8,7 @@ The order is part of the contract, since the caller hears the first reason that 
 4. security level 4;
 5. role;
 6. basis, by the table in `rules`; restricted sections need an elevated basis, and an elevated basis something to open;
-7. for citizens: age, guardians, proxies; then a reservation against the portal;
+7. for citizens: age, parents, appointed guardians, proxies; then a reservation against the portal;
 8. for systems that follow patients: nobody who has blocked somebody or restricted something is followed.
 
 Without an emergency or consent basis a named block must look like having no relation to the patient. So a blocked
@@ -66,8 +66,8 @@ def decide(
 ) -> Decision:
     """Returns what this caller may do to this patient's record with this rpc.
 
-    `facts` is None when there is no such patient. `now` needs a time zone; ages are counted in UTC days. `sections`
-    are the ones a summary holds, asked only when the rpc's section is SECTION_SUMMARY.
+    `facts` is None when there is no such patient. `now` needs a time zone; ages are counted in Norwegian days.
+    `sections` are the ones a summary holds, asked only when the rpc's section is SECTION_SUMMARY.
     """
     asked = sections if access.section == common_pb2.SECTION_SUMMARY else (access.section,)
     if refusal := _kind(caller, access):

@@ -4,14 +4,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from gateway.access.facts import PatientFacts
+from gateway.access.facts import BirthDate, PatientFacts
 from gateway.registers.backends import Backend
-from kjernejournal.common.v1.common_pb2 import PartialDate
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.patients.v1.patients_pb2 import PatientResolution, ResolvePatientsRequest, ResolvePatientsResponse
 from shared import deadline
@@ -100,6 +98,11 @@ def _facts(found: PatientResolution) -> PatientFacts:
         for each in facts.guardians
         if each.kind == patients_pb2.GUARDIAN_KIND_PARENTAL_RESPONSIBILITY and facts.parents_at_address
     )
+    appointed = frozenset(
+        each.patient_ref
+        for each in facts.guardians
+        if each.kind == patients_pb2.GUARDIAN_KIND_APPOINTED and patients_pb2.GUARDIAN_AREA_PERSONAL in each.areas
+    )
     return PatientFacts(
         refs=tuple(found.patient_refs),
         reservation=facts.reserved,
@@ -107,19 +110,14 @@ def _facts(found: PatientResolution) -> PatientFacts:
         blocked_hpr_numbers=frozenset(facts.blocked_hpr_numbers),
         restricted_sections=frozenset(facts.restricted_sections),
         single_entries_restricted=frozenset(facts.sections_with_restricted_entries),
-        birth_date=_whole_date(facts.birth_date),
+        birth_date=BirthDate.known_in_part(facts.birth_date.year, facts.birth_date.month, facts.birth_date.day),
         guardians=guardians,
+        appointed=appointed,
         proxies={each.patient_ref: frozenset(each.areas) for each in facts.proxies},
         gp_hpr_numbers=frozenset((*facts.gp_hpr_numbers, *facts.gp_substitute_hpr_numbers)),
         address_protection=facts.address_protection != patients_pb2.ADDRESS_PROTECTION_UGRADERT,
         deceased=facts.deceased,
     )
-
-
-def _whole_date(partial: PartialDate) -> date | None:
-    if partial.year and partial.month and partial.day:
-        return date(partial.year, partial.month, partial.day)
-    return None
 
 
 def _unavailable() -> Unavailable:

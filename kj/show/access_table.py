@@ -21,7 +21,7 @@ _OUTCOMES = {
 _RELATIONS = {
     common_pb2.REPRESENTATION_SELF: "the patient",
     common_pb2.REPRESENTATION_PARENT: "a parent",
-    common_pb2.REPRESENTATION_PARENT: "a guardian",
+    common_pb2.REPRESENTATION_GUARDIAN: "an appointed guardian",
     common_pb2.REPRESENTATION_PROXY: "somebody with a proxy",
 }
 _KINDS = {

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from kjernejournal.common.v1.common_pb2 import REPRESENTATION_PARENT, CallerContext
+from kjernejournal.common.v1.common_pb2 import REPRESENTATION_GUARDIAN, REPRESENTATION_PARENT, CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
 from shared.register.entry import EntryPage, StoredEntry
@@ -82,7 +82,7 @@ class Reserved(NamedTuple):
 
 def from_guardian(caller: CallerContext) -> bool:
     """Whether a reservation is against this reader."""
-    return caller.representation == REPRESENTATION_PARENT
+    return caller.representation in {REPRESENTATION_PARENT, REPRESENTATION_GUARDIAN}
 
 
 def reserved(marked: Iterable[StoredEntry]) -> Reserved:

@@ -215,7 +215,7 @@ def _facts(first: Row, rows: Rows, now: datetime) -> PatientFacts:
     facts = PatientFacts(
         birth_date=person.birth_date if person.HasField("birth_date") else None,
         guardians=[
-            GuardianFact(patient_ref=str(ref), kind=guardian.kind)
+            GuardianFact(patient_ref=str(ref), kind=guardian.kind, areas=guardian.areas)
             for guardian, ref in zip(person.guardians, first["guardian_refs"], strict=True)
             if ref is not None and model.covers(guardian.period, now)
         ],

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from kjernejournal.common.v1.common_pb2 import Coding, Period
 from kjernejournal.patients.v1.patients_pb2 import (
     ADDRESS_PROTECTION_UGRADERT,
+    GUARDIAN_AREA_UNSPECIFIED,
     NATIONAL_ID_KIND_DNR,
     NATIONAL_ID_KIND_FHN,
     NATIONAL_ID_KIND_FNR,
@@ -95,6 +96,8 @@ def _check_related(person: Person, own: set[str], *, production: bool) -> None:
         path = f"guardians[{position}]"
         if guardian.HasField("responsibility"):
             check_code(guardian.responsibility, PARENTAL_RESPONSIBILITY, f"{path}.responsibility")
+        if GUARDIAN_AREA_UNSPECIFIED in guardian.areas:
+            raise Invalid(f"{path}.areas", "must be known areas")
         check_period(guardian.period, f"{path}.period")
         _check_other(guardian.national_id, own, f"{path}.national_id", production=production)
 

@@ -13,6 +13,7 @@ from kj.accesses import read
 from kj.calls.gateway import Gateway
 from kj.calls.local_gateway import LocalIssuer
 from kj.errors import CommandError
+from kj.show import access_table
 from kj.show.access_table import table
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1 import common_pb2
@@ -86,6 +87,8 @@ def test_emergencies_refusals_and_openings_stand_out() -> None:
 
 def test_a_citizen_is_named_by_what_they_are_to_the_patient() -> None:
     own = access(practitioner=None, representation=common_pb2.REPRESENTATION_SELF)
+    verge = access(practitioner=None, representation=common_pb2.REPRESENTATION_GUARDIAN)
+    assert access_table.who(verge) == "an appointed guardian"
     assert "the patient" in drawn(own)
 
 

@@ -92,7 +92,9 @@ def _guardians(person: Person, health: Health, today: date) -> list[pb.Guardian]
     grown = [other for code, other in person.relatives if code == "barn" and other.age(today) >= _OF_AGE]
     forgetful = any(illness.name == "demens" for illness, _ in health.illnesses)
     if grown and forgetful and chance("guardian", person.key).random() < 0.4:
-        return [pb.Guardian(national_id=grown[0].national_id, kind=pb.GUARDIAN_KIND_APPOINTED, name=_name(grown[0]))]
+        areas = [pb.GUARDIAN_AREA_PERSONAL, pb.GUARDIAN_AREA_FINANCIAL]
+        kind = pb.GUARDIAN_KIND_APPOINTED
+        return [pb.Guardian(national_id=grown[0].national_id, kind=kind, name=_name(grown[0]), areas=areas)]
     return []
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, time
 
-from gateway.access.facts import AccessRule, Caller, Decision, PatientFacts
+from gateway.access.facts import AccessRule, BirthDate, Caller, Decision, PatientFacts
 from gateway.access.policy import decide
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.personnel import ServiceKind
@@ -57,14 +57,22 @@ def facts(case: Case) -> PatientFacts | None:
         single_entries_restricted=frozenset(
             common_pb2.Section.Value(f"SECTION_{name}") for name in case.single_entries
         ),
-        birth_date=case.born,
+        birth_date=_birth_date(case),
         guardians=frozenset(OTHER if case.is_guardian else ()),
+        appointed=frozenset(OTHER if case.is_verge else ()),
         proxies={OTHER[0]: case.areas},
         gp_hpr_numbers=frozenset({HPR, "6"} if case.is_gp else {"6"}),
         address_protection=case.protected,
         portal_reservation=case.no_portal,
         deceased=case.deceased,
     )
+
+
+def _birth_date(case: Case) -> BirthDate | None:
+    if case.born is None:
+        return None
+    month = case.born.month if case.month_known else 0
+    return BirthDate.known_in_part(case.born.year, month, case.born.day if case.day_known else 0)
 
 
 def _sections(names: frozenset[str]) -> frozenset[common_pb2.Section.ValueType]:

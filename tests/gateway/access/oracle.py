@@ -5,7 +5,8 @@ and which of them comes first.
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from functools import cache
 
 CLINICAL = (
     "CRITICAL_INFO",
@@ -45,12 +46,15 @@ class Case:
     restricted: frozenset[str] = frozenset()
     single_entries: frozenset[str] = frozenset()
     born: date | None = date(1980, 1, 1)
+    month_known: bool = True
+    day_known: bool = True
     deceased: bool = False
     protected: bool = False
     no_portal: bool = False
     # citizens
     is_self: bool = False
     is_guardian: bool = False
+    is_verge: bool = False
     areas: frozenset[int] = field(default=frozenset())
     today: date = date(2026, 11, 22)
 
@@ -175,7 +179,7 @@ def _one(case: Case, section: str) -> Answer:
     if case.kind == "CITIZEN" and case.action == "WRITE":
         if section not in {"OWN_REGISTRATIONS", "PRIVACY", "VISITS"}:
             return "DENY", "ROLE_REFUSED"
-        if section == "PRIVACY" and not case.is_self and _age(case) >= 16:
+        if section == "PRIVACY" and not case.is_self and any(age >= 12 for age in _ages(case)):
             return "DENY", "NOT_REPRESENTATIVE"
     return "PERMIT", "UNSPECIFIED"
 
@@ -190,22 +194,38 @@ def _clinician_one(case: Case, section: str) -> Answer:
     return "PERMIT", "UNSPECIFIED"
 
 
-def _age(case: Case) -> int:
-    """Returns how many birthdays have come since the day of birth; -1 when the day is not known."""
-    if case.born is None:
-        return -1
-    had_it = (case.today.month, case.today.day) >= (case.born.month, case.born.day)
-    return case.today.year - case.born.year - (0 if had_it else 1)
+def _ages(case: Case) -> frozenset[int]:
+    return _possible_ages(case.born, case.today, month_known=case.month_known, day_known=case.day_known)
+
+
+@cache
+def _possible_ages(born: date | None, today: date, *, month_known: bool, day_known: bool) -> frozenset[int]:
+    """Returns every age that the patient may have: of each day on which somebody so described may be born."""
+    if born is None:
+        return frozenset()
+    days = [
+        day
+        for day in (date(born.year, 1, 1) + timedelta(days=number) for number in range(366))
+        if day.year == born.year
+        and (not month_known or day.month == born.month)
+        and (not (month_known and day_known) or day == born)
+    ]
+    return frozenset(
+        today.year - day.year - (0 if (today.month, today.day) >= (day.month, day.day) else 1) for day in days
+    )
 
 
 def _may_act(case: Case) -> bool:
-    age = _age(case)
-    if age < 0 or case.deceased or case.action == "ADMIN":
+    ages = _ages(case)
+    if not ages or case.deceased or case.action == "ADMIN":
         return False
     if case.is_self:
-        return age >= 16
-    if age < 12:
+        return all(age >= 16 for age in ages)
+    if all(age < 12 for age in ages):
         return case.is_guardian and not case.protected
-    if age < 16:
+    if case.is_verge and all(age >= 18 for age in ages):
+        return True
+    if any(age < 16 for age in ages):
         return False
-    return (3 if case.action == "WRITE" else 1) in case.areas
+    # Area 3 is "see, register and change", area 1 "see".
+    return 3 in case.areas or (case.action != "WRITE" and 1 in case.areas)

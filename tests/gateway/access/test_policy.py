@@ -1,13 +1,13 @@
 """What the policy says, one line a scenario, in the words of its readers. The whole space is in test_policy_space."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.access.facts import AccessRule, Caller, Decision, Outcome, PatientFacts
+from gateway.access.facts import AccessRule, BirthDate, Caller, Decision, Outcome, PatientFacts
 from gateway.access.policy import decide, decide_without_patient
 from gateway.access.rules import POLICY_VERSION
 from kjernejournal.common.v1 import common_pb2
@@ -44,6 +44,7 @@ WHO = {
     "the patient at level 3": Case("CITIZEN", "", is_self=True, level=3),
     "a parent": Case("CITIZEN", "", is_guardian=True),
     "proxy who may view": Case("CITIZEN", "", areas=frozenset({1})),
+    "an appointed guardian": Case("CITIZEN", "", is_verge=True),
     "proxy who may edit": Case("CITIZEN", "", areas=frozenset({3})),
     "a stranger": Case("CITIZEN", ""),
     "feed": Case("SYSTEM", ""),
@@ -63,6 +64,16 @@ PATIENTS: dict[str, dict[str, Any]] = {
     "aged 15": {"born": date(2010, 11, 23)},
     "aged 16": {"born": date(2010, 11, 22)},
     "aged 11, address protected": {"born": date(2014, 11, 23), "protected": True},
+    "born 2010": {"born": date(2010, 6, 1), "month_known": False},
+    "born 2009": {"born": date(2009, 6, 1), "month_known": False},
+    "born in Nov 2010": {"born": date(2010, 11, 1), "day_known": False},
+    "born in Oct 2010": {"born": date(2010, 10, 1), "day_known": False},
+    "born 2014": {"born": date(2014, 6, 1), "month_known": False},
+    "born 2015": {"born": date(2015, 6, 1), "month_known": False},
+    "born in Nov 2014": {"born": date(2014, 11, 1), "day_known": False},
+    "born in Dec 2014": {"born": date(2014, 12, 1), "day_known": False},
+    "aged 17": {"born": date(2008, 11, 23)},
+    "aged 18": {"born": date(2008, 11, 22)},
     "dead": {"deceased": True},
     "keeps off the portal": {"no_portal": True},
     "age unknown": {"born": None},
@@ -214,16 +225,16 @@ def test_a_second_authorisation_does_not_count_for_the_role() -> None:
     assert reason_name(decision.reason) == "ROLE_REFUSED"
 
 
-def test_ages_are_counted_in_utc_days() -> None:
-    child = PatientFacts(PATIENT, birth_date=date(2010, 11, 22))
+def test_ages_are_counted_in_days_of_the_norwegian_calendar() -> None:
+    child = PatientFacts(PATIENT, birth_date=BirthDate.on(date(2010, 11, 22)))
     caller = Caller(common_pb2.CALLER_KIND_CITIZEN, refs=PATIENT[:1], security_level=4)
-    just_before = datetime(2026, 11, 22, 0, 30, tzinfo=timezone(timedelta(hours=1)))
-    for moment, may in ((just_before, False), (just_before + timedelta(hours=1), True)):
+    midnight = datetime(2026, 11, 21, 23, tzinfo=UTC)
+    for moment, may in ((midnight - timedelta.resolution, False), (midnight, True)):
         assert decide(caller, NO_BASIS, child, rpc(common_pb2.SECTION_LABS), moment).permitted is may
 
 
 def test_born_on_a_leap_day() -> None:
-    child = PatientFacts(PATIENT, birth_date=date(2012, 2, 29), guardians=frozenset(OTHER))
+    child = PatientFacts(PATIENT, birth_date=BirthDate.on(date(2012, 2, 29)), guardians=frozenset(OTHER))
     parent = Caller(common_pb2.CALLER_KIND_CITIZEN, refs=OTHER, security_level=4)
     for day, may in ((datetime(2024, 2, 28, tzinfo=UTC), True), (datetime(2024, 2, 29, tzinfo=UTC), False)):
         assert decide(parent, NO_BASIS, child, rpc(common_pb2.SECTION_LABS), day).permitted is may
@@ -231,9 +242,30 @@ def test_born_on_a_leap_day() -> None:
 
 def test_who_acts_for_the_patient_is_marked() -> None:
     me = Caller(common_pb2.CALLER_KIND_CITIZEN, refs=PATIENT[:1], security_level=4)
-    facts = PatientFacts(PATIENT, birth_date=date(1980, 1, 1))
+    facts = PatientFacts(PATIENT, birth_date=BirthDate.on(date(1980, 1, 1)))
     assert decide(me, NO_BASIS, facts, rpc(common_pb2.SECTION_LABS), NOW).for_patient
     assert not decide(doctor(), CONSENT, facts, rpc(common_pb2.SECTION_LABS), NOW).for_patient
+
+
+@pytest.mark.parametrize(
+    "born, representation",
+    [
+        (date(1980, 1, 1), common_pb2.REPRESENTATION_GUARDIAN),
+        (date(2020, 1, 1), common_pb2.REPRESENTATION_PARENT),
+    ],
+)
+def test_the_log_hears_whether_a_parent_or_an_appointed_guardian_acts(
+    born: date, representation: common_pb2.Representation.ValueType
+) -> None:
+    both = Caller(common_pb2.CALLER_KIND_CITIZEN, refs=OTHER, security_level=4)
+    facts = PatientFacts(
+        PATIENT,
+        birth_date=BirthDate.on(born),
+        guardians=frozenset(OTHER),
+        appointed=frozenset(OTHER),
+        proxies={OTHER[0]: frozenset({1, 3})},
+    )
+    assert decide(both, NO_BASIS, facts, rpc(common_pb2.SECTION_LABS), NOW).representation == representation
 
 
 def test_internal_rpcs_are_unimplemented_outside() -> None:
@@ -279,7 +311,7 @@ def test_nothing_shows_an_identity() -> None:
     facts = PatientFacts(
         PATIENT,
         blocked_hpr_numbers=frozenset({HPR}),
-        birth_date=date(1999, 9, 9),
+        birth_date=BirthDate.on(date(1999, 9, 9)),
         guardians=frozenset(OTHER),
         proxies={OTHER[0]: frozenset({1})},
         gp_hpr_numbers=frozenset({HPR}),

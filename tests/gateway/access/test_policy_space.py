@@ -55,30 +55,39 @@ def test_citizens() -> None:
         date(2014, 11, 22),  # 12 today
         date(2010, 11, 23),  # 16 tomorrow
         date(2010, 11, 22),  # 16 today
+        date(2008, 11, 23),  # 18 tomorrow
+        date(2008, 11, 22),  # 18 today
+        date(2009, 12, 1),  # 16 whatever the month
         date(1950, 1, 1),
     ]
     roles = [
-        (is_self, guardian, areas)
+        (is_self, guardian, verge, areas)
         for is_self in BOTH
         for guardian in BOTH
+        for verge in BOTH
         for areas in [frozenset(), frozenset({1}), frozenset({3}), frozenset({1, 3}), frozenset({2})]
     ]
-    for born, (is_self, guardian, areas), section, action, protected, (deceased, no_portal) in itertools.product(
+    for born, known, acting, section, action, protected, (deceased, no_portal) in itertools.product(
         birthdays,
+        [(True, True), (True, False), (False, False)],
         roles,
         [*SECTIONS, "VISITS"],
         ["READ", "WRITE", "ADMIN"],
         BOTH,
         [(False, False), (True, False), (False, True)],
     ):
+        is_self, guardian, verge, areas = acting
         compare(
             Case(
                 kind="CITIZEN",
                 section=section,
                 action=action,
                 born=born,
+                month_known=known[0],
+                day_known=known[1],
                 is_self=is_self,
                 is_guardian=guardian,
+                is_verge=verge,
                 areas=areas,
                 protected=protected,
                 deceased=deceased,
@@ -127,6 +136,9 @@ CASES = st.builds(
     no_portal=st.sampled_from([False, False, True]),
     is_self=st.booleans(),
     is_guardian=st.booleans(),
+    is_verge=st.booleans(),
+    month_known=st.sampled_from([True, True, False]),
+    day_known=st.sampled_from([True, True, False]),
     areas=st.frozensets(st.sampled_from([1, 2, 3])),
 )
 

@@ -1,12 +1,14 @@
 """National ids become references and facts, or there is no answer at all."""
 
 import time
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
 
+from gateway.access.facts import BirthDate
 from gateway.registers.patient_lookup import PatientLookup, Resolved
 from kjernejournal.common.v1.common_pb2 import PartialDate, PatientIdentifier
 from kjernejournal.patients.v1 import patients_pb2
@@ -83,12 +85,50 @@ async def test_an_address_that_is_not_known_to_be_open_is_protected() -> None:
     assert facts.address_protection
 
 
-@pytest.mark.parametrize("date", [PartialDate(), PartialDate(year=1980), PartialDate(year=1980, month=5)])
-async def test_a_birth_date_that_is_not_whole_gives_no_age(date: PartialDate) -> None:
+@pytest.mark.parametrize(
+    "stated, expected",
+    [
+        (PartialDate(), None),
+        (PartialDate(year=2000, month=2, day=30), None),
+        (PartialDate(year=1980), (date(1980, 1, 1), date(1980, 12, 31))),
+        (PartialDate(year=1980, month=2), (date(1980, 2, 1), date(1980, 2, 29))),
+        (PartialDate(year=1980, day=17), (date(1980, 1, 1), date(1980, 12, 31))),
+        (PartialDate(year=1980, month=5, day=17), (date(1980, 5, 17), date(1980, 5, 17))),
+    ],
+)
+async def test_a_birth_date_known_in_part_is_the_days_it_may_be(
+    stated: PartialDate, expected: tuple[date, date] | None
+) -> None:
     person = new_id()
-    facts = (await resolved(registered(person, birth_date=date), asked=person)).facts(person)
+    facts = (await resolved(registered(person, birth_date=stated), asked=person)).facts(person)
     assert facts is not None
-    assert facts.birth_date is None
+    assert facts.birth_date == (BirthDate(*expected) if expected else None)
+
+
+@pytest.mark.parametrize(
+    "areas, may",
+    [
+        ([], False),
+        ([patients_pb2.GUARDIAN_AREA_FINANCIAL], False),
+        ([patients_pb2.GUARDIAN_AREA_PERSONAL], True),
+        ([patients_pb2.GUARDIAN_AREA_FINANCIAL, patients_pb2.GUARDIAN_AREA_PERSONAL], True),
+    ],
+)
+async def test_an_appointed_guardian_counts_when_the_appointment_covers_personal_matters(
+    areas: list[Any], may: bool
+) -> None:
+    person = new_id()
+    guardians = [
+        patients_pb2.GuardianFact(patient_ref="verge", kind=patients_pb2.GUARDIAN_KIND_APPOINTED, areas=areas),
+        patients_pb2.GuardianFact(
+            patient_ref="mor",
+            kind=patients_pb2.GUARDIAN_KIND_PARENTAL_RESPONSIBILITY,
+            areas=[patients_pb2.GUARDIAN_AREA_PERSONAL],
+        ),
+    ]
+    facts = (await resolved(registered(person, guardians=guardians), asked=person)).facts(person)
+    assert facts is not None
+    assert facts.appointed == ({"verge"} if may else set())
 
 
 @pytest.mark.parametrize("at_address", [[], ["mor"]])

@@ -19,6 +19,11 @@ PATIENT = CallerContext(
 )
 
 
+VERGE = CallerContext(
+    kind=common_pb2.CALLER_KIND_CITIZEN, for_patient=True, representation=common_pb2.REPRESENTATION_GUARDIAN
+)
+
+
 async def list_of(medicines: Feed, ref: str, caller: CallerContext, **fields: Any) -> pb.GetMedicationListResponse:
     request = pb.GetMedicationListRequest(patient=patient(ref), **fields)
     return await medicines.stub.GetMedicationList(request, metadata=calling(caller, ref))
@@ -26,6 +31,13 @@ async def list_of(medicines: Feed, ref: str, caller: CallerContext, **fields: An
 
 def sources(entries: Any) -> list[str]:
     return [each.header.provenance.source_id for each in entries]
+
+
+async def test_the_reservation_is_against_an_adults_appointed_guardian_too(medicines: Feed) -> None:
+    ref = new_ref()
+    await medicines.send(ref, prescriptions=[prescription("r1", guardian_reservation=True), prescription("r2")])
+    listed = await medicines.prescriptions(ref, caller=VERGE)
+    assert (sources(listed.prescriptions), listed.window.total, listed.window.withheld) == (["r2"], 1, 0)
 
 
 async def test_a_reserved_prescription_and_what_was_dispensed_on_it_are_not_shown_and_not_counted(

@@ -178,6 +178,19 @@ async def test_a_guardianship_that_has_ended_gives_no_right(service: Patients) -
     assert not (await service.facts(await service.register(one))).guardians
 
 
+async def test_an_appointed_guardian_is_told_with_what_the_appointment_covers(service: Patients) -> None:
+    one = person()
+    one.guardians.add(
+        national_id=new_id(), kind=pb.GUARDIAN_KIND_APPOINTED, areas=[pb.GUARDIAN_AREA_PERSONAL]
+    ).name.given = "Vera"
+    [fact] = (await service.facts(await service.register(one))).guardians
+    assert (fact.kind, list(fact.areas)) == (pb.GUARDIAN_KIND_APPOINTED, [pb.GUARDIAN_AREA_PERSONAL])
+    one.guardians[0].areas[:] = [pb.GUARDIAN_AREA_UNSPECIFIED]
+    with pytest.raises(Invalid) as refused:
+        model.check_person(one, production=False)
+    assert refused.value.field == "guardians[0].areas"
+
+
 async def test_death_and_partial_birth_dates_are_facts(service: Patients) -> None:
     one = person(death=pb.Death(date=PartialDate(year=2024)))
     one.birth_date.CopyFrom(PartialDate(year=1931))

@@ -222,7 +222,7 @@ class _RepresentationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Repres
     REPRESENTATION_PARENT: _Representation.ValueType  # 2
     """A parent or another with parental responsibility."""
     REPRESENTATION_GUARDIAN: _Representation.ValueType  # 3
-    """A guardian (verge)."""
+    """An appointed guardian of an adult (verge)."""
     REPRESENTATION_PROXY: _Representation.ValueType  # 4
     """Somebody with the patient's proxy (fullmakt)."""
 
@@ -236,7 +236,7 @@ REPRESENTATION_SELF: Representation.ValueType  # 1
 REPRESENTATION_PARENT: Representation.ValueType  # 2
 """A parent or another with parental responsibility."""
 REPRESENTATION_GUARDIAN: Representation.ValueType  # 3
-"""A guardian (verge)."""
+"""An appointed guardian of an adult (verge)."""
 REPRESENTATION_PROXY: Representation.ValueType  # 4
 """Somebody with the patient's proxy (fullmakt)."""
 Global___Representation: _TypeAlias = Representation  # noqa: Y015

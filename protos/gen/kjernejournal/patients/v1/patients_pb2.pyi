@@ -144,6 +144,34 @@ GUARDIAN_KIND_APPOINTED: GuardianKind.ValueType  # 2
 """Appointed guardian (verge)."""
 Global___GuardianKind: _TypeAlias = GuardianKind  # noqa: Y015
 
+class _GuardianArea:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GuardianAreaEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GuardianArea.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GUARDIAN_AREA_UNSPECIFIED: _GuardianArea.ValueType  # 0
+    """Never valid."""
+    GUARDIAN_AREA_PERSONAL: _GuardianArea.ValueType  # 1
+    """Personal matters, health among them (personlige interesser): the guardian sees the record, registers and changes
+    what the patient may, but not the privacy settings.
+    """
+    GUARDIAN_AREA_FINANCIAL: _GuardianArea.ValueType  # 2
+    """Financial matters (økonomiske interesser): no right to the record."""
+
+class GuardianArea(_GuardianArea, metaclass=_GuardianAreaEnumTypeWrapper):
+    """What the appointment of a guardian covers (vergemålets omfang)."""
+
+GUARDIAN_AREA_UNSPECIFIED: GuardianArea.ValueType  # 0
+"""Never valid."""
+GUARDIAN_AREA_PERSONAL: GuardianArea.ValueType  # 1
+"""Personal matters, health among them (personlige interesser): the guardian sees the record, registers and changes
+what the patient may, but not the privacy settings.
+"""
+GUARDIAN_AREA_FINANCIAL: GuardianArea.ValueType  # 2
+"""Financial matters (økonomiske interesser): no right to the record."""
+Global___GuardianArea: _TypeAlias = GuardianArea  # noqa: Y015
+
 class _ProxyArea:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -391,6 +419,7 @@ class Guardian(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     RESPONSIBILITY_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
+    AREAS_FIELD_NUMBER: _builtins.int
     national_id: _builtins.str
     """The guardian's national id. Never in a reply."""
     kind: Global___GuardianKind.ValueType
@@ -407,6 +436,10 @@ class Guardian(_message.Message):
     def period(self) -> _common_pb2.Period:
         """When it holds. Unset: without limit."""
 
+    @_builtins.property
+    def areas(self) -> _containers.RepeatedScalarFieldContainer[Global___GuardianArea.ValueType]:
+        """What an appointment covers. Empty: it is not known, and gives no right to the record."""
+
     def __init__(
         self,
         *,
@@ -415,10 +448,11 @@ class Guardian(_message.Message):
         name: Global___HumanName | None = ...,
         responsibility: _common_pb2.Coding | None = ...,
         period: _common_pb2.Period | None = ...,
+        areas: _abc.Iterable[Global___GuardianArea.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "period", b"period", "responsibility", b"responsibility"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "name", b"name", "national_id", b"national_id", "period", b"period", "responsibility", b"responsibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["areas", b"areas", "kind", b"kind", "name", b"name", "national_id", b"national_id", "period", b"period", "responsibility", b"responsibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1443,7 +1477,9 @@ class PatientFacts(_message.Message):
 
     @_builtins.property
     def birth_date(self) -> _common_pb2.PartialDate:
-        """Date of birth. Unset, or without a month or day: not known; give no right that hangs on age."""
+        """Date of birth. Unset, without a month or day: known in part; a right that hangs on age is given when every day it may be
+        gives it. Unset: not known, and no such right.
+        """
 
     @_builtins.property
     def guardians(self) -> _containers.RepeatedCompositeFieldContainer[Global___GuardianFact]:
@@ -1512,19 +1548,25 @@ class GuardianFact(_message.Message):
 
     PATIENT_REF_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    AREAS_FIELD_NUMBER: _builtins.int
     patient_ref: _builtins.str
     """A reference of the guardian: compare with all references of the caller."""
     kind: Global___GuardianKind.ValueType
     """On what ground."""
+    @_builtins.property
+    def areas(self) -> _containers.RepeatedScalarFieldContainer[Global___GuardianArea.ValueType]:
+        """What an appointment covers."""
+
     def __init__(
         self,
         *,
         patient_ref: _builtins.str = ...,
         kind: Global___GuardianKind.ValueType = ...,
+        areas: _abc.Iterable[Global___GuardianArea.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "patient_ref", b"patient_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["areas", b"areas", "kind", b"kind", "patient_ref", b"patient_ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
