@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fractions import Fraction
 from functools import cached_property
 
 from kjernejournal.common.v1.common_pb2 import Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model, validity
 from services.medications.reconciliation import comparing
-from services.medications.reconciliation.amounts import number
+from shared import days_supply
 from shared.convert import moment, timestamp
 
 PRESCRIBED = pb.RECONCILIATION_SOURCE_PRESCRIBED
@@ -33,10 +32,17 @@ NOT_KNOWN = pb.ENTRY_STATUS_UNSPECIFIED
 LONGEST_SUPPLY = timedelta(days=365)
 """A year: the longest that one dispensing is taken to last when its source does not say."""
 
-_DAYS = {"": 1, "d": 1, "day": 1, "days": 1, "dag": 1, "dager": 1, "wk": 7, "mo": 30, "a": 365}
-
 _USE_BY_STATUS = {"active": IN_USE, "on-hold": PAUSED, "unknown": NOT_KNOWN}
 """FHIR's statuses that leave open, or say, that a medicine is in use. Others say that it is not."""
+
+_USE_BY_DISPENSING = {
+    "completed": IN_USE,
+    "in-progress": IN_USE,
+    "preparation": NOT_KNOWN,
+    "on-hold": NOT_KNOWN,
+    "unknown": NOT_KNOWN,
+}
+"""FHIR's statuses of a dispensing that came about, or may have. Of others nothing was handed over."""
 
 Origin = pb.Prescription | pb.Dispensing | pb.MedicationStatement | pb.ListEntry
 
@@ -103,10 +109,9 @@ def supply_ends(dispensing: pb.Dispensing) -> tuple[datetime, bool] | None:
     given = _time(dispensing, "dispensed_at", "prepared_at")
     if given is None:
         return None
-    days = number(dispensing.days_supply.value) if dispensing.HasField("days_supply") else None
-    unit = _DAYS.get((dispensing.days_supply.code or dispensing.days_supply.unit).lower())
-    if days is not None and unit is not None and Fraction(0) < days * unit < 10_000:
-        return given + timedelta(days=float(days * unit)), True
+    days = days_supply.days(dispensing.days_supply) if dispensing.HasField("days_supply") else None
+    if days is not None:
+        return given + timedelta(days=days), True
     as_if = pb.Prescription(prescribed_at=timestamp(given), medication=dispensing.medication)
     return min(validity.valid_until(as_if), given + LONGEST_SUPPLY), False
 
@@ -222,7 +227,7 @@ def _add_dispensed(
 def _dispensed(dispensing: pb.Dispensing, of: pb.Prescription | None, now: datetime) -> Side | None:
     counts = supply_ends(dispensing)
     status = dispensing.source_record.status if dispensing.HasField("source_record") else "completed"
-    if counts is None or counts[0] <= now or status not in ("completed", "in-progress", "on-hold", "unknown"):
+    if counts is None or counts[0] <= now or status not in _USE_BY_DISPENSING:
         return None
     ended = of is not None and of.recall.reason == pb.RECALL_REASON_DISCONTINUED
     return Side(
@@ -233,7 +238,7 @@ def _dispensed(dispensing: pb.Dispensing, of: pb.Prescription | None, now: datet
         dispensing.medication,
         dispensing.dosages,
         _keys_of_dispensing(dispensing) | (_keys_of_prescription(of) if of is not None else frozenset()),
-        ENDED if ended else IN_USE,
+        ENDED if ended else _USE_BY_DISPENSING[status],
         _time(dispensing, "dispensed_at", "prepared_at"),
         dispensing,
         counts[1],

@@ -55,6 +55,29 @@ def test_a_dispensing_that_does_not_say_how_long_it_lasts_counts_as_long_as_a_pr
     assert not reconcile(dispensings=[dispensed(days_ago=400)])[0]
 
 
+def test_a_supply_in_weeks_or_months_is_not_read_as_days() -> None:
+    for supply in (Quantity(value="12", code="wk"), Quantity(value="3", unit="mnd"), Quantity(value="12", unit="uker")):
+        items, draft = reconcile(dispensings=[dispensed(days_ago=30, days_supply=supply)])
+        assert differences(items) == [(ADDED, set())]
+        assert len(draft.entries) == 1
+
+
+def test_what_may_not_have_been_handed_over_is_doubtful_and_not_in_the_draft() -> None:
+    month = Quantity(value="30", code="d")
+    for status in ("unknown", "preparation", "on-hold"):
+        record = pb.SourceRecord(resource_type="MedicationDispense", status=status)
+        items, draft = reconcile(dispensings=[dispensed(days_ago=5, days_supply=month, source_record=record)])
+        assert [item.difference for item in items] == [DOUBTFUL]
+        assert not draft.entries
+
+
+def test_what_was_made_ready_counts_from_then_where_it_does_not_say_when_it_was_handed_over() -> None:
+    made = dispensed(days_ago=5, days_supply=Quantity(value="2", code="wk"))
+    made.prepared_at.CopyFrom(made.dispensed_at)
+    made.ClearField("dispensed_at")
+    assert differences(reconcile(dispensings=[made])[0]) == [(ADDED, set())]
+
+
 def test_of_one_treatment_the_last_dispensing_counts() -> None:
     first, second = (prescribed(each, treatment_id="t1") for each in ("r1", "r2"))
     given = [dispensed("d1", "r1", 90), dispensed("d2", "r2", 3), dispensed("d3", "r2", 40)]
