@@ -16,6 +16,7 @@
 `safety/`       the checks of medicines, without I/O, and the knowledge that they check against
 `registers/`    how registers are asked: which there are (`registers/sources`), by which channels
                 (`registers/backends`), and what becomes of their failures (`registers/refusals`)
+`texts/`        what the gateway says itself, by code and language
 
 `contract` holds what the descriptors say of each rpc, `settings` what the operator says, and `wiring` puts the parts
 together for `__main__`. `access/` does no I/O but for the issuer's keys.

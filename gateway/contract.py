@@ -16,7 +16,7 @@ from gateway.access.facts import AccessRule
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.changes.v1 import changes_pb2
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import CodedText, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.labs.v1 import labs_pb2
@@ -70,6 +70,8 @@ class Method:
     """Where the request registers persons, with national ids of their own."""
     disclosed: tuple[Path, ...]
     """Where the reply holds messages with a disclosed id."""
+    says_texts: bool = False
+    """Whether the reply holds texts that the gateway puts in."""
 
     def patients_in(self, request: Message) -> list[tuple[str, PatientIdentifier]]:
         """Returns the patients that a request names, each with its path."""
@@ -120,6 +122,11 @@ def disclosed_paths(message: Descriptor) -> tuple[Path, ...]:
     return tuple(_paths(message, _discloses))
 
 
+def paths_to(message: Descriptor, kind: Descriptor) -> tuple[Path, ...]:
+    """Returns where messages of one kind stand inside `message`."""
+    return tuple(_paths(message, lambda each: each.full_name == kind.full_name))
+
+
 def disclosed(message: Message, paths: tuple[Path, ...]) -> list[tuple[str, int]]:
     """Returns id and version of every entry at `paths`, each once: many results may be of one report."""
     found: dict[tuple[str, int], None] = {}
@@ -153,6 +160,7 @@ def _method(descriptor: MethodDescriptor) -> Method:
         patients=tuple(_paths(descriptor.input_type, _is_patient)),
         persons=tuple(_paths(descriptor.input_type, _is_person)),
         disclosed=disclosed_paths(descriptor.output_type),
+        says_texts=bool(paths_to(descriptor.output_type, CodedText.DESCRIPTOR)),
     )
 
 

@@ -8,6 +8,7 @@ from gateway.access.facts import BasisValue, Caller, Decision, SectionValue
 from gateway.access.tokens import Metadata
 from gateway.contract import Method
 from gateway.registers.patient_lookup import Resolved
+from gateway.texts.languages import Language, language_of
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord, SectionRecord
 from kjernejournal.common.v1 import common_pb2
@@ -23,6 +24,11 @@ class Incoming:
     metadata: Metadata = field(repr=False)
     caller: Caller
     basis: BasisValue
+
+    @property
+    def language(self) -> Language:
+        """Returns the language in which the caller wants texts."""
+        return language_of(self.metadata)
 
 
 @dataclass(frozen=True)

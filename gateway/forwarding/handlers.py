@@ -23,6 +23,7 @@ from gateway.registers.section_reader import says_how_much
 from gateway.registers.sources import SOURCES
 from gateway.requests import byte_range_of, parse, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
+from gateway.texts.catalogue import put_texts
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
 from shared.errors import KjernejournalError, Reason, Unavailable
@@ -151,7 +152,11 @@ class Forwarding:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and seconds < left:
                 raise _too_slow() from None
             raise await self._refused(decided, error) from None
-        return reply, _parsed(method, reply)
+        message = _parsed(method, reply)
+        if method.says_texts:
+            put_texts(message, decided.incoming.language)
+            reply = message.SerializeToString()
+        return reply, message
 
     async def _refused(self, decided: DecidedCall, error: grpc.aio.AioRpcError) -> KjernejournalError:
         """Returns the refusal of a read by its register. One that says something of the record (a restricted document,

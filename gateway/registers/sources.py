@@ -1,14 +1,15 @@
 """Holds the table of registers, a row each. A register comes into the summary by a row here and a field there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from gateway.access.facts import SectionValue
 from gateway.contract import Path, disclosed_paths
+from gateway.texts.catalogue import coded
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED, CodedText
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.labs.v1 import labs_pb2
@@ -134,6 +135,10 @@ def _patient(section: patients_pb2.PatientSection) -> int:
     return summary_pb2.SECTION_STATE_DATA if section.version else summary_pb2.SECTION_STATE_NONE_RECORDED
 
 
+def _said(*codes: str) -> Iterable[CodedText]:
+    return map(coded, codes)
+
+
 SOURCES: tuple[Source, ...] = (
     Source(
         section=common_pb2.SECTION_CRITICAL_INFO,
@@ -142,9 +147,9 @@ SOURCES: tuple[Source, ...] = (
         proto=critical_info_pb2,
         state=_critical_info,
         coverage=Coverage(
-            sources=["registered in the record by health personnel"],
+            sources=_said("SOURCE_PERSONNEL"),
             # About 35 % of those expected to have critical information have any (E-helsemonitor, 2022).
-            missing=["most of those who should have critical information have none registered"],
+            missing=_said("MISSING_MOST_CRITICAL_INFORMATION"),
         ),
     ),
     Source(
@@ -155,8 +160,8 @@ SOURCES: tuple[Source, ...] = (
         state=_medications,
         window=THREE_YEARS,
         coverage=Coverage(
-            sources=["the prescription register (e-resept)", "pharmacies", "the patient's medication list"],
-            missing=["medicines given inside institutions", "medicines bought without a prescription or abroad"],
+            sources=_said("SOURCE_PRESCRIPTION_REGISTER", "SOURCE_PHARMACIES", "SOURCE_MEDICATION_LIST"),
+            missing=_said("MISSING_GIVEN_IN_INSTITUTIONS", "MISSING_WITHOUT_PRESCRIPTION"),
         ),
     ),
     Source(
@@ -167,8 +172,8 @@ SOURCES: tuple[Source, ...] = (
         state=_listed("visits"),
         window=THREE_YEARS,
         coverage=Coverage(
-            sources=["the patient register (NPR): specialist care"],
-            missing=["primary care", "telephone and letter contacts", "units that the register filters out"],
+            sources=_said("SOURCE_PATIENT_REGISTER"),
+            missing=_said("MISSING_PRIMARY_CARE", "MISSING_TELEPHONE_AND_LETTER", "MISSING_FILTERED_UNITS"),
             since_year=2008,
         ),
     ),
@@ -179,8 +184,8 @@ SOURCES: tuple[Source, ...] = (
         proto=documents_pb2,
         state=_listed("documents"),
         coverage=Coverage(
-            sources=["hospitals and municipalities that share documents"],
-            missing=["businesses that do not share documents"],
+            sources=_said("SOURCE_DOCUMENT_SHARING"),
+            missing=_said("MISSING_NOT_SHARING"),
         ),
     ),
     Source(
@@ -191,12 +196,8 @@ SOURCES: tuple[Source, ...] = (
         state=_listed_or_stated("reports"),
         most=MOST_REPORTS,
         coverage=Coverage(
-            sources=["laboratories, pathology and imaging units that report to the national service"],
-            missing=[
-                "answers from before a laboratory or unit began to report",
-                "answers given on paper or by telephone alone",
-                "answers that the patient keeps out of the national service",
-            ],
+            sources=_said("SOURCE_LABORATORIES"),
+            missing=_said("MISSING_BEFORE_REPORTING", "MISSING_ON_PAPER", "MISSING_KEPT_OUT"),
         ),
     ),
     Source(
@@ -206,12 +207,8 @@ SOURCES: tuple[Source, ...] = (
         proto=vaccinations_pb2,
         state=_listed_or_stated("vaccinations"),
         coverage=Coverage(
-            sources=["the vaccination register (SYSVAK)"],
-            # Every vaccination, of all ages, has had to be reported since January 2011 (FHI).
-            missing=[
-                "before 2011: vaccinations that did not have to be reported, such as most of adults'",
-                "vaccinations abroad that nobody has reported",
-            ],
+            sources=_said("SOURCE_VACCINATION_REGISTER"),
+            missing=_said("MISSING_VACCINATIONS_BEFORE_2011", "MISSING_VACCINATIONS_ABROAD"),
             since_year=1995,
         ),
     ),
@@ -222,8 +219,8 @@ SOURCES: tuple[Source, ...] = (
         proto=own_registrations_pb2,
         state=_listed("registrations"),
         coverage=Coverage(
-            sources=["the patient, or somebody at the patient's request"],
-            missing=["whatever the patient has not registered"],
+            sources=_said("SOURCE_PATIENT"),
+            missing=_said("MISSING_NOT_REGISTERED_BY_PATIENT"),
         ),
     ),
     Source(
@@ -232,7 +229,7 @@ SOURCES: tuple[Source, ...] = (
         content="patient",
         proto=patients_pb2,
         state=_patient,
-        coverage=Coverage(sources=["the population register", "the general practitioner register"]),
+        coverage=Coverage(sources=_said("SOURCE_POPULATION_REGISTER", "SOURCE_GP_REGISTER")),
     ),
 )
 """In the order in which a reader is shown them."""

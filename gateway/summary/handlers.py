@@ -16,6 +16,7 @@ from gateway.safety.check import alerts, seen
 from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.steps import Steps
 from gateway.summary.fanout import Fanout, Question, hold_back, unavailable
+from gateway.texts.catalogue import coded, put_texts
 from kjernejournal.audit.v1.audit_pb2 import SectionRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1 import summary_pb2
@@ -39,8 +40,8 @@ COMPLETENESS_HEADER = "kj-completeness"
 HEAD_START = 0.1
 """Seconds for which a stream waits for critical information before it sends what else is there."""
 
-LARGEST_SUMMARY = 4 * 1024 * 1024 - 4096
-"""Bytes of all sections. A gRPC client that sets no limit of its own refuses replies over 4 MiB whole."""
+LARGEST_SUMMARY = 4 * 1024 * 1024 - 16384
+"""Bytes of all sections, without their texts. A gRPC client without a limit of its own refuses more than 4 MiB."""
 
 _UNKNOWN = frozenset({summary_pb2.SECTION_STATE_UNAVAILABLE, summary_pb2.SECTION_STATE_UNSPECIFIED})
 
@@ -85,20 +86,22 @@ class Summary:
             checked = await self._alerts(sections, question)
         whole = completeness(sections)
         await context.send_initial_metadata(((COMPLETENESS_HEADER, _short_name(whole)),))
-        return GetPatientSummaryResponse(
+        reply = GetPatientSummaryResponse(
             access_id=decided.access_id,
             completeness=whole,
-            sections=sections,
+            sections=map(explained, sections),
             assembled_at=timestamp(datetime.now(UTC)),
             alerts=checked,
-        ).SerializeToString()
+        )
+        put_texts(reply, incoming.language)
+        return reply.SerializeToString()
 
     async def stream(self, incoming: Incoming, data: bytes, _: Context) -> AsyncGenerator[bytes, None]:
         """Sends each section as soon as it is there and on record; critical information first when it can be."""
         decided, wanted, question = await self._enter(incoming, data)
         tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], decided, question)): each for each in wanted}
         try:
-            yield _part(start=SummaryStart(access_id=decided.access_id, sections=wanted))
+            yield _part(incoming, start=SummaryStart(access_id=decided.access_id, sections=wanted))
             sent: list[SummarySection] = []
             first = [task for task, each in tasks.items() if each == common_pb2.SECTION_CRITICAL_INFO]
             if first:
@@ -113,11 +116,12 @@ class Summary:
                     decided = await self._steps.fresh(decided, wanted)
                     hold_back(decided, [section])
                     sent.append(section)
-                    yield _part(section=section)
+                    yield _part(incoming, section=explained(section))
             whole = completeness(sent)  # of what was sent, whatever is held back by now
             hold_back(await self._steps.fresh(decided, wanted), sent)
             checked = await self._alerts(sent, question)
-            yield _part(end=SummaryEnd(completeness=whole, assembled_at=timestamp(datetime.now(UTC)), alerts=checked))
+            end = SummaryEnd(completeness=whole, assembled_at=timestamp(datetime.now(UTC)), alerts=checked)
+            yield _part(incoming, end=end)
         finally:
             for task in tasks:
                 task.cancel()
@@ -198,8 +202,21 @@ def _recorded(decided: DecidedCall, section: SummarySection, question: Question)
     return record
 
 
-def _part(**part: Any) -> bytes:
-    return StreamPatientSummaryResponse(**part).SerializeToString()
+def explained(section: SummarySection) -> SummarySection:
+    """Returns the section with what its state means, as it is released."""
+    if section.state == summary_pb2.SECTION_STATE_UNAVAILABLE:
+        code = common_pb2.UnavailableReason.Name(section.unavailable_reason).removeprefix("UNAVAILABLE_REASON_")
+        code = f"UNAVAILABLE_{code}"
+    else:
+        code = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_")
+    section.explanation.CopyFrom(coded(code))
+    return section
+
+
+def _part(incoming: Incoming, **part: Any) -> bytes:
+    message = StreamPatientSummaryResponse(**part)
+    put_texts(message, incoming.language)
+    return message.SerializeToString()
 
 
 def _short_name(whole: "summary_pb2.Completeness.ValueType") -> str:

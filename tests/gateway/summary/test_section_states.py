@@ -65,7 +65,9 @@ def check(got: Summary, service: str, expected: str) -> None:
     whole = ("CRITICAL_MISSING" if service in CRITICAL else "PARTIAL") if missing else "COMPLETE"
     assert (got.completeness, got.answer.headers["kj-completeness"]) == (whole, whole)
     assert section.source == service
-    assert section.coverage == BY_SERVICE[service].coverage
+    said, source = section.coverage, BY_SERVICE[service].coverage
+    assert [each.code for each in said.sources] == [each.code for each in source.sources]
+    assert all(each.text for each in (*said.sources, *said.missing, section.explanation))
     assert section.as_of.seconds
     assert section.HasField("duration")
 

@@ -313,3 +313,33 @@ def _block(front: Front, patient: str) -> None:
 async def _gather(call: Any, into: list[Any]) -> None:
     async for message in call:
         into.append(message)  # noqa: PERF401 -- what came before a refusal counts
+
+
+@pytest.mark.parametrize(
+    "metadata, missing, why",
+    [
+        ((), "primærhelsetjenesten", "registeret feilet"),
+        ((("accept-language", "nn-NO, en;q=0.5"),), "primærhelsetjenesten", "registeret feilet"),
+        ((("accept-language", "en"),), "primary care", "the register failed"),
+    ],
+    ids=["norwegian by default", "nynorsk", "english"],
+)
+async def test_texts_have_codes_and_the_callers_language(
+    front: Front, metadata: tuple[tuple[str, str], ...], missing: str, why: str
+) -> None:
+    fail(front, KI)
+    patient = front.people.add()
+    got = await front.client.answer("GetPatientSummary", asked(patient), extra=metadata)
+    sections = {each.section: each for each in got.reply.sections}
+    assert sections[VISITS].coverage.missing[0].code == "MISSING_PRIMARY_CARE"
+    assert sections[VISITS].coverage.missing[0].text == missing
+    assert sections[KI].explanation.code == "UNAVAILABLE_ERROR"
+    assert why in sections[KI].explanation.text
+    parts = await front.client.stream(
+        "StreamPatientSummary",
+        StreamPatientSummaryRequest(patient=PatientIdentifier(national_id=patient)),
+        extra=metadata,
+    )
+    streamed_sections = {part.section.section: part.section for part in parts if part.HasField("section")}
+    assert streamed_sections[VISITS].coverage == sections[VISITS].coverage
+    assert streamed_sections[KI].explanation == sections[KI].explanation

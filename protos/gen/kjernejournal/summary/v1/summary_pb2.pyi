@@ -146,18 +146,18 @@ class Coverage(_message.Message):
     since_year: _builtins.int
     """First year that the sources cover. 0: not known."""
     @_builtins.property
-    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodedText]:
         """The sources that feed it."""
 
     @_builtins.property
-    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def missing(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodedText]:
         """What is known not to be in it."""
 
     def __init__(
         self,
         *,
-        sources: _abc.Iterable[_builtins.str] | None = ...,
-        missing: _abc.Iterable[_builtins.str] | None = ...,
+        sources: _abc.Iterable[_common_pb2.CodedText] | None = ...,
+        missing: _abc.Iterable[_common_pb2.CodedText] | None = ...,
         since_year: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -225,6 +225,7 @@ class SummarySection(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     CRITICAL_INFO_FIELD_NUMBER: _builtins.int
     MEDICATIONS_FIELD_NUMBER: _builtins.int
     VISITS_FIELD_NUMBER: _builtins.int
@@ -252,6 +253,10 @@ class SummarySection(_message.Message):
     @_builtins.property
     def coverage(self) -> Global___Coverage:
         """What feeds it."""
+
+    @_builtins.property
+    def explanation(self) -> _common_pb2.CodedText:
+        """What its state means, and where it is unavailable why."""
 
     @_builtins.property
     def critical_info(self) -> _critical_info_pb2.CriticalInfoSection:
@@ -295,6 +300,7 @@ class SummarySection(_message.Message):
         as_of: _timestamp_pb2.Timestamp | None = ...,
         duration: _duration_pb2.Duration | None = ...,
         coverage: Global___Coverage | None = ...,
+        explanation: _common_pb2.CodedText | None = ...,
         critical_info: _critical_info_pb2.CriticalInfoSection | None = ...,
         medications: _medications_pb2.MedicationsSection | None = ...,
         visits: _visits_pb2.VisitsSection | None = ...,
@@ -304,9 +310,9 @@ class SummarySection(_message.Message):
         vaccinations: _vaccinations_pb2.VaccinationsSection | None = ...,
         own_registrations: _own_registrations_pb2.OwnRegistrationsSection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "content", b"content", "coverage", b"coverage", "critical_info", b"critical_info", "documents", b"documents", "duration", b"duration", "labs", b"labs", "medications", b"medications", "own_registrations", b"own_registrations", "patient", b"patient", "vaccinations", b"vaccinations", "visits", b"visits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "content", b"content", "coverage", b"coverage", "critical_info", b"critical_info", "documents", b"documents", "duration", b"duration", "explanation", b"explanation", "labs", b"labs", "medications", b"medications", "own_registrations", b"own_registrations", "patient", b"patient", "vaccinations", b"vaccinations", "visits", b"visits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "content", b"content", "coverage", b"coverage", "critical_info", b"critical_info", "documents", b"documents", "duration", b"duration", "labs", b"labs", "medications", b"medications", "own_registrations", b"own_registrations", "patient", b"patient", "section", b"section", "source", b"source", "state", b"state", "unavailable_reason", b"unavailable_reason", "vaccinations", b"vaccinations", "visits", b"visits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "content", b"content", "coverage", b"coverage", "critical_info", b"critical_info", "documents", b"documents", "duration", b"duration", "explanation", b"explanation", "labs", b"labs", "medications", b"medications", "own_registrations", b"own_registrations", "patient", b"patient", "section", b"section", "source", b"source", "state", b"state", "unavailable_reason", b"unavailable_reason", "vaccinations", b"vaccinations", "visits", b"visits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["critical_info", "medications", "visits", "documents", "patient", "labs", "vaccinations", "own_registrations"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
