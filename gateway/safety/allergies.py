@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from gateway.safety.findings import CheckValue, Found, gravest
 from gateway.safety.knowledge import Codes, Knowledge, Reach, Rule
 from gateway.safety.medicines import Medicine
-from gateway.safety.substances import Entry, words
+from gateway.safety.substances import Entry, of_allergen, words
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
@@ -57,9 +57,9 @@ def allergies(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Allergie
         if info.category not in CATEGORIES or info.status != ki.STATUS_ACTIVE:
             continue
         entry = entry_of(info)
-        codes = knowledge.codes(info.code.codings, info.code.text, info.specification)
-        excipient = info.reaction.inactive_ingredient
-        if (excipient or not codes) and info.reaction.allergen_kind not in _NO_MEDICINE:
+        allergen = of_allergen(info.code, info.specification, knowledge)
+        codes, excipient = allergen.codes, info.reaction.inactive_ingredient
+        if (excipient or allergen.unknown) and info.reaction.allergen_kind not in _NO_MEDICINE:
             unknown.append(entry)
         if not codes:
             continue
@@ -123,4 +123,4 @@ def _certainty(allergy: Allergy) -> str:
 
 
 def _found(kind: CheckValue, rule: Rule, text: str, allergy: Allergy, medicine: Medicine) -> Found:
-    return Found(kind, rule, text, [*allergy.entries, *medicine.entries])
+    return Found(kind, rule, text, [*allergy.entries, *medicine.entries], doubtful=bool(medicine.doubt))

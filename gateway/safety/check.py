@@ -13,7 +13,7 @@ from gateway.safety.substances import Entry
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from kjernejournal.medications.v1.medications_pb2 import NotChecked
+from kjernejournal.medications.v1.medications_pb2 import InteractionCoverage, NotChecked
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import Alerts, SummarySection
 from shared.codes.atc import is_whole
@@ -56,6 +56,8 @@ class Checked:
     not_checked: list[NotChecked] = field(default_factory=list)
     missing: set[CheckValue] = field(default_factory=set)
     """Checks that were not made at all."""
+    coverage: InteractionCoverage | None = None
+    """None: interactions were not checked."""
 
     def not_made(self, kinds: Iterable[CheckValue], reason: WhyNot, section: "common_pb2.Section.ValueType") -> None:
         """Notes that the checks could not be made at all."""
@@ -117,11 +119,18 @@ def alerts(knowledge: Knowledge | None, over: Seen, now: datetime) -> Alerts | N
         checked=checked.checked,
         knowledge_version=checked.version,
         findings_left_out=checked.left_out,
+        interaction_coverage=checked.coverage,
     )
 
 
 def check(knowledge: Knowledge | None, over: Seen, now: datetime, asked: Sequence[pb.Medication] = ()) -> Checked:
     """Checks the medicines that the patient has among themselves; with `asked`, these against all there is."""
+    checked = _checked(knowledge, over, now, asked)
+    checked.not_made((pb.CHECK_KIND_LABORATORY,), pb.NOT_CHECKED_REASON_NOT_LOOKED_AT, common_pb2.SECTION_LABS)
+    return checked
+
+
+def _checked(knowledge: Knowledge | None, over: Seen, now: datetime, asked: Sequence[pb.Medication]) -> Checked:
     if knowledge is None:
         checked = Checked()
         checked.not_made(KINDS, pb.NOT_CHECKED_REASON_KNOWLEDGE_UNAVAILABLE, common_pb2.SECTION_UNSPECIFIED)
@@ -138,7 +147,9 @@ def check(knowledge: Knowledge | None, over: Seen, now: datetime, asked: Sequenc
         checked.not_made(_OF_CRITICAL_INFO, over.critical_info, _CRITICAL_INFO)
     checked.found += interactions.conflicts(together, knowledge)
     checked.found += duplicates.conflicts(together, knowledge)
-    _unknown(checked, wanted, has if asked else None, together)
+    _unknown(checked, wanted, has if asked else None)
+    if pb.CHECK_KIND_INTERACTION not in checked.missing:
+        checked.coverage = _coverage(knowledge, together)
     return checked
 
 
@@ -188,20 +199,24 @@ def _may_be(medicine: Medicine, known: Sequence[allergies.Allergy]) -> bool:
     )
 
 
-def _unknown(checked: Checked, wanted: Taken, has: Taken | None, together: Sequence[Medicine]) -> None:
-    """Notes medicines whose substance is not known, and those of which no interaction is known."""
+def _unknown(checked: Checked, wanted: Taken, has: Taken | None) -> None:
+    """Notes medicines whose substance is not known."""
     vague = [each.entries[0] for each in wanted.medicines if each.reach.vague]
     checked.not_for(KINDS, pb.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN, [*wanted.unknown, *vague])
     if has is not None:  # what the patient has matters for what is asked about
         vague = [each.entries[0] for each in has.medicines if each.reach.vague]
         checked.not_for(_OF_MEDICINES, pb.NOT_CHECKED_REASON_SUBSTANCE_UNKNOWN, [*has.unknown, *vague])
-    if len(together) > 1:
-        silent = [
-            each.entries[0]
-            for each in wanted.medicines
-            if not (each.reach.first or each.reach.second or each.reach.vague)
-        ]
-        checked.not_for((pb.CHECK_KIND_INTERACTION,), pb.NOT_CHECKED_REASON_NO_KNOWLEDGE, silent)
+
+
+def _coverage(knowledge: Knowledge, medicines: Sequence[Medicine]) -> InteractionCoverage:
+    """Returns what the interactions were checked against, and which medicines it holds nothing about."""
+    silent = [each for each in medicines if not (each.reach.first or each.reach.second or each.reach.vague)]
+    named = {each.codes: each.entries[0].concept for each in silent}
+    return InteractionCoverage(
+        pairs=knowledge.pairs,
+        medicines_without_pairs=list(named.values())[:MOST_UNKNOWN],
+        medicines_left_out=max(0, len(named) - MOST_UNKNOWN),
+    )
 
 
 def _why_not(section: SummarySection | None) -> WhyNot:

@@ -57,4 +57,5 @@ def conflicts(known: Iterable[Condition], medicines: Iterable[Medicine], knowled
             if numbers := condition.conflicts & medicine.reach.conditions:
                 rule = gravest(numbers, knowledge.conflicts)
                 text = f"{medicine.name} with {condition.name}: {rule.text}"
-                yield Found(pb.CHECK_KIND_CONDITION, rule, text, [*condition.entries, *medicine.entries])
+                entries = [*condition.entries, *medicine.entries]
+                yield Found(pb.CHECK_KIND_CONDITION, rule, text, entries, doubtful=bool(medicine.doubt))

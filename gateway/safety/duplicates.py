@@ -26,7 +26,8 @@ def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[F
 
     What was only dispensed counts against candidates alone: after a change, the old medicine is still dispensed.
     """
-    used = [each for each in medicines if each.in_use]
+    asking = bool(medicines) and medicines[0].candidate
+    used = [each for each in medicines if each.in_use or asking]
     pairs: dict[tuple[int, int], set[int]] = defaultdict(set)
     groups: dict[int, list[int]] = defaultdict(list)
     for position, medicine in enumerate(used):
@@ -41,7 +42,7 @@ def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[F
     for one, two in sorted(shared | set(pairs)):
         a, b = used[one], used[two]
         rule = _SHARED if (one, two) in shared else gravest(pairs[one, two], knowledge.groups)
-        yield Found(pb.CHECK_KIND_DUPLICATE, rule, f"{a.name} and {b.name}: {rule.text}", [*a.entries, *b.entries])
+        yield _found(rule, f"{a.name} and {b.name}: {rule.text}", a, b)
     yield from _again(medicines)
 
 
@@ -67,8 +68,8 @@ def _again(medicines: Sequence[Medicine]) -> Iterator[Found]:
             before = seen.setdefault(medicine.codes, medicine)
             if medicine.candidate and before is not medicine and _is_whole(medicine):
                 rule = _TWICE if before.candidate else _ALREADY
-                text = f"{medicine.name}: {rule.text}"
-                yield Found(pb.CHECK_KIND_DUPLICATE, rule, text, [*medicine.entries, *before.entries])
+                text = f"{before.name if before.doubt else medicine.name}: {rule.text}"
+                yield _found(rule, text, medicine, before)
         return
     for medicine in medicines:
         if len(medicine.treatments) < 2 or not _is_whole(medicine):
@@ -78,8 +79,13 @@ def _again(medicines: Sequence[Medicine]) -> Iterator[Found]:
             if len(apart) > 1:
                 rule = _TWICE if len({each.strength for each in apart}) < len(apart) else _TWO_STRENGTHS
                 text = f"{medicine.name}: {rule.text}"
-                yield Found(pb.CHECK_KIND_DUPLICATE, rule, text, medicine.entries)
+                yield _found(rule, text, medicine)
                 break
+
+
+def _found(rule: Rule, text: str, *medicines: Medicine) -> Found:
+    entries = [entry for each in medicines for entry in each.entries]
+    return Found(pb.CHECK_KIND_DUPLICATE, rule, text, entries, doubtful=any(each.doubt for each in medicines))
 
 
 def _apart(treatments: Sequence[Treatment]) -> list[Treatment]:

@@ -22,6 +22,8 @@ class Found:
     rule: Rule
     text: str
     entries: Sequence[Entry]
+    doubtful: bool = False
+    """A medicine in it may be in use, and is not surely."""
 
     @property
     def order(self) -> tuple[int, int, str]:
@@ -37,6 +39,7 @@ class Found:
             evidence=[entry.evidence() for entry in self.entries[:MOST_EVIDENCE]],
             knowledge_source=self.rule.source,
             knowledge_version=version,
+            doubtful=self.doubtful,
         )
 
 

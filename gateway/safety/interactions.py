@@ -25,7 +25,7 @@ def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[F
         a, b = medicines[one], medicines[two]
         rule = gravest(numbers, knowledge.interactions)
         text = f"{a.name} with {b.name}: {rule.text}"
-        yield Found(pb.CHECK_KIND_INTERACTION, rule, text, [*a.entries, *b.entries])
+        yield Found(pb.CHECK_KIND_INTERACTION, rule, text, [*a.entries, *b.entries], doubtful=bool(a.doubt or b.doubt))
 
 
 def asked(medicines: Sequence[Medicine], one: int, two: int) -> bool:

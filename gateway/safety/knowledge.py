@@ -9,6 +9,7 @@ from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
 from shared.codes import atc
+from shared.codes.atc_combinations import is_combination
 from shared.codes.icd10 import is_icd10
 from shared.codes.systems import canonical
 
@@ -29,6 +30,18 @@ class Rule(NamedTuple):
     text: str
     advice: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Substances:
+    """What a code or a name holds, as far as it is known."""
+
+    codes: frozenset[str]
+    whole: bool = True
+    """Nothing else is in it, as far as the code or name goes."""
+
+
+NOTHING = Substances(frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,39 +85,55 @@ class Knowledge:
                     self._icd10[_plain(coding.code)].add(number)
                 else:
                     self._other_conditions[canonical(coding.system), coding.code].add(number)
-        self._substances: dict[tuple[str, str], Codes] = {}
-        self._names: dict[str, Codes] = {}
-        self._parts: dict[str, Codes] = {}
-        for code in table.substances:
-            if not code.coding.system:
-                self._names[_name(code.coding.code)] = tuple(code.atc)
-            elif atc.is_atc(code.coding.system):
-                self._parts[atc.substance(code.coding.code)] = tuple(code.atc)
+        self.pairs = sum(len(row.first_atc) * len(row.second_atc) for row in table.interactions)
+        """How many pairs of substances or groups the interactions are about."""
+        self._substances: dict[tuple[str, str], Substances] = {}
+        self._names: dict[str, Substances] = {}
+        self._parts: dict[str, Substances] = {}
+        for substance in table.substances:
+            held = Substances(frozenset(substance.atc), whole=not substance.holds_others)
+            if not substance.coding.system:
+                self._names[plain_name(substance.coding.code)] = held
+            elif atc.is_atc(substance.coding.system):
+                self._parts[atc.substance(substance.coding.code)] = held
             else:
-                self._substances[canonical(code.coding.system), code.coding.code] = tuple(code.atc)
+                self._substances[canonical(substance.coding.system), substance.coding.code] = held
         self._reaches: dict[Codes, Reach] = {}
 
-    def codes(self, codings: Iterable[Coding], *names: str) -> Codes:
-        """Returns the ATC codes of what is coded or named so; none when it is not known."""
-        found: set[str] = set()
+    def coded(self, codings: Iterable[Coding]) -> Substances:
+        """Returns what is coded so, each coding being of the same thing; no codes when none of them is known.
+
+        It is whole unless an ATC code is of a combination whose substances nothing here names.
+        """
+        codes: set[str] = set()
+        whole, named = True, False
         for coding in codings:
             if atc.is_atc(coding.system):
                 code = atc.substance(coding.code)
                 if len(code) >= _SECOND_LEVEL:  # anything else is no code, and not a known substance without rules
-                    found.add(code)
-            else:
-                found.update(self._substances.get((canonical(coding.system), coding.code), ()))
-        if not found:
-            for name in names:
-                found.update(self._names.get(_name(name), ()))
-        return self.with_parts(found)
+                    codes.add(code)
+                    whole &= self._is_whole(code)
+            elif held := self._substances.get((canonical(coding.system), coding.code)):
+                codes |= held.codes
+                named |= held.whole and len(held.codes) > 1
+                whole &= all(self._is_whole(code) for code in held.codes)
+        return Substances(self.with_parts(codes), whole=whole or named)
 
-    def with_parts(self, codes: Iterable[str]) -> Codes:
+    def named(self, name: str) -> Substances:
+        """Returns what has this name; no codes when it is not known."""
+        held = self._names.get(plain_name(name))
+        if held is None:
+            return NOTHING
+        return Substances(self.with_parts(held.codes), held.whole and all(map(self._is_whole, held.codes)))
+
+    def with_parts(self, codes: Iterable[str]) -> frozenset[str]:
         """Returns the codes, and those of the substances that they hold or are other codes of."""
-        whole = set(codes)
-        for code in tuple(whole):
-            whole.update(self._parts.get(code, ()))
-        return tuple(sorted(whole))
+        codes = frozenset(codes)
+        return codes.union(*(self._parts[code].codes for code in codes if code in self._parts))
+
+    def _is_whole(self, code: str) -> bool:
+        held = self._parts.get(code)
+        return held.whole if held else not is_combination(code)
 
     def reach(self, codes: Codes) -> Reach:
         """Returns the rules that a medicine, or an allergy, with these codes comes under."""
@@ -168,5 +197,6 @@ def _plain(icd10: str) -> str:
     return icd10.strip().upper().replace(".", "")
 
 
-def _name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Returns a name as it is compared."""
     return " ".join(name.casefold().split())

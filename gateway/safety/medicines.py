@@ -1,28 +1,22 @@
 """What the patient takes, as far as the medicines section says: one medicine for all entries of the same substances.
 
 Counted are prescriptions in force, entries of the medication list in use, statements in use, and what was dispensed
-lately. Paused entries are not taken, and what was dispensed before the treatment was discontinued is not either.
+lately; and what may be in use and is not sure, as doubtful: see `uses`.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from gateway.safety import uses
 from gateway.safety.knowledge import Codes, Knowledge, Reach
-from gateway.safety.substances import Entry, codes_of, concept_of, words
+from gateway.safety.substances import Entry, Identified, concept_of, of_medication, words
+from gateway.safety.uses import RECENT_DAYS, Said
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.medications.v1 import medications_pb2 as pb
 
-RECENT_DAYS = 100
-"""Days for which a dispensing counts that does not say how long it lasts: pharmacies give three months' use at most
-(blåreseptforskriften)."""
-GRACE_DAYS = 10
-"""Days after which what says how long it lasts is used up for certain."""
 _DAY = 86_400
-
 _MEDICATIONS = common_pb2.SECTION_MEDICATIONS
-_NOT_GIVEN = frozenset({"preparation", "cancelled", "on-hold", "entered-in-error", "stopped", "declined"})
-"""FHIR statuses of a dispensing that did not come about. Source: FHIR R4, medicationdispense-status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +39,19 @@ class Medicine:
     entries: list[Entry] = field(default_factory=list)
     treatments: list[Treatment] = field(default_factory=list)
     in_use: bool = False
-    """Prescribed, listed or stated to be in use, not only dispensed."""
+    """Prescribed, listed or stated, not only dispensed."""
+    said: list[Said] = field(default_factory=list)
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not sure that the patient takes it. Empty: it is as sure as the record can say."""
+        return uses.doubt(self.said)
 
     @property
     def name(self) -> str:
-        """In a few words."""
-        return words(self.entries[0].concept)
+        """In a few words, with the doubt."""
+        name, doubt = words(self.entries[0].concept), self.doubt
+        return f"{name} ({doubt})" if doubt else name
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class Taken:
 
     medicines: list[Medicine]
     unknown: list[Entry]
-    """Entries whose substance is not known, each medicine once."""
+    """Substances that are not known, each once: of a medicine, or the medicine itself."""
     incomplete: bool = False
     """Lists were cut where more could count."""
     withheld: bool = False
@@ -67,45 +68,31 @@ class Taken:
 
 
 def taken(section: pb.MedicationsSection, knowledge: Knowledge, now: datetime) -> Taken:
-    """Returns what the patient takes at `now`."""
+    """Returns what the patient takes at `now`, and what they may take."""
     collected = _Collected(knowledge)
-    active = 0
     for prescription in section.prescriptions:
-        if prescription.active:
-            active += 1
-            header = prescription.header
-            collected.add(
-                prescription.medication,
-                _entry(header, prescription.medication),
-                _links(
-                    header.id,
-                    header.provenance.source_id,
-                    prescription.treatment_id,
-                    prescription.renews,
-                ),
-            )
-    for each in section.medication_list.entries:
-        over = each.HasField("planned_end") and each.planned_end.seconds <= now.timestamp()
-        if each.status == pb.ENTRY_STATUS_ACTIVE and not over:
-            entry = Entry(
-                _MEDICATIONS,
-                each.id,
-                section.medication_list.header.version,
-                concept_of(each.medication),
-                each.last_changed if each.HasField("last_changed") else section.medication_list.confirmed,
-            )
+        header = prescription.header
+        links = _links(header.id, header.provenance.source_id, prescription.treatment_id, prescription.renews)
+        said = Said(uses.of_prescription(prescription, now), uses.at_of(prescription))
+        collected.add(prescription.medication, _entry(header, prescription.medication), said, links)
+    for medicines in (section.medication_list,):
+        for each in medicines.entries:
+            confirmed = each.last_changed if each.HasField("last_changed") else medicines.confirmed
+            entry = Entry(_MEDICATIONS, each.id, medicines.header.version, concept_of(each.medication), confirmed)
             links = _links(each.prescription_id, each.prescription_source_id, each.treatment_id)
-            collected.add(each.medication, entry, links, listed=True)
+            collected.add(each.medication, entry, Said(uses.of_list_entry(each, now), 0, listed=True), links)
     for statement in section.statements:
-        if statement.in_use:
-            collected.add(statement.medication, _entry(statement.header, statement.medication), None)
-    for dispensing in _lately_dispensed(section, now):
-        collected.add(dispensing.medication, _entry(dispensing.header, dispensing.medication), None, in_use=False)
+        said = Said(uses.of_statement(statement, now), uses.at_of(statement), stated=True)
+        collected.add(statement.medication, _entry(statement.header, statement.medication), said)
+    stopped = uses.stopped_prescriptions(section)
+    for dispensing in section.dispensings:
+        said = Said(uses.of_dispensing(dispensing, stopped, now), uses.at_of(dispensing), dispensed=True)
+        collected.add(dispensing.medication, _entry(dispensing.header, dispensing.medication), said)
     windows = (section.prescriptions_window, section.dispensings_window, section.statements_window)
     return Taken(
-        list(collected.medicines.values()),
+        list(collected.taken()),
         list(collected.unknown.values()),
-        incomplete=section.active_prescriptions > active
+        incomplete=section.active_prescriptions > sum(each.active for each in section.prescriptions)
         or section.statements_window.older_exist
         or _dispensings_cut(section, now),
         withheld=any(window.withheld for window in windows),
@@ -117,42 +104,52 @@ def candidates(medications: Iterable[pb.Medication], knowledge: Knowledge) -> Ta
     found = Taken([], [])
     for medication in medications:
         entry = Entry(common_pb2.SECTION_UNSPECIFIED, "", 0, concept_of(medication))
-        codes = codes_of(medication, knowledge)
-        if codes:
-            medicine = Medicine(codes, knowledge.reach(codes), candidate=True, entries=[entry], in_use=True)
-            found.medicines.append(medicine)
-        else:
-            found.unknown.append(entry)
+        known = of_medication(medication, knowledge)
+        if known.codes:
+            reach = knowledge.reach(known.codes)
+            found.medicines.append(Medicine(known.codes, reach, candidate=True, entries=[entry], in_use=True))
+        found.unknown += _unknown(entry, known)
     return found
 
 
 class _Collected:
+    """Entries by what they are of."""
+
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
-        self.medicines: dict[Codes, Medicine] = {}
+        self._medicines: dict[Codes, Medicine] = {}
         self.unknown: dict[bytes, Entry] = {}
 
-    def add(
-        self,
-        medication: pb.Medication,
-        entry: Entry,
-        links: frozenset[str] | None,
-        *,
-        listed: bool = False,
-        in_use: bool = True,
-    ) -> None:
-        codes = codes_of(medication, self._knowledge)
-        if not codes:
-            self.unknown.setdefault(entry.concept.SerializeToString(deterministic=True), entry)
+    def add(self, medication: pb.Medication, entry: Entry, said: Said, links: frozenset[str] = frozenset()) -> None:
+        """Adds an entry; one that says nothing of the use now is left out."""
+        if said.use == uses.NOTHING:
             return
-        medicine = self.medicines.get(codes)
+        entry = replace(entry, use=said.use)
+        known = of_medication(medication, self._knowledge)
+        if said.has:
+            for unknown in _unknown(entry, known):
+                self.unknown.setdefault(unknown.concept.SerializeToString(deterministic=True), unknown)
+        if not known.codes:
+            return
+        medicine = self._medicines.get(known.codes)
         if medicine is None:
-            medicine = self.medicines[codes] = Medicine(codes, self._knowledge.reach(codes))
+            medicine = self._medicines[known.codes] = Medicine(known.codes, self._knowledge.reach(known.codes))
         medicine.entries.append(entry)
-        medicine.in_use |= in_use
-        if links is not None:
+        medicine.said.append(said)
+        medicine.in_use |= said.has and not said.dispensed
+        if said.use == uses.IN_USE and not said.stated:
             strength = (medication.strength, medication.form.text)
-            medicine.treatments.append(Treatment(entry, links, strength, listed))
+            medicine.treatments.append(Treatment(entry, links, strength, said.listed))
+
+    def taken(self) -> Iterator[Medicine]:
+        """Yields the medicines of which one entry at least says that the patient may have them."""
+        for medicine in self._medicines.values():
+            if any(said.has for said in medicine.said):
+                yield medicine
+
+
+def _unknown(entry: Entry, known: Identified) -> Iterator[Entry]:
+    return (replace(entry, concept=concept) for concept in known.unknown)
 
 
 def _entry(header: common_pb2.EntryHeader, medication: pb.Medication) -> Entry:
@@ -161,44 +158,6 @@ def _entry(header: common_pb2.EntryHeader, medication: pb.Medication) -> Entry:
 
 def _links(*ids: str) -> frozenset[str]:
     return frozenset(filter(None, ids))
-
-
-def _lately_dispensed(section: pb.MedicationsSection, now: datetime) -> Iterator[pb.Dispensing]:
-    seconds = now.timestamp()
-    stopped: set[str] | None = None
-    for dispensing in section.dispensings:
-        since = seconds - dispensing.dispensed_at.seconds
-        if since > _lasts(dispensing) * _DAY or not dispensing.HasField("dispensed_at"):
-            continue
-        if dispensing.source_record.status in _NOT_GIVEN:
-            continue
-        if stopped is None:
-            stopped = _stopped(section)
-        if dispensing.prescription_id not in stopped and dispensing.prescription_source_id not in stopped:
-            yield dispensing
-
-
-def _lasts(dispensing: pb.Dispensing) -> float:
-    """Returns the days for which a dispensing counts."""
-    if not dispensing.HasField("days_supply"):
-        return RECENT_DAYS
-    try:
-        return min(float(dispensing.days_supply.value), 1000.0) + GRACE_DAYS
-    except ValueError:
-        return RECENT_DAYS
-
-
-def _stopped(section: pb.MedicationsSection) -> set[str]:
-    """Returns ids of prescriptions whose treatment was discontinued."""
-    found: set[str] = set()
-    for prescription in section.prescriptions:
-        if prescription.recall.reason == pb.RECALL_REASON_DISCONTINUED:
-            found |= {prescription.header.id, prescription.header.provenance.source_id}
-    for entry in section.medication_list.entries:
-        if entry.status == pb.ENTRY_STATUS_DISCONTINUED:
-            found |= {entry.prescription_id, entry.prescription_source_id}
-    found.discard("")
-    return found
 
 
 def _dispensings_cut(section: pb.MedicationsSection, now: datetime) -> bool:

@@ -1,13 +1,31 @@
-"""What a medicine is, as far as its entry says: ATC codes, other codings that the knowledge maps, or a name."""
+"""What a medicine is, as far as its entry says: ATC codes, other codings that the knowledge maps, ingredients, names.
 
-from collections.abc import Iterator
+Every substance is known, or named as one that is not: a combination of which nobody says what is in it, an ingredient
+without a code and with an unknown name.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gateway.access.facts import SectionValue
-from gateway.safety.knowledge import Codes, Knowledge
-from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Provenance
+from gateway.safety.knowledge import Codes, Knowledge, Substances, plain_name
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Provenance
+from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2 import Evidence, Medication
-from shared.codes.atc import is_atc
+from shared.codes import atc
+from shared.codes.atc_combinations import is_combination
+
+_WORD = re.compile(r"[^\W\d_]+")
+_BETWEEN_SUBSTANCES = re.compile(r"\s*[/+,]\s*|\s+(?:og|and|med|with)\s+")
+_BETWEEN_OTHERS = re.compile(r"\s*\+\s*|\s+(?:og|and)\s+|(?<=[^\W\d_]{5})/(?=[^\W\d_]{5})")
+"""The same, where what stands beside is not known: not between amounts, and not before a form."""
+_AMOUNT = re.compile(r"\d+([.,]\d+)?\s*(mg|g|µg|ug|mikrog|mcg|ml|ie|iu|%)?(?!\w)")
+_DENIED_BY = frozenset({"ikke", "ingen", "mot", "no", "non", "not", "uten", "without"})
+_LONGEST_NAME = 3
+"""Words of the longest name that is looked for within a text."""
+_SEVERAL = re.compile(r"\b(og|and|kombinasjon\w*|combinations?|comb)\b|\+")
+"""What an ATC code's name says where it is of several substances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +37,7 @@ class Entry:
     version: int
     concept: CodeableConcept
     provenance: Provenance | None = None
+    use: "pb.EvidenceUse.ValueType" = pb.EVIDENCE_USE_UNSPECIFIED
 
     def evidence(self) -> Evidence:
         """Returns the entry as a finding names it."""
@@ -28,12 +47,56 @@ class Entry:
             version=self.version,
             concept=self.concept,
             provenance=self.provenance,
+            use=self.use,
         )
 
 
-def codes_of(medication: Medication, knowledge: Knowledge) -> Codes:
-    """Returns the ATC codes of a medicine and of what it consists of; none: its substance is not known."""
-    return knowledge.codes(_codings(medication), medication.code.text, *_names(medication))
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What a medicine or an allergen is."""
+
+    codes: Codes
+    """Those of all that is known of it."""
+    unknown: tuple[CodeableConcept, ...] = ()
+    """What of it is not known: an ingredient, or the medicine itself where something in it has no name."""
+
+
+def of_medication(medication: Medication, knowledge: Knowledge) -> Identified:
+    """Returns what a medicine is: as coded, by its ingredients, and by words beside both."""
+    concept = concept_of(medication)
+    coded = knowledge.coded(concept.codings)
+    said = _in_words(concept, knowledge)
+    active = [each for each in medication.ingredients if not each.HasField("active") or each.active]
+    parts = [_of_concept(each.substance, knowledge) for each in active]
+    codes = coded.codes.union(said.codes, *(part.codes for part in parts))
+    unknown = [
+        each.substance if _says_anything(each.substance) else concept
+        for each, part in zip(active, parts, strict=True)
+        if not (part.codes and part.whole)
+    ]
+    if coded.codes and coded.whole and len(active) <= max(1, len(coded.codes) if _holds_several(coded.codes) else 1):
+        unknown = []  # they are what the code says
+    if coded.codes:
+        known = coded.whole and (said.whole or not _is_named_as_several(concept))
+    else:
+        known = bool(said.codes) and said.whole
+    known |= bool(parts) and all(part.codes for part in parts) and (not coded.codes or len(parts) > 1)
+    if not known and not (unknown and not coded.codes):  # an ingredient that is not known is named by itself
+        unknown.append(concept)
+    if known and not parts and not _holds_several(codes):
+        unknown += _other_substances(concept, knowledge)
+    return Identified(tuple(sorted(codes)), tuple(unknown))
+
+
+def of_allergen(concept: CodeableConcept, specification: str, knowledge: Knowledge) -> Identified:
+    """Returns what an allergen is: as coded, and by names beside the code that the knowledge has."""
+    coded = knowledge.coded(concept.codings)
+    named = [_pieces(text, knowledge) for text in (concept.text, specification) if text.strip()]
+    known = [piece for pieces in named for piece in pieces if piece.codes]
+    codes = coded.codes.union(*(piece.codes for piece in known))
+    in_words = any(all(piece.codes and piece.whole for piece in pieces) for pieces in named)
+    whole = coded.whole if coded.codes else in_words
+    return Identified(tuple(sorted(codes)), () if codes and whole else (concept,))
 
 
 def concept_of(medication: Medication) -> CodeableConcept:
@@ -41,7 +104,7 @@ def concept_of(medication: Medication) -> CodeableConcept:
     if not medication.atc.code:
         return medication.code
     concept = CodeableConcept(codings=[medication.atc], text=medication.code.text or medication.atc.display)
-    concept.codings.extend(coding for coding in medication.code.codings if not is_atc(coding.system))
+    concept.codings.extend(coding for coding in medication.code.codings if not atc.is_atc(coding.system))
     return concept
 
 
@@ -51,16 +114,68 @@ def words(concept: CodeableConcept) -> str:
     return concept.text or next((each for each in displays if each), "a medicine without a name")
 
 
-def _codings(medication: Medication) -> Iterator[Coding]:
-    if medication.atc.code:
-        yield medication.atc
-    yield from medication.code.codings
-    for ingredient in medication.ingredients:
-        if not ingredient.HasField("active") or ingredient.active:
-            yield from ingredient.substance.codings
+def _of_concept(concept: CodeableConcept, knowledge: Knowledge) -> Substances:
+    coded = knowledge.coded(concept.codings)
+    return coded if coded.codes else _in_words(concept, knowledge)
 
 
-def _names(medication: Medication) -> Iterator[str]:
-    for ingredient in medication.ingredients:
-        if not ingredient.HasField("active") or ingredient.active:
-            yield ingredient.substance.text
+def _in_words(concept: CodeableConcept, knowledge: Knowledge) -> Substances:
+    """Returns the substances that a text or a display names. Whole: nothing but names of known ones stands there."""
+    codes: set[str] = set()
+    whole = False
+    for text in dict.fromkeys([concept.text, *(coding.display for coding in concept.codings)]):
+        pieces = _pieces(text, knowledge)
+        if pieces and all(piece.codes for piece in pieces):
+            whole |= all(piece.whole for piece in pieces)
+            codes.update(*(piece.codes for piece in pieces))
+        else:
+            codes.update(*(knowledge.named(name).codes for name in _names_in(text)))
+    return Substances(frozenset(codes), whole)
+
+
+def _pieces(text: str, knowledge: Knowledge) -> list[Substances]:
+    """Returns what each part of "this 500 mg / that 30 mg" is."""
+    names = (_without_amounts(piece) for piece in _BETWEEN_SUBSTANCES.split(plain_name(text)))
+    return [knowledge.named(name) for name in names if name]
+
+
+def _other_substances(concept: CodeableConcept, knowledge: Knowledge) -> Iterator[CodeableConcept]:
+    """Yields what a text names beside a known substance, and nobody knows: "paracetamol + somethingelse"."""
+    pieces = [_without_amounts(piece) for piece in _BETWEEN_OTHERS.split(plain_name(concept.text))]
+    if len(pieces) > 1 and any(knowledge.named(piece).codes for piece in pieces):
+        for piece in pieces:
+            if piece and not any(knowledge.named(name).codes for name in (piece, *_names_in(piece))):
+                yield CodeableConcept(text=piece)
+
+
+def _is_named_as_several(concept: CodeableConcept) -> bool:
+    """Whether the name of an ATC code that stands for one substance speaks of several."""
+    return any(
+        atc.is_atc(each.system)
+        and atc.is_whole(atc.plain(each.code))
+        and not is_combination(atc.substance(each.code))
+        and _SEVERAL.search(each.display.casefold())
+        for each in concept.codings
+    )
+
+
+def _holds_several(codes: Iterable[str]) -> bool:
+    return any(is_combination(code) for code in codes)
+
+
+def _names_in(text: str) -> Iterator[str]:
+    """Yields each word of a text, and each run of words, that may be a name; none after "without" and the like."""
+    found = _WORD.findall(text.casefold())
+    for start, word in enumerate(found):
+        if word in _DENIED_BY or (start and found[start - 1] in _DENIED_BY):
+            continue
+        for length in range(1, _LONGEST_NAME + 1):
+            yield " ".join(found[start : start + length])
+
+
+def _without_amounts(piece: str) -> str:
+    return _AMOUNT.sub("", piece).strip()
+
+
+def _says_anything(concept: CodeableConcept) -> bool:
+    return bool(concept.text or any(coding.code or coding.display for coding in concept.codings))

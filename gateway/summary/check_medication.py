@@ -89,6 +89,7 @@ class MedicationSafety:
                 knowledge_version=checked.version,
                 checked=checked.checked,
                 findings_left_out=checked.left_out,
+                interaction_coverage=checked.coverage,
             )
 
 

@@ -8,6 +8,8 @@ separated by spaces:
     interaction  ATC codes                 ATC codes                  severity  text  advice     source
     duplicate    ATC codes of the group                               severity  text  advice     source
     condition    ICD-10 codes, or SYSTEM|CODE  ATC codes              severity  text  advice     source
+
+A + among the ATC codes of a substance says that it holds others too, which nobody knows from the code.
 """
 
 from collections.abc import Iterable
@@ -21,6 +23,7 @@ from shared.codes.systems import ICD10
 SHIPPED = Path(__file__).with_name("knowledge.tsv")
 """The small table that is part of this release."""
 
+OTHERS = "+"
 _SEVERITIES = {
     name.removeprefix("SEVERITY_").lower(): number
     for name, number in medications_pb2.Severity.items()
@@ -62,8 +65,13 @@ def _add(table: pb.DrugKnowledge, kind: str, cells: list[str]) -> None:
             table.knowledge_version = cells[0]
         case "substance":
             system, _, code = cells[0].rpartition("|")
-            coding = Coding(system=system, code=code)
-            table.substances.add(coding=coding, atc=cells[1].split(), source=cells[2])
+            held = cells[1].split()
+            table.substances.add(
+                coding=Coding(system=system, code=code),
+                atc=[each for each in held if each != OTHERS],
+                source=cells[2],
+                holds_others=OTHERS in held,
+            )
         case "allergy":
             said = _said(cells[2:])
             table.cross_reactions.add(allergy_atc=cells[0].split(), medicine_atc=cells[1].split(), **said)

@@ -16,7 +16,8 @@ _STYLES = {
     pb.SEVERITY_CAUTION: "yellow",
     pb.SEVERITY_INFORMATION: "cyan",
 }
-_EVERY = {kind for kind in pb.CheckKind.values() if kind}
+_EVERY = set(pb.CheckKind.values()) - {pb.CHECK_KIND_UNSPECIFIED, pb.CHECK_KIND_LABORATORY}
+"""What can be checked at all."""
 
 
 def show(found: Alerts | pb.CheckMedicationResponse, console: Console) -> None:
@@ -38,6 +39,8 @@ def show(found: Alerts | pb.CheckMedicationResponse, console: Console) -> None:
         console.print(Text("  nothing was found in what was checked", style="dim"))
     for cause in _not_checked(found.not_checked):
         console.print(Text(f"  NOT CHECKED: {_plain(cause)}", style="yellow"))
+    if found.HasField("interaction_coverage"):
+        console.print(Text(f"  {_coverage(found.interaction_coverage)}", style="dim"))
     version = found.knowledge_version
     console.print(Text(f"  knowledge {version}" if version else "  without drug knowledge", style="dim"))
 
@@ -49,10 +52,18 @@ def _not_checked(each: Iterable[pb.NotChecked]) -> Iterator[str]:
         about = _named(one.medication) if one.HasField("medication") else ""
         causes.setdefault((one.reason, one.section, about), set()).add(one.kind)
     for (reason, section, about), kinds in causes.items():
-        which = "everything" if kinds == _EVERY else ", ".join(words(pb.CheckKind, kind) for kind in sorted(kinds))
+        which = "everything" if kinds >= _EVERY else ", ".join(words(pb.CheckKind, kind) for kind in sorted(kinds))
         why = words(pb.NotCheckedReason, reason)
         where = f" ({words(common_pb2.Section, section)})" if section and not about else ""
         yield f"{about + ': ' if about else ''}{which}: {why}{where}"
+
+
+def _coverage(coverage: pb.InteractionCoverage) -> str:
+    """Returns in one line what the interactions were checked against."""
+    said = f"interactions: checked against a sample of {coverage.pairs} pairs"
+    names = ", ".join(_plain(_named(each)) for each in coverage.medicines_without_pairs)
+    more = f" and {coverage.medicines_left_out} more" if coverage.medicines_left_out else ""
+    return f"{said}; none of them about: {names}{more}" if names else said
 
 
 def _named(concept: common_pb2.CodeableConcept) -> str:

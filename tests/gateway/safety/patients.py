@@ -59,9 +59,14 @@ class Made:
             id=str(uuid4()), status=status, medication=medication(atc), **fields
         )
 
-    def stated(self, atc: str, *, in_use: bool = True) -> pb.MedicationStatement:
+    def stated(self, atc: str, *, in_use: bool = True, status: str = "", **fields: Any) -> pb.MedicationStatement:
         return self.medicines.statements.add(
-            header=header(), kind=pb.STATEMENT_KIND_MEDICINE, medication=medication(atc), in_use=in_use
+            header=header(),
+            kind=pb.STATEMENT_KIND_MEDICINE,
+            medication=medication(atc),
+            in_use=in_use,
+            source_record=pb.SourceRecord(status=status or ("active" if in_use else "stopped")),
+            **fields,
         )
 
     def dispensed(self, atc: str, days_ago: int = 5, **fields: Any) -> pb.Dispensing:
@@ -107,7 +112,7 @@ def kinds(checked: Checked) -> list[str]:
 
 
 def not_checked(checked: Checked) -> set[tuple[str, str, str]]:
-    """Returns kind, reason and medicine of what was not checked."""
+    """Returns kind, reason and medicine of what was not checked, but for what never is."""
     return {
         (
             pb.CheckKind.Name(each.kind).removeprefix("CHECK_KIND_"),
@@ -115,7 +120,14 @@ def not_checked(checked: Checked) -> set[tuple[str, str, str]]:
             each.medication.text or (each.medication.codings[0].display if each.medication.codings else ""),
         )
         for each in checked.not_checked
+        if each.kind != pb.CHECK_KIND_LABORATORY
     }
+
+
+def without_pairs(checked: Checked) -> set[str]:
+    """Returns the medicines of which no pair is known."""
+    assert checked.coverage is not None
+    return {each.text for each in checked.coverage.medicines_without_pairs}
 
 
 def member(group: str) -> str:

@@ -18,13 +18,14 @@ from tests.gateway.safety.test_planted import clean
 
 CASES = int(os.environ.get("KJ_SECTION_CASES", "60"))
 ROUNDS = 10
-SAMPLE = [each.made for each in list(planted())[::25]] + [clean(Random(number)) for number in range(10)]
+PLANTED = list(planted())
+SAMPLE = [each.made for each in PLANTED[:: len(PLANTED) // 60]] + [clean(Random(number)) for number in range(10)]
 EXAMPLES = Examples([part for made in SAMPLE for part in (made.critical, made.medicines)], [], ["13717404089"])
 TIMES = (NOW, datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def some(rng: Random) -> Made:
-    """Returns two sections of any content."""
+    """Returns two sections of any content, with fewer medicines than are checked at most."""
     maker = Messages(
         rng, EXAMPLES, [PatientIdentifier(national_id="13717404089")], [str(UUID(int=rng.getrandbits(128)))]
     )

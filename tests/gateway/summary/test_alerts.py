@@ -65,6 +65,7 @@ def said(reply: Any) -> set[tuple[str, str]]:
             pb.NotCheckedReason.Name(each.reason).removeprefix("NOT_CHECKED_REASON_"),
         )
         for each in reply.not_checked
+        if each.kind != pb.CHECK_KIND_LABORATORY
     }
 
 
@@ -91,6 +92,18 @@ async def test_a_summary_has_the_alerts_of_its_sections(front: Front, made: Made
     assert short(got) == ALL
     assert got.knowledge_version == TABLE.knowledge_version
     assert [each.severity for each in got.findings] == sorted((each.severity for each in got.findings), reverse=True)
+
+
+async def test_every_answer_says_that_laboratory_answers_are_not_looked_at(front: Front, made: Made) -> None:
+    for got in ((await summary(front, front.people.add())).alerts, await checked(front, front.people.add(), WARFARIN)):
+        [line] = [each for each in got.not_checked if each.kind == pb.CHECK_KIND_LABORATORY]
+        assert (line.reason, line.section) == (pb.NOT_CHECKED_REASON_NOT_LOOKED_AT, common_pb2.SECTION_LABS)
+        assert pb.CHECK_KIND_LABORATORY not in got.checked
+
+
+async def test_every_answer_says_against_how_many_pairs_interactions_are_checked(front: Front, made: Made) -> None:
+    for got in ((await summary(front, front.people.add())).alerts, await checked(front, front.people.add(), WARFARIN)):
+        assert got.interaction_coverage.pairs == KNOWLEDGE.pairs > 1000
 
 
 async def test_a_streamed_summary_ends_with_the_same_alerts(front: Front, made: Made) -> None:

@@ -301,3 +301,20 @@ def test_a_substance_that_is_not_known_is_named() -> None:
     )
     text = alerts(not_checked=[unknown], checked=[medications_pb2.CHECK_KIND_ALLERGY])
     assert "NOT CHECKED: Urtete: allergy: substance unknown" in text
+
+
+def test_what_interactions_were_checked_against_is_one_line() -> None:
+    coverage = medications_pb2.InteractionCoverage(
+        pairs=1200, medicines_without_pairs=[CodeableConcept(text="Metformin"), CodeableConcept(text="Timolol")]
+    )
+    text = alerts(interaction_coverage=coverage, checked=[medications_pb2.CHECK_KIND_INTERACTION])
+    assert "checked against a sample of 1200 pairs; none of them about: Metformin, Timolol" in text
+
+
+def test_laboratory_answers_that_are_not_looked_at_are_a_line_of_their_own() -> None:
+    line = medications_pb2.NotChecked(
+        kind=medications_pb2.CHECK_KIND_LABORATORY,
+        reason=medications_pb2.NOT_CHECKED_REASON_NOT_LOOKED_AT,
+        section=common_pb2.SECTION_LABS,
+    )
+    assert "NOT CHECKED: laboratory: not looked at (labs)" in alerts(not_checked=[line])

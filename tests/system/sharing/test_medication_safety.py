@@ -147,7 +147,8 @@ async def test_other_knowledge_is_in_force_at_once_and_brought_back(
         assert "own-1 is in force: 1 rows" in system.kj("knowledge", "load", str(own))
         found = (await summary(client, patient)).answer.reply.alerts
         assert (kinds(found), found.knowledge_version) == ([], "own-1")
-        assert {each.reason for each in found.not_checked} == {pb.NOT_CHECKED_REASON_NO_KNOWLEDGE}
+        assert {each.reason for each in found.not_checked} == {pb.NOT_CHECKED_REASON_NOT_LOOKED_AT}
+        assert len(found.interaction_coverage.medicines_without_pairs) == 2
     finally:
         assert "own-1 before" in system.kj("knowledge", "load")
     assert kinds((await summary(client, patient)).answer.reply.alerts) == ["INTERACTION"]

@@ -88,8 +88,11 @@ class SubstanceCode(_message.Message):
     CODING_FIELD_NUMBER: _builtins.int
     ATC_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    HOLDS_OTHERS_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Where this is known from."""
+    holds_others: _builtins.bool
+    """It holds other substances too, which the code or name does not say: what is checked is not all of it."""
     @_builtins.property
     def coding(self) -> _common_pb2.Coding:
         """The code. Without a system it is a name, compared without regard to case."""
@@ -104,10 +107,11 @@ class SubstanceCode(_message.Message):
         coding: _common_pb2.Coding | None = ...,
         atc: _abc.Iterable[_builtins.str] | None = ...,
         source: _builtins.str = ...,
+        holds_others: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["coding", b"coding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["atc", b"atc", "coding", b"coding", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["atc", b"atc", "coding", b"coding", "holds_others", b"holds_others", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -469,6 +469,8 @@ class _CheckKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CheckKind.V
     """The same treatment twice, by ATC level."""
     CHECK_KIND_CONDITION: _CheckKind.ValueType  # 5
     """A critical condition that does not go with the medicine."""
+    CHECK_KIND_LABORATORY: _CheckKind.ValueType  # 6
+    """Laboratory answers, such as those on kidneys, potassium and INR. Not made yet: always among what was not checked."""
 
 class CheckKind(_CheckKind, metaclass=_CheckKindEnumTypeWrapper):
     """What a medicine is checked against."""
@@ -485,6 +487,8 @@ CHECK_KIND_DUPLICATE: CheckKind.ValueType  # 4
 """The same treatment twice, by ATC level."""
 CHECK_KIND_CONDITION: CheckKind.ValueType  # 5
 """A critical condition that does not go with the medicine."""
+CHECK_KIND_LABORATORY: CheckKind.ValueType  # 6
+"""Laboratory answers, such as those on kidneys, potassium and INR. Not made yet: always among what was not checked."""
 Global___CheckKind: _TypeAlias = CheckKind  # noqa: Y015
 
 class _Severity:
@@ -543,6 +547,8 @@ class _NotCheckedReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NotC
     """The section that it needs was not asked for."""
     NOT_CHECKED_REASON_KNOWLEDGE_UNAVAILABLE: _NotCheckedReason.ValueType  # 8
     """There is no knowledge at all: none was loaded, or it could not be read."""
+    NOT_CHECKED_REASON_NOT_LOOKED_AT: _NotCheckedReason.ValueType  # 9
+    """This is never looked at, whatever the record holds."""
 
 class NotCheckedReason(_NotCheckedReason, metaclass=_NotCheckedReasonEnumTypeWrapper):
     """Why a check could not be made."""
@@ -565,7 +571,57 @@ NOT_CHECKED_REASON_SECTION_NOT_ASKED: NotCheckedReason.ValueType  # 7
 """The section that it needs was not asked for."""
 NOT_CHECKED_REASON_KNOWLEDGE_UNAVAILABLE: NotCheckedReason.ValueType  # 8
 """There is no knowledge at all: none was loaded, or it could not be read."""
+NOT_CHECKED_REASON_NOT_LOOKED_AT: NotCheckedReason.ValueType  # 9
+"""This is never looked at, whatever the record holds."""
 Global___NotCheckedReason: _TypeAlias = NotCheckedReason  # noqa: Y015
+
+class _EvidenceUse:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EvidenceUseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EvidenceUse.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EVIDENCE_USE_UNSPECIFIED: _EvidenceUse.ValueType  # 0
+    """It does not say, or is no medicine."""
+    EVIDENCE_USE_IN_USE: _EvidenceUse.ValueType  # 1
+    """In use: prescribed, listed or stated so."""
+    EVIDENCE_USE_DISPENSED: _EvidenceUse.ValueType  # 2
+    """Dispensed, and the supply lasts."""
+    EVIDENCE_USE_NOT_KNOWN: _EvidenceUse.ValueType  # 3
+    """Perhaps in use: its status is not known to the source."""
+    EVIDENCE_USE_PAUSED: _EvidenceUse.ValueType  # 4
+    """Perhaps in use: paused."""
+    EVIDENCE_USE_PAST_PLANNED_END: _EvidenceUse.ValueType  # 5
+    """Perhaps in use: its planned end has passed, and it is not discontinued."""
+    EVIDENCE_USE_SUPPLY_OVER: _EvidenceUse.ValueType  # 6
+    """Perhaps in use: what was dispensed should be used up since a few days."""
+    EVIDENCE_USE_PREPARED: _EvidenceUse.ValueType  # 7
+    """Perhaps in use: prepared by a pharmacy, and not known to be handed over."""
+    EVIDENCE_USE_DISCONTINUED: _EvidenceUse.ValueType  # 8
+    """Discontinued, or said not to be taken, while another entry says that the patient may have it."""
+
+class EvidenceUse(_EvidenceUse, metaclass=_EvidenceUseEnumTypeWrapper):
+    """What an entry says of whether the medicine is in use."""
+
+EVIDENCE_USE_UNSPECIFIED: EvidenceUse.ValueType  # 0
+"""It does not say, or is no medicine."""
+EVIDENCE_USE_IN_USE: EvidenceUse.ValueType  # 1
+"""In use: prescribed, listed or stated so."""
+EVIDENCE_USE_DISPENSED: EvidenceUse.ValueType  # 2
+"""Dispensed, and the supply lasts."""
+EVIDENCE_USE_NOT_KNOWN: EvidenceUse.ValueType  # 3
+"""Perhaps in use: its status is not known to the source."""
+EVIDENCE_USE_PAUSED: EvidenceUse.ValueType  # 4
+"""Perhaps in use: paused."""
+EVIDENCE_USE_PAST_PLANNED_END: EvidenceUse.ValueType  # 5
+"""Perhaps in use: its planned end has passed, and it is not discontinued."""
+EVIDENCE_USE_SUPPLY_OVER: EvidenceUse.ValueType  # 6
+"""Perhaps in use: what was dispensed should be used up since a few days."""
+EVIDENCE_USE_PREPARED: EvidenceUse.ValueType  # 7
+"""Perhaps in use: prepared by a pharmacy, and not known to be handed over."""
+EVIDENCE_USE_DISCONTINUED: EvidenceUse.ValueType  # 8
+"""Discontinued, or said not to be taken, while another entry says that the patient may have it."""
+Global___EvidenceUse: _TypeAlias = EvidenceUse  # noqa: Y015
 
 class _ReconciliationOccasion:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -3160,6 +3216,7 @@ class CheckMedicationResponse(_message.Message):
     KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
     CHECKED_FIELD_NUMBER: _builtins.int
     FINDINGS_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    INTERACTION_COVERAGE_FIELD_NUMBER: _builtins.int
     knowledge_version: _builtins.str
     """The version of the knowledge used."""
     findings_left_out: _builtins.int
@@ -3176,6 +3233,10 @@ class CheckMedicationResponse(_message.Message):
     def checked(self) -> _containers.RepeatedScalarFieldContainer[Global___CheckKind.ValueType]:
         """What was checked."""
 
+    @_builtins.property
+    def interaction_coverage(self) -> Global___InteractionCoverage:
+        """What the interactions were checked against. Unset: they were not checked."""
+
     def __init__(
         self,
         *,
@@ -3184,14 +3245,49 @@ class CheckMedicationResponse(_message.Message):
         knowledge_version: _builtins.str = ...,
         checked: _abc.Iterable[Global___CheckKind.ValueType] | None = ...,
         findings_left_out: _builtins.int = ...,
+        interaction_coverage: Global___InteractionCoverage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["interaction_coverage", b"interaction_coverage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "findings_left_out", b"findings_left_out", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "findings_left_out", b"findings_left_out", "interaction_coverage", b"interaction_coverage", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckMedicationResponse: _TypeAlias = CheckMedicationResponse  # noqa: Y015
+
+@_typing.final
+class InteractionCoverage(_message.Message):
+    """What interactions are checked against: pairs that somebody wrote down, never all there are. A pair of medicines
+    without a finding is not known to go together.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIRS_FIELD_NUMBER: _builtins.int
+    MEDICINES_WITHOUT_PAIRS_FIELD_NUMBER: _builtins.int
+    MEDICINES_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    pairs: _builtins.int
+    """Pairs of substances or groups of substances that the knowledge holds."""
+    medicines_left_out: _builtins.int
+    """Medicines that were left out of that list, as there were too many."""
+    @_builtins.property
+    def medicines_without_pairs(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodeableConcept]:
+        """The medicines here of which no pair is known at all: they are checked against nothing."""
+
+    def __init__(
+        self,
+        *,
+        pairs: _builtins.int = ...,
+        medicines_without_pairs: _abc.Iterable[_common_pb2.CodeableConcept] | None = ...,
+        medicines_left_out: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["medicines_left_out", b"medicines_left_out", "medicines_without_pairs", b"medicines_without_pairs", "pairs", b"pairs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InteractionCoverage: _TypeAlias = InteractionCoverage  # noqa: Y015
 
 @_typing.final
 class Finding(_message.Message):
@@ -3206,6 +3302,7 @@ class Finding(_message.Message):
     EVIDENCE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_SOURCE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
+    DOUBTFUL_FIELD_NUMBER: _builtins.int
     kind: Global___CheckKind.ValueType
     """What kind."""
     severity: Global___Severity.ValueType
@@ -3218,6 +3315,10 @@ class Finding(_message.Message):
     """Where the knowledge comes from."""
     knowledge_version: _builtins.str
     """The version of the knowledge."""
+    doubtful: _builtins.bool
+    """A medicine in it may be in use, and is not surely: paused, discontinued, of unknown status, past its planned end, or
+    perhaps used up. Each entry of the evidence says what it says.
+    """
     @_builtins.property
     def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
         """The entries that it rests on."""
@@ -3232,10 +3333,11 @@ class Finding(_message.Message):
         evidence: _abc.Iterable[Global___Evidence] | None = ...,
         knowledge_source: _builtins.str = ...,
         knowledge_version: _builtins.str = ...,
+        doubtful: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "evidence", b"evidence", "kind", b"kind", "knowledge_source", b"knowledge_source", "knowledge_version", b"knowledge_version", "severity", b"severity", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "doubtful", b"doubtful", "evidence", b"evidence", "kind", b"kind", "knowledge_source", b"knowledge_source", "knowledge_version", b"knowledge_version", "severity", b"severity", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3252,12 +3354,15 @@ class Evidence(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CONCEPT_FIELD_NUMBER: _builtins.int
     PROVENANCE_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
     section: _common_pb2.Section.ValueType
     """The section it is in."""
     entry_id: _builtins.str
     """Its id. Empty: a candidate of the request."""
     version: _builtins.int
     """Its version."""
+    use: Global___EvidenceUse.ValueType
+    """Of a medicine: what the entry says of its use."""
     @_builtins.property
     def concept(self) -> _common_pb2.CodeableConcept:
         """What it is about."""
@@ -3274,10 +3379,11 @@ class Evidence(_message.Message):
         version: _builtins.int = ...,
         concept: _common_pb2.CodeableConcept | None = ...,
         provenance: _common_pb2.Provenance | None = ...,
+        use: Global___EvidenceUse.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["concept", b"concept", "provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["concept", b"concept", "entry_id", b"entry_id", "provenance", b"provenance", "section", b"section", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["concept", b"concept", "entry_id", b"entry_id", "provenance", b"provenance", "section", b"section", "use", b"use", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

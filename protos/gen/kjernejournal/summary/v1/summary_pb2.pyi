@@ -179,6 +179,7 @@ class Alerts(_message.Message):
     CHECKED_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
     FINDINGS_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    INTERACTION_COVERAGE_FIELD_NUMBER: _builtins.int
     knowledge_version: _builtins.str
     """The version of the knowledge used. Empty: there was none."""
     findings_left_out: _builtins.int
@@ -195,6 +196,10 @@ class Alerts(_message.Message):
     def checked(self) -> _containers.RepeatedScalarFieldContainer[_medications_pb2.CheckKind.ValueType]:
         """What was checked."""
 
+    @_builtins.property
+    def interaction_coverage(self) -> _medications_pb2.InteractionCoverage:
+        """What the interactions were checked against. Unset: they were not checked."""
+
     def __init__(
         self,
         *,
@@ -203,10 +208,11 @@ class Alerts(_message.Message):
         checked: _abc.Iterable[_medications_pb2.CheckKind.ValueType] | None = ...,
         knowledge_version: _builtins.str = ...,
         findings_left_out: _builtins.int = ...,
+        interaction_coverage: _medications_pb2.InteractionCoverage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["interaction_coverage", b"interaction_coverage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "findings_left_out", b"findings_left_out", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "findings", b"findings", "findings_left_out", b"findings_left_out", "interaction_coverage", b"interaction_coverage", "knowledge_version", b"knowledge_version", "not_checked", b"not_checked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

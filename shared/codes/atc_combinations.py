@@ -1,0 +1,49 @@
+"""Knows which ATC codes name combinations of several substances, by ATC's own rules and the names of its groups.
+
+A code of one substance says what the medicine is. A code of a combination does so only to who knows its substances.
+
+Source: WHOCC, Guidelines for ATC classification, "Combination products": numbers 20 and 30 for substances of the same
+fourth level, 50 and more for those with others, 70 and more with psycholeptics; and the groups below, whose names say
+that they hold combinations. Written from the index of 2025.
+"""
+
+from shared.codes.atc import WHOLE
+
+_GROUPS = (
+    # Stomach, bowel, diabetes, vitamins
+    *("A02AD", "A02BD", "A03C", "A03D", "A03E", "A10BD", "A11A", "A11B", "A11CB", "A11DB", "A11E", "A11GB", "A11JA"),
+    *("A11JB", "A11JC", "A12AX"),
+    # Blood, heart and circulation
+    *("B03AD", "B03AE", "C01EX", "C02L", "C02N", "C03E", "C07B", "C07C", "C07D", "C07E", "C07F", "C08G", "C09B"),
+    *("C09D", "C10B"),
+    # Skin
+    *("D07B", "D07C", "D07X", "D10AA"),
+    # Hormones, urinary organs
+    *("G01B", "G02BB", "G03AA", "G03AB", "G03E", "G03F", "G03HB", "H02BX"),
+    # Infections, cancer
+    *("J01CR", "J01EE", "J01RA", "J04AM", "J05AR", "L01XY", "P01BF"),
+    # Muscles, nerves
+    *("M01B", "M05BB", "N02AG", "N02AJ", "N05CB", "N05CX", "N06C"),
+    # Breathing, eyes and ears
+    *("R01AB", "R03AK", "R03AL", "R03DB", "R05F", "S01C", "S01BB", "S02C", "S03C"),
+)
+"""Groups of combinations, by their names."""
+_CODES = frozenset({"A06AD10", "B05BA10", "C09XA52", "N04BA02", "N04BA03", "R05CB10"})
+"""Combinations with another number."""
+_ONE_SUBSTANCE = frozenset({"B02BD30", "S01XA20", "V03AB20"})
+"""Codes whose number is that of a combination, and which are none: thrombin, artificial tears, copper sulfate."""
+_LONG_GROUPS = ("J07", "L01EX", "L01FX", "L01XC", "L01XE", "L01XX", "L04A", "V08", "V09", "V10")
+"""Groups with so many substances that the numbers of combinations are used up for single ones; and vaccines and
+substances for diagnosis, which are numbered in another way."""
+_SAME_LEVEL = frozenset({"20", "30"})
+_WITH_OTHERS = "50"
+
+
+def is_combination(code: str) -> bool:
+    """Whether a code of people's medicines, in capitals, names a combination or a group of combinations."""
+    if code.startswith(_GROUPS) or code in _CODES:
+        return True
+    if len(code) != WHOLE or code in _ONE_SUBSTANCE or code.startswith(_LONG_GROUPS):
+        return False
+    number = code[-2:]
+    return number in _SAME_LEVEL or number >= _WITH_OTHERS

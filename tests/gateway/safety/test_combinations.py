@@ -1,0 +1,168 @@
+"""Medicines of several substances: each is known, or named as one that is not."""
+
+import pytest
+
+from gateway.safety.knowledge import Knowledge
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
+from kjernejournal.medications.v1 import medications_pb2 as pb
+from kjernejournal.medications.v1.knowledge_pb2 import DrugKnowledge
+from shared.codes.atc_combinations import is_combination
+from shared.codes.systems import ATC
+from tests.gateway.safety.patients import Made, kinds, medication, not_checked
+from tests.gateway.safety.substances import IBUPROFEN, PARACETAMOL, WARFARIN
+
+KINDS = {"ALLERGY", "ALLERGY_CLASS", "INTERACTION", "DUPLICATE", "CONDITION"}
+CODEINE = "R05DA04"
+
+
+def in_words(text: str) -> CodeableConcept:
+    return CodeableConcept(text=text)
+
+
+def coded(atc: str) -> CodeableConcept:
+    return CodeableConcept(codings=[Coding(system=ATC, code=atc)])
+
+
+def unknown(made: Made, *asked: pb.Medication) -> set[str]:
+    """Returns what was not checked at all, since it is not known."""
+    lines = [each for each in not_checked(made.checked(*asked)) if each[1] == "SUBSTANCE_UNKNOWN"]
+    named = {about for _, _, about in lines}
+    assert all({kind for kind, _, each in lines if each == about} == KINDS for about in named)
+    return named
+
+
+@pytest.mark.parametrize(
+    "code, part",
+    [
+        ("C10BA02", "C10AA01"),
+        ("J05AR02", "J05AF06"),
+        ("A10BD07", "A10BA02"),
+        ("C09DA03", "C09CA03"),
+        ("C09DB01", "C08CA01"),
+        ("R03AK06", "R03BA05"),
+        ("R03AL09", "R03BA01"),
+        ("C03EA01", "C03AA03"),
+        ("N02BE51", PARACETAMOL),
+        ("B01AC56", "N02BA01"),
+        ("J01EE01", "J01EA01"),
+    ],
+)
+def test_an_allergy_to_a_substance_of_a_combination_is_found(made: Made, code: str, part: str) -> None:
+    made.allergic(part)
+    assert "ALLERGY" in kinds(made.checked(medication(code)))
+
+
+def test_an_interaction_of_a_substance_in_a_combination_is_found(made: Made) -> None:
+    made.prescribed("C10BA02")
+    assert kinds(made.checked(medication("J01FA09"))) == ["INTERACTION"]
+
+
+def test_a_substance_in_a_combination_and_alone_is_twice(made: Made) -> None:
+    made.prescribed("A10BD07")
+    made.prescribed("A10BA02")
+    assert kinds(made.checked()) == ["DUPLICATE"]
+
+
+@pytest.mark.parametrize(
+    "code", ["B01AC30", "N02BE51", "J01CR50", "C10BX99", "J05AR99", "A10BD99", "R03AK99", "N02AJ99", "C09D", "M01AE53"]
+)
+def test_a_combination_whose_substances_nothing_says_is_not_checked(made: Made, code: str) -> None:
+    made.allergic("N02BA01")
+    assert unknown(made, medication(code)) == {f"medicine {code}"}
+    made.prescribed(code)
+    assert unknown(made) == {f"medicine {code}"}
+
+
+def test_without_a_row_of_its_substances_every_combination_is_unknown(made: Made) -> None:
+    made.prescribed("C10BA02")
+    table = DrugKnowledge(knowledge_version="1")
+    table.interactions.add(first_atc=["B01AA03"], second_atc=["M01A"], severity=pb.SEVERITY_AVOID, text="x")
+    said = not_checked(made.checked(knowledge=Knowledge(table)))
+    assert {about for _, reason, about in said if reason == "SUBSTANCE_UNKNOWN"} == {"medicine C10BA02"}
+
+
+def test_coded_ingredients_say_what_a_combination_holds(made: Made) -> None:
+    made.allergic("J05AF06")
+    medicine = medication("J05AR99")
+    for part in ("J05AF05", "J05AF06"):
+        medicine.ingredients.add(substance=coded(part))
+    assert unknown(made, medicine) == set()
+    assert kinds(made.checked(medicine)) == ["ALLERGY"]
+
+
+def test_an_ingredient_that_is_not_known_is_named_itself(made: Made) -> None:
+    medicine = medication(PARACETAMOL)
+    medicine.ingredients.add(substance=coded(PARACETAMOL))
+    medicine.ingredients.add(substance=in_words("Urtemiddel"))
+    assert unknown(made, medicine) == {"Urtemiddel"}
+    alone = pb.Medication(ingredients=[pb.Ingredient(substance=in_words("Urtemiddel"))])
+    assert unknown(made, alone) == {"Urtemiddel"}
+
+
+def test_a_substance_in_words_beside_a_coded_one_counts(made: Made) -> None:
+    made.allergic(CODEINE)
+    medicine = medication(PARACETAMOL)
+    medicine.ingredients.add(substance=coded(PARACETAMOL))
+    medicine.ingredients.add(substance=in_words("Kodein"))
+    assert kinds(made.checked(medicine)) == ["ALLERGY"]
+    assert unknown(made, medicine) == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["kodein", "Paracetamol/kodein 400 mg/30 mg", "Paracetamol og kodein", "Tabletter med KODEIN 30 mg"]
+)
+def test_a_substance_in_the_text_beside_a_code_counts(made: Made, text: str) -> None:
+    made.allergic(CODEINE)
+    medicine = pb.Medication(atc=Coding(system=ATC, code=PARACETAMOL), code=in_words(text))
+    assert kinds(made.checked(medicine)) == ["ALLERGY"]
+
+
+@pytest.mark.parametrize("text", ["Paracetamol uten kodein", "Paracet tab 500 mg", "Paracetamol 500 mg/tablett"])
+def test_what_the_text_denies_or_does_not_name_does_not_count(made: Made, text: str) -> None:
+    made.allergic(CODEINE)
+    medicine = pb.Medication(atc=Coding(system=ATC, code=PARACETAMOL), code=in_words(text))
+    assert kinds(made.checked(medicine)) == []
+    assert unknown(made, medicine) == set()
+
+
+def test_what_the_text_names_beside_a_known_substance_and_nobody_knows_is_named(made: Made) -> None:
+    medicine = pb.Medication(atc=Coding(system=ATC, code=PARACETAMOL), code=in_words("Paracetamol + urtemiddel"))
+    assert unknown(made, medicine) == {"urtemiddel"}
+
+
+def test_the_name_of_another_substance_on_a_code_is_checked_too(made: Made) -> None:
+    made.prescribed(WARFARIN)
+    medicine = pb.Medication(atc=Coding(system=ATC, code="J01CE02", display="Ibuprofen"))
+    assert kinds(made.checked(medicine)) == ["INTERACTION"]
+
+
+def test_a_name_within_words_is_found_and_stays_unsure(made: Made) -> None:
+    made.prescribed(WARFARIN)
+    medicine = pb.Medication(code=in_words("Ibuprofen mot smerter, kjøpt i utlandet"))
+    assert kinds(made.checked(medicine)) == ["INTERACTION"]
+    assert unknown(made, medicine) == {"Ibuprofen mot smerter, kjøpt i utlandet"}
+    plain = pb.Medication(code=in_words("Ibuprofen 400 mg"))
+    assert unknown(made, plain) == set()
+
+
+def test_an_allergen_that_is_a_combination_of_unknown_substances_is_named(made: Made) -> None:
+    made.allergic("B01AC30")
+    assert ("ALLERGY", "SUBSTANCE_UNKNOWN", "allergen B01AC30") in not_checked(made.checked(medication(IBUPROFEN)))
+
+
+def test_an_allergen_in_words_beside_a_coded_one_counts(made: Made) -> None:
+    made.allergic(PARACETAMOL, text="Paracetamol og kodein")
+    assert kinds(made.checked(medication("N02AA01"), medication(CODEINE))).count("ALLERGY") == 1
+
+
+@pytest.mark.parametrize(
+    "code, combined",
+    [
+        ("J05AR02", True), ("C09BX01", True), ("N02BE51", True), ("B01AC30", True), ("N01BB20", True),
+        ("G03AA07", True), ("R01BA52", True), ("A06AD65", True), ("C10B", True), ("L01XK52", True),
+        ("C10AA01", False), ("N02BE01", False), ("L01XX50", False), ("L04AA58", False), ("N06AX26", False),
+        ("S01XA20", False), ("C09", False), ("J07BX03", False), ("B02BD30", False),
+    ],
+)  # fmt: skip
+def test_combinations_by_the_rules_of_atc(code: str, combined: bool) -> None:
+    assert is_combination(code) is combined
