@@ -26,6 +26,7 @@ from kj.feeds.memory import Memory, memory_of
 from kj.local.data_directory import DEFAULT, DataDirOption
 from kj.synthetic.records.record import Record, records
 from kjernejournal.common.v1.common_pb2 import ImportCounts
+from shared.handling.identities import MARK
 
 AT_ONCE = 1000
 """People who are held in memory: first all of them go to the patients service, then their entries to the registers."""
@@ -169,6 +170,8 @@ def _show(loaded: Loaded, day: date, seconds: float) -> None:
             continue
         counts = loaded.counts[register]
         print(f"{register:18} {counts.created:8} new {counts.updated:8} changed {counts.unchanged:8} unchanged")
+    if whole.national_ids_replaced:
+        print(f"{whole.national_ids_replaced} national ids stood in free text, and were replaced by {MARK}")
     rate = loaded.patients / seconds * 60
     entries = whole.created + whole.updated + whole.unchanged
     print(f"{loaded.patients} people as of {day}, {entries} entries in {seconds:.1f} s ({rate:.0f} people a minute)")

@@ -26,6 +26,7 @@ from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 from shared.client_stream import ClientStream
+from shared.register.bulk_import import add
 
 REGISTERS: dict[str, tuple[ModuleType, str]] = {
     "patients": (patients_pb2, "PatientsService"),
@@ -134,10 +135,7 @@ def total(counts: Iterable[ImportCounts]) -> ImportCounts:
     """Returns the sum of several streams."""
     whole = ImportCounts()
     for each in counts:
-        whole.batches += each.batches
-        whole.created += each.created
-        whole.updated += each.updated
-        whole.unchanged += each.unchanged
+        add(whole, each)
     return whole
 
 

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from kj.fhir_r4.tally import Tally
 from kjernejournal.common.v1.common_pb2 import ImportCounts
+from shared.handling.identities import MARK
+from shared.register.bulk_import import add
 
 IMPORTED, CHECKED, REFUSED, FAILED = "imported", "checked", "refused", "failed"
 
@@ -60,9 +62,7 @@ def total_of(files: list[FileReport]) -> FileReport:
         whole.cuts.update(each.cuts)
         for register, counts in each.stored.items():
             sums = whole.stored.setdefault(register, ImportCounts())
-            sums.created += counts.created
-            sums.updated += counts.updated
-            sums.unchanged += counts.unchanged
+            add(sums, counts)
     return whole
 
 
@@ -141,6 +141,9 @@ def _by_register(report: FileReport) -> Table:
         table.add_column(column, justify="right")
     for name, counts in report.stored.items():
         table.add_row(name, str(counts.created), str(counts.updated), str(counts.unchanged))
+    replaced = sum(counts.national_ids_replaced for counts in report.stored.values())
+    if replaced:
+        table.caption = f"{replaced} national ids stood in free text, and were replaced by {MARK}"
     return table
 
 
@@ -150,6 +153,11 @@ def _counted(counts: Counter[str]) -> str:
 
 def _stored_json(stored: dict[str, ImportCounts]) -> dict[str, dict[str, int]]:
     return {
-        name: {"created": counts.created, "updated": counts.updated, "unchanged": counts.unchanged}
+        name: {
+            "created": counts.created,
+            "updated": counts.updated,
+            "unchanged": counts.unchanged,
+            "national_ids_replaced": counts.national_ids_replaced,
+        }
         for name, counts in stored.items()
     }

@@ -18,7 +18,7 @@ from shared.handling import Context, caller
 from shared.register import restriction
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
-from shared.register.convert import entry_version, window
+from shared.register.convert import entry_version, window, written
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.hidden import marked
 from shared.register.paging import page_of
@@ -70,7 +70,7 @@ class Servicer(DocumentsServiceServicer):
             document = convert.to_store(first.document, source, content.size, content.sha256)
             new = convert.new_entry(document, ref, known_as, 1, first.request_id, sent)
             stored = await settled(lambda: self._repository.end_upload(new, refs, content, seal))
-        return pb.UploadDocumentResponse(written=entry_version(stored), document=_to_people(stored))
+        return pb.UploadDocumentResponse(written=written(stored), document=_to_people(stored))
 
     async def ReplaceDocument(
         self, request_iterator: AsyncIterator[pb.ReplaceDocumentRequest], context: Context
@@ -100,7 +100,7 @@ class Servicer(DocumentsServiceServicer):
             stored = await settled(lambda: self._repository.end_upload(new, refs, content, seal, replaced))
         [old] = await self._repository.entries.versions(refs, replaced_id, first.expected_version + 2, 1)
         return pb.ReplaceDocumentResponse(
-            written=entry_version(stored),
+            written=written(stored),
             replaced=entry_version(old),
             document=_to_people(stored),
             replaced_document=_to_people(old),

@@ -15,7 +15,7 @@ from shared.handling import Context, caller
 from shared.register import restriction, stated_absence
 from shared.register.batch_sections import LARGEST_SECTION, answer_each
 from shared.register.bulk_import import import_stream
-from shared.register.convert import entry_version, window
+from shared.register.convert import window, written
 from shared.register.entry import StoredEntry
 from shared.register.hidden import marked
 from shared.register.paging import page_of, size_of, version_below
@@ -71,7 +71,7 @@ class Servicer(LabsServiceServicer):
         except StateConflict as error:
             error.details["field"] = "report.status"
             raise
-        return pb.RecordLabReportResponse(written=entry_version(stored))
+        return pb.RecordLabReportResponse(written=written(stored))
 
     async def ReleaseLabReport(
         self, request: pb.ReleaseLabReportRequest, context: Context

@@ -22,7 +22,7 @@ from shared.errors import Invalid
 from shared.handling import Context, caller
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import import_stream
-from shared.register.convert import entry_version, window
+from shared.register.convert import entry_version, window, written
 from shared.register.entry import EntryPage
 from shared.register.paging import page_of
 
@@ -56,7 +56,7 @@ class Servicer(MedicationsServiceServicer):
         now = datetime.now(UTC)
         _check(request.prescription, now, "prescription")
         stored = await self._recording(now).prescription(request.prescription, request.request_id)
-        return pb.RecordPrescriptionResponse(written=entry_version(stored))
+        return pb.RecordPrescriptionResponse(written=written(stored))
 
     async def RecallPrescription(
         self, request: pb.RecallPrescriptionRequest, context: Context
@@ -67,7 +67,7 @@ class Servicer(MedicationsServiceServicer):
         except Invalid as error:
             raise error.inside("recall") from None
         stored = await self._recording(now).recall(request)
-        return pb.RecallPrescriptionResponse(written=entry_version(stored))
+        return pb.RecallPrescriptionResponse(written=written(stored))
 
     async def ListDispensings(self, request: pb.ListDispensingsRequest, context: Context) -> pb.ListDispensingsResponse:
         found, withheld = await self._page(request, kinds.DISPENSINGS, kinds.LOCKED_DISPENSINGS)
@@ -84,7 +84,7 @@ class Servicer(MedicationsServiceServicer):
         _check(request.dispensing, now, "dispensing")
         stored = await self._recording(now).dispensing(request.dispensing, request.request_id)
         return pb.RecordDispensingResponse(
-            written=entry_version(stored.dispensing),
+            written=written(stored.dispensing),
             prescription=entry_version(stored.prescription) if stored.prescription else None,
         )
 

@@ -15,7 +15,7 @@ from shared.handling import Context, caller
 from shared.register import stated_absence
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
-from shared.register.convert import entry_version, fed_provenance, window
+from shared.register.convert import fed_provenance, window, written
 from shared.register.entry import NewEntry
 from shared.register.paging import page_of
 from shared.register.store import settled
@@ -59,7 +59,7 @@ class Servicer(VaccinationsServiceServicer):
         vaccination = convert.to_store(request.vaccination, fed_provenance(stated, caller.current(), now))
         new = convert.new_entry(vaccination, ref, known_as, request.request_id, digest(request.vaccination))
         stored = await settled(lambda: self._repository.entries.record(new, refs))
-        return pb.RecordVaccinationResponse(written=entry_version(stored))
+        return pb.RecordVaccinationResponse(written=written(stored))
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context

@@ -14,7 +14,7 @@ from shared.errors import Invalid
 from shared.handling import Context, caller
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
-from shared.register.convert import entry_version, fed_provenance, window
+from shared.register.convert import fed_provenance, window, written
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.paging import page_of
 from shared.register.requests import asked
@@ -50,7 +50,7 @@ class Servicer(VisitsServiceServicer):
         visit = convert.to_store(request.visit, fed_provenance(stated, caller.current(), now))
         new = convert.new_entry(visit, ref, known_as, 1, request.request_id, digest(request.visit))
         stored = await settled(lambda: self._repository.entries.record(new, refs))
-        return pb.RecordVisitResponse(written=entry_version(stored))
+        return pb.RecordVisitResponse(written=written(stored))
 
     async def ReportVisitError(
         self, request: pb.ReportVisitErrorRequest, context: Context

@@ -5,7 +5,7 @@
 3. deadline    the caller's, or a default, before anything is waited for
 4. peer        over TCP only peers on the allow-list go on
 5. caller      the gateway's word on who asks, for which patient
-6. decoding    bytes to a message, then the rules that stand in the proto
+6. decoding    bytes to a message, then the rules that stand in the proto; identities: no national id in what is kept
 7. the servicer's own method
 
 They wrap a method once, when it is registered: grpc.aio's interceptors add tasks to each call.
@@ -23,9 +23,10 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from kjernejournal.common.v1 import common_pb2
 from shared import deadline
 from shared.errors import NotSupported, Reason
-from shared.handling import caller, decoding, failures, peer, tracing
+from shared.handling import caller, decoding, failures, identities, peer, tracing
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -46,6 +47,8 @@ class Rpc:
     method: str
     request: type[Message]
     seconds: float
+    writes: bool
+    """Whether it changes the record: what is kept then holds no national id."""
 
     @classmethod
     def of(cls, method: MethodDescriptor) -> "Rpc":
@@ -57,6 +60,7 @@ class Rpc:
             method=method.name,
             request=GetMessageClass(method.input_type),
             seconds=3600.0 if streams else DEFAULT_SECONDS,
+            writes=method.GetOptions().Extensions[common_pb2.access].action == common_pb2.ACTION_WRITE,
         )
 
 
@@ -105,17 +109,17 @@ def _handler(
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     async def unary_unary(data: bytes, context: Context) -> bytes:
         async with steps(rpc, context, allowed_peers):
-            response: Message = await function(decoding.decode(rpc.request, data), context)
+            response: Message = await function(_request(rpc, data), context)
             return response.SerializeToString()
 
     async def unary_stream(data: bytes, context: Context) -> AsyncIterator[bytes]:
         async with steps(rpc, context, allowed_peers):
-            async for response in function(decoding.decode(rpc.request, data), context):
+            async for response in function(_request(rpc, data), context):
                 yield response.SerializeToString()
 
     async def stream_unary(messages: AsyncIterator[bytes], context: Context) -> bytes:
         async with steps(rpc, context, allowed_peers, messages):
-            response: Message = await function(decoding.decode_each(rpc.request, messages), context)
+            response: Message = await function(_requests(rpc, messages), context)
             return response.SerializeToString()
 
     if method.client_streaming:
@@ -123,6 +127,18 @@ def _handler(
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(unary_stream)
     return grpc.unary_unary_rpc_method_handler(unary_unary)
+
+
+def _request(rpc: Rpc, data: bytes) -> Message:
+    message = decoding.decode(rpc.request, data)
+    if rpc.writes:
+        identities.clean(message, people=caller.current().kind != common_pb2.CALLER_KIND_SYSTEM)
+    return message
+
+
+async def _requests(rpc: Rpc, messages: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    async for data in messages:
+        yield _request(rpc, data)
 
 
 async def drain(messages: AsyncIterator[bytes]) -> None:

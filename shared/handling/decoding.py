@@ -6,7 +6,7 @@ have to copy, so `FieldRules` stands in our own contract and this file reads it.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -17,6 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from kjernejournal.common.v1 import common_pb2
 from shared.errors import Invalid, Reason
+from shared.handling import identities
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -35,12 +36,6 @@ def decode(kind: type[AnyMessage], data: bytes) -> AnyMessage:
         raise Invalid("", "the bytes are not a message of this rpc", Reason.ERROR_REASON_MALFORMED_MESSAGE) from None
     validate(message)
     return message
-
-
-async def decode_each(kind: type[AnyMessage], messages: AsyncIterator[bytes]) -> AsyncIterator[AnyMessage]:
-    """Yields the checked messages of a stream."""
-    async for data in messages:
-        yield decode(kind, data)
 
 
 def validate(message: Message, path: str = "") -> None:
@@ -102,8 +97,7 @@ def _check(field: FieldDescriptor) -> Callable[[Any, str], None] | None:
         return lambda value, path: _check_enum(value, path, numbers)
     if field.type == FieldDescriptor.TYPE_STRING:
         rules = _rules(field)
-        longest = rules.max_length or LONGEST_STRING
-        return lambda value, path: _check_string(value, path, longest, rules.uuid)
+        return lambda value, path: _check_string(value, path, rules)
     return None
 
 
@@ -112,12 +106,15 @@ def _check_enum(value: int, path: str, numbers: frozenset[int]) -> None:
         raise Invalid(path, "is not a value of this enum")
 
 
-def _check_string(value: str, path: str, longest: int, uuid: bool) -> None:
+def _check_string(value: str, path: str, rules: common_pb2.FieldRules) -> None:
+    longest = rules.max_length or LONGEST_STRING
     if len(value) > longest:
         raise Invalid(path, f"is longer than {longest} characters")
     if "\0" in value:
         raise Invalid(path, "holds a NUL character")
-    if uuid:
+    if rules.identifier and identities.holds_one(value):
+        raise Invalid(path, "holds a national id: an identifier of anything else may not")
+    if rules.uuid:
         try:
             plain = str(UUID(value)) == value.lower()
         except ValueError:

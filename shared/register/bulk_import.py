@@ -6,6 +6,7 @@ from uuid import UUID
 
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ImportCounts, PatientIdentifier
 from shared.errors import Invalid, KjernejournalError
+from shared.handling import identities
 from shared.register.entry import SOURCE_NEEDED, imported_id
 
 Request = TypeVar("Request")
@@ -21,15 +22,20 @@ async def import_stream(
     counts = ImportCounts()
     try:
         async for message in messages:
+            replaced = identities.replaced()
             stored = await store(message)
-            counts.batches += 1
-            counts.created += stored.created
-            counts.updated += stored.updated
-            counts.unchanged += stored.unchanged
+            stored.batches, stored.national_ids_replaced = 1, replaced
+            add(counts, stored)
     except KjernejournalError as error:
         error.details["batches_stored"] = str(counts.batches)
         raise
     return counts
+
+
+def add(into: ImportCounts, counts: ImportCounts) -> None:
+    """Adds counts to counts."""
+    for field in ImportCounts.DESCRIPTOR.fields:
+        setattr(into, field.name, getattr(into, field.name) + getattr(counts, field.name))
 
 
 def patient_ref(patient: PatientIdentifier, path: str) -> str:

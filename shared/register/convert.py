@@ -6,6 +6,7 @@ from typing import Protocol
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, EntryVersion, ListWindow, Provenance
 from shared.convert import timestamp
+from shared.handling import identities
 from shared.register.entry import StoredEntry
 
 
@@ -46,6 +47,13 @@ def complete_header(header: EntryHeader, stored: StoredEntry) -> None:
 def entry_version(stored: StoredEntry) -> EntryVersion:
     """Returns what machines learn of an entry that they write: which version of which it is, and nothing in it."""
     return EntryVersion(id=stored.id, version=stored.version, stored_at=timestamp(stored.stored_at))
+
+
+def written(stored: StoredEntry) -> EntryVersion:
+    """Returns the same of what the request at hand wrote, with what was taken out of its free text."""
+    version = entry_version(stored)
+    version.national_ids_replaced = identities.replaced()
+    return version
 
 
 class Listed(Protocol):

@@ -39,5 +39,10 @@ def test_nothing_is_shown_when_all_was_refused() -> None:
 def test_the_total_counts_what_was_placed_even_where_sending_failed() -> None:
     told = to_json([report("a.json"), report("b.json", FAILED), FileReport("c.json")])
     assert told["total"]["resources"]["Encounter"] == {"in_bundle": 2, "placed": {"visits": 2}, "not_placed": {}}
-    assert told["total"]["stored"]["visits"] == {"created": 2, "updated": 0, "unchanged": 0}
+    assert told["total"]["stored"]["visits"] == {
+        "created": 2,
+        "updated": 0,
+        "unchanged": 0,
+        "national_ids_replaced": 0,
+    }
     assert told["total"]["patients"] == ["53848658681"]

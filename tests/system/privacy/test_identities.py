@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from google.protobuf.descriptor import Descriptor
 
+from kj.feeds.feed import Feed
 from kj.local.programs import SERVICES
 from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest
 from kjernejournal.common.v1 import common_pb2
@@ -18,7 +19,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoR
 from kjernejournal.documents.v1.documents_pb2 import DownloadDocumentRequest, ListDocumentsRequest
 from tests.support.client import LATER, Client, Metadata, methods, read, refusal
 from tests.support.filling import least
-from tests.support.patients import Patient, new_patient, reaction
+from tests.support.patients import Patient, entries_of, new_patient, reaction
 from tests.support.summaries import WHOLE, asked, stream_asked, summary
 from tests.support.system import System
 
@@ -42,8 +43,26 @@ async def busy(system: System, client: Client) -> Patient:
         "CreateCriticalInfo",
         CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction("ny")),
     )
+    await fed_with_its_number(system, patient)
     await summary(client, patient)
     return patient
+
+
+async def fed_with_its_number(system: System, patient: Patient) -> None:
+    """Lets feeds send the patient's national id where it does not belong."""
+    said = {
+        "critical_info": ("critical_info", "comment"),
+        "documents": ("documents", "title"),
+        "labs": ("reports", "conclusion"),
+    }
+    async with Feed.open(system.gateway) as feed:
+        for register, (entries, field) in said.items():
+            sent = entries_of(register, patient.identifier)
+            entry = getattr(sent, entries)[0]
+            entry = entry.document if register == "documents" else entry
+            setattr(entry, field, f"Gjelder {patient.national_id}.")
+            counts = await feed.send(register, [sent])
+            assert (counts.updated, counts.national_ids_replaced) == (1, 1), register
 
 
 @pytest.mark.parametrize("service", [each for each in SERVICES if each != "patients"])
@@ -55,6 +74,15 @@ async def test_no_national_id_is_in_any_database_but_that_of_patients(
     assert ref.encode() in dump, "the patient's rows are in what was looked through"
     assert used.national_id.encode() not in dump
     assert used.national_id not in dump.decode("utf-16-le", "ignore")
+
+
+async def test_people_are_told_that_a_national_id_does_not_belong_in_a_text(client: Client, patient: Patient) -> None:
+    written = reaction(f"Mor er {patient.national_id}")
+    request = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=written)
+    told = await refusal(client.call("CreateCriticalInfo", request))
+    assert told.short == ("INVALID_ARGUMENT", "INVALID_FIELD")
+    assert told.details["field"] == "critical_info.comment"
+    assert patient.national_id not in told.text
 
 
 async def test_the_search_finds_a_national_id_where_one_is(system: System, used: Patient) -> None:

@@ -471,6 +471,8 @@ class FieldRules(_message.Message):
     MAX_LENGTH_FIELD_NUMBER: _builtins.int
     MAX_ITEMS_FIELD_NUMBER: _builtins.int
     UUID_FIELD_NUMBER: _builtins.int
+    NATIONAL_ID_FIELD_NUMBER: _builtins.int
+    IDENTIFIER_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field has to be there: a message or oneof member set, a string, number or list not empty."""
     max_length: _builtins.int
@@ -479,6 +481,12 @@ class FieldRules(_message.Message):
     """Most elements of a repeated field. Unset: 1 000."""
     uuid: _builtins.bool
     """The string is a UUID in its 36 character form."""
+    national_id: _builtins.bool
+    """The string is a national id, in the only fields where one may stand."""
+    identifier: _builtins.bool
+    """The string identifies something else than a person. A national id in it is refused; in other strings it is refused to
+    people, and replaced by "[fnr.]" and counted in what feeds send.
+    """
     def __init__(
         self,
         *,
@@ -486,10 +494,12 @@ class FieldRules(_message.Message):
         max_length: _builtins.int = ...,
         max_items: _builtins.int = ...,
         uuid: _builtins.bool = ...,
+        national_id: _builtins.bool = ...,
+        identifier: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_items", b"max_items", "max_length", b"max_length", "required", b"required", "uuid", b"uuid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier", "max_items", b"max_items", "max_length", b"max_length", "national_id", b"national_id", "required", b"required", "uuid", b"uuid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -961,10 +971,13 @@ class EntryVersion(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     STORED_AT_FIELD_NUMBER: _builtins.int
+    NATIONAL_IDS_REPLACED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The entry's id (UUID), the same in every version."""
     version: _builtins.int
     """The version, counted from 1."""
+    national_ids_replaced: _builtins.int
+    """Of `written`: national ids that stood in the request's free text and were replaced by "[fnr.]"."""
     @_builtins.property
     def stored_at(self) -> _timestamp_pb2.Timestamp:
         """When this system stored the version. Unset in what is deleted for good: nothing of it is kept."""
@@ -975,10 +988,11 @@ class EntryVersion(_message.Message):
         id: _builtins.str = ...,
         version: _builtins.int = ...,
         stored_at: _timestamp_pb2.Timestamp | None = ...,
+        national_ids_replaced: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "national_ids_replaced", b"national_ids_replaced", "stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1218,6 +1232,7 @@ class ImportCounts(_message.Message):
     CREATED_FIELD_NUMBER: _builtins.int
     UPDATED_FIELD_NUMBER: _builtins.int
     UNCHANGED_FIELD_NUMBER: _builtins.int
+    NATIONAL_IDS_REPLACED_FIELD_NUMBER: _builtins.int
     batches: _builtins.int
     """Messages of the stream that were stored, each whole."""
     created: _builtins.int
@@ -1226,6 +1241,8 @@ class ImportCounts(_message.Message):
     """Entries that got a new version."""
     unchanged: _builtins.int
     """Entries that were there already, the same."""
+    national_ids_replaced: _builtins.int
+    """National ids that stood in free text and were replaced by "[fnr.]": whoever runs the feed mends it at the source."""
     def __init__(
         self,
         *,
@@ -1233,10 +1250,11 @@ class ImportCounts(_message.Message):
         created: _builtins.int = ...,
         updated: _builtins.int = ...,
         unchanged: _builtins.int = ...,
+        national_ids_replaced: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "created", b"created", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "created", b"created", "national_ids_replaced", b"national_ids_replaced", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
