@@ -79,7 +79,7 @@ def _by_feed(row: asyncpg.Record) -> bool:
     return author.recorder_kind == CALLER_KIND_SYSTEM
 
 
-RULES = RegisterRules(_message_type, to_follow=_to_follow)
+RULES = RegisterRules(_message_type, to_follow=_to_follow, corrected_here=(*CATEGORIES, ABSENCE))
 
 
 class Repository:

@@ -123,7 +123,7 @@ class Repository:
         async with self.database.transaction() as session:
             before = await answered(session, refs, new.request_id, new.digest)
             if before is not None:
-                return before[0]
+                return await self.entries.as_answered(session, before[0], new.digest)
             following = await self.entries.following(session, new, refs)
             if following is not None:
                 stored = await self.entries.add_in(session, following, refs)

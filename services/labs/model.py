@@ -76,27 +76,45 @@ def check_step(before: pb.LabReport, after: pb.LabReport) -> None:
         raise StateConflict(
             Reason.ERROR_REASON_STATE_CONFLICT, "the status that the report has does not lead to this one"
         )
-    if not after.withdrawn and _is_behind(before, after):
-        raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "a version of the report that was issued later is here")
 
 
-def _is_behind(latest: pb.LabReport, sent: pb.LabReport) -> bool:
-    """Whether a version that has come late would stand over one of the same stage that was issued after it."""
-    same_stage = any({latest.status, sent.status} <= stage for stage in _STAGES)
-    stated = latest.HasField("issued") and sent.HasField("issued")
-    return same_stage and stated and moment(sent.issued) < moment(latest.issued)
+def _same_stage(latest: pb.LabReport, sent: pb.LabReport) -> bool:
+    return any({latest.status, sent.status} <= stage for stage in _STAGES)
 
 
-def is_late_copy(sent: pb.LabReport, latest: pb.LabReport) -> bool:
-    """Whether what a feed sends, which is known as an older version, is that version again and not a change back.
+def order(latest: pb.LabReport, sent: pb.LabReport, *, known: bool) -> int:
+    """Compares what is sent of a report with what stands: below 0, it is older. Like times alone are compared.
 
-    It cannot follow the latest version, or says itself that it is older.
+    Of a report that goes on, the status says it, also where its times do not; the source's own time of change goes
+    before. What cannot follow is older, unless it says that it is newer and was never here: that is refused.
     """
-    try:
-        check_step(latest, sent)
-    except StateConflict:
-        return True
-    return _made_at(sent) < _made_at(latest)
+    one, other = _like_times(latest, sent)
+    newer = (one < other) - (one > other)
+    if not _can_follow(latest, sent):
+        return newer if newer > 0 and not known else -1
+    goes_on = not (latest.withdrawn or sent.withdrawn or _same_stage(latest, sent))
+    changed = latest.header.provenance.HasField("changed_at") and sent.header.provenance.HasField("changed_at")
+    return 1 if goes_on and not changed and latest.status != sent.status else newer
+
+
+def _like_times(latest: pb.LabReport, sent: pb.LabReport) -> tuple[tuple[datetime, ...], tuple[datetime, ...]]:
+    """Returns the times of both that say the same thing: of their change, else of issue, else of recording. What is
+    withdrawn is often issued as before: recording decides then."""
+    sources = [each.header.provenance for each in (latest, sent)]
+    recorded = [moment(each.recorded_at) for each in sources]
+    if all(each.HasField("changed_at") for each in sources):
+        return (moment(sources[0].changed_at),), (moment(sources[1].changed_at),)
+    if latest.HasField("issued") and sent.HasField("issued"):
+        by_record = latest.withdrawn or sent.withdrawn
+        return (
+            (moment(latest.issued), *(recorded[:1] if by_record else ())),
+            (moment(sent.issued), *(recorded[1:] if by_record else ())),
+        )
+    return (recorded[0],), (recorded[1],)
+
+
+def _can_follow(latest: pb.LabReport, sent: pb.LabReport) -> bool:
+    return sent.withdrawn or (not latest.withdrawn and sent.status in NEXT_STATES[latest.status])
 
 
 def complete(report: pb.LabReport) -> None:
@@ -201,7 +219,3 @@ def _marks(report: pb.LabReport, now: datetime) -> int:
 
 def _codes(concept: CodeableConcept) -> Iterator[tuple[str, str]]:
     return ((systems.canonical(coding.system), coding.code) for coding in concept.codings if coding.code)
-
-
-def _made_at(report: pb.LabReport) -> datetime:
-    return moment(report.issued if report.HasField("issued") else report.header.provenance.recorded_at)

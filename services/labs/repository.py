@@ -15,11 +15,12 @@ from shared.database import Database, Session
 from shared.errors import StateConflict
 from shared.register import restriction, stated_absence
 from shared.register.entry import NewEntry, StoredEntry
-from shared.register.feeds import Feeds, stored_before
+from shared.register.feeds import Feeds, latest_before
+from shared.register.lateness import by_time
 from shared.register.paging import Page, Position
 from shared.register.restriction import Mark
 from shared.register.rows import COLUMNS, stored_entry
-from shared.register.rules import Beside, RegisterRules
+from shared.register.rules import Beside, RegisterRules, Version
 from shared.register.store import EntryStore
 
 LARGEST_PAGE = 4 * 1024 * 1024
@@ -80,27 +81,27 @@ def _beside(versions: Sequence[NewEntry]) -> Iterable[Beside]:
 
 
 async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry]:
-    """Returns the versions that may follow; late copies of older ones are left out. Raises CannotFollow."""
+    """Returns the versions, which are not outdated. Raises CannotFollow for one that cannot follow all the same."""
     later = [entry for entry in changed if entry.version > 1 and entry.kind != stated_absence.KIND]
     if not later:
         return changed
-    latest, known = await stored_before(session, later, _message_type)
-    kept = []
-    for entry in changed:
-        key = (entry.patient_ref, entry.id)
-        if key in latest:
-            report = LabReport.FromString(entry.content)
-            if (*key, entry.digest) in known and model.is_late_copy(report, latest[key]):
-                continue
-            try:
-                model.check_step(latest[key], report)
-            except StateConflict as error:
-                raise CannotFollow(error, key) from None
-        kept.append(entry)
-    return kept
+    latest = await latest_before(session, later, _message_type)
+    for entry in later:
+        try:
+            model.check_step(latest[entry[:2]], LabReport.FromString(entry.content))
+        except StateConflict as error:
+            raise CannotFollow(error, entry[:2]) from None
+    return changed
 
 
-RULES = RegisterRules(_message_type, to_follow=_to_follow, beside=_beside)
+def _order(latest: Version, sent: Version, known: bool) -> int:
+    """Compares two versions of a report; statements of absence by their time alone."""
+    if isinstance(sent.message, LabReport) and isinstance(latest.message, LabReport):
+        return model.order(latest.message, sent.message, known=known)
+    return by_time(latest, sent, known)
+
+
+RULES = RegisterRules(_message_type, to_follow=_to_follow, order=_order, beside=_beside)
 
 
 class Repository:
@@ -153,6 +154,7 @@ class Repository:
                 counts.created += done.created
                 counts.updated += done.updated
                 counts.unchanged += done.unchanged
+                counts.outdated += done.outdated
         return counts
 
     async def _list(self, question: Question, limit: int, after: Position | None, largest: int) -> list[asyncpg.Record]:

@@ -13,6 +13,7 @@ from shared.database import Session
 from shared.errors import VersionBehind, entry_not_found
 from shared.register.convert import fed_provenance, provenance
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.lateness import outdated
 from shared.register.requests import answered, asked, remember
 from shared.register.store import lock_patients, settled
 
@@ -47,12 +48,14 @@ class FeedWrites:
             await lock_patients(session, self._refs)
             made = await answered(session, self._refs, request_id, mark)
             if made is not None:
-                return made[0]
+                return await self._repository.entries.as_answered(session, made[0], mark)
             latest = await self._repository.latest_of(session, self._refs, ids)
             if latest is not None and latest.digest == mark:
                 await remember(session, request_id, mark, [latest.entry])
                 return latest.entry
             after = convert.to_store(sent, self._source(stated), _first(pb.Prescription, latest))
+            if latest is not None and await self._outdated(session, after, latest, mark):
+                return await self._standing(session, latest, request_id, mark)
             if latest is not None:
                 after = model.followed_by(pb.Prescription.FromString(latest.entry.content), after)
             ref, entry_id, version = self._place(latest, ids)
@@ -96,11 +99,15 @@ class FeedWrites:
             # the prescription's next version, and one of the two begins anew: it is never counted twice.
             of = await self._prescription_of(session, sent)
             made = await answered(session, self._refs, request_id, mark)
-            earlier = made[0] if made else None
+            earlier = await self._repository.entries.as_answered(session, made[0], mark) if made else None
             latest = await self._repository.latest_of(session, self._refs, ids)
             if earlier is None and latest is not None and latest.digest == mark:
                 earlier = latest.entry
                 await remember(session, request_id, mark, [earlier])
+            elif earlier is None and latest is not None:
+                content = convert.to_store(sent, self._source(stated))
+                if await self._outdated(session, content, latest, mark):
+                    earlier = await self._standing(session, latest, request_id, mark)
             if earlier is None:
                 return await self._dispense(session, sent, request_id, latest, of)
         of_id = pb.Dispensing.FromString(earlier.content).prescription_id
@@ -143,6 +150,18 @@ class FeedWrites:
     async def _prescription(self, session: Session, ids: Sequence[str]) -> Latest | None:
         found = await self._repository.latest_of(session, self._refs, ids)
         return found if found and found.entry.kind in kinds.ANY_PRESCRIPTION and not found.entry.deleted else None
+
+    async def _outdated(
+        self, session: Session, sent: pb.Prescription | pb.Dispensing, latest: Latest, mark: bytes
+    ) -> bool:
+        """Whether what is sent is older at its source than what stands."""
+        new = convert.new_entry(sent, latest.entry.patient_ref, latest.entry.id, 0, None, mark)
+        return bool(await outdated(session, self._repository.entries.rules, [new]))
+
+    async def _standing(self, session: Session, latest: Latest, request_id: str, mark: bytes) -> StoredEntry:
+        """Returns the version that stands against an older one, and keeps that the request found it so."""
+        await remember(session, request_id, mark, [latest.entry])
+        return latest.entry._replace(outdated=True)
 
     def _following(self, latest: Latest, after: pb.Prescription) -> NewEntry:
         """Returns the version that this call makes of a prescription."""

@@ -8,11 +8,13 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import importing, kinds
 from services.medications.reserved import ALL, MARKED, Reserved, reserved
+from shared.convert import moment
 from shared.database import Database, Session
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.feeds import Feeds
+from shared.register.lateness import by_time
 from shared.register.rows import COLUMNS, stored_entry
-from shared.register.rules import RegisterRules
+from shared.register.rules import RegisterRules, Version
 from shared.register.store import EntryStore, lock_patients
 
 
@@ -79,7 +81,17 @@ def _linked(entry: NewEntry, moved: Mapping[str, str]) -> NewEntry:
     return entry._replace(content=dispensing.SerializeToString(deterministic=True))
 
 
-RULES = RegisterRules(_message_type, to_follow=_to_follow, linked=_linked)
+def _order(latest: Version, sent: Version, known: bool) -> int:
+    """Compares two versions: of lists by when they were confirmed."""
+    if isinstance(sent.message, pb.MedicationList):
+        one, other = (moment(each.message.confirmed.recorded_at) for each in (latest, sent))
+        return (one < other) - (one > other)
+    return by_time(latest, sent, known)
+
+
+RULES = RegisterRules(
+    _message_type, to_follow=_to_follow, order=_order, corrected_here=(kinds.MEDICATION_LIST,), linked=_linked
+)
 
 
 class Repository:

@@ -7,11 +7,10 @@ from kjernejournal.common.v1.common_pb2 import Coding, StatedAbsence
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination
 from services.vaccinations.codes import carries
 from services.vaccinations.model import KINDS
-from shared.convert import moment
-from shared.database import Database, Session
+from shared.database import Database
 from shared.register import stated_absence
-from shared.register.entry import EntryPage, NewEntry, StoredEntry
-from shared.register.feeds import Feeds, stored_before
+from shared.register.entry import EntryPage, StoredEntry
+from shared.register.feeds import Feeds
 from shared.register.paging import Page, Position
 from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore
@@ -21,22 +20,7 @@ def _message_type(kind: int) -> type[Vaccination | StatedAbsence]:
     return StatedAbsence if kind == stated_absence.KIND else Vaccination
 
 
-async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry]:
-    """Returns the versions without late copies: known ones that were recorded before the latest, such as a dose that
-    its register has withdrawn since."""
-    later = [entry for entry in changed if entry.version > 1 and entry.kind != stated_absence.KIND]
-    if not later:
-        return changed
-    latest, known = await stored_before(session, later, _message_type)
-    return [
-        entry
-        for entry in changed
-        if (*entry[:2], entry.digest) not in known
-        or _recorded(Vaccination.FromString(entry.content)) >= _recorded(latest[entry[:2]])
-    ]
-
-
-RULES = RegisterRules(_message_type, to_follow=_to_follow)
+RULES = RegisterRules(_message_type)
 
 
 class Repository:
@@ -72,7 +56,3 @@ class Repository:
         del entries[page.size :]
         token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
         return EntryPage(entries, token, total, more or older_exist)
-
-
-def _recorded(vaccination: Vaccination) -> datetime:
-    return moment(vaccination.header.provenance.recorded_at)

@@ -46,7 +46,9 @@ def complete_header(header: EntryHeader, stored: StoredEntry) -> None:
 
 def entry_version(stored: StoredEntry) -> EntryVersion:
     """Returns what machines learn of an entry that they write: which version of which it is, and nothing in it."""
-    return EntryVersion(id=stored.id, version=stored.version, stored_at=timestamp(stored.stored_at))
+    return EntryVersion(
+        id=stored.id, version=stored.version, stored_at=timestamp(stored.stored_at), outdated=stored.outdated
+    )
 
 
 def written(stored: StoredEntry) -> EntryVersion:

@@ -38,6 +38,8 @@ class StoredEntry(NamedTuple):
     effective_at: datetime
     stored_at: datetime
     content: bytes
+    outdated: bool = False
+    """What was sent is older than this version, which stands."""
 
 
 class EntryPage(NamedTuple):

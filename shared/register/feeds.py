@@ -1,7 +1,7 @@
 """Stores entries as feeds bring them: whole messages, once however often they are sent, as the versions that follow."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 
@@ -9,17 +9,9 @@ from kjernejournal.common.v1.common_pb2 import ImportCounts
 from shared.database import Database, Session
 from shared.errors import Reason, Unavailable
 from shared.register.entry import NewEntry
+from shared.register.lateness import Place, newest_of_each, outdated
 from shared.register.rows import WRITTEN
 from shared.register.rules import RegisterRules
-
-
-class Stored(NamedTuple):
-    """What is stored of entries that a feed brings anew, each by its reference and id."""
-
-    latest: dict[tuple[str, str], Any]
-    """The message of the latest version."""
-    known: set[tuple[str, str, bytes]]
-    """Reference, id and digest of every version."""
 
 
 class Feeds:
@@ -32,8 +24,8 @@ class Feeds:
     async def import_batch(self, batch: Sequence[NewEntry]) -> ImportCounts:
         """Stores the entries of one message of a feed, all or none.
 
-        Unchanged ones (by digest) are left, changed ones get their next version. The version in `batch` is ignored. A
-        feed that races itself fails whole and may send again.
+        Unchanged ones (by digest) are left, and those that are older than what stands; others get their next version.
+        The version in `batch` is ignored. A feed that races itself fails whole and may send again.
         """
         batch = await self.as_known(batch)
         async with self._database.transaction() as session:
@@ -62,7 +54,7 @@ class Feeds:
 
     async def import_in(self, session: Session, batch: Sequence[NewEntry]) -> ImportCounts:
         """Does what `import_batch` does, in the caller's transaction, for entries at the places where they are."""
-        wanted = {(entry.patient_ref, entry.id): entry for entry in batch}
+        wanted = newest_of_each(self._rules, batch)
         current = {
             (str(row["patient_ref"]), str(row["id"])): (row["version"], row["digest"])
             for row in await session.fetch(
@@ -79,10 +71,13 @@ class Feeds:
             version, digest = current.get(key, (0, b""))
             if digest != entry.digest:
                 changed.append(entry._replace(version=version + 1))
-        changed = await self._rules.to_follow(session, changed)
+        late = await outdated(session, self._rules, [entry for entry in changed if entry.version > 1])
+        left_out = sum(entry.digest != wanted[entry[:2]].digest for entry in batch)
+        changed = await self._rules.to_follow(session, [entry for entry in changed if entry[:2] not in late])
         counts.created = sum(entry.version == 1 for entry in changed)
         counts.updated = len(changed) - counts.created
-        counts.unchanged = len(wanted) - len(changed)
+        counts.outdated = len(late) + left_out
+        counts.unchanged = len(batch) - len(changed) - counts.outdated
         if changed:
             try:
                 rows = [entry[: len(WRITTEN)] for entry in await with_first_recorder(session, self._rules, changed)]
@@ -93,27 +88,22 @@ class Feeds:
         return counts
 
 
-async def stored_before(
+async def latest_before(
     session: Session, later: Sequence[NewEntry], message_type: Callable[[int], type[Any]]
-) -> Stored:
-    """Returns what is stored of the entries that these versions are to follow."""
+) -> dict[Place, Any]:
+    """Returns the messages that these versions are to follow."""
     rows = await session.fetch(
-        "SELECT patient_ref, id, kind, digest, CASE WHEN version = latest THEN content END AS content"
-        " FROM entries JOIN unnest($1::uuid[], $2::uuid[], $3::int[]) AS wanted(patient_ref, id, latest)"
-        " USING (patient_ref, id)",
+        "SELECT patient_ref, id, kind, content"
+        " FROM entries JOIN unnest($1::uuid[], $2::uuid[], $3::int[]) AS wanted (patient_ref, id, version)"
+        " USING (patient_ref, id, version)",
         [entry.patient_ref for entry in later],
         [entry.id for entry in later],
         [entry.version - 1 for entry in later],
         name="versions_to_follow",
     )
-    return Stored(
-        latest={
-            (str(row["patient_ref"]), str(row["id"])): message_type(row["kind"]).FromString(row["content"])
-            for row in rows
-            if row["content"] is not None
-        },
-        known={(str(row["patient_ref"]), str(row["id"]), row["digest"]) for row in rows},
-    )
+    return {
+        (str(row["patient_ref"]), str(row["id"])): message_type(row["kind"]).FromString(row["content"]) for row in rows
+    }
 
 
 async def store_beside(session: Session, rules: RegisterRules, versions: Sequence[NewEntry]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.database import Session
@@ -14,6 +15,16 @@ class Beside(NamedTuple):
     table: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+
+class Version(NamedTuple):
+    """A version of an entry, sent or stored, as far as it is compared with another."""
+
+    message: Any
+    """It has its EntryHeader in the field `header`."""
+    deleted: bool
+    stored_at: datetime
+    """Now, of one that is not stored."""
 
 
 async def _all(_session: Session, changed: list[NewEntry]) -> list[NewEntry]:
@@ -37,6 +48,13 @@ class RegisterRules:
 
     to_follow: Callable[[Session, list[NewEntry]], Awaitable[list[NewEntry]]] = _all
     """Which of the versions that a feed brings are to be stored, as they then are. May refuse one."""
+
+    order: Callable[[Version, Version, bool], int] | None = None
+    """Compares what is sent (second) with what stands, where the time of the source is not enough: below 0, older.
+    True: it is known as a version before. None: by time, as `lateness` says."""
+
+    corrected_here: Sequence[int] = ()
+    """Kinds of entries in which people correct what a feed says: what they wrote stands against what is older."""
 
     beside: Callable[[Sequence[NewEntry]], Iterable[Beside]] = _nothing
     """What is stored beside these versions, in their transaction. The runtime role may INSERT there."""

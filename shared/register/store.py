@@ -17,6 +17,7 @@ from shared.database import Database, Queries, Session
 from shared.errors import StateConflict, VersionBehind, entry_not_found
 from shared.register.entry import EntryPage, NewEntry, StoredEntry, imported_id
 from shared.register.feeds import store_beside, with_first_recorder
+from shared.register.lateness import outdated
 from shared.register.paging import LARGEST_SIZE, Page, Position
 from shared.register.requests import answered, remember
 from shared.register.rows import COLUMNS, WRITTEN, stored_entry
@@ -68,26 +69,38 @@ class EntryStore:
         async with self.database.transaction() as session:
             before = await answered(session, refs, new.request_id, new.digest)
             if before is not None:
-                return before[0]
+                return await self.as_answered(session, before[0], new.digest)
             following = await self.following(session, new, refs)
             if following is not None:
                 return await self.add_in(session, following, refs)
             return await self.unchanged(session, new, refs)
 
     async def unchanged(self, session: Session, new: NewEntry, refs: Sequence[str]) -> StoredEntry:
-        """Returns the latest version, which `new` does not change, and keeps that its request found it so.
+        """Returns the latest version, which `new` does not change, and keeps that its request found it so. It says
+        where it is later than `new`.
 
         Raises VersionBehind when the same request comes at the same moment.
         """
         found = await self._latest(session, refs, new.id)
         await remember(session, new.request_id, new.digest, [found])
-        return found
+        return await self.as_answered(session, found, new.digest)
+
+    async def as_answered(self, session: Session, found: StoredEntry, sent: bytes) -> StoredEntry:
+        """Returns what a request that sent `sent` found or made; it says where it is another version, which stands."""
+        digest = await session.fetchval(
+            "SELECT digest FROM entries WHERE patient_ref = $1 AND id = $2 AND version = $3",
+            *found[:3],
+            name="digest_of_version",
+        )
+        return found._replace(outdated=digest != sent)
 
     async def following(self, session: Session, new: NewEntry, refs: Sequence[str]) -> NewEntry | None:
-        """Returns the version that `new` makes after the latest one; None when that has the same digest, or when
-        `to_follow` leaves it out."""
+        """Returns the version that `new` makes after the latest one; None when that has the same digest or is later, or
+        when `to_follow` leaves it out."""
         version, digest = await self.latest_digest(session, refs, new.id)
         if digest == new.digest:
+            return None
+        if version and await outdated(session, self.rules, [new]):
             return None
         kept = await self.rules.to_follow(session, [new._replace(version=version + 1)])
         return next(iter(await with_first_recorder(session, self.rules, kept)), None)

@@ -76,6 +76,10 @@ class Entry:
     verified: str = ""
     sent: Import | None = None
     """What the feed sent last, if it is a feed's."""
+    here: bool = False
+    """Somebody has changed here what the feed sent: newer than anything it sends, all of which is of one time."""
+    before: tuple[Import, ...] = ()
+    """What the feed sent before that."""
 
     @property
     def shown(self) -> str:
@@ -125,14 +129,17 @@ class Plain:
             return ("STATE_CONFLICT",)
         if entry.version != asked.version:
             return ("VERSION_BEHIND", entry.version)
+        entry.here, here = True, entry.here
         if isinstance(asked, Delete):
             entry.status = DELETED
         elif isinstance(asked, Verify):
             if entry.shown != ACTIVE or entry.author == asked.who:
+                entry.here = here
                 return ("STATE_CONFLICT",)
             entry.verified = asked.who
             entry.comment = entry.comment if asked.comment is None else asked.comment
         elif (refused := self._change(entry, asked)) is not None:
+            entry.here = here
             return refused
         entry.version += 1
         return None
@@ -157,8 +164,10 @@ class Plain:
 
     def _load(self, sent: Import) -> Outcome:
         entry = self.entries.get(("name", sent.name))
-        if entry is not None and (entry.sent == sent or entry.status == DELETED):
+        if entry is not None and entry.sent == sent:
             return ("unchanged",)
+        if entry is not None and (entry.here or sent in entry.before):
+            return ("outdated",)
         if entry is not None and entry.category != sent.category:
             return ("INVALID_FIELD",)
         new = Entry(sent.category, sent.status, sent.text, False, 1, "feed", "feed", sent=sent)
@@ -167,6 +176,7 @@ class Plain:
             return ("STATE_CONFLICT",)
         if entry is not None:
             new.version = entry.version + 1
+            new.before = (*entry.before, *([entry.sent] if entry.sent else []))
             same = (entry.status, entry.text, entry.over) == (new.status, new.text, new.over)
             new.author = entry.author if same else "feed"
         self.entries["name", sent.name] = new

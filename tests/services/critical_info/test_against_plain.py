@@ -200,7 +200,8 @@ class Patient:
     async def _load(self, sent: Import) -> Outcome:
         entry = entry_of(Create(0, "", sent.category, sent.status, sent.text, over=False))
         counts = await self._register.load(of_patient(self._ref, fed(entry, str(sent.name))))
-        return (("created", "updated", "unchanged")[[counts.created, counts.updated, counts.unchanged].index(1)],)
+        [did] = [name for name in ("created", "updated", "unchanged", "outdated") if getattr(counts, name)]
+        return (did,)
 
     def _known(self, key: Key, version: int) -> pb.CriticalInfo:
         known = pb.CriticalInfo()

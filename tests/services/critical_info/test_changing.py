@@ -295,6 +295,9 @@ async def test_a_feeds_entry_is_refuted_and_the_feed_does_not_undo_it(register: 
     assert (await register.load(of_patient(ref, sent))).unchanged == 1
     assert await register.get(ref, entry) == refuted
     sent.code.CopyFrom(coded(SNOMED, "91936005"))
+    assert (await register.load(of_patient(ref, sent))).outdated == 1, "older than what the doctor wrote"
+    assert await register.get(ref, entry) == refuted
+    sent.header.provenance.changed_at.GetCurrentTime()
     assert (await register.load(of_patient(ref, sent))).updated == 1
     latest = await register.get(ref, entry)
     assert (latest.header.version, latest.status) == (3, pb.STATUS_ACTIVE), "news from the source"

@@ -44,11 +44,27 @@ def test_entered_in_error_may_follow_every_status_and_nothing_follows_it() -> No
     model.check_step(withdrawn, report(withdrawn=True, comment="feil pasient"))
 
 
-def test_a_late_copy_cannot_follow_or_says_that_it_is_older() -> None:
+def test_what_cannot_follow_is_older_unless_it_says_that_it_is_newer() -> None:
     final = report(issued=timestamp(TAKEN + DAY))
-    assert model.is_late_copy(report(status=model.PRELIMINARY, issued=timestamp(TAKEN + 2 * DAY)), final)
-    assert model.is_late_copy(report(issued=timestamp(TAKEN)), final)
-    assert not model.is_late_copy(report(issued=timestamp(TAKEN + 2 * DAY)), final)
+    newer = report(status=model.PRELIMINARY, issued=timestamp(TAKEN + 2 * DAY))
+    assert model.order(final, newer, known=False) > 0, "and is refused"
+    assert model.order(final, newer, known=True) < 0
+    assert model.order(final, report(status=model.PRELIMINARY, issued=timestamp(TAKEN + DAY)), known=False) < 0
+
+
+def test_of_a_report_that_goes_on_the_status_says_it_whatever_the_time_of_issue() -> None:
+    final = report(issued=timestamp(TAKEN + DAY))
+    corrected = report(status=model.CORRECTED, issued=timestamp(TAKEN))
+    assert model.order(final, corrected, known=False) > 0
+    for one, day in ((final, 2), (corrected, 1)):
+        one.header.provenance.changed_at.FromDatetime(TAKEN + day * DAY)
+    assert model.order(final, corrected, known=False) < 0, "the source says itself which is later"
+
+
+def test_a_late_version_of_the_same_stage_is_older() -> None:
+    final = report(issued=timestamp(TAKEN + DAY))
+    assert model.order(final, report(issued=timestamp(TAKEN)), known=False) < 0
+    assert model.order(final, report(issued=timestamp(TAKEN + 2 * DAY)), known=False) > 0
 
 
 def test_a_report_is_found_by_its_own_codes_and_those_of_its_results_where_they_stand() -> None:

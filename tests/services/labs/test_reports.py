@@ -83,8 +83,9 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(labs: Labs) ->
     assert await labs.record(ref, final, alias) == (await labs.record(alias, final))
     found = await labs.listed(ref, alias)
     assert sorted(each.header.version for each in found.reports) == [1, 2]
+    later = report("a", status=pb.RESULT_STATUS_PARTIAL, taken=TAKEN + DAY)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await labs.load(ref, report("a", status=pb.RESULT_STATUS_PARTIAL), aliases=(alias,))
+        await labs.load(ref, later, aliases=(alias,))
     assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert details_of(refused.value)["field"] == "patients[0].reports[0].status"
 
@@ -100,7 +101,7 @@ async def test_what_is_refused_leaves_nothing_behind(labs: Labs, database: Datab
     ref = new_ref()
     await labs.record(ref, report("a"))
     with pytest.raises(grpc.aio.AioRpcError):
-        await labs.load(ref, report("b"), report("a", status=pb.RESULT_STATUS_PRELIMINARY))
+        await labs.load(ref, report("b"), report("a", status=pb.RESULT_STATUS_PRELIMINARY, taken=TAKEN + DAY))
     for table, rows in (("entries", 1), ("report_codes", 2), ("report_times", 1)):
         count = "SELECT count(*) FROM {} WHERE patient_ref = $1".format(table)  # noqa: UP032, S608  # the tables above
         assert await database.fetchval(count, ref, name="count") == rows

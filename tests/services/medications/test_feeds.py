@@ -63,7 +63,7 @@ async def test_a_list_confirmed_before_the_recorded_one_is_news_of_the_past(medi
     ref, kept = new_ref(), entry()
     await send(medicines, ref, kept)
     counts = await medicines.send(ref, medication_list=imported_list(entry(), days_ago=3))
-    assert (counts.updated, counts.unchanged) == (0, 1)
+    assert (counts.updated, counts.outdated) == (0, 1)
     assert [each.id for each in (await medicines.list_of(ref)).medication_list.entries] == [kept.id]
 
 

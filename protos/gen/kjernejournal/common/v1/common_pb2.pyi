@@ -874,6 +874,7 @@ class Provenance(_message.Message):
     SOURCE_SYSTEM_FIELD_NUMBER: _builtins.int
     SOURCE_ID_FIELD_NUMBER: _builtins.int
     RECORDER_KIND_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
     on_behalf_of: _builtins.str
     """On whose behalf, where it was not the recorder's own: "patient", or a practitioner's name."""
     source_system: _builtins.str
@@ -896,6 +897,10 @@ class Provenance(_message.Message):
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded at the source."""
 
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the source last changed the entry: tells which of two versions is the later one. Unset: recorded_at does."""
+
     def __init__(
         self,
         *,
@@ -906,10 +911,11 @@ class Provenance(_message.Message):
         source_system: _builtins.str = ...,
         source_id: _builtins.str = ...,
         recorder_kind: Global___CallerKind.ValueType = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["on_behalf_of", b"on_behalf_of", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "recorder_kind", b"recorder_kind", "source_id", b"source_id", "source_system", b"source_system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "on_behalf_of", b"on_behalf_of", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "recorder_kind", b"recorder_kind", "source_id", b"source_id", "source_system", b"source_system"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -962,7 +968,8 @@ Global___EntryHeader: _TypeAlias = EntryHeader  # noqa: Y015
 @_typing.final
 class EntryVersion(_message.Message):
     """Which version of which entry a write is about, without what the entry holds: all that machines get back, as they never
-    read clinical content. In every reply `written` is what the request wrote, or what was there already, the same;
+    read clinical content. In every reply `written` is what the request wrote, or what was there already, the same or
+    later;
     `replaced` what it replaced; `deleted` what is gone.
     """
 
@@ -971,11 +978,14 @@ class EntryVersion(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     STORED_AT_FIELD_NUMBER: _builtins.int
+    OUTDATED_FIELD_NUMBER: _builtins.int
     NATIONAL_IDS_REPLACED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The entry's id (UUID), the same in every version."""
     version: _builtins.int
     """The version, counted from 1."""
+    outdated: _builtins.bool
+    """What was sent is older at its source than this version, which stands: it changed nothing."""
     national_ids_replaced: _builtins.int
     """Of `written`: national ids that stood in the request's free text and were replaced by "[fnr.]"."""
     @_builtins.property
@@ -988,11 +998,12 @@ class EntryVersion(_message.Message):
         id: _builtins.str = ...,
         version: _builtins.int = ...,
         stored_at: _timestamp_pb2.Timestamp | None = ...,
+        outdated: _builtins.bool = ...,
         national_ids_replaced: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "national_ids_replaced", b"national_ids_replaced", "stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "national_ids_replaced", b"national_ids_replaced", "outdated", b"outdated", "stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1232,6 +1243,7 @@ class ImportCounts(_message.Message):
     CREATED_FIELD_NUMBER: _builtins.int
     UPDATED_FIELD_NUMBER: _builtins.int
     UNCHANGED_FIELD_NUMBER: _builtins.int
+    OUTDATED_FIELD_NUMBER: _builtins.int
     NATIONAL_IDS_REPLACED_FIELD_NUMBER: _builtins.int
     batches: _builtins.int
     """Messages of the stream that were stored, each whole."""
@@ -1241,6 +1253,8 @@ class ImportCounts(_message.Message):
     """Entries that got a new version."""
     unchanged: _builtins.int
     """Entries that were there already, the same."""
+    outdated: _builtins.int
+    """Entries of which something later was there already: what is older at its source changes nothing."""
     national_ids_replaced: _builtins.int
     """National ids that stood in free text and were replaced by "[fnr.]": whoever runs the feed mends it at the source."""
     def __init__(
@@ -1250,11 +1264,12 @@ class ImportCounts(_message.Message):
         created: _builtins.int = ...,
         updated: _builtins.int = ...,
         unchanged: _builtins.int = ...,
+        outdated: _builtins.int = ...,
         national_ids_replaced: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "created", b"created", "national_ids_replaced", b"national_ids_replaced", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "created", b"created", "national_ids_replaced", b"national_ids_replaced", "outdated", b"outdated", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
