@@ -1,5 +1,7 @@
 """Decides on health personnel: level, role and basis by the table in `rules`, blocks and restrictions. Pure."""
 
+from dataclasses import replace
+
 from gateway.access import rules
 from gateway.access.facts import (
     ELEVATED,
@@ -19,13 +21,26 @@ from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.errors import ReasonValue
 from shared.register.sections import CLINICAL
 
+_FOR_THE_BASIS = frozenset({reasons.ERROR_REASON_BASIS_MISSING, reasons.ERROR_REASON_BASIS_REFUSED})
 _QUIET_BASES = frozenset({NO_BASIS, common_pb2.ACCESS_BASIS_UNNTAK})
 
 
 def decide_clinician(
     caller: Caller, basis: BasisValue, facts: PatientFacts, access: AccessRule, asked: tuple[SectionValue, ...]
 ) -> Decision:
-    """Returns what health personnel may do to the record of a patient who is there."""
+    """Returns what health personnel may do to the record of a patient who is there.
+
+    A refusal for its basis names those that would do, by role and service alone, whoever the patient is.
+    """
+    decision = _decided(caller, basis, facts, access, asked)
+    if decision.reason in _FOR_THE_BASIS:
+        return replace(decision, bases=_would_do(caller, access, asked))
+    return decision
+
+
+def _decided(
+    caller: Caller, basis: BasisValue, facts: PatientFacts, access: AccessRule, asked: tuple[SectionValue, ...]
+) -> Decision:
     token = level(caller) or _role(caller, access, asked)
     if token is None and basis == NO_BASIS and not access.status_only:
         token = Refusal(reasons.ERROR_REASON_BASIS_MISSING, "basis-missing")
@@ -39,30 +54,34 @@ def decide_clinician(
         return deny(asked, token)
     if access.status_only:
         return permit(asked, "status-only")
-    if basis in ELEVATED and not _anything_restricted(facts, asked):
+    if basis in ELEVATED and not _anything_to_open(facts, access, asked):
         return deny(asked, Refusal(reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED, "nothing-to-open"))
     verdicts = {section: _clinician_section(caller, basis, facts, access, section) for section in asked}
     return whole(verdicts, access, elevated=basis in ELEVATED)
 
 
+def _would_do(caller: Caller, access: AccessRule, asked: tuple[SectionValue, ...]) -> tuple[BasisValue, ...]:
+    found = {basis for section in asked for basis in rules.bases(caller.role, caller.service, access.action, section)}
+    return tuple(sorted(found - ELEVATED or found))
+
+
 def _unrelated(caller: Caller, basis: BasisValue, access: AccessRule, asked: tuple[SectionValue, ...]) -> ReasonValue:
-    """Returns what a caller with this token and basis hears who has no relation to the patient."""
-    for section in asked:
-        part = rules.part_of(section, access.action)
-        if access.status_only or (part and rules.find(caller.role, caller.service, basis, access.action, part)):
-            return reasons.ERROR_REASON_NO_ACCESS
-    return reasons.ERROR_REASON_BASIS_REFUSED
+    """Returns what a caller with this token and basis hears who has no relation to a patient who has closed nothing."""
+    if access.status_only:
+        return reasons.ERROR_REASON_NO_ACCESS
+    nobody = PatientFacts(refs=())
+    heard = whole({section: _clinician_section(caller, basis, nobody, access, section) for section in asked}, access)
+    return reasons.ERROR_REASON_NO_ACCESS if heard.permitted else heard.reason
 
 
 def _clinician_section(
     caller: Caller, basis: BasisValue, facts: PatientFacts, access: AccessRule, section: SectionValue
 ) -> SectionVerdict:
-    part = rules.part_of(section, access.action)
-    if part is None:
-        return denied(reasons.ERROR_REASON_ROLE_REFUSED, "section-not-for-personnel")
-    rule = rules.find(caller.role, caller.service, basis, access.action, part)
+    rule = rules.find(caller.role, caller.service, basis, access.action, section)
     if rule is None:
-        return denied(reasons.ERROR_REASON_BASIS_REFUSED, "no-rule")
+        if rules.bases(caller.role, caller.service, access.action, section):
+            return denied(reasons.ERROR_REASON_BASIS_REFUSED, "no-rule")
+        return denied(reasons.ERROR_REASON_ROLE_REFUSED, "no-rule-on-any-basis")
     if rule.relation is Relation.GP and caller.hpr_number not in facts.gp_hpr_numbers:
         return denied(reasons.ERROR_REASON_NO_ACCESS, "no-relation")
     # Whatever the facts name: a newer patients service may let patients restrict more than this release knows of.
@@ -73,7 +92,10 @@ def _clinician_section(
     return permitted(rule.name)
 
 
-def _anything_restricted(facts: PatientFacts, asked: tuple[SectionValue, ...]) -> bool:
+def _anything_to_open(facts: PatientFacts, access: AccessRule, asked: tuple[SectionValue, ...]) -> bool:
+    """Whether there is something that an elevated basis opens: what is restricted, or what a change may loosen."""
+    if access.action == common_pb2.ACTION_WRITE and common_pb2.SECTION_PRIVACY in asked:
+        return bool(facts.restricted_sections or facts.single_entries_restricted or facts.blocked_hpr_numbers)
     return any(
         section in CLINICAL and (section in facts.restricted_sections or section in facts.single_entries_restricted)
         for section in asked
@@ -82,8 +104,7 @@ def _anything_restricted(facts: PatientFacts, asked: tuple[SectionValue, ...]) -
 
 def _role(caller: Caller, access: AccessRule, asked: tuple[SectionValue, ...]) -> Refusal | None:
     # Without an HPR number nobody is known to be another than one whom the patient has blocked.
-    if caller.hpr_number and caller.role in caller.authorisations:
-        parts = {rules.part_of(section, access.action) for section in asked}
-        if any(part and rules.role_has_rows(caller.role, part, access.action) for part in parts):
-            return None
+    known = caller.hpr_number and caller.role in caller.authorisations
+    if known and any(rules.bases(caller.role, caller.service, access.action, section) for section in asked):
+        return None
     return Refusal(reasons.ERROR_REASON_ROLE_REFUSED, "role")

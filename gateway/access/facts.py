@@ -226,6 +226,8 @@ class Decision:
     """What the patient has restricted was opened."""
     representation: RepresentationValue = common_pb2.REPRESENTATION_UNSPECIFIED
     """In what capacity a citizen acts on the record."""
+    bases: tuple[BasisValue, ...] = ()
+    """Of a refusal for its basis: what the caller's role could use in this service, whoever the patient is."""
 
     @property
     def for_patient(self) -> bool:
@@ -245,16 +247,20 @@ class Decision:
             return patient_not_found()
         if self.reason == reasons.ERROR_REASON_NOT_SUPPORTED:
             return NotSupported(self.reason, "not for outside callers")
-        return Denied(self.reason, _TEXTS.get(self.reason, "not permitted"))
+        text = _TEXTS.get(self.reason, "not permitted")
+        if not self.bases:
+            return Denied(self.reason, text)
+        named = [common_pb2.AccessBasis.Name(basis).removeprefix("ACCESS_BASIS_") for basis in self.bases]
+        return Denied(self.reason, f"{text}: {' or '.join(named)}", bases=",".join(named))
 
 
 _TEXTS: dict[ReasonValue, str] = {
     reasons.ERROR_REASON_CALLER_KIND_REFUSED: "this kind of caller may not use this rpc",
     reasons.ERROR_REASON_SECURITY_LEVEL_TOO_LOW: "security level 4 is needed",
-    reasons.ERROR_REASON_ROLE_REFUSED: "this role may not do this",
+    reasons.ERROR_REASON_ROLE_REFUSED: "this role may not do this in this kind of service, on any basis",
     reasons.ERROR_REASON_NO_ACCESS: "no ground for access to this patient",
     reasons.ERROR_REASON_BASIS_MISSING: "an access basis is needed",
-    reasons.ERROR_REASON_BASIS_REFUSED: "this access basis is not open to this caller here",
+    reasons.ERROR_REASON_BASIS_REFUSED: "this role in this kind of service needs another access basis",
     reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED: "nothing is restricted here: use an ordinary basis",
     reasons.ERROR_REASON_SECTION_RESTRICTED: "the patient has restricted this section: an elevated basis is needed",
     reasons.ERROR_REASON_NOT_REPRESENTATIVE: "the citizen may not act for this person",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gateway.access.facts import ActionValue, BasisValue, SectionValue
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.personnel import PERSONNEL, ServiceKind
-from shared.register.sections import CLINICAL
+from shared.register.sections import CLINICAL, TRAITS
 
 READ = common_pb2.ACTION_READ
 WRITE = common_pb2.ACTION_WRITE
@@ -49,6 +49,8 @@ class Rule:
     source: str
     relation: Relation = Relation.NONE
     part: Part = Part.CLINICAL
+    sections: tuple[SectionValue, ...] = ()
+    """Of the part, where it is not all of it."""
 
 
 DOCTOR = ("LE",)
@@ -62,6 +64,15 @@ CONSENT = (SAMTYKKE, FORHOYET_SAMTYKKE)
 EMERGENCY = (AKUTT, FORHOYET_AKUTT)
 SPECIALIST_AND_ACUTE = (ServiceKind.HOSPITAL, ServiceKind.EMERGENCY, ServiceKind.KAD)
 MUNICIPAL_CARE = (ServiceKind.HOME_CARE, ServiceKind.NURSING_HOME)
+_MEDICINES = (common_pb2.SECTION_MEDICATIONS,)
+_IN_MUNICIPAL_CARE = (
+    "kjernejournalforskriften § 7; Helsedirektoratet, answer of 20.12.2021 to its hearing (regjeringen.no id2872755): "
+    "personnel responsible for medicines in nursing homes and home nursing are exempt from consent"
+)
+_DISPENSING = (
+    "SFM, message M25.2 and the list of multidose come from and go to pharmacies (sfm-PLL-info2); that dispensing "
+    "needs no consent is inferred"
+)
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -101,6 +112,23 @@ RULES: tuple[Rule, ...] = (
         "the municipal acute ward (KAD/ØHD) belongs to it is inferred",
     ),
     Rule(
+        "municipal care reads",
+        DOCTOR + NURSE + VERNEPLEIER,
+        MUNICIPAL_CARE,
+        (UNNTAK,),
+        (READ,),
+        f"{_IN_MUNICIPAL_CARE}; digitrofi.no: vernepleiere work beside nurses there",
+    ),
+    Rule(
+        "pharmacists read medicines for dispensing",
+        PHARMACIST,
+        (ServiceKind.PHARMACY,),
+        (UNNTAK,),
+        (READ,),
+        _DISPENSING,
+        sections=_MEDICINES,
+    ),
+    Rule(
         "doctors, nurses and psychologists write",
         DOCTOR + NURSE + PSYCHOLOGIST,
         tuple(kind for kind in ServiceKind if kind not in {ServiceKind.PHARMACY, ServiceKind.ALLOCATION_OFFICE}),
@@ -127,6 +155,15 @@ RULES: tuple[Rule, ...] = (
         "and reconcile medicines there and in hospitals)",
     ),
     Rule(
+        "pharmacists of a pharmacy propose",
+        PHARMACIST,
+        (ServiceKind.PHARMACY,),
+        (UNNTAK, *CONSENT),
+        (WRITE,),
+        f"{_DISPENSING}; which writes of medicines are theirs is the rule of the register: proposals alone",
+        sections=_MEDICINES,
+    ),
+    Rule(
         "general practitioner writes",
         DOCTOR,
         (ServiceKind.GP,),
@@ -144,13 +181,42 @@ RULES: tuple[Rule, ...] = (
         "NHN, Kjernejournal documentation: UNNTAK; ehelse.no: doctors everything, nurses certain treatments",
     ),
     Rule(
+        "municipal care writes",
+        DOCTOR + NURSE + VERNEPLEIER,
+        MUNICIPAL_CARE,
+        (UNNTAK,),
+        (WRITE,),
+        f"{_IN_MUNICIPAL_CARE}; ehelse.no: doctors everything, nurses certain treatments",
+    ),
+    Rule(
         "personnel act in the patient's name",
         tuple(PERSONNEL),
         EVERY_SERVICE,
-        CONSENT,
+        (SAMTYKKE,),
         (READ, WRITE),
         "NHN, Kjernejournal help, «Innstillinger»: personnel may use the patient's settings with consent, all logged",
         part=Part.AT_PATIENTS_REQUEST,
+    ),
+    Rule(
+        "personnel change what the patient has registered and restricted",
+        tuple(PERSONNEL),
+        EVERY_SERVICE,
+        (FORHOYET_SAMTYKKE,),
+        (WRITE,),
+        "as above, with the patient's consent to open what is restricted",
+        part=Part.AT_PATIENTS_REQUEST,
+        sections=(common_pb2.SECTION_OWN_REGISTRATIONS,),
+    ),
+    Rule(
+        "doctors and nurses loosen what the patient has closed",
+        DOCTOR + NURSE,
+        EVERY_SERVICE,
+        (FORHOYET_SAMTYKKE,),
+        (WRITE,),
+        "EH, «Åtte råd»: a block is lifted by the patient through personnel who are not blocked; that it takes the "
+        "elevated consent, and a doctor or nurse, is this record's own rule",
+        part=Part.AT_PATIENTS_REQUEST,
+        sections=(common_pb2.SECTION_PRIVACY,),
     ),
 )
 
@@ -164,41 +230,46 @@ def part_of(section: SectionValue, action: ActionValue) -> Part | None:
     return Part.CLINICAL if section in CLINICAL else None
 
 
-_Key = tuple[str, ServiceKind, BasisValue, ActionValue, Part]
+_Key = tuple[str, ServiceKind, BasisValue, ActionValue, SectionValue]
 
 
 def _index(rules: tuple[Rule, ...]) -> dict[_Key, Rule]:
     found: dict[_Key, Rule] = {}
     for rule in rules:
-        for role, service, basis, action in itertools.product(rule.roles, rule.services, rule.bases, rule.actions):
-            key = (role, service, basis, action, rule.part)
-            if key in found:
-                raise ValueError(f"two rows speak of the same case: {found[key].name!r} and {rule.name!r}")
-            found[key] = rule
+        for action in rule.actions:
+            sections = [each for each in TRAITS if part_of(each, action) is rule.part]
+            narrowed = [each for each in sections if not rule.sections or each in rule.sections]
+            for role, service, basis, section in itertools.product(rule.roles, rule.services, rule.bases, narrowed):
+                key = (role, service, basis, action, section)
+                if key in found:
+                    raise ValueError(f"two rows speak of the same case: {found[key].name!r} and {rule.name!r}")
+                found[key] = rule
     return found
 
 
 _INDEX = _index(RULES)
-_ROLES = frozenset((role, rule.part, action) for rule in RULES for role in rule.roles for action in rule.actions)
 
 
-def find(role: str, service: ServiceKind, basis: BasisValue, action: ActionValue, part: Part) -> Rule | None:
+def find(role: str, service: ServiceKind, basis: BasisValue, action: ActionValue, section: SectionValue) -> Rule | None:
     """Returns the one row that allows this, or None."""
-    return _INDEX.get((role, service, basis, action, part))
+    return _INDEX.get((role, service, basis, action, section))
 
 
-def role_has_rows(role: str, part: Part, action: ActionValue) -> bool:
-    """Whether the role may do this anywhere, on any basis."""
-    return (role, part, action) in _ROLES
+def bases(role: str, service: ServiceKind, action: ActionValue, section: SectionValue) -> tuple[BasisValue, ...]:
+    """Returns the bases on which the role may do this in such a service, whoever the patient is. None: never."""
+    return tuple(
+        basis for basis in common_pb2.AccessBasis.values() if find(role, service, basis, action, section) is not None
+    )
 
 
 def _digest() -> str:
     rows = [
-        (r.name, r.roles, [s.name for s in r.services], r.bases, r.actions, r.relation.name, r.part.name) for r in RULES
+        (r.name, r.roles, [s.name for s in r.services], r.bases, r.actions, r.relation.name, r.part.name, r.sections)
+        for r in RULES
     ]
     return hashlib.sha256(repr((rows, sorted(CLINICAL))).encode()).hexdigest()[:12]
 
 
-POLICY_VERSION = f"4.{_digest()}"
+POLICY_VERSION = f"5.{_digest()}"
 """Stands in every audit record: a changed table, or another set of clinical sections, is another version. The number
 before the dot is the code's."""

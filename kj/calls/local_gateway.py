@@ -4,11 +4,17 @@ from pathlib import Path
 
 from kj.calls.gateway import Caller, Gateway
 from kj.local.local_system import LocalSystem
-from kj.token import mint_for
+from kj.token import SERVICES, mint_for
 
-USUAL_BASIS = {"citizen": "", "doctor": "UNNTAK"}
-"""What each kind of caller would ordinarily say; home care and nursing homes ask for consent."""
 CONSENT = "SAMTYKKE"
+NO_CONSENT = "UNNTAK"
+_MUNICIPAL_CARE = frozenset({"home-care", "nursing-home"})
+WITHOUT_CONSENT = {
+    "doctor": frozenset(SERVICES),
+    "nurse": _MUNICIPAL_CARE | {"hospital", "emergency", "kad"},
+    "vernepleier": _MUNICIPAL_CARE,
+}
+"""Where each kind of caller would ordinarily say that no consent is needed; everywhere else personnel ask for it."""
 
 FEED_MINUTES = 70
 """A token a stream: it lasts longer than the front door lets a stream last."""
@@ -25,7 +31,7 @@ class LocalIssuer:
         kind = kind or usual
         own = patient if kind == "citizen" else None
         token = mint_for(kind, self._directory, national_id=own, service=service)
-        return Caller(token, USUAL_BASIS.get(kind, CONSENT))
+        return Caller(token, _usual_basis(kind, service or "home-care"))
 
     def feed(self, register: str) -> str:
         """Returns a system's token."""
@@ -34,6 +40,12 @@ class LocalIssuer:
     def replaced(self, register: str, token: str) -> bool:
         """Whether there is another token by now: none is needed before the stream has ended."""
         return False
+
+
+def _usual_basis(kind: str, service: str) -> str:
+    if kind == "citizen":
+        return ""
+    return NO_CONSENT if service in WITHOUT_CONSENT.get(kind, ()) else CONSENT
 
 
 def local_gateway(system: LocalSystem) -> Gateway:

@@ -80,9 +80,17 @@ async def test_a_doctor_asks_as_the_acute_chain_does(local: Local) -> None:
     assert (await caller(local, call)).role == "LE"
 
 
+@pytest.mark.parametrize("kind", ["nurse", "vernepleier"])
+async def test_home_care_and_nursing_homes_need_no_consent(local: Local, kind: str) -> None:
+    for service in (None, "home-care", "nursing-home"):
+        call = await local.summary(new_id(), kind=kind, service=service)
+        assert call.metadata["access-basis"] == "UNNTAK"
+
+
 async def test_others_ask_for_consent_and_citizens_need_none(local: Local) -> None:
     patient = new_id()
-    assert (await local.summary(patient, kind="nurse")).metadata["access-basis"] == "SAMTYKKE"
+    assert (await local.summary(patient, kind="psychologist")).metadata["access-basis"] == "SAMTYKKE"
+    assert (await local.summary(patient, kind="nurse", service="other")).metadata["access-basis"] == "SAMTYKKE"
     call = await local.summary(patient, kind="citizen")
     assert "access-basis" not in call.metadata
     assert (await caller(local, call)).national_id == patient, "the patient's own"

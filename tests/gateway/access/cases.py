@@ -52,7 +52,7 @@ def facts(case: Case) -> PatientFacts | None:
     return PatientFacts(
         refs=PATIENT,
         reservation=case.record == "reserved",
-        blocked_hpr_numbers=frozenset({HPR, "5"} if case.blocked else {"5"}),
+        blocked_hpr_numbers=frozenset({HPR} if case.blocked else ()) | frozenset({"5"} if case.others_blocked else ()),
         restricted_sections=frozenset(common_pb2.Section.Value(f"SECTION_{name}") for name in case.restricted),
         single_entries_restricted=frozenset(
             common_pb2.Section.Value(f"SECTION_{name}") for name in case.single_entries

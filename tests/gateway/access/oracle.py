@@ -4,7 +4,7 @@ It works on plain words, knows no table of rules, and asks its questions in the 
 and which of them comes first.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 
@@ -41,6 +41,7 @@ class Case:
     service: str = "HOSPITAL"
     is_gp: bool = False
     blocked: bool = False
+    others_blocked: bool = True
     # the patient
     record: str = "there"  # or "none" or "reserved"
     restricted: frozenset[str] = frozenset()
@@ -125,11 +126,15 @@ def _clinician_refused(case: Case, sections: tuple[str, ...]) -> str | None:
         if own or case.status_only:
             return own or "NO_ACCESS"  # what their token lacks, they hear as everybody does
         # Only UNNTAK is left. Those to whom it is open hear that they have no ground, the others that it is not open.
-        return "NO_ACCESS" if _open_by_nature(case, sections[0]) else "BASIS_REFUSED"
+        refused = "BASIS_REFUSED" if _role_fits(case, sections[0]) else "ROLE_REFUSED"
+        return "NO_ACCESS" if any(_open_by_nature(case, each) for each in sections) else refused
     if own:
         return own
     elevated = case.basis.startswith("FORHOYET")
     something = any(s in CLINICAL and (s in case.restricted or s in case.single_entries) for s in sections)
+    if sections == ("PRIVACY",) and case.action == "WRITE":
+        # What a change may loosen: whatever the settings name, and blocks of others than this caller.
+        something = case.others_blocked or bool(case.restricted or case.single_entries)
     if elevated and not something and not case.status_only:
         return "ELEVATED_BASIS_NOT_NEEDED"
     return None
@@ -138,39 +143,55 @@ def _clinician_refused(case: Case, sections: tuple[str, ...]) -> str | None:
 def _refused_by_token(case: Case, sections: tuple[str, ...]) -> str | None:
     if case.level < 4:
         return "SECURITY_LEVEL_TOO_LOW"
-    if not case.authorised or not any(_role_fits(case.role, case.action, section) for section in sections):
+    if not case.authorised or not any(_role_fits(case, section) for section in sections):
         return "ROLE_REFUSED"
     if case.basis == "UNSPECIFIED" and not case.status_only:
         return "BASIS_MISSING"
     return None
 
 
-def _role_fits(role: str, action: str, section: str) -> bool:
-    """Whether such a person may ever do this."""
+def _role_fits(case: Case, section: str) -> bool:
+    """Whether such a person may ever do this in such a place."""
+    role, service, action = case.role, case.service, case.action
     if role in NOT_FOR_PEOPLE | NO_ROLE or action == "ADMIN" or section not in (*CLINICAL, "PRIVACY"):
         return False
     if action == "READ" or section in {"PRIVACY", "OWN_REGISTRATIONS"}:
         return True
-    return role in {"LE", "SP", "PS", "VP", "FA1", "FA2"}
+    if service == "PHARMACY":
+        return role in {"FA1", "FA2"} and section == "MEDICATIONS"
+    if role in {"FA1", "FA2"}:
+        return service in {"HOME_CARE", "NURSING_HOME", "KAD", "HOSPITAL"}
+    if role == "VP":
+        return service in {"HOME_CARE", "NURSING_HOME"}
+    return role in {"LE", "SP", "PS"} and service != "ALLOCATION_OFFICE"
 
 
 def _open_by_nature(case: Case, section: str) -> bool:
     """Whether the basis is open to such a person in such a place, whoever the patient is."""
     role, service, basis = case.role, case.service, case.basis
-    patients_own = section == "PRIVACY" or (section == "OWN_REGISTRATIONS" and case.action == "WRITE")
-    if patients_own:
+    if not _role_fits(case, section):
+        return False
+    if section == "PRIVACY":
+        loosening = case.action == "WRITE" and basis == "FORHOYET_SAMTYKKE" and role in {"LE", "SP"}
+        return basis == "SAMTYKKE" or loosening
+    if section == "OWN_REGISTRATIONS" and case.action == "WRITE":
         return basis in {"SAMTYKKE", "FORHOYET_SAMTYKKE"}
     if basis == "UNNTAK":
         gp = role == "LE" and service == "GP"
-        return gp or (role in {"LE", "SP"} and service in SPECIALIST_OR_ACUTE)
-    if case.action == "READ":
-        return True
-    care = service in {"HOME_CARE", "NURSING_HOME"}
-    if role in {"FA1", "FA2"}:
-        return basis.endswith("SAMTYKKE") and (care or service in {"KAD", "HOSPITAL"})
-    if role == "VP":
-        return care
-    return role in {"LE", "SP", "PS"} and service not in {"PHARMACY", "ALLOCATION_OFFICE"}
+        municipal = role in {"LE", "SP", "VP"} and service in {"HOME_CARE", "NURSING_HOME"}
+        dispensing = role in {"FA1", "FA2"} and service == "PHARMACY" and section == "MEDICATIONS"
+        return gp or municipal or dispensing or (role in {"LE", "SP"} and service in SPECIALIST_OR_ACUTE)
+    if case.action == "WRITE" and role in {"FA1", "FA2"}:
+        return basis.endswith("SAMTYKKE")
+    return True
+
+
+def bases(case: Case, section: str) -> set[str]:
+    """Returns the bases that a refusal for the basis should name: of those that would do, the ordinary ones."""
+    every = {"SAMTYKKE", "AKUTT", "UNNTAK", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT"}
+    asked = CLINICAL if section == "SUMMARY" else (section,)
+    good = {basis for basis in every for each in asked if _open_by_nature(replace(case, basis=basis), each)}
+    return {basis for basis in good if not basis.startswith("FORHOYET")} or good
 
 
 def _one(case: Case, section: str) -> Answer:
@@ -185,6 +206,8 @@ def _one(case: Case, section: str) -> Answer:
 
 
 def _clinician_one(case: Case, section: str) -> Answer:
+    if not _role_fits(case, section):
+        return "DENY", "ROLE_REFUSED"
     if not _open_by_nature(case, section):
         return "DENY", "BASIS_REFUSED"
     if case.basis == "UNNTAK" and case.service == "GP" and not case.is_gp:

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.errors import reason_name
 from tests.gateway.access.cases import ask, in_words
-from tests.gateway.access.oracle import CLINICAL, Case, expected
+from tests.gateway.access.oracle import CLINICAL, Case, bases, expected
 
 BASES = ["UNSPECIFIED", "SAMTYKKE", "AKUTT", "UNNTAK", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT"]
 SERVICES = ["GP", "HOSPITAL", "EMERGENCY", "KAD", "HOME_CARE", "NURSING_HOME", "PHARMACY", "ALLOCATION_OFFICE", "OTHER"]
 ROLES = ["LE", "SP", "VP", "PS", "FA1", "FA2", "HF", "VE", "XX", ""]
-SECTIONS = ["CRITICAL_INFO", "OWN_REGISTRATIONS", "PRIVACY", "ACCESS_LOG", "SUMMARY"]
+SECTIONS = ["CRITICAL_INFO", "MEDICATIONS", "OWN_REGISTRATIONS", "PRIVACY", "ACCESS_LOG", "SUMMARY"]
 KINDS = ["CLINICIAN", "CITIZEN", "SYSTEM", "AUDITOR"]
 BOTH = [False, True]
 TODAY = date(2026, 11, 22)
@@ -23,7 +24,13 @@ TODAY = date(2026, 11, 22)
 def compare(case: Case) -> None:
     decision = ask(case)
     assert in_words(decision) == expected(case), case
-    assert decision.permitted is (decision.refusal() is None)
+    refusal = decision.refusal()
+    assert decision.permitted is (refusal is None)
+    if refusal is not None and reason_name(refusal.reason) in {"BASIS_MISSING", "BASIS_REFUSED"}:
+        named = refusal.details.get("bases", "")
+        assert set(named.split(",") if named else ()) == (
+            bases(case, case.section) if case.kind == "CLINICIAN" else set()
+        )
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -127,6 +134,7 @@ CASES = st.builds(
     service=st.sampled_from(SERVICES),
     is_gp=st.booleans(),
     blocked=st.booleans(),
+    others_blocked=st.booleans(),
     record=st.sampled_from(["there", "there", "there", "reserved", "none"]),
     restricted=st.frozensets(st.sampled_from([*CLINICAL, "PRIVACY", "ACCESS_LOG"])),
     single_entries=st.frozensets(st.sampled_from([*CLINICAL, "ACCESS_LOG"])),

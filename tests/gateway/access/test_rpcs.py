@@ -26,6 +26,7 @@ RPCS = {
     "LabsService/ListLabReportVersions": ("READ", "LABS", PEOPLE),
     "LabsService/RecordLabReport": ("WRITE", "LABS", FEED),
     "LabsService/ReleaseLabReport": ("WRITE", "LABS", PERSONNEL),
+    "LabsService/ListHiddenEntries": ("INTERNAL", "LABS", NOBODY),
     "LabsService/BatchGetSections": ("INTERNAL", "LABS", NOBODY),
     "LabsService/BulkImport": ("WRITE", "LABS", FEED),
     "VaccinationsService/ListVaccinations": ("READ", "VACCINATIONS", PEOPLE),

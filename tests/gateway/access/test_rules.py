@@ -28,12 +28,19 @@ def test_rows_hold_known_roles_and_real_actions_alone() -> None:
         assert common_pb2.ACCESS_BASIS_UNSPECIFIED not in rule.bases
 
 
-def test_unntak_is_for_doctors_and_nurses_alone() -> None:
+def test_unntak_is_for_those_who_are_exempt_from_consent_alone() -> None:
+    municipal = {ServiceKind.HOME_CARE, ServiceKind.NURSING_HOME}
     for rule in RULES:
         if UNNTAK in rule.bases:
-            assert set(rule.roles) <= {"LE", "SP"}
-            assert ServiceKind.HOME_CARE not in rule.services
-            assert ServiceKind.NURSING_HOME not in rule.services
+            allowed = {"LE", "SP"}
+            if set(rule.services) <= municipal:
+                allowed = {"LE", "SP", "VP"}
+            if set(rule.services) == {ServiceKind.PHARMACY}:
+                allowed = {"FA1", "FA2"}
+                assert rule.sections == (common_pb2.SECTION_MEDICATIONS,)
+            assert set(rule.roles) <= allowed
+            assert ServiceKind.OTHER not in rule.services
+            assert ServiceKind.ALLOCATION_OFFICE not in rule.services
             assert (ServiceKind.GP in rule.services) is (rule.relation is Relation.GP)
 
 

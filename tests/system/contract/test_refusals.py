@@ -124,7 +124,7 @@ async def test_an_unknown_code_system_and_an_impossible_date_are_named(client: C
 async def test_each_ground_for_a_denial_has_its_reason(system: System, client: Client, patient: Patient) -> None:
     denials: list[tuple[dict[str, Any], str]] = [
         ({"kind": "doctor", "basis": ""}, "BASIS_MISSING"),
-        ({"kind": "nurse", "basis": "UNNTAK"}, "BASIS_REFUSED"),
+        ({"kind": "nurse", "service": "other", "basis": "UNNTAK"}, "BASIS_REFUSED"),
         ({"kind": "doctor", "service": "gp", "basis": "UNNTAK"}, "NO_ACCESS"),
         ({"kind": "doctor", "basis": "FORHOYET_AKUTT"}, "ELEVATED_BASIS_NOT_NEEDED"),
         ({"kind": "system"}, "CALLER_KIND_REFUSED"),
@@ -141,7 +141,9 @@ async def test_each_ground_for_a_denial_has_its_reason(system: System, client: C
     assert told.short == ("PERMISSION_DENIED", "SECURITY_LEVEL_TOO_LOW")
     writing = CreateCriticalInfoRequest(patient=patient.identifier, request_id=str(uuid4()), critical_info=reaction())
     told = await refusal(client.call("CreateCriticalInfo", writing, kind="pharmacist", basis="AKUTT"))
-    assert told.code.name == "PERMISSION_DENIED"
+    assert told.short == ("PERMISSION_DENIED", "ROLE_REFUSED"), "no basis would do: that is what it hears"
+    told = await refusal(client.call(SUMMARY, asked(patient), kind="nurse", service="other", basis="UNNTAK"))
+    assert told.details["bases"] == "SAMTYKKE,AKUTT"
 
 
 async def test_the_same_request_id_with_another_body_is_refused(client: Client, patient: Patient) -> None:

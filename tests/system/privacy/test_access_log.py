@@ -128,7 +128,7 @@ async def test_an_emergency_is_marked(client: Client, patient: Patient) -> None:
     "who, reason",
     [
         ({"basis": ""}, reasons.ERROR_REASON_BASIS_MISSING),
-        ({"kind": "nurse", "basis": "UNNTAK"}, reasons.ERROR_REASON_BASIS_REFUSED),
+        ({"kind": "nurse", "service": "other", "basis": "UNNTAK"}, reasons.ERROR_REASON_BASIS_REFUSED),
         ({"kind": "system"}, reasons.ERROR_REASON_CALLER_KIND_REFUSED),
     ],
 )

@@ -186,7 +186,10 @@ class _AccessBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessBas
     ACCESS_BASIS_AKUTT: _AccessBasis.ValueType  # 2
     """Emergency."""
     ACCESS_BASIS_UNNTAK: _AccessBasis.ValueType  # 3
-    """Consent is not required: the patient's GP, specialist care and the acute chain."""
+    """Consent is not required: the patient's GP; doctors and nurses in specialist care and the acute chain; doctors, nurses
+    and vernepleiere in home care and nursing homes; for the medicines, pharmacists who dispense. Never opens what is
+    restricted.
+    """
     ACCESS_BASIS_FORHOYET_SAMTYKKE: _AccessBasis.ValueType  # 4
     """The patient's consent to open what the patient has restricted."""
     ACCESS_BASIS_FORHOYET_AKUTT: _AccessBasis.ValueType  # 5
@@ -202,7 +205,10 @@ ACCESS_BASIS_SAMTYKKE: AccessBasis.ValueType  # 1
 ACCESS_BASIS_AKUTT: AccessBasis.ValueType  # 2
 """Emergency."""
 ACCESS_BASIS_UNNTAK: AccessBasis.ValueType  # 3
-"""Consent is not required: the patient's GP, specialist care and the acute chain."""
+"""Consent is not required: the patient's GP; doctors and nurses in specialist care and the acute chain; doctors, nurses
+and vernepleiere in home care and nursing homes; for the medicines, pharmacists who dispense. Never opens what is
+restricted.
+"""
 ACCESS_BASIS_FORHOYET_SAMTYKKE: AccessBasis.ValueType  # 4
 """The patient's consent to open what the patient has restricted."""
 ACCESS_BASIS_FORHOYET_AKUTT: AccessBasis.ValueType  # 5

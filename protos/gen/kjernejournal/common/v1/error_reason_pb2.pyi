@@ -53,13 +53,17 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SECURITY_LEVEL_TOO_LOW: _ErrorReason.ValueType  # 14
     """The security level is under 4. PERMISSION_DENIED."""
     ERROR_REASON_ROLE_REFUSED: _ErrorReason.ValueType  # 15
-    """This role may not do this. PERMISSION_DENIED."""
+    """This role may not do this in this kind of service, on any basis. PERMISSION_DENIED."""
     ERROR_REASON_NO_ACCESS: _ErrorReason.ValueType  # 16
     """No ground for access to this patient: no relation, or the patient has blocked the caller. PERMISSION_DENIED."""
     ERROR_REASON_BASIS_MISSING: _ErrorReason.ValueType  # 17
-    """A basis is needed and none was given. PERMISSION_DENIED."""
+    """A basis is needed and none was given; metadata "bases" names those that this role could use in this kind of service,
+    separated by commas. PERMISSION_DENIED.
+    """
     ERROR_REASON_BASIS_REFUSED: _ErrorReason.ValueType  # 18
-    """This role in this kind of service may not use this basis. PERMISSION_DENIED."""
+    """This role in this kind of service may not use this basis; metadata "bases" names those that it could use, separated by
+    commas. PERMISSION_DENIED.
+    """
     ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED: _ErrorReason.ValueType  # 19
     """An elevated basis where nothing is restricted. PERMISSION_DENIED."""
     ERROR_REASON_SECTION_RESTRICTED: _ErrorReason.ValueType  # 20
@@ -142,13 +146,17 @@ ERROR_REASON_CALLER_KIND_REFUSED: ErrorReason.ValueType  # 13
 ERROR_REASON_SECURITY_LEVEL_TOO_LOW: ErrorReason.ValueType  # 14
 """The security level is under 4. PERMISSION_DENIED."""
 ERROR_REASON_ROLE_REFUSED: ErrorReason.ValueType  # 15
-"""This role may not do this. PERMISSION_DENIED."""
+"""This role may not do this in this kind of service, on any basis. PERMISSION_DENIED."""
 ERROR_REASON_NO_ACCESS: ErrorReason.ValueType  # 16
 """No ground for access to this patient: no relation, or the patient has blocked the caller. PERMISSION_DENIED."""
 ERROR_REASON_BASIS_MISSING: ErrorReason.ValueType  # 17
-"""A basis is needed and none was given. PERMISSION_DENIED."""
+"""A basis is needed and none was given; metadata "bases" names those that this role could use in this kind of service,
+separated by commas. PERMISSION_DENIED.
+"""
 ERROR_REASON_BASIS_REFUSED: ErrorReason.ValueType  # 18
-"""This role in this kind of service may not use this basis. PERMISSION_DENIED."""
+"""This role in this kind of service may not use this basis; metadata "bases" names those that it could use, separated by
+commas. PERMISSION_DENIED.
+"""
 ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED: ErrorReason.ValueType  # 19
 """An elevated basis where nothing is restricted. PERMISSION_DENIED."""
 ERROR_REASON_SECTION_RESTRICTED: ErrorReason.ValueType  # 20
