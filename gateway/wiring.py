@@ -66,7 +66,7 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
     methods = contract.methods()
     hidden_entries = HiddenEntries(methods, backends)
     forwarding = Forwarding(steps, recorder, backends, hidden_entries, idle=idle, look_again=look_again)
-    safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding)
+    safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding, methods)
     changes = Changes(steps, recorder, backends, look_again=look_again)
     front_door = FrontDoor(
         methods,

@@ -125,7 +125,17 @@ def alerts(knowledge: Knowledge | None, over: Seen, now: datetime) -> Alerts | N
 
 def check(knowledge: Knowledge | None, over: Seen, now: datetime, asked: Sequence[pb.Medication] = ()) -> Checked:
     """Checks the medicines that the patient has among themselves; with `asked`, these against all there is."""
-    checked = _checked(knowledge, over, now, asked)
+    return _without_laboratory(_checked(knowledge, over, now, asked))
+
+
+def not_made(reason: WhyNot) -> Checked:
+    """Returns what is said where no check could be made at all."""
+    checked = Checked()
+    checked.not_made(KINDS, reason, common_pb2.SECTION_UNSPECIFIED)
+    return _without_laboratory(checked)
+
+
+def _without_laboratory(checked: Checked) -> Checked:
     checked.not_made((pb.CHECK_KIND_LABORATORY,), pb.NOT_CHECKED_REASON_NOT_LOOKED_AT, common_pb2.SECTION_LABS)
     return checked
 

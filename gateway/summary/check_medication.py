@@ -1,31 +1,41 @@
-"""Serves two rpcs of medication safety here: CheckMedication, since the gateway alone sees critical information and
-medicines together; and ImportDrugKnowledge, so that this gateway checks with new knowledge at once."""
+"""Serves three rpcs of medication safety here: CheckMedication, since the gateway alone sees critical information and
+medicines together; UpdateMedicationList, whose answer brings the alerts that the new list gives; and
+ImportDrugKnowledge, so that this gateway checks with new knowledge at once."""
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from gateway.access.facts import SectionValue
-from gateway.contract import withheld
+from gateway.contract import Method, withheld
 from gateway.decided_call import DecidedCall, Incoming
 from gateway.forwarding.handlers import Forwarding
 from gateway.front_door import Context, Handlers, add_receipt
 from gateway.recorder import Recorder
 from gateway.registers.sources import BY_SECTION
-from gateway.safety.check import check, seen
+from gateway.safety.check import Checked, WhyNot, check, not_made, seen
 from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.steps import Steps
 from gateway.summary.fanout import Fanout, Question, hold_back
-from kjernejournal.audit.v1.audit_pb2 import SectionRecord
+from gateway.texts.catalogue import put_texts
+from kjernejournal.audit.v1.audit_pb2 import Receipt, SectionRecord
 from kjernejournal.common.v1 import common_pb2
+from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2 import CheckMedicationRequest, CheckMedicationResponse, Medication
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import SummarySection
-from shared import telemetry
-from shared.errors import Invalid
+from shared import deadline, telemetry
+from shared.errors import Denied, Invalid, KjernejournalError
 from shared.handling.decoding import decode
 
+log = logging.getLogger(__name__)
+
+CHECK = "/kjernejournal.medications.v1.MedicationsService/CheckMedication"
+UPDATE = "/kjernejournal.medications.v1.MedicationsService/UpdateMedicationList"
+AFTER_A_WRITE = 1.5
+"""Seconds for which the answer of a write waits for its alerts, at most."""
 SECTIONS: tuple[SectionValue, ...] = (common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_MEDICATIONS)
 MOST_ENTRIES = 500
 """Entries of a list that are checked."""
@@ -41,17 +51,20 @@ class MedicationSafety:
         fanout: Fanout,
         knowledge_cache: KnowledgeCache,
         forwarding: Forwarding,
+        methods: Mapping[str, Method],
     ) -> None:
         self._steps = steps
         self._recorder = recorder
         self._fanout = fanout
         self._knowledge_cache = knowledge_cache
         self._forwarding = forwarding
+        self._check_method = methods[CHECK]
 
     def handlers(self) -> dict[str, Handlers]:
         """Returns what serves the rpcs of other services that are served here, by path."""
         return {
-            "/kjernejournal.medications.v1.MedicationsService/CheckMedication": Handlers(unary=self.check),
+            CHECK: Handlers(unary=self.check),
+            UPDATE: Handlers(unary=self.update),
             "/kjernejournal.medications.v1.DrugKnowledgeService/ImportDrugKnowledge": Handlers(unary=self.load),
         }
 
@@ -59,6 +72,37 @@ class MedicationSafety:
         """Reads both sections as a summary would, and releases what was found in what may be released."""
         request = decode(CheckMedicationRequest, data)
         _check_candidates(request.candidates)
+        reply, receipt = await self._found(incoming, request)
+        add_receipt(context, receipt)
+        put_texts(reply, incoming.language)
+        return reply.SerializeToString()
+
+    async def update(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
+        """Forwards the new list, and adds the alerts that it gives: a read of its own, decided and on record as one.
+
+        The list stands from the service's answer on; a check that cannot be made after it is said, and refuses nothing.
+        """
+        reply = pb.UpdateMedicationListResponse.FromString(await self._forwarding.unary(incoming, data, context))
+        patient = pb.UpdateMedicationListRequest.FromString(data).patient
+        asking = Incoming(self._check_method, incoming.metadata, incoming.caller, incoming.basis)
+        try:
+            async with asyncio.timeout(deadline.inside(AFTER_A_WRITE)):
+                found, _ = await self._found(asking, CheckMedicationRequest(patient=patient))
+        except Denied:
+            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_NOT_AUTHORIZED)
+        except (KjernejournalError, TimeoutError):
+            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE)
+        except Exception:  # a bug of ours must not hide that the list was stored
+            log.exception("a new medication list could not be checked")
+            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE)
+        reply.alerts.CopyFrom(found)
+        put_texts(reply, incoming.language)
+        return reply.SerializeToString()
+
+    async def _found(
+        self, incoming: Incoming, request: CheckMedicationRequest
+    ) -> tuple[CheckMedicationResponse, Receipt]:
+        """Returns what a check finds, once it is on record and may be released, and its place in the access log."""
         decided = await self._steps.enter(incoming, request, sections=SECTIONS)
         question = Question(as_of=None, max_entries=MOST_ENTRIES)
         async with asyncio.TaskGroup() as group:
@@ -66,10 +110,10 @@ class MedicationSafety:
         sections = [task.result() for task in tasks]
         reply = await self._checked(request, sections)
         record = decided.disclosure(_recorded(decided, each, reply) for each in sections)
-        add_receipt(context, (await self._recorder.record([record]))[0])
+        receipt = (await self._recorder.record([record]))[0]
         if hold_back(await self._steps.fresh(decided, SECTIONS), sections):
             reply = await self._checked(request, sections)
-        return reply.SerializeToString()
+        return reply, receipt
 
     async def load(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
         """Forwards the load; from its answer on this gateway checks with it."""
@@ -82,15 +126,22 @@ class MedicationSafety:
     ) -> CheckMedicationResponse:
         with telemetry.span("check medicines"):
             knowledge = await self._knowledge_cache.get()
-            checked = check(knowledge, seen(sections), datetime.now(UTC), request.candidates)
-            return CheckMedicationResponse(
-                findings=checked.findings(),
-                not_checked=checked.not_checked,
-                knowledge_version=checked.version,
-                checked=checked.checked,
-                findings_left_out=checked.left_out,
-                interaction_coverage=checked.coverage,
-            )
+            return _reply(check(knowledge, seen(sections), datetime.now(UTC), request.candidates))
+
+
+def _reply(checked: Checked) -> CheckMedicationResponse:
+    return CheckMedicationResponse(
+        findings=checked.findings(),
+        not_checked=checked.not_checked,
+        knowledge_version=checked.version,
+        checked=checked.checked,
+        findings_left_out=checked.left_out,
+        interaction_coverage=checked.coverage,
+    )
+
+
+def _unmade(reason: WhyNot) -> CheckMedicationResponse:
+    return _reply(not_made(reason))
 
 
 def _check_candidates(candidates: Iterable[Medication]) -> None:

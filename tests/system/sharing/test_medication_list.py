@@ -3,11 +3,16 @@
 from typing import Any
 from uuid import uuid4
 
-from kjernejournal.common.v1.common_pb2 import CodeableConcept
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from shared.codes.systems import ATC
+from tests.gateway.safety.patients import Made
 from tests.support.client import Client, refusal
 from tests.support.patients import Patient
 from tests.support.summaries import summary
+from tests.support.system import System
+from tests.system.sharing.test_medication_safety import recorded
 
 DOCTOR: dict[str, Any] = {"kind": "doctor", "basis": "SAMTYKKE"}
 NURSE: dict[str, Any] = {"kind": "nurse", "basis": "SAMTYKKE"}
@@ -69,3 +74,18 @@ async def test_a_nurse_proposes_and_the_doctors_next_list_accepts(client: Client
     assert seen.list_info.confirmed.recorder == after.list_info.confirmed.recorder
     own = await read(client, patient, kind="citizen", national_id=patient.national_id)
     assert own.list_info.version == after.list_info.version
+
+
+async def test_a_new_list_with_what_the_patient_does_not_tolerate_answers_with_the_alert(
+    system: System, client: Client
+) -> None:
+    allergic = Made()
+    allergic.allergic("J01C", certainty=ki.CERTAINTY_CONFIRMED, criticality=ki.CRITICALITY_HIGH)
+    [patient] = await recorded(system, [allergic])
+    amoxicillin = medicine("Imacillin tab 500 mg")
+    amoxicillin.medication.atc.CopyFrom(Coding(system=ATC, code="J01CA04", display="Amoksicillin"))
+    sent = sending(patient, await read(client, patient, **DOCTOR), amoxicillin)
+    answer = await client.call("UpdateMedicationList", sent, **DOCTOR)
+    assert [each.severity for each in answer.alerts.findings] == [pb.SEVERITY_CONTRAINDICATED]
+    assert amoxicillin.id in {each.entry_id for each in answer.alerts.findings[0].evidence}
+    assert (await read(client, patient, **DOCTOR)).list_info.version == answer.list_info.version

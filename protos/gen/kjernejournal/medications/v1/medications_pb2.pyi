@@ -2757,6 +2757,7 @@ class UpdateMedicationListResponse(_message.Message):
     LIST_INFO_FIELD_NUMBER: _builtins.int
     RECALLED_PRESCRIPTIONS_FIELD_NUMBER: _builtins.int
     ANSWERED_PROPOSALS_FIELD_NUMBER: _builtins.int
+    ALERTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def medication_list(self) -> Global___MedicationList:
         """The list as it is now."""
@@ -2773,6 +2774,12 @@ class UpdateMedicationListResponse(_message.Message):
     def answered_proposals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
         """The proposals that were answered."""
 
+    @_builtins.property
+    def alerts(self) -> Global___CheckMedicationResponse:
+        """What a check of all that the patient has finds now, the new list included: as CheckMedication without candidates,
+        and on record as one. The list stands whatever it says. Where the check could not be made, not_checked says so.
+        """
+
     def __init__(
         self,
         *,
@@ -2780,10 +2787,11 @@ class UpdateMedicationListResponse(_message.Message):
         list_info: Global___MedicationListInfo | None = ...,
         recalled_prescriptions: _abc.Iterable[Global___Prescription] | None = ...,
         answered_proposals: _abc.Iterable[Global___Proposal] | None = ...,
+        alerts: Global___CheckMedicationResponse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["list_info", b"list_info", "medication_list", b"medication_list"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "list_info", b"list_info", "medication_list", b"medication_list"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_proposals", b"answered_proposals", "list_info", b"list_info", "medication_list", b"medication_list", "recalled_prescriptions", b"recalled_prescriptions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "answered_proposals", b"answered_proposals", "list_info", b"list_info", "medication_list", b"medication_list", "recalled_prescriptions", b"recalled_prescriptions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

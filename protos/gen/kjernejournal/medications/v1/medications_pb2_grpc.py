@@ -209,7 +209,7 @@ class MedicationsServiceServicer:
 
     def UpdateMedicationList(self, request, context):
         """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-        prescriptions of what it discontinues.
+        prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now.
 
         Callers: clinicians: doctors alone; multidose is its own doctor's.
 

@@ -101,7 +101,7 @@ class MedicationsServiceStub:
     """
     UpdateMedicationList: _grpc.UnaryUnaryMultiCallable[_medications_pb2.UpdateMedicationListRequest, _medications_pb2.UpdateMedicationListResponse]
     """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-    prescriptions of what it discontinues.
+    prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now.
 
     Callers: clinicians: doctors alone; multidose is its own doctor's.
 
@@ -243,7 +243,7 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     """
     UpdateMedicationList: _aio.UnaryUnaryMultiCallable[_medications_pb2.UpdateMedicationListRequest, _medications_pb2.UpdateMedicationListResponse]  # type: ignore[assignment]
     """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-    prescriptions of what it discontinues.
+    prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now.
 
     Callers: clinicians: doctors alone; multidose is its own doctor's.
 
@@ -430,7 +430,7 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.UpdateMedicationListResponse, _abc.Awaitable[_medications_pb2.UpdateMedicationListResponse]]:
         """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-        prescriptions of what it discontinues.
+        prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now.
 
         Callers: clinicians: doctors alone; multidose is its own doctor's.
 
