@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -155,15 +155,26 @@ def fit(sections: Iterable[SummarySection], besides: int = 0) -> None:
             sizes[section.section] = section.ByteSize()
 
 
-def completeness(sections: Iterable[SummarySection]) -> "summary_pb2.Completeness.ValueType":
+def completeness(sections: Sequence[SummarySection]) -> "summary_pb2.Completeness.ValueType":
     """Returns how whole a summary is: partial when a section is missing, and worse for critical ones.
 
-    What the patient restricts, and what is not for this caller, is stated in its section and is not a fault.
+    Critical information or medicines that the patient restricts, all or some, are as loud as missing ones. What else
+    the patient restricts, and what is not for this caller, is stated in its section and is not a fault.
     """
     missing = [each.section for each in sections if each.state in _UNKNOWN]
     if any(BY_SECTION[section].critical for section in missing):
         return summary_pb2.COMPLETENESS_CRITICAL_MISSING
+    if any(BY_SECTION[each.section].critical and _withholds(each) for each in sections):
+        return summary_pb2.COMPLETENESS_CRITICAL_WITHHELD
     return summary_pb2.COMPLETENESS_PARTIAL if missing else summary_pb2.COMPLETENESS_COMPLETE
+
+
+def _withholds(section: SummarySection) -> bool:
+    """Whether the patient's restrictions keep something of the section back."""
+    if section.state == summary_pb2.SECTION_STATE_WITHHELD:
+        return True
+    content = section.WhichOneof("content")
+    return content is not None and withheld(getattr(section, content)) > 0
 
 
 async def _comes_later(_incoming: Incoming, _data: bytes, _context: Context) -> bytes:

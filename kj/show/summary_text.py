@@ -20,6 +20,10 @@ MOST_ROWS = 8
 _COMPLETENESS = {
     summary_pb2.COMPLETENESS_COMPLETE: ("COMPLETE", "green"),
     summary_pb2.COMPLETENESS_PARTIAL: ("PARTIAL: a section is missing", "yellow"),
+    summary_pb2.COMPLETENESS_CRITICAL_WITHHELD: (
+        "CRITICAL INFORMATION OR MEDICINES ARE WITHHELD BY THE PATIENT",
+        "bold white on red",
+    ),
     summary_pb2.COMPLETENESS_CRITICAL_MISSING: ("CRITICAL INFORMATION OR MEDICINES ARE MISSING", "bold white on red"),
 }
 

@@ -63,6 +63,7 @@ def check(got: Summary, service: str, expected: str) -> None:
     section = got.section(service)
     missing = expected.startswith("UNAVAILABLE")
     whole = ("CRITICAL_MISSING" if service in CRITICAL else "PARTIAL") if missing else "COMPLETE"
+    whole = "CRITICAL_WITHHELD" if service in CRITICAL and expected == "WITHHELD" else whole
     assert (got.completeness, got.answer.headers["kj-completeness"]) == (whole, whole)
     assert section.source == service
     said, source = section.coverage, BY_SERVICE[service].coverage

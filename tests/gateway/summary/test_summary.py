@@ -2,100 +2,45 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
 
-from gateway.registers.sources import BY_SECTION, SOURCES, Source
-from gateway.summary.breaker import Breaker
+from gateway.registers.sources import BY_SECTION
 from gateway.summary.handlers import completeness
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow, PatientIdentifier
-from kjernejournal.critical_info.v1 import critical_info_pb2
-from kjernejournal.documents.v1 import documents_pb2
-from kjernejournal.labs.v1 import labs_pb2
-from kjernejournal.medications.v1 import medications_pb2
-from kjernejournal.own_registrations.v1 import own_registrations_pb2
-from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.summary.v1 import summary_pb2
-from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest, SummarySection
-from kjernejournal.vaccinations.v1 import vaccinations_pb2
-from kjernejournal.visits.v1 import visits_pb2
+from kjernejournal.summary.v1.summary_pb2 import StreamPatientSummaryRequest, SummarySection
+from tests.gateway.summary.whole import (
+    CONTENT,
+    DOCUMENTS,
+    KI,
+    LABS,
+    MEDICINES,
+    OWN,
+    PATIENT,
+    VACCINATIONS,
+    VISITS,
+    answer,
+    answer_all,
+    asked,
+    fail,
+    states,
+    streamed,
+)
 from tests.support.client import refusal
 from tests.support.gateway import Front
-from tests.support.scripted.services import RECORD, refusing, saying
+from tests.support.scripted.services import RECORD, saying
 from tests.support.summaries import state
-
-KI, MEDICINES, VISITS, DOCUMENTS, LABS, VACCINATIONS, OWN, PATIENT = (source.section for source in SOURCES)
-ONE = ListWindow(returned=1, total=1)
-CONTENT: dict[int, Any] = {
-    KI: critical_info_pb2.CriticalInfoSection(
-        critical_info=[critical_info_pb2.CriticalInfo(header=EntryHeader(id="ki", version=1))], window=ONE, active=1
-    ),
-    MEDICINES: medications_pb2.MedicationsSection(
-        prescriptions=[medications_pb2.Prescription(header=EntryHeader(id="rp", version=2))],
-        prescriptions_window=ONE,
-        dispensings_window=ListWindow(),
-        statements_window=ListWindow(),
-    ),
-    VISITS: visits_pb2.VisitsSection(visits=[visits_pb2.Visit(header=EntryHeader(id="v", version=1))], window=ONE),
-    DOCUMENTS: documents_pb2.DocumentsSection(
-        documents=[documents_pb2.Document(header=EntryHeader(id="d", version=1))], window=ONE
-    ),
-    LABS: labs_pb2.LabsSection(reports=[labs_pb2.LabReport(header=EntryHeader(id="l", version=4))], window=ONE),
-    VACCINATIONS: vaccinations_pb2.VaccinationsSection(
-        vaccinations=[vaccinations_pb2.Vaccination(header=EntryHeader(id="vac", version=1))], window=ONE
-    ),
-    OWN: own_registrations_pb2.OwnRegistrationsSection(
-        registrations=[own_registrations_pb2.OwnRegistration(header=EntryHeader(id="own", version=2))], window=ONE
-    ),
-    PATIENT: patients_pb2.PatientSection(version=3),
-}
-"""An entry in every section."""
 
 
 @pytest.fixture(autouse=True)
 def registers(front: Front) -> None:
     """Lets every register answer with its content."""
-    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
-    for source in SOURCES:
-        answer(front, source.section)
-
-
-def answer(front: Front, section: int, *, after: float = 0.0, before: Callable[[], None] = lambda: None) -> None:
-    """Lets the register answer with its content, so many seconds later; `before` runs just before."""
-    source: Source = BY_SECTION[section]  # type: ignore[index]  # a SummarySection
-
-    async def reply(data: bytes, _: Any) -> bytes:
-        await asyncio.sleep(after)
-        before()
-        queries = source.proto.BatchGetSectionsRequest.FromString(data).queries
-        answers = [source.proto.SectionAnswer(access_id=each.access_id, section=CONTENT[section]) for each in queries]
-        return bytes(source.proto.BatchGetSectionsResponse(answers=answers).SerializeToString())
-
-    front.registers[source.service].unary(source.path, reply)
-
-
-def fail(front: Front, *sections: int) -> None:
-    for section in sections:
-        source = BY_SECTION[section]  # type: ignore[index]  # a SummarySection
-        front.registers[source.service].unary(source.path, refusing(grpc.StatusCode.UNAVAILABLE, "", None))
-
-
-def asked(patient: str, **fields: Any) -> GetPatientSummaryRequest:
-    return GetPatientSummaryRequest(patient=PatientIdentifier(national_id=patient), **fields)
-
-
-async def streamed(front: Front, patient: str, **fields: Any) -> list[Any]:
-    request = StreamPatientSummaryRequest(patient=PatientIdentifier(national_id=patient), **fields)
-    return await front.client.stream("StreamPatientSummary", request)
-
-
-def states(sections: Any) -> dict[int, str]:
-    return {each.section: state(each) for each in sections}
+    answer_all(front)
 
 
 async def test_a_whole_summary(front: Front) -> None:
@@ -157,13 +102,17 @@ async def test_what_is_missing_is_said_and_the_rest_is_whole(front: Front, down:
 
 @pytest.mark.parametrize("value", summary_pb2.SectionState.values())
 @pytest.mark.parametrize("section", list(CONTENT))
-def test_completeness_hangs_on_what_is_unavailable_alone(section: int, value: int) -> None:
+def test_completeness_hangs_on_what_is_unavailable_and_on_what_is_critical_and_withheld(
+    section: int, value: int
+) -> None:
     others = [SummarySection(section=each, state=summary_pb2.SECTION_STATE_DATA) for each in CONTENT if each != section]  # type: ignore[arg-type]  # enum numbers
     whole = completeness([SummarySection(section=section, state=value), *others])  # type: ignore[arg-type]  # enum numbers
     expected = summary_pb2.COMPLETENESS_COMPLETE
     if value in (summary_pb2.SECTION_STATE_UNAVAILABLE, summary_pb2.SECTION_STATE_UNSPECIFIED):
         critical = section in (KI, MEDICINES)
         expected = summary_pb2.COMPLETENESS_CRITICAL_MISSING if critical else summary_pb2.COMPLETENESS_PARTIAL
+    if value == summary_pb2.SECTION_STATE_WITHHELD and section in (KI, MEDICINES):
+        expected = summary_pb2.COMPLETENESS_CRITICAL_WITHHELD
     assert whole == expected
 
 
@@ -313,33 +262,3 @@ def _block(front: Front, patient: str) -> None:
 async def _gather(call: Any, into: list[Any]) -> None:
     async for message in call:
         into.append(message)  # noqa: PERF401 -- what came before a refusal counts
-
-
-@pytest.mark.parametrize(
-    "metadata, missing, why",
-    [
-        ((), "primærhelsetjenesten", "registeret feilet"),
-        ((("accept-language", "nn-NO, en;q=0.5"),), "primærhelsetjenesten", "registeret feilet"),
-        ((("accept-language", "en"),), "primary care", "the register failed"),
-    ],
-    ids=["norwegian by default", "nynorsk", "english"],
-)
-async def test_texts_have_codes_and_the_callers_language(
-    front: Front, metadata: tuple[tuple[str, str], ...], missing: str, why: str
-) -> None:
-    fail(front, KI)
-    patient = front.people.add()
-    got = await front.client.answer("GetPatientSummary", asked(patient), extra=metadata)
-    sections = {each.section: each for each in got.reply.sections}
-    assert sections[VISITS].coverage.missing[0].code == "MISSING_PRIMARY_CARE"
-    assert sections[VISITS].coverage.missing[0].text == missing
-    assert sections[KI].explanation.code == "UNAVAILABLE_ERROR"
-    assert why in sections[KI].explanation.text
-    parts = await front.client.stream(
-        "StreamPatientSummary",
-        StreamPatientSummaryRequest(patient=PatientIdentifier(national_id=patient)),
-        extra=metadata,
-    )
-    streamed_sections = {part.section.section: part.section for part in parts if part.HasField("section")}
-    assert streamed_sections[VISITS].coverage == sections[VISITS].coverage
-    assert streamed_sections[KI].explanation == sections[KI].explanation

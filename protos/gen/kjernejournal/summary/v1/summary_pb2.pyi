@@ -88,6 +88,10 @@ class _CompletenessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Complete
     """A section is missing, and it is neither critical information nor medicines."""
     COMPLETENESS_CRITICAL_MISSING: _Completeness.ValueType  # 3
     """Critical information or medicines are missing: what is shown must not be relied on for those."""
+    COMPLETENESS_CRITICAL_WITHHELD: _Completeness.ValueType  # 4
+    """Nothing critical is missing, and the patient has restricted critical information or medicines, as a whole or single
+    entries: what is shown must not be relied on for those. An elevated basis opens them.
+    """
 
 class Completeness(_Completeness, metaclass=_CompletenessEnumTypeWrapper):
     """How whole the summary is."""
@@ -100,6 +104,10 @@ COMPLETENESS_PARTIAL: Completeness.ValueType  # 2
 """A section is missing, and it is neither critical information nor medicines."""
 COMPLETENESS_CRITICAL_MISSING: Completeness.ValueType  # 3
 """Critical information or medicines are missing: what is shown must not be relied on for those."""
+COMPLETENESS_CRITICAL_WITHHELD: Completeness.ValueType  # 4
+"""Nothing critical is missing, and the patient has restricted critical information or medicines, as a whole or single
+entries: what is shown must not be relied on for those. An elevated basis opens them.
+"""
 Global___Completeness: _TypeAlias = Completeness  # noqa: Y015
 
 class _IndicatorStatus:
