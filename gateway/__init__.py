@@ -1,7 +1,8 @@
 """The one door: every call from outside takes the same six steps here, and each step has one room.
 
-1. the trace and the deadline       `front_door`; whether there is room for the call at all: `admission`
-2. who calls, on which basis        `front_door` asks `access/tokens` (and `access/claims`, `access/jwks`)
+1. the trace and the deadline       `front_door`
+2. who calls, on which basis        `front_door` asks `access/tokens` (and `access/claims`, `access/jwks`); then
+                                    `admission` says whether there is room, and `request_bytes` takes the request
 3. whom the call is about           `requests` reads it, `registers/patient_lookup` asks the patients service
 4. may they                         `access/policy` decides on `access/facts`, by the table in `access/rules`
                                     (whether single entries are restricted: `restricted_entries` asks the registers)

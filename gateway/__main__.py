@@ -14,7 +14,7 @@ async def main() -> None:
     settings = read(GatewaySettings)
     with observed("gateway", settings):
         gateway = wire(settings)
-        server = new_server(settings)
+        server = new_server(settings, front_door=True)
         server.add_generic_rpc_handlers((gateway.front_door,))
         gateway.knowledge_cache.begin()
         services, draining = contract.service_names(), gateway.changes.close

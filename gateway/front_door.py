@@ -1,6 +1,7 @@
 """The one way in: takes every rpc of the contract, by a table of paths, through steps 1 and 2: trace, deadline, who.
 
-Handlers are bytes in, bytes out. The request is parsed once, to find the patient; the reply is forwarded as it came.
+Handlers are bytes in, bytes out. A request is taken, and bounded, by `request_bytes`, once it is known who sends it;
+it is parsed once, to find the patient; the reply is forwarded as it came.
 `forwarding` does the work of the rpcs that services serve, `summary` and `changes` that of the gateway's own; each goes
 through steps 3 to 6, which are in `steps`.
 """
@@ -19,6 +20,7 @@ from gateway.access.tokens import Metadata, TokenVerifier, access_basis, source_
 from gateway.admission import Admission
 from gateway.contract import Method
 from gateway.decided_call import Incoming
+from gateway.request_bytes import each_message, largest, only_message
 from kjernejournal.audit.v1.audit_pb2 import Receipt
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
@@ -35,6 +37,9 @@ LONGEST_SECONDS = 5.0
 """No unary call lasts longer."""
 IDLE = 30.0
 """Seconds that a stream may stand still, in either direction."""
+LARGEST_MESSAGE = 32 * 1024 * 1024
+STRANGERS_DRAINED = 2
+"""Refused streams of callers without identity that are read on at a time, so that the refusal reaches them."""
 REFUSALS_LOGGED_A_SECOND = 50
 """Calls without an identity can be made by anybody: their log is bounded."""
 
@@ -59,6 +64,7 @@ class FrontDoor(grpc.GenericRpcHandler):
         verifier: TokenVerifier,
         *,
         idle: float = IDLE,
+        largest_message: int = LARGEST_MESSAGE,
     ) -> None:
         """Raises TypeError for an rpc that nothing serves, and for a handler of none: both are found out at start."""
         if unknown := handlers.keys() - methods.keys():
@@ -66,6 +72,8 @@ class FrontDoor(grpc.GenericRpcHandler):
         self._admission = admission
         self._verifier = verifier
         self._idle = idle
+        self._largest_message = largest_message
+        self._draining = 0
         self._logged = 0
         self._second = 0
         self._handlers = {
@@ -79,16 +87,19 @@ class FrontDoor(grpc.GenericRpcHandler):
         if handlers.client_stream and method.descriptor.client_streaming:
             return grpc.stream_unary_rpc_method_handler(self._client_stream(method, handlers.client_stream))
         if handlers.server_stream and method.descriptor.server_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._server_stream(method, handlers.server_stream))
+            return grpc.stream_stream_rpc_method_handler(self._server_stream(method, handlers.server_stream))
         if handlers.unary and not (method.descriptor.client_streaming or method.descriptor.server_streaming):
-            return grpc.unary_unary_rpc_method_handler(self._unary(method, handlers.unary))
+            return grpc.stream_unary_rpc_method_handler(self._unary(method, handlers.unary))
         raise TypeError(f"nothing serves {method.path}")
 
     def _unary(self, method: Method, serve: Callable[[Incoming, bytes, Context], Awaitable[bytes]]) -> Any:
-        async def unary(data: bytes, context: Context) -> bytes:
+        # As a stream of one message, which is not taken before it is known who sends it.
+        most = largest(method, self._largest_message)
+
+        async def unary(_: AsyncIterator[bytes], context: Context) -> bytes:
             with _begin(method, context) as span:
                 async with failures.as_status(context, span), self._let_in(method, context) as incoming:
-                    return await serve(incoming, data, context)
+                    return await serve(incoming, await only_message(context, most), context)
 
         return unary
 
@@ -96,12 +107,14 @@ class FrontDoor(grpc.GenericRpcHandler):
         self, method: Method, serve: Callable[[Incoming, bytes, Context], AsyncGenerator[bytes, None]]
     ) -> Any:
         # Written, not yielded: at a yield a caller who takes nothing would keep the call, and a message, for ever.
-        async def server_stream(data: bytes, context: Context) -> None:
+        most = largest(method, self._largest_message)
+
+        async def server_stream(_: AsyncIterator[bytes], context: Context) -> None:
             with _begin(method, context) as span:
                 async with (
                     failures.as_status(context, span),
                     self._let_in(method, context) as incoming,
-                    aclosing(serve(incoming, data, context)) as messages,
+                    aclosing(serve(incoming, await only_message(context, most), context)) as messages,
                 ):
                     async for message in messages:
                         await _write(context, message, self._idle)
@@ -111,29 +124,30 @@ class FrontDoor(grpc.GenericRpcHandler):
     def _client_stream(
         self, method: Method, serve: Callable[[Incoming, AsyncIterator[bytes], Context], Awaitable[bytes]]
     ) -> Any:
+        most = largest(method, self._largest_message)
+
         async def client_stream(messages: AsyncIterator[bytes], context: Context) -> bytes:
             with _begin(method, context) as span:
                 async with failures.as_status(context, span):
+                    known = False
                     try:
                         async with self._let_in(method, context) as incoming:
-                            return await serve(incoming, messages, context)
+                            known = True
+                            return await serve(incoming, each_message(messages, most), context)
                     except Exception:
-                        await drain(messages)
+                        await self._drain(messages, known=known)
                         raise
 
         return client_stream
 
     @asynccontextmanager
     async def _let_in(self, method: Method, context: Context) -> AsyncIterator[Incoming]:
-        """Counts the call in while it is served, once there is room; and does step 2. Raises the refusal."""
+        """Does step 2; and counts the call in while it is served, once there is room. Raises the refusal."""
         if method.rule.action == common_pb2.ACTION_INTERNAL:
             raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "this rpc is not for outside callers")
-        room = self._admission.room(method)
-        await room.enter(context)
-        try:
-            yield await self._who(method, cast("Metadata", tuple(context.invocation_metadata() or ())))
-        finally:
-            room.leave()
+        incoming = await self._who(method, cast("Metadata", tuple(context.invocation_metadata() or ())))
+        with self._admission.inside(incoming):
+            yield incoming
 
     async def _who(self, method: Method, metadata: Metadata) -> Incoming:
         """Does step 2, before the request is parsed. Raises Unauthenticated, or Invalid for other metadata."""
@@ -145,6 +159,17 @@ class FrontDoor(grpc.GenericRpcHandler):
         if method.rule.needs_source_system(caller.kind) and not source_system_of(metadata):
             raise Invalid("source-system", "is required: the name and version of the system that asks")
         return Incoming(method, metadata, caller, access_basis(metadata))
+
+    async def _drain(self, messages: AsyncIterator[bytes], *, known: bool) -> None:
+        """Reads on what a refused client sends; of clients without identity, a few at a time: each may send much."""
+        if known:
+            await drain(messages)
+        elif self._draining < STRANGERS_DRAINED:
+            self._draining += 1
+            try:
+                await drain(messages)
+            finally:
+                self._draining -= 1
 
     def _log_refusal(self, refusal: KjernejournalError) -> None:
         second = int(time.monotonic())

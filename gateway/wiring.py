@@ -78,8 +78,9 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
             **indicator.handlers(),
             **changes.handlers(),
         },
-        Admission(verifier, max_calls=settings.max_calls, max_streams=settings.max_streams),
+        Admission(max_calls=settings.max_calls, max_streams=settings.max_streams),
         verifier,
         idle=idle,
+        largest_message=settings.max_message_bytes,
     )
     return Gateway(front_door, backends, recorder, fanout, knowledge_cache, forwarding, changes)

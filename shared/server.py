@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from shared import telemetry
+from shared.handling.open_rpcs import OpenRpcs, Statuses
 from shared.logs import configure_logging
 from shared.settings import ProcessSettings, ServiceSettings
 
@@ -53,8 +54,33 @@ def allowed_peers(settings: ServiceSettings) -> frozenset[str] | None:
     return None if settings.listen.startswith("unix:") else frozenset(settings.allowed_peers)
 
 
-def new_server(settings: ProcessSettings) -> grpc.aio.Server:
-    """Returns a server with our limits; handlers are registered by the caller."""
+OPEN_TO_ALL = [
+    # A stream that is reset counts until it has gone: an attacker who resets streams as fast as they are opened is
+    # refused at the transport. Without this one connection took 1.5 GB.
+    ("grpc.max_concurrent_streams", 100),
+    ("grpc.max_allowed_incoming_connections", 4096),
+    # TLS, and the first frame of HTTP/2.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    # Without a call; a client that comes back later connects anew.
+    ("grpc.max_connection_idle_ms", 120_000),
+    # However busy: new connections find new replicas, and nobody keeps one for ever. Streams may end meanwhile.
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 65 * 60_000),
+    ("grpc.http2.max_ping_strikes", 2),
+    # Of the 4 MiB a connection that grpc would read at once, three quarters of a flood stay in memory.
+    ("grpc.experimental.tcp_max_read_buffer_size", 64 * 1024),
+    # Who vanishes is found out, and does not hold a stream for the length of its deadline.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    # What is compressed is inflated by `gateway.request_bytes`, bounded, and gzip alone: it can be told from messages.
+    ("grpc.per_message_decompression", 0),
+    ("grpc.compression_enabled_algorithms_bitset", 0b101),
+]
+"""Options of a server that strangers can reach."""
+
+
+def new_server(settings: ProcessSettings, *, front_door: bool = False) -> grpc.aio.Server:
+    """Returns a server with our limits; handlers are registered by the caller. `front_door`: strangers can reach it."""
     if api_implementation.Type() != "upb":
         raise RuntimeError("protobuf runs without its C core (upb): reinstall the locked protobuf wheel")
     return grpc.aio.server(
@@ -68,6 +94,7 @@ def new_server(settings: ProcessSettings) -> grpc.aio.Server:
             ("grpc.server.max_pending_requests_hard_limit", 100_000),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
+            *(OPEN_TO_ALL if front_door else ()),
         ]
     )
 
@@ -88,10 +115,14 @@ async def serve(
     when the address is taken, or is TCP without certificates.
     """
     names = list(service_names)
-    health_servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    if settings.reflection:
-        reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    health_servicer = Statuses()
+    reflected = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME) if settings.reflection else ()
+    if front_door:
+        server.add_generic_rpc_handlers((OpenRpcs(health_servicer, reflected),))
+    else:
+        health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+        if reflected:
+            reflection.enable_server_reflection(reflected, server)
     bind(server, settings, front_door=front_door)
     health_server = _health_server(settings, health_servicer)
     stopping = asyncio.Event()

@@ -24,6 +24,8 @@ LONGEST_JWKS = 256 * 1024
 FETCH_TIMEOUT = 3.0
 REFRESH_INTERVAL = 10.0
 """Seconds between two attempts: unknown key ids in forged tokens must not become a storm on the issuer."""
+MOST_WAITING = 100
+"""Callers who wait for the issuer at a time."""
 MAX_AGE = 3600.0
 """Seconds after which the keys are asked for again, so that a withdrawn key stops counting."""
 
@@ -60,6 +62,7 @@ class JwksSource:
         self._loaded_at: float | None = None
         self._attempted_at: float | None = None
         self._lock = asyncio.Lock()
+        self._waiting = 0
         self._refreshing: asyncio.Task[None] | None = None
         self.generation = 0
         """Counts changes of the keys: what was verified under another generation has to be verified again."""
@@ -67,15 +70,29 @@ class JwksSource:
     async def find(self, kid: str) -> SigningKey | None:
         """Returns the key of this id, or None. Raises Unavailable when no keys could be had at all."""
         if kid not in self._keys:
-            await self._refresh(kid)
-        elif self._stale() and (self._refreshing is None or self._refreshing.done()):
-            self._refreshing = asyncio.create_task(self._refresh(kid))
+            # Anybody can name a key that there is not. Who names one that is at hand never waits here.
+            if self._waiting >= MOST_WAITING:
+                raise _not_available()
+            self._waiting += 1
+            try:
+                # A caller who leaves must not take the read along: the next one is not begun for a while.
+                await asyncio.shield(self._begin_refresh(kid))
+            finally:
+                self._waiting -= 1
+        elif self._stale():
+            self._begin_refresh(kid)
         if self._loaded_at is None:
-            raise Unavailable(reasons.ERROR_REASON_SERVICE_UNAVAILABLE, "the issuer's keys are not available")
+            raise _not_available()
         return self._keys.get(kid)
 
     def _stale(self) -> bool:
         return self._loaded_at is None or self._clock() - self._loaded_at > MAX_AGE
+
+    def _begin_refresh(self, kid: str) -> "asyncio.Task[None]":
+        """Returns the read that is under way, or a new one."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh(kid))
+        return self._refreshing
 
     async def _refresh(self, kid: str) -> None:
         async with self._lock:
@@ -93,6 +110,10 @@ class JwksSource:
             if _thumbprints(keys) != _thumbprints(self._keys):
                 self.generation += 1
             self._keys = keys
+
+
+def _not_available() -> Unavailable:
+    return Unavailable(reasons.ERROR_REASON_SERVICE_UNAVAILABLE, "the issuer's keys are not available")
 
 
 def parse_jwks(content: bytes) -> dict[str, SigningKey]:

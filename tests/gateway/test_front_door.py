@@ -56,7 +56,7 @@ async def served(issuer: Path, handlers: dict[str, Handlers], *, idle: float = I
     """Serves these rpcs alone, by path, at a front door."""
     verifier = TokenVerifier(JwksSource(str(ensure_issuer(issuer))), issuer=ISSUER, audience=AUDIENCE)
     found = {path: each for path, each in contract.methods().items() if path in handlers}
-    door = FrontDoor(found, handlers, Admission(verifier), verifier, idle=idle)
+    door = FrontDoor(found, handlers, Admission(), verifier, idle=idle)
     async with listening(door) as address, grpc.aio.insecure_channel(address) as channel:
         yield Client(channel, issuer)
 
@@ -96,14 +96,14 @@ async def test_the_deadline_ends_a_stream_that_is_taken(issuer: Path) -> None:
 
 def test_an_rpc_that_nothing_serves_is_found_out_at_start() -> None:
     with pytest.raises(TypeError, match=f"nothing serves {DOWNLOAD.path}"):
-        FrontDoor({DOWNLOAD.path: DOWNLOAD}, {}, Admission(VERIFIER), VERIFIER)
+        FrontDoor({DOWNLOAD.path: DOWNLOAD}, {}, Admission(), VERIFIER)
 
 
 def test_a_handler_of_no_rpc_is_found_out_at_start() -> None:
     """A path misspelt here would leave its rpc to whoever forwards the rest."""
     handlers = {DOWNLOAD.path: Handlers(server_stream=Endless().stream), "/x/DownloadDocument": Handlers()}
     with pytest.raises(TypeError, match="no such rpc: /x/DownloadDocument"):
-        FrontDoor({DOWNLOAD.path: DOWNLOAD}, handlers, Admission(VERIFIER), VERIFIER)
+        FrontDoor({DOWNLOAD.path: DOWNLOAD}, handlers, Admission(), VERIFIER)
 
 
 async def test_rpcs_of_one_name_go_each_to_its_own_handler(issuer: Path) -> None:

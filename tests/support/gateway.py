@@ -33,10 +33,10 @@ class Front:
 
 @asynccontextmanager
 async def running_gateway(
-    issuer: Path, *, quota: int = 600, stopped: frozenset[str] = frozenset(), **limits: Any
+    issuer: Path, *, quota: int = 600, stopped: frozenset[str] = frozenset(), options: Any = (), **limits: Any
 ) -> AsyncIterator[Front]:
-    """Serves the whole contract on a unix socket. `limits` are those of `wire`; nothing listens at the addresses of
-    registers that are `stopped`; of patients, the steps are answered all the same."""
+    """Serves the whole contract on a unix socket. `options` are those of its server, `limits` those of `wire`; nothing
+    listens at the addresses of registers that are `stopped`; of patients, the steps are answered all the same."""
     people, log = People(), AccessLog()
     registers = {source.service: Service() for source in SOURCES}
     async with AsyncExitStack() as stack:
@@ -61,6 +61,6 @@ async def running_gateway(
         stack.push_async_callback(gateway.finish, 1.0)
         stack.callback(gateway.changes.close)
         await gateway.knowledge_cache.refresh()  # the medications service was not given any answer yet
-        address = await stack.enter_async_context(listening(gateway.front_door))
+        address = await stack.enter_async_context(listening(gateway.front_door, options=options))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
         yield Front(Client(channel, issuer), people, log, registers, gateway)

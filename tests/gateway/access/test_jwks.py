@@ -243,3 +243,31 @@ async def test_an_issuer_we_do_not_trust(issuer: str, monkeypatch: pytest.Monkey
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(Unavailable):
         await JwksSource(f"{issuer}/jwks.json").find("rsa")
+
+
+async def test_who_leaves_during_the_first_read_does_not_take_it_along(tmp_path: Path, clock: Clock) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_bytes(jwks(RSA))
+    source = JwksSource(file, clock=clock)
+    leaving = asyncio.create_task(source.find("rsa"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert await source.find("rsa")
+
+
+async def test_those_who_wait_for_an_unknown_key_are_bounded_and_others_do_not_wait(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_bytes(jwks(RSA))
+    source = JwksSource(file, clock=clock)
+    assert await source.find("rsa")
+    clock.seconds += 60
+    monkeypatch.setattr("gateway.access.jwks.MOST_WAITING", 3)
+    strangers = [asyncio.create_task(source.find(f"unknown {number}")) for number in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await source.find("unknown")
+    assert await source.find("rsa")
+    assert await asyncio.gather(*strangers) == [None] * 3

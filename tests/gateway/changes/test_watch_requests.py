@@ -1,7 +1,6 @@
 """Who may follow changes, and which requests to follow are refused."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -85,9 +84,8 @@ async def test_only_systems_follow(front: Front, kind: str) -> None:
 
 
 async def test_followers_take_no_room_from_other_streams() -> None:
-    verifier: Any = None
-    admission = Admission(verifier)
+    admission = Admission()
     by_name = methods()
-    watch = admission.room(by_name["ChangesService/WatchChanges"])
-    assert watch is not admission.room(by_name["DocumentsService/UploadDocument"])
-    assert watch is not admission.room(by_name["SummaryService/GetPatientSummary"])
+    watch = admission.rooms(by_name["ChangesService/WatchChanges"])
+    assert watch is not admission.rooms(by_name["DocumentsService/UploadDocument"])
+    assert watch is not admission.rooms(by_name["SummaryService/GetPatientSummary"])

@@ -1,7 +1,7 @@
 """Services that answer as a test scripts them: real gRPC servers on unix sockets, bytes in, bytes out."""
 
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,11 +171,11 @@ class AccessLog(Service):
 
 
 @asynccontextmanager
-async def listening(*handlers: grpc.GenericRpcHandler) -> AsyncIterator[str]:
-    """Serves the handlers on a unix socket, and gives its address."""
+async def listening(*handlers: grpc.GenericRpcHandler, options: Sequence[tuple[str, Any]] = ()) -> AsyncIterator[str]:
+    """Serves the handlers on a unix socket, and gives its address. `options` are grpc's, beside the usual one."""
     with tempfile.TemporaryDirectory(prefix="kj-", dir="/tmp") as folder:
         address = f"unix:{Path(folder) / 's'}"
-        server = grpc.aio.server(options=[("grpc.max_receive_message_length", 32 * 1024 * 1024)])
+        server = grpc.aio.server(options=[("grpc.max_receive_message_length", 32 * 1024 * 1024), *options])
         server.add_generic_rpc_handlers(handlers)
         server.add_insecure_port(address)
         await server.start()
