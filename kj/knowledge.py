@@ -1,4 +1,5 @@
-"""`kj knowledge`: shows the drug knowledge in force; `kj knowledge load FILE`: loads another version of it."""
+"""`kj knowledge`: shows the drug knowledge in force; `kj knowledge load FILE`: loads another version of it, from a
+table or with the interactions of FEST."""
 
 import asyncio
 import sys
@@ -16,6 +17,7 @@ from kj.calls.local_alone import refuse_gateway
 from kj.calls.local_gateway import local_gateway
 from kj.calls.options import CaOption, FeedTokenFileOption, GatewayOption, open_gateway
 from kj.errors import CommandError
+from kj.feeds import fest_interactions
 from kj.feeds.knowledge_table import SHIPPED, TableError, read
 from kj.local.data_directory import DEFAULT, DataDirOption
 from kj.local.local_system import LocalSystem
@@ -34,7 +36,11 @@ _SECONDS = 5.0
 def knowledge(
     action: Annotated[str, typer.Argument(help="load, or nothing to show what is in force.", metavar="[load]")] = "",
     file: Annotated[
-        Path | None, typer.Argument(help="A table (kj/feeds/knowledge_table.py). Default: the one that comes along.")
+        Path | None,
+        typer.Argument(
+            help="A table (kj/feeds/knowledge_table.py), or FEST in XML (M30), whose interactions are added to the "
+            "table that comes along. Default: that table alone."
+        ),
     ] = None,
     if_none: Annotated[bool, typer.Option("--if-none", help="Load only where there is none.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All of it, row by row.")] = False,
@@ -67,7 +73,7 @@ def knowledge(
 
 def _load(gateway: Gateway, file: Path) -> None:
     try:
-        table = read(file)
+        table = _with_fest(file) if _is_xml(file) else read(file)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{file} cannot be read: {error}.") from None
     except TableError as error:
@@ -79,6 +85,26 @@ def _load(gateway: Gateway, file: Path) -> None:
     else:
         before = f", {loaded.knowledge_version_before} before" if loaded.knowledge_version_before else ""
         print(f"Drug knowledge {loaded.knowledge_version} is in force: {loaded.rows} rows{before}")
+
+
+def _is_xml(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(200).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def _with_fest(file: Path) -> DrugKnowledge:
+    """Returns the table that comes along with FEST's interactions beside its own, and says what FEST left out."""
+    table, fest = read(SHIPPED), fest_interactions.read(file)
+    day = "".join(each for each in fest.fetched[:10] if each.isdigit()) or "undated"
+    table.knowledge_version = f"{table.knowledge_version}-fest-{day}"
+    table.description = (
+        f"The table that comes along, and the interactions of FEST, fetched {fest.fetched or 'some day'}."
+    )
+    table.interactions.extend(fest.rows)
+    print(f"FEST: {len(fest.rows)} rows of interactions")
+    for why, count in sorted(fest.left_out.items()):
+        print(f"  left out: {count} {why}")
+    return table
 
 
 async def _import(gateway: Gateway, table: DrugKnowledge) -> Answered:

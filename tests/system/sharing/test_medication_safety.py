@@ -15,6 +15,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.convert import timestamp
 from tests.gateway.safety.patients import NOW, TABLE, Made, Planted, medication, planted
 from tests.gateway.safety.test_planted import clean
+from tests.kj.feeds.test_fest_interactions import M30
 from tests.support.client import Client
 from tests.support.patients import Patient, new_patients
 from tests.support.summaries import stream_asked, summary
@@ -163,3 +164,19 @@ def test_a_table_that_cannot_be_read_changes_nothing(system: System, tmp_path: A
     with pytest.raises(AssertionError, match=r"own\.tsv"):
         system.kj("knowledge", "load", str(own))
     assert json.loads(system.kj("knowledge"))["knowledge"]["knowledge_version"] == TABLE.knowledge_version
+
+
+async def test_the_interactions_of_fest_are_in_force_beside_the_table(system: System, client: Client) -> None:
+    made = Made()
+    made.prescribed("A16AX01")
+    made.prescribed("A07BC05")
+    [patient] = await recorded(system, [made])
+    assert kinds((await summary(client, patient)).answer.reply.alerts) == []
+    try:
+        said = system.kj("knowledge", "load", str(M30))
+        assert f"{TABLE.knowledge_version}-fest-20261130 is in force" in said
+        assert "left out: 1 interactions that need no action" in said
+        [found] = (await summary(client, patient)).answer.reply.alerts.findings
+        assert found.knowledge_source.startswith("FEST (DMP) ID_")
+    finally:
+        system.kj("knowledge", "load")
