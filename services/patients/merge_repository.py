@@ -1,5 +1,6 @@
 """SQL of merges: only who is whose alias changes, with a row that says who did it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,8 +9,10 @@ import asyncpg
 from kjernejournal.common.v1.common_pb2 import Provenance
 from services.patients import convert, model
 from services.patients.registration_repository import TRIES, Raced, busy, join
+from shared.convert import moment
 from shared.database import Database, Session
 from shared.errors import Reason, StateConflict, patient_not_found
+from shared.register.lateness import made_at
 from shared.register.requests import made_by, reused
 
 
@@ -21,6 +24,8 @@ class Merged(NamedTuple):
     stored_at: datetime
     refs: list[str]
     """Every reference concerned, the canonical one first."""
+    outdated: bool = False
+    """A later merge or unmerge of them stands."""
 
 
 class Merges:
@@ -80,6 +85,10 @@ async def _merge(
             name="merge_of_request",
         )
         return Merged(row["content"], row["stored_at"], refs)
+    standing = await _later(session, refs, provenance)
+    if standing is not None:
+        content = convert.merged(await session.fetch(_IDENTITIES_OF, canonical_of[ref], name="identities_of_patient"))
+        return Merged(content, standing, refs, outdated=True)
     canonical, other_canonical = canonical_of[ref], canonical_of[other]
     if joined:
         if canonical == other_canonical:
@@ -105,6 +114,24 @@ async def _merge(
         name="add_merge",
     )
     return Merged(content, stored_at, refs)
+
+
+async def _later(session: Session, refs: Sequence[str], source: Provenance) -> datetime | None:
+    """Returns when a merge or unmerge of them was stored that is later at its source; None: there is none, or the
+    source says no time."""
+    if not source.HasField("changed_at"):
+        return None
+    rows = await session.fetch(
+        "SELECT provenance, stored_at FROM merges WHERE patient_ref = ANY($1::uuid[]) AND alias_ref = ANY($1::uuid[])"
+        " ORDER BY stored_at DESC LIMIT 1",
+        refs,
+        name="last_merge",
+    )
+    for row in rows:
+        if moment(source.changed_at) < made_at(Provenance.FromString(row["provenance"]), row["stored_at"]):
+            stored_at: datetime = row["stored_at"]
+            return stored_at
+    return None
 
 
 async def _separate(session: Session, ref: str, merged_into: dict[str, str | None]) -> None:

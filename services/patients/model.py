@@ -23,6 +23,7 @@ from kjernejournal.patients.v1.patients_pb2 import (
     NationalIdKind,
     Person,
 )
+from services.patients.statements import stated
 from shared import national_id
 from shared.codes.family import RELATIONS
 from shared.codes.systems import FAMILY_RELATIONS, MARITAL_STATUSES, PARENTAL_RESPONSIBILITY
@@ -77,7 +78,7 @@ def check_person(person: Person, *, production: bool) -> None:
             raise Invalid(path, "stands here twice")
         seen.add(number.value)
         number.kind = kind
-    if not person.name.given and not person.name.family:
+    if "name" in stated(person) and not person.name.given and not person.name.family:
         raise Invalid("name", "needs a given name or a family name")
     check_address(person.address)
     if person.HasField("marital_status"):
@@ -205,6 +206,15 @@ def assign(history: Assignments, new: GeneralPractitionerAssignment) -> list[Gen
         result.append(place if following is None else _until(place, following))
         following = place
     return result
+
+
+def is_outdated(history: Assignments, new: GeneralPractitionerAssignment) -> bool:
+    """Whether the register has said something later of the place with this start."""
+    return new.HasField("changed_at") and any(
+        known.HasField("changed_at") and moment(new.changed_at) < moment(known.changed_at)
+        for known in history
+        if _start(known) == _start(new)
+    )
 
 
 def _until(

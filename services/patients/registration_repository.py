@@ -4,19 +4,21 @@ A message is one transaction. National ids are claimed first, in order, so that 
 person at once wait for each other instead of making two of them; who loses begins anew and finds the person.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
 import asyncpg
 
 from kjernejournal.common.v1.common_pb2 import ImportCounts, Provenance
 from kjernejournal.patients.v1.patients_pb2 import GeneralPractitionerAssignment, ImportedPrivacy, Person
-from services.patients import convert, model
-from shared.convert import digest
+from services.patients import convert
+from services.patients import identity_repository as identities
+from shared.convert import digest, optional_moment, timestamp
 from shared.database import Database, Session
 from shared.errors import Reason, StateConflict, Unavailable
+from shared.register.lateness import made_at
 from shared.register.requests import made_by
 
 TRIES = 5
@@ -31,6 +33,7 @@ _IDENTITY = (
     "guardian_refs",
     "provenance",
     "content",
+    "stated_at",
 )
 _GP = ("patient_ref", "version", "digest", "provenance", "content")
 _PRIVACY = ("patient_ref", "version", "digest", "proxy_refs", "provenance", "content")
@@ -42,6 +45,8 @@ class Registration(NamedTuple):
     person: Person
     general_practitioners: Sequence[GeneralPractitionerAssignment] | None = None
     privacy: ImportedPrivacy | None = None
+    history_at: datetime | None = None
+    """When the register of lists last changed the history, where it says so."""
 
 
 class Registered(NamedTuple):
@@ -51,6 +56,8 @@ class Registered(NamedTuple):
     stored_at: datetime
     refs: list[str]
     """Every reference of the patient, the canonical one first."""
+    outdated: bool = False
+    """All that was stated is older than this version, which stands."""
 
 
 class Raced(Exception):
@@ -205,72 +212,53 @@ async def _register(
             name="identity_of_request",
         )
         return Registered(made.versions[0], stored_at, refs)
-    version = await session.fetchval(
-        "SELECT coalesce(max(version), 0) + 1 FROM identities WHERE patient_ref = $1", ref, name="next_identity"
-    )
-    new = _identity_row(person, ref, version, request_id, sent, provenance.SerializeToString(), people.ref_of)
+    latest = (await identities.latest(session, [ref])).get(ref)
+    if latest is not None and identities.says_nothing(latest, person):
+        return Registered(latest.version, latest.stored_at, refs)
+    new = identities.following(latest, person, ref, sent, people.ref_of)
+    if new is None and latest is not None:
+        return Registered(latest.version, latest.stored_at, refs, outdated=True)
+    if new is None:
+        raise RuntimeError("of a person of whom nothing is known all is new")
     stored_at = await session.fetchval(
         "INSERT INTO identities (patient_ref, version, request_id, digest, address_key, parent_refs, guardian_refs,"
-        " provenance, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING stored_at",
-        *new,
+        " provenance, content, stated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING stored_at",
+        *identities.row(new, request_id, provenance.SerializeToString()),
         name="add_identity",
     )
-    return Registered(version, stored_at, refs)
-
-
-def _identity_row(
-    person: Person,
-    ref: str,
-    version: int,
-    request_id: str | None,
-    sent: bytes,
-    provenance: bytes,
-    ref_of: Mapping[str, str],
-) -> tuple[Any, ...]:
-    return (
-        ref,
-        version,
-        request_id,
-        sent,
-        model.address_key(person),
-        [
-            ref_of[relative.national_id]
-            for relative in person.family
-            if relative.national_id and relative.relation.code in model.PARENTS
-        ],
-        [ref_of.get(guardian.national_id) for guardian in person.guardians],
-        provenance,
-        person.SerializeToString(deterministic=True),
-    )
+    return Registered(new.version, stored_at, refs)
 
 
 async def _import(
     session: Session, batch: Sequence[Registration], people: _People, provenance: Provenance
 ) -> ImportCounts:
-    identities = await _latest(session, people.known, "latest_identities", _LATEST_IDENTITIES)
-    histories = await _latest(session, people.known, "latest_gp_histories", _LATEST_HISTORIES)
-    held = await session.fetch(_ALL_SETTINGS, people.known, name="all_privacy_settings") if people.known else []
-    settings = {row["patient_ref"]: (row["version"], row["digests"]) for row in held}
+    known = await identities.latest(session, people.known)
+    histories = _latest(await session.fetch(_LATEST_HISTORIES, people.known, name="latest_gp_histories"))
+    held = await session.fetch(_ALL_SETTINGS, people.known, name="all_privacy_settings")
+    settings = _latest(held)
     decided_here = {row["patient_ref"] for row in held if row["decided_here"]}
     counts = ImportCounts(batches=1)
     source = provenance.SerializeToString()
     identity_rows, gp_rows, privacy_rows = [], [], []
     for registration, ref in zip(batch, people.refs, strict=True):
-        sent = digest(registration.person)
-        if version := _next(counts, identities.get(ref), sent):
-            identity_rows.append(_identity_row(registration.person, ref, version, None, sent, source, people.ref_of))
+        new = identities.counted(counts, known.get(ref), registration.person, ref, people.ref_of)
+        if new is not None:
+            identity_rows.append(identities.row(new, None, source))
         if registration.general_practitioners is not None:
             content = convert.history_content(registration.general_practitioners)
             sent = convert.digest_of(content)
-            if version := _next(counts, histories.get(ref), sent):
-                gp_rows.append((ref, version, sent, source, content))
+            if version := _next(counts, histories.get(ref), sent, registration.history_at):
+                gp_rows.append((ref, version, sent, _at(provenance, registration.history_at), content))
         if registration.privacy is not None:
             sent = digest(registration.privacy)
             if ref in decided_here:
                 counts.unchanged += 1
-            elif version := _next(counts, settings.get(ref), sent):
+            elif version := _next(
+                counts, settings.get(ref), sent, at := optional_moment(registration.privacy, "changed_at")
+            ):
                 own = convert.imported_settings(registration.privacy, ref, provenance, people.ref_of)
-                privacy_rows.append((ref, version, sent, own.proxy_refs, source, own.message.SerializeToString()))
+                said_by = _at(provenance, at)
+                privacy_rows.append((ref, version, sent, own.proxy_refs, said_by, own.message.SerializeToString()))
     for table, columns, rows in (
         ("identities", _IDENTITY, identity_rows),
         ("gp_histories", _GP, gp_rows),
@@ -281,40 +269,67 @@ async def _import(
     return counts
 
 
-_LATEST_IDENTITIES = """
-SELECT DISTINCT ON (patient_ref) patient_ref::text, version, ARRAY[digest] AS digests FROM identities
-WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, version DESC
-"""
+class _Latest(NamedTuple):
+    """The latest version of a list history or of privacy settings."""
+
+    version: int
+    digest: bytes
+    older: Sequence[bytes]
+    """Digests of the versions before."""
+    at: datetime
+    """The time of its source, else of its storage."""
+
+
 _LATEST_HISTORIES = """
-SELECT DISTINCT ON (patient_ref) patient_ref::text, version, ARRAY[digest] AS digests FROM gp_histories
-WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, version DESC
+SELECT DISTINCT ON (patient_ref) patient_ref::text, version, digest, provenance, stored_at, false AS decided_here,
+    array_agg(digest) OVER (PARTITION BY patient_ref) AS digests
+FROM gp_histories WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, version DESC
 """
 _ALL_SETTINGS = """
-SELECT patient_ref::text, max(version) AS version, array_agg(digest) AS digests,
-    bool_or(request_id IS NOT NULL) AS decided_here
-FROM privacy_settings WHERE patient_ref = ANY($1::uuid[]) GROUP BY patient_ref
+SELECT DISTINCT ON (patient_ref) patient_ref::text, version, digest, provenance, stored_at,
+    bool_or(request_id IS NOT NULL) OVER (PARTITION BY patient_ref) AS decided_here,
+    array_agg(digest) OVER (PARTITION BY patient_ref) AS digests
+FROM privacy_settings WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, version DESC
 """
 
 
-async def _latest(session: Session, refs: Sequence[str], name: str, sql: str) -> dict[str, tuple[int, Iterable[bytes]]]:
-    """Returns the latest version of each reference, and its digest."""
-    if not refs:
-        return {}
-    rows = await session.fetch(sql, refs, name=name)
-    return {row["patient_ref"]: (row["version"], row["digests"]) for row in rows}
+def _latest(rows: Sequence[asyncpg.Record]) -> dict[str, _Latest]:
+    return {
+        row["patient_ref"]: _Latest(
+            row["version"],
+            row["digest"],
+            row["digests"],
+            made_at(Provenance.FromString(row["provenance"]), row["stored_at"]),
+        )
+        for row in rows
+    }
 
 
-def _next(counts: ImportCounts, latest: tuple[int, Iterable[bytes]] | None, sent: bytes) -> int:
-    """Returns the version to be stored, counted; 0: there is nothing to store."""
+def _next(counts: ImportCounts, latest: _Latest | None, sent: bytes, at: datetime | None) -> int:
+    """Returns the version to be stored, counted; 0: there is nothing to store.
+
+    What was imported before is never a change back: a feed that says no time of it has sent it again.
+    """
     if latest is None:
         counts.created += 1
         return 1
-    version, digests = latest
-    if sent in digests:
+    if sent == latest.digest:
         counts.unchanged += 1
         return 0
+    if sent in latest.older or (at is not None and at < latest.at):
+        counts.outdated += 1
+        return 0
     counts.updated += 1
-    return version + 1
+    return latest.version + 1
+
+
+def _at(source: Provenance, at: datetime | None) -> bytes:
+    """Returns who said it, with the time that the source states, as it is stored."""
+    said = Provenance()
+    said.CopyFrom(source)
+    if at is not None:
+        said.changed_at.CopyFrom(timestamp(at))
+    return said.SerializeToString()
 
 
 def busy() -> Unavailable:

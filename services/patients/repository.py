@@ -25,6 +25,8 @@ class Stored(NamedTuple):
 
     version: int
     stored_at: datetime
+    outdated: bool = False
+    """What was sent is older than what stands."""
 
 
 class StoredSettings(NamedTuple):
@@ -103,7 +105,11 @@ class Repository:
                 )
                 return Stored(row["version"], row["stored_at"])
             rows = await session.fetch(_ABOUT, refs, None, name="about_patient")
-            history = model.assign(model.joined(convert.histories(rows)), assignment)
+            before = model.joined(convert.histories(rows))
+            if model.is_outdated(before, assignment):
+                known = await session.fetch(_STANDING_HISTORY, refs, name="standing_gp_history")
+                return Stored(known[0]["version"], known[0]["stored_at"], outdated=True)
+            history = model.assign(before, assignment)
             [row] = await session.fetch(
                 "INSERT INTO gp_histories (patient_ref, version, request_id, digest, provenance, content)"
                 " SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5 FROM gp_histories WHERE patient_ref = $1"
@@ -152,6 +158,12 @@ class Repository:
                 if position == 0 or own.message.SerializeToString(deterministic=True) != kept[position]:
                     await _add_settings(session, refs[position], own, request_id, sent, provenance)
             return _settings(await session.fetch(_SETTINGS, refs, None, name="privacy_settings"))
+
+
+_STANDING_HISTORY = """
+SELECT version, stored_at FROM gp_histories WHERE patient_ref = ANY($1::uuid[])
+ORDER BY array_position($1::uuid[], patient_ref), version DESC LIMIT 1
+"""
 
 
 async def _lock(session: Session, ref: str) -> list[str]:

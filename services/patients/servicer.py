@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, SectionQuery
+from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, Provenance, SectionQuery
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2_grpc import PatientsServiceServicer
 from services.patients import convert, model, privacy
@@ -49,12 +49,15 @@ class PatientsServicer(PatientsServiceServicer):
         source = provenance(caller.current(), datetime.now(UTC))
         stored = await self._registry.register(Registration(request.person), request.request_id, source)
         _send_refs(context, stored.refs)
-        return pb.RegisterPatientResponse(version=stored.version, stored_at=timestamp(stored.stored_at))
+        return pb.RegisterPatientResponse(
+            version=stored.version, stored_at=timestamp(stored.stored_at), outdated=stored.outdated
+        )
 
     async def MergePatients(self, request: pb.MergePatientsRequest, context: Context) -> pb.MergePatientsResponse:
         made = await self._merge(request, request.merged_national_id, "merged_national_id", context, joined=True)
         response = pb.MergePatientsResponse.FromString(made.content)
         response.stored_at.CopyFrom(timestamp(made.stored_at))
+        response.outdated = made.outdated
         return response
 
     async def UnmergePatients(self, request: pb.UnmergePatientsRequest, context: Context) -> pb.UnmergePatientsResponse:
@@ -62,6 +65,7 @@ class PatientsServicer(PatientsServiceServicer):
         made = await self._merge(request, value, "separated_national_id", context, joined=False)
         response = pb.UnmergePatientsResponse.FromString(made.content)
         response.stored_at.CopyFrom(timestamp(made.stored_at))
+        response.outdated = made.outdated
         return response
 
     async def _merge(
@@ -79,7 +83,7 @@ class PatientsServicer(PatientsServiceServicer):
             value,
             request.request_id,
             convert.sent(request),
-            provenance(caller.current(), datetime.now(UTC)),
+            _at(provenance(caller.current(), datetime.now(UTC)), request),
             joined=joined,
         )
         _send_refs(context, made.refs)
@@ -97,7 +101,9 @@ class PatientsServicer(PatientsServiceServicer):
             convert.sent(request),
             provenance(caller.current(), datetime.now(UTC)),
         )
-        return pb.AssignGeneralPractitionerResponse(version=stored.version, stored_at=timestamp(stored.stored_at))
+        return pb.AssignGeneralPractitionerResponse(
+            version=stored.version, stored_at=timestamp(stored.stored_at), outdated=stored.outdated
+        )
 
     async def ResolvePatients(self, request: pb.ResolvePatientsRequest, context: Context) -> pb.ResolvePatientsResponse:
         asked = list(dict.fromkeys(request.national_ids))
@@ -159,6 +165,7 @@ class PatientsServicer(PatientsServiceServicer):
                 patient.person,
                 patient.general_practitioners or None,
                 patient.privacy if patient.HasField("privacy") else None,
+                optional_moment(patient, "general_practitioners_changed_at"),
             )
 
     def _check(self, patient: pb.ImportedPatient) -> None:
@@ -180,6 +187,13 @@ def inside(path: str) -> Iterator[None]:
         yield
     except Invalid as error:
         raise error.inside(path) from None
+
+
+def _at(source: Provenance, request: pb.MergePatientsRequest | pb.UnmergePatientsRequest) -> Provenance:
+    """Returns who did it, with the time that the register states."""
+    if request.HasField("changed_at"):
+        source.changed_at.CopyFrom(request.changed_at)
+    return source
 
 
 def _send_refs(context: Context, refs: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ privacy settings are the patient's own.
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -460,7 +461,7 @@ Global___Guardian: _TypeAlias = Guardian  # noqa: Y015
 
 @_typing.final
 class Person(_message.Message):
-    """Everything that the population register says about a person."""
+    """What a source says about a person: the population register everything, others a part."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -476,6 +477,7 @@ class Person(_message.Message):
     GUARDIANS_FIELD_NUMBER: _builtins.int
     MOBILE_PHONE_FIELD_NUMBER: _builtins.int
     CHANGED_AT_FIELD_NUMBER: _builtins.int
+    STATED_FIELD_NUMBER: _builtins.int
     sex: Global___Sex.ValueType
     """Sex."""
     address_protection: Global___AddressProtection.ValueType
@@ -488,7 +490,7 @@ class Person(_message.Message):
 
     @_builtins.property
     def name(self) -> Global___HumanName:
-        """Name."""
+        """Name. Needed where it is stated."""
 
     @_builtins.property
     def birth_date(self) -> _common_pb2.PartialDate:
@@ -516,7 +518,14 @@ class Person(_message.Message):
 
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the population register last changed this."""
+        """When the source last changed this. What is older than what stands changes nothing, field by field. Unset: now."""
+
+    @_builtins.property
+    def stated(self) -> _field_mask_pb2.FieldMask:
+        """The fields that this source states: name, birth_date, sex, address, address_protection, death, marital_status, family,
+        guardians, mobile_phone. One that it states and leaves unset is none; one that it does not state stays as it was.
+        Unset: it states all of them, as the population register does.
+        """
 
     def __init__(
         self,
@@ -533,10 +542,11 @@ class Person(_message.Message):
         guardians: _abc.Iterable[Global___Guardian] | None = ...,
         mobile_phone: _builtins.str = ...,
         changed_at: _timestamp_pb2.Timestamp | None = ...,
+        stated: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "birth_date", b"birth_date", "changed_at", b"changed_at", "death", b"death", "marital_status", b"marital_status", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "birth_date", b"birth_date", "changed_at", b"changed_at", "death", b"death", "marital_status", b"marital_status", "name", b"name", "stated", b"stated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_protection", b"address_protection", "birth_date", b"birth_date", "changed_at", b"changed_at", "death", b"death", "family", b"family", "guardians", b"guardians", "marital_status", b"marital_status", "mobile_phone", b"mobile_phone", "name", b"name", "national_ids", b"national_ids", "sex", b"sex"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_protection", b"address_protection", "birth_date", b"birth_date", "changed_at", b"changed_at", "death", b"death", "family", b"family", "guardians", b"guardians", "marital_status", b"marital_status", "mobile_phone", b"mobile_phone", "name", b"name", "national_ids", b"national_ids", "sex", b"sex", "stated", b"stated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -706,6 +716,7 @@ class GeneralPractitionerAssignment(_message.Message):
     END_CODE_FIELD_NUMBER: _builtins.int
     HER_ID_FIELD_NUMBER: _builtins.int
     DOCTOR_CYCLES_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
     her_id: _builtins.str
     """The doctor's address in the address register (HER-id)."""
     @_builtins.property
@@ -728,6 +739,12 @@ class GeneralPractitionerAssignment(_message.Message):
     def doctor_cycles(self) -> _containers.RepeatedCompositeFieldContainer[Global___GeneralPractitioner]:
         """Doctor cycles of the list in this time: when which doctor had it."""
 
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the register last changed this. Older than what it said before of the place with this start, it changes
+        nothing. Unset: now.
+        """
+
     def __init__(
         self,
         *,
@@ -737,10 +754,11 @@ class GeneralPractitionerAssignment(_message.Message):
         end_code: _common_pb2.Coding | None = ...,
         her_id: _builtins.str = ...,
         doctor_cycles: _abc.Iterable[Global___GeneralPractitioner] | None = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_code", b"begin_code", "contract", b"contract", "end_code", b"end_code", "period", b"period"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_code", b"begin_code", "changed_at", b"changed_at", "contract", b"contract", "end_code", b"end_code", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_code", b"begin_code", "contract", b"contract", "doctor_cycles", b"doctor_cycles", "end_code", b"end_code", "her_id", b"her_id", "period", b"period"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_code", b"begin_code", "changed_at", b"changed_at", "contract", b"contract", "doctor_cycles", b"doctor_cycles", "end_code", b"end_code", "her_id", b"her_id", "period", b"period"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1136,8 +1154,11 @@ class RegisterPatientResponse(_message.Message):
 
     VERSION_FIELD_NUMBER: _builtins.int
     STORED_AT_FIELD_NUMBER: _builtins.int
+    OUTDATED_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Version of the identity; 1: the patient is new."""
+    outdated: _builtins.bool
+    """All that was stated is older than what stands: nothing was stored, and this is the version that stands."""
     @_builtins.property
     def stored_at(self) -> _timestamp_pb2.Timestamp:
         """When this system stored it."""
@@ -1147,10 +1168,11 @@ class RegisterPatientResponse(_message.Message):
         *,
         version: _builtins.int = ...,
         stored_at: _timestamp_pb2.Timestamp | None = ...,
+        outdated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outdated", b"outdated", "stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1165,6 +1187,7 @@ class MergePatientsRequest(_message.Message):
     PATIENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     MERGED_NATIONAL_ID_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
     merged_national_id: _builtins.str
@@ -1173,16 +1196,21 @@ class MergePatientsRequest(_message.Message):
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient who stays: whose identity is shown."""
 
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the register merged them. Older than the last merge or unmerge of them, it changes nothing. Unset: now."""
+
     def __init__(
         self,
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
         request_id: _builtins.str = ...,
         merged_national_id: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["merged_national_id", b"merged_national_id", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "merged_national_id", b"merged_national_id", "patient", b"patient", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1196,6 +1224,9 @@ class MergePatientsResponse(_message.Message):
 
     NATIONAL_ID_KINDS_FIELD_NUMBER: _builtins.int
     STORED_AT_FIELD_NUMBER: _builtins.int
+    OUTDATED_FIELD_NUMBER: _builtins.int
+    outdated: _builtins.bool
+    """It is older than the last merge or unmerge of them, which stands."""
     @_builtins.property
     def national_id_kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___NationalIdKind.ValueType]:
         """Kinds of the national ids of the one patient, those in use first."""
@@ -1209,10 +1240,11 @@ class MergePatientsResponse(_message.Message):
         *,
         national_id_kinds: _abc.Iterable[Global___NationalIdKind.ValueType] | None = ...,
         stored_at: _timestamp_pb2.Timestamp | None = ...,
+        outdated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["national_id_kinds", b"national_id_kinds", "stored_at", b"stored_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["national_id_kinds", b"national_id_kinds", "outdated", b"outdated", "stored_at", b"stored_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1227,6 +1259,7 @@ class UnmergePatientsRequest(_message.Message):
     PATIENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SEPARATED_NATIONAL_ID_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID of this request: sent again, it has no further effect."""
     separated_national_id: _builtins.str
@@ -1235,16 +1268,21 @@ class UnmergePatientsRequest(_message.Message):
     def patient(self) -> _common_pb2.PatientIdentifier:
         """The patient."""
 
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the register took the merge back. Older than the last merge or unmerge of them, it changes nothing. Unset: now."""
+
     def __init__(
         self,
         *,
         patient: _common_pb2.PatientIdentifier | None = ...,
         request_id: _builtins.str = ...,
         separated_national_id: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "request_id", b"request_id", "separated_national_id", b"separated_national_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "patient", b"patient", "request_id", b"request_id", "separated_national_id", b"separated_national_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1258,6 +1296,9 @@ class UnmergePatientsResponse(_message.Message):
 
     NATIONAL_ID_KINDS_FIELD_NUMBER: _builtins.int
     STORED_AT_FIELD_NUMBER: _builtins.int
+    OUTDATED_FIELD_NUMBER: _builtins.int
+    outdated: _builtins.bool
+    """It is older than the last merge or unmerge of them, which stands."""
     @_builtins.property
     def national_id_kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___NationalIdKind.ValueType]:
         """Kinds of the national ids that the patient keeps, those in use first."""
@@ -1271,10 +1312,11 @@ class UnmergePatientsResponse(_message.Message):
         *,
         national_id_kinds: _abc.Iterable[Global___NationalIdKind.ValueType] | None = ...,
         stored_at: _timestamp_pb2.Timestamp | None = ...,
+        outdated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["national_id_kinds", b"national_id_kinds", "stored_at", b"stored_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["national_id_kinds", b"national_id_kinds", "outdated", b"outdated", "stored_at", b"stored_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1322,8 +1364,11 @@ class AssignGeneralPractitionerResponse(_message.Message):
 
     VERSION_FIELD_NUMBER: _builtins.int
     STORED_AT_FIELD_NUMBER: _builtins.int
+    OUTDATED_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Version of the patient's list history, counted from 1."""
+    outdated: _builtins.bool
+    """It is older than what stands of the place: nothing was stored, and this is the version that stands."""
     @_builtins.property
     def stored_at(self) -> _timestamp_pb2.Timestamp:
         """When this system stored it."""
@@ -1333,10 +1378,11 @@ class AssignGeneralPractitionerResponse(_message.Message):
         *,
         version: _builtins.int = ...,
         stored_at: _timestamp_pb2.Timestamp | None = ...,
+        outdated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outdated", b"outdated", "stored_at", b"stored_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1717,6 +1763,7 @@ class ImportedPatient(_message.Message):
     PERSON_FIELD_NUMBER: _builtins.int
     GENERAL_PRACTITIONERS_FIELD_NUMBER: _builtins.int
     PRIVACY_FIELD_NUMBER: _builtins.int
+    GENERAL_PRACTITIONERS_CHANGED_AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def person(self) -> Global___Person:
         """The person."""
@@ -1731,16 +1778,21 @@ class ImportedPatient(_message.Message):
         since.
         """
 
+    @_builtins.property
+    def general_practitioners_changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the register last changed the history of lists. Older than what stands, it changes nothing. Unset: now."""
+
     def __init__(
         self,
         *,
         person: Global___Person | None = ...,
         general_practitioners: _abc.Iterable[Global___GeneralPractitionerAssignment] | None = ...,
         privacy: Global___ImportedPrivacy | None = ...,
+        general_practitioners_changed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person", "privacy", b"privacy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["general_practitioners_changed_at", b"general_practitioners_changed_at", "person", b"person", "privacy", b"privacy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["general_practitioners", b"general_practitioners", "person", b"person", "privacy", b"privacy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["general_practitioners", b"general_practitioners", "general_practitioners_changed_at", b"general_practitioners_changed_at", "person", b"person", "privacy", b"privacy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1757,6 +1809,7 @@ class ImportedPrivacy(_message.Message):
     SECTIONS_WITH_RESTRICTED_ENTRIES_FIELD_NUMBER: _builtins.int
     BLOCKED_PERSONNEL_FIELD_NUMBER: _builtins.int
     PROXIES_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> Global___Reservation:
         """Reservation."""
@@ -1777,6 +1830,10 @@ class ImportedPrivacy(_message.Message):
     def proxies(self) -> _containers.RepeatedCompositeFieldContainer[Global___NewProxy]:
         """Who may act for the patient."""
 
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the other system last changed them. Older than what stands, they change nothing. Unset: now."""
+
     def __init__(
         self,
         *,
@@ -1785,10 +1842,11 @@ class ImportedPrivacy(_message.Message):
         sections_with_restricted_entries: _abc.Iterable[_common_pb2.Section.ValueType] | None = ...,
         blocked_personnel: _abc.Iterable[_common_pb2.Practitioner] | None = ...,
         proxies: _abc.Iterable[Global___NewProxy] | None = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "reservation", b"reservation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_personnel", b"blocked_personnel", "proxies", b"proxies", "reservation", b"reservation", "restricted_sections", b"restricted_sections", "sections_with_restricted_entries", b"sections_with_restricted_entries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_personnel", b"blocked_personnel", "changed_at", b"changed_at", "proxies", b"proxies", "reservation", b"reservation", "restricted_sections", b"restricted_sections", "sections_with_restricted_entries", b"sections_with_restricted_entries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
