@@ -1,10 +1,10 @@
 """Builds what the access log keeps of a call: pure functions of who called, what was decided, and what was read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from gateway.access.facts import BasisValue, Caller, Decision, SectionValue
+from gateway.access.facts import EMERGENCY, BasisValue, Caller, Decision, SectionValue
 from gateway.contract import Method
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import AccessGround, AuditRecord, DisclosedEntry, PersonalPart, SectionRecord
@@ -46,8 +46,20 @@ def record(
         sections=sections,
         policy_version=decision.policy_version,
         trace_id=trace_id,
+        review_reasons=_review_reasons(method, basis, decision),
         personal=personal,
     )
+
+
+def _review_reasons(
+    method: Method, basis: BasisValue, decision: Decision
+) -> Iterator[audit_pb2.ReviewReason.ValueType]:
+    """Yields why an access that was let through has to be reviewed."""
+    if decision.permitted and basis in EMERGENCY:
+        yield audit_pb2.REVIEW_REASON_EMERGENCY
+    if decision.elevated:
+        settings = method.rule.section == common_pb2.SECTION_PRIVACY
+        yield audit_pb2.REVIEW_REASON_PRIVACY_LOOSENED if settings else audit_pb2.REVIEW_REASON_RESTRICTED_OPENED
 
 
 def personal_part(caller: Caller, *, patient_ref: str, caller_ref: str) -> PersonalPart:

@@ -26,6 +26,7 @@ ELEVATED: frozenset[BasisValue] = frozenset(
     {common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE, common_pb2.ACCESS_BASIS_FORHOYET_AKUTT}
 )
 """Bases that open what the patient has restricted."""
+EMERGENCY: frozenset[BasisValue] = frozenset({common_pb2.ACCESS_BASIS_AKUTT, common_pb2.ACCESS_BASIS_FORHOYET_AKUTT})
 
 
 class ProxyArea(enum.IntEnum):

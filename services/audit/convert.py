@@ -71,6 +71,7 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
         rpcs=dict.fromkeys(record.rpc for record in records),
         trace_id=first.trace_id,
         receipts=[receipt(each.appended) for each in stored],
+        review_reasons=dict.fromkeys(reason for record in records for reason in record.review_reasons),
     )
 
 

@@ -8,7 +8,13 @@ lifted is lifted from all. Pure: no I/O, no clock.
 from collections.abc import Callable, Iterable, MutableSequence, Sequence
 from dataclasses import dataclass, field
 
-from kjernejournal.common.v1.common_pb2 import Practitioner, Section
+from kjernejournal.common.v1.common_pb2 import (
+    ACCESS_BASIS_FORHOYET_SAMTYKKE,
+    CALLER_KIND_CLINICIAN,
+    CallerContext,
+    Practitioner,
+    Section,
+)
 from kjernejournal.patients.v1.patients_pb2 import (
     PROXY_AREA_UNSPECIFIED,
     BlockedPersonnel,
@@ -149,6 +155,38 @@ def check_not_blocked(settings: Settings, hpr_number: str) -> None:
     pages: only the patient, or personnel who are not blocked)."""
     if hpr_number and any(one.practitioner.hpr_number == hpr_number for one in settings.message.blocked_personnel):
         raise Denied(Reason.ERROR_REASON_NO_ACCESS, "no ground for access to this patient")
+
+
+def closed(settings: Settings) -> frozenset[tuple[str, int | str]]:
+    """Returns what the patient has closed: everything that a change may loosen, each by itself."""
+    message = settings.message
+    return frozenset(
+        (
+            *(("section", section) for section in message.restricted_sections),
+            *(("entries", section) for section in message.sections_with_restricted_entries),
+            *(("personnel", one.practitioner.hpr_number) for one in message.blocked_personnel),
+            *(("reservation", name.name) for name, held in message.reservation.ListFields() if held),
+        )
+    )
+
+
+def check_may_loosen(asking: CallerContext, *, loosens: bool) -> None:
+    """Raises Denied when personnel loosen something without the patient's elevated consent, or use it for nothing."""
+    if asking.kind != CALLER_KIND_CLINICIAN:
+        return
+    elevated = asking.basis == ACCESS_BASIS_FORHOYET_SAMTYKKE
+    if loosens and not elevated:
+        raise Denied(
+            Reason.ERROR_REASON_BASIS_REFUSED,
+            "this loosens what the patient has closed: a doctor or a nurse needs the patient's elevated consent for it",
+            bases="FORHOYET_SAMTYKKE",
+        )
+    if elevated and not loosens:
+        raise Denied(
+            Reason.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED,
+            "this loosens nothing: use an ordinary basis",
+            bases="SAMTYKKE",
+        )
 
 
 def check_sections(sections: Sequence[Section.ValueType], path: str) -> None:

@@ -95,8 +95,11 @@ class PrivacyServicer(PrivacyServiceServicer):
             privacy.check_not_blocked(held, asking.practitioner.hpr_number)
             if granted is not None:
                 privacy.check_granted(held, granted)
+            before = privacy.closed(held)
             for position, own in enumerate(settings):
                 change(own, position == 0)
+            loosens = not before <= privacy.closed(privacy.effective(settings))
+            privacy.check_may_loosen(asking, loosens=loosens)
 
         stored = await self._repository.change_settings(
             caller.patient_refs()[0],

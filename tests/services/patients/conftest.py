@@ -16,6 +16,7 @@ from services.patients.registration_repository import Registry
 from services.patients.repository import Repository
 from services.patients.servicer import PatientsServicer
 from shared.database import Database
+from tests.services.patients.changing import CITIZEN, Change
 from tests.services.patients.people import person, registering
 from tests.support.postgres import Cluster
 from tests.support.postgres import Database as Fresh
@@ -98,3 +99,10 @@ async def service(postgres: Cluster) -> AsyncIterator[Patients]:
     ) as channel:
         yield Patients(PatientsServiceStub(channel), PrivacyServiceStub(channel), fresh)
     await database.close()
+
+
+@pytest.fixture
+async def change(service: Patients) -> Change:
+    value = await service.register()
+    patient, metadata = await service.on(value, CITIZEN)
+    return Change(service, value, patient, metadata)

@@ -16,13 +16,14 @@ from kjernejournal.common.v1.common_pb2 import (
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from services.patients.model import with_those_merged_before
 from services.patients.servicer import REFS_KEY
+from tests.services.patients.changing import CITIZEN
 from tests.services.patients.conftest import Patients
 from tests.services.patients.people import new_id, person, place, years_ago
 from tests.support.service import FEED, calling, reason_of
 
 
 async def block(service: Patients, national_id: str, hpr: str) -> None:
-    patient, metadata = await service.on(national_id)
+    patient, metadata = await service.on(national_id, CITIZEN)
     request = pb.BlockPersonnelRequest(
         patient=patient, request_id=str(uuid4()), personnel=[Practitioner(hpr_number=hpr)]
     )
@@ -57,7 +58,7 @@ async def test_what_either_restricted_holds_for_both_and_is_each_ones_again_afte
     await block(service, merged, "2222222")
     await service.merge(stays, merged)
     assert list((await service.facts(stays)).blocked_hpr_numbers) == ["1111111", "2222222"]
-    patient, metadata = await service.on(stays)
+    patient, metadata = await service.on(stays, CITIZEN)
     lifted = pb.UnblockPersonnelRequest(patient=patient, request_id=str(uuid4()), hpr_numbers=["2222222"])
     reply = await service.privacy.UnblockPersonnel(lifted, metadata=metadata)
     assert [one.practitioner.hpr_number for one in reply.settings.blocked_personnel] == ["1111111"]
@@ -72,7 +73,7 @@ async def test_restrictions_are_replaced_for_the_whole_set(service: Patients) ->
     stays, merged = await service.register(), await service.register()
 
     async def restrict(national_id: str, *sections: int) -> pb.PrivacySettings:
-        patient, metadata = await service.on(national_id)
+        patient, metadata = await service.on(national_id, CITIZEN)
         request = pb.RestrictSectionsRequest(
             patient=patient,
             request_id=str(uuid4()),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -11,47 +11,14 @@ import pytest
 
 from gateway.registers.patient_lookup import Resolved
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import CallerContext, Organisation, PatientIdentifier, Period, Practitioner
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier, Period, Practitioner
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from shared.block_promise import BLOCK_HOLDS_WITHIN
 from shared.convert import timestamp
 from shared.register.sections import RESTRICTABLE
-from tests.services.patients.conftest import Metadata, Patients
+from tests.services.patients.changing import CITIZEN, Change, Section, with_basis
 from tests.services.patients.people import new_id, years_ago
 from tests.support.service import DOCTOR, calling, details_of, reason_of
-
-CITIZEN = CallerContext(kind=common_pb2.CALLER_KIND_CITIZEN, for_patient=True, organisation=Organisation(number=""))
-
-Section: TypeAlias = "common_pb2.Section.ValueType"
-
-
-class Change:
-    """One patient's settings, changed by the citizen."""
-
-    def __init__(self, service: Patients, value: str, patient: PatientIdentifier, metadata: Metadata) -> None:
-        self.service, self.value, self.patient, self.metadata = service, value, patient, metadata
-
-    def base(self) -> dict[str, Any]:
-        return {"patient": self.patient, "request_id": str(uuid4())}
-
-    async def block(self, *hpr: str) -> pb.PrivacySettings:
-        request = pb.BlockPersonnelRequest(**self.base(), personnel=[Practitioner(hpr_number=one) for one in hpr])
-        return (await self.service.privacy.BlockPersonnel(request, metadata=self.metadata)).settings
-
-    async def grant(self, national_id: str, *areas: pb.ProxyArea.ValueType, **fields: Any) -> pb.PrivacySettings:
-        proxy = pb.NewProxy(national_id=national_id, name="Ola Nordmann", areas=areas, **fields)
-        request = pb.GrantProxyRequest(**self.base(), proxy=proxy)
-        return (await self.service.privacy.GrantProxy(request, metadata=self.metadata)).settings
-
-    async def facts(self) -> pb.PatientFacts:
-        return await self.service.facts(self.value)
-
-
-@pytest.fixture
-async def change(service: Patients) -> Change:
-    value = await service.register()
-    patient, metadata = await service.on(value, CITIZEN)
-    return Change(service, value, patient, metadata)
 
 
 async def test_a_grant_is_named_and_a_retry_names_the_same(change: Change) -> None:
@@ -97,7 +64,10 @@ async def test_sections_are_restricted_replaced_and_lifted(change: Change) -> No
             sections_with_restricted_entries=single,
             expected_version=expected,
         )
-        return (await change.service.privacy.RestrictSections(request, metadata=change.metadata)).settings
+        reply: pb.RestrictSectionsResponse = await change.service.privacy.RestrictSections(
+            request, metadata=change.metadata
+        )
+        return reply.settings
 
     visits, labs = common_pb2.SECTION_VISITS, common_pb2.SECTION_LABS
     settings = await restrict(labs, visits, labs, single=(common_pb2.SECTION_MEDICATIONS,), expected=0)
@@ -167,8 +137,16 @@ async def test_a_block_is_lifted_by_the_patient_and_by_unblocked_personnel_but_n
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
     assert reason_of(refused.value) == "NO_ACCESS"
     await change.service.privacy.UnblockPersonnel(lift(own), metadata=change.metadata)
-    await change.service.privacy.UnblockPersonnel(lift("1111111"), metadata=doctor)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await change.service.privacy.UnblockPersonnel(lift("1111111"), metadata=doctor)
+    assert (reason_of(refused.value), details_of(refused.value)["bases"]) == ("BASIS_REFUSED", "FORHOYET_SAMTYKKE")
+    assert list((await change.facts()).blocked_hpr_numbers) == ["1111111"]
+    _, elevated = await change.service.on(change.value, with_basis(common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE))
+    await change.service.privacy.UnblockPersonnel(lift("1111111"), metadata=elevated)
     assert not (await change.facts()).blocked_hpr_numbers
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await change.service.privacy.UnblockPersonnel(lift("1111111"), metadata=elevated)
+    assert reason_of(refused.value) == "ELEVATED_BASIS_NOT_NEEDED"
 
 
 async def test_a_proxy_is_told_by_ref_replaced_and_revoked(change: Change) -> None:

@@ -109,6 +109,8 @@ class _ReviewReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewRe
     """The pattern of use stands out."""
     REVIEW_REASON_PATIENT_ASKED: _ReviewReason.ValueType  # 4
     """The patient has asked."""
+    REVIEW_REASON_PRIVACY_LOOSENED: _ReviewReason.ValueType  # 5
+    """Personnel loosened what the patient has closed."""
 
 class ReviewReason(_ReviewReason, metaclass=_ReviewReasonEnumTypeWrapper):
     """Why an access has to be reviewed."""
@@ -123,6 +125,8 @@ REVIEW_REASON_UNUSUAL: ReviewReason.ValueType  # 3
 """The pattern of use stands out."""
 REVIEW_REASON_PATIENT_ASKED: ReviewReason.ValueType  # 4
 """The patient has asked."""
+REVIEW_REASON_PRIVACY_LOOSENED: ReviewReason.ValueType  # 5
+"""Personnel loosened what the patient has closed."""
 Global___ReviewReason: _TypeAlias = ReviewReason  # noqa: Y015
 
 class _ReviewVerdict:
@@ -442,7 +446,9 @@ class SectionRecord(_message.Message):
     withheld: _builtins.int
     """Entries that were held back because the patient restricted them one by one."""
     restricted_opened: _builtins.bool
-    """An elevated basis opened what the patient had restricted."""
+    """An elevated basis opened what the patient had restricted; in the privacy section it loosened what the patient had
+    closed.
+    """
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___DisclosedEntry]:
         """Every entry and document that was released, or that was written."""
@@ -536,6 +542,7 @@ class AuditRecord(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REVIEW_REASONS_FIELD_NUMBER: _builtins.int
     PERSONAL_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """UUID of the record, made by the gateway: sent again, it has no further effect."""
@@ -576,6 +583,10 @@ class AuditRecord(_message.Message):
         """The sections that were decided on."""
 
     @_builtins.property
+    def review_reasons(self) -> _containers.RepeatedScalarFieldContainer[Global___ReviewReason.ValueType]:
+        """Why the access has to be reviewed. Empty: it need not be."""
+
+    @_builtins.property
     def personal(self) -> Global___PersonalPart:
         """What names persons. Its number is the highest: the record's bytes are those of all other fields, then these."""
 
@@ -597,11 +608,12 @@ class AuditRecord(_message.Message):
         policy_version: _builtins.str = ...,
         trace_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        review_reasons: _abc.Iterable[Global___ReviewReason.ValueType] | None = ...,
         personal: Global___PersonalPart | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "ground", b"ground", "occurred_at", b"occurred_at", "personal", b"personal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "action", b"action", "actor", b"actor", "ground", b"ground", "kind", b"kind", "occurred_at", b"occurred_at", "personal", b"personal", "policy_version", b"policy_version", "reason", b"reason", "record_id", b"record_id", "request_id", b"request_id", "rpc", b"rpc", "sections", b"sections", "source_system", b"source_system", "status_code", b"status_code", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "action", b"action", "actor", b"actor", "ground", b"ground", "kind", b"kind", "occurred_at", b"occurred_at", "personal", b"personal", "policy_version", b"policy_version", "reason", b"reason", "record_id", b"record_id", "request_id", b"request_id", "review_reasons", b"review_reasons", "rpc", b"rpc", "sections", b"sections", "source_system", b"source_system", "status_code", b"status_code", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -776,6 +788,7 @@ class Access(_message.Message):
     RPCS_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
     RECEIPTS_FIELD_NUMBER: _builtins.int
+    REVIEW_REASONS_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """The access."""
     caller_kind: _common_pb2.CallerKind.ValueType
@@ -826,6 +839,10 @@ class Access(_message.Message):
     def receipts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Receipt]:
         """Where its records stand in the log."""
 
+    @_builtins.property
+    def review_reasons(self) -> _containers.RepeatedScalarFieldContainer[Global___ReviewReason.ValueType]:
+        """Why it has to be reviewed. Empty: it need not be."""
+
     def __init__(
         self,
         *,
@@ -846,10 +863,11 @@ class Access(_message.Message):
         rpcs: _abc.Iterable[_builtins.str] | None = ...,
         trace_id: _builtins.str = ...,
         receipts: _abc.Iterable[Global___Receipt] | None = ...,
+        review_reasons: _abc.Iterable[Global___ReviewReason.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "point_of_care", b"point_of_care", "practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "representation", b"representation", "restricted_opened", b"restricted_opened", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "representation", b"representation", "restricted_opened", b"restricted_opened", "review_reasons", b"review_reasons", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

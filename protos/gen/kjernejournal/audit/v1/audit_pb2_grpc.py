@@ -120,8 +120,8 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReviews(self, request, context):
-        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
-        a patient has restricted.
+        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
+        patient has restricted, and every change by personnel that loosens what a patient has closed.
 
         Callers: auditors.
 

@@ -56,8 +56,8 @@ class AuditServiceStub:
     (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
     """
     ListReviews: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]
-    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
-    a patient has restricted.
+    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
+    patient has restricted, and every change by personnel that loosens what a patient has closed.
 
     Callers: auditors.
 
@@ -142,8 +142,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
     (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
     """
     ListReviews: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]  # type: ignore[assignment]
-    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
-    a patient has restricted.
+    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
+    patient has restricted, and every change by personnel that loosens what a patient has closed.
 
     Callers: auditors.
 
@@ -243,8 +243,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.ListReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListReviewsResponse, _abc.Awaitable[_audit_pb2.ListReviewsResponse]]:
-        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency and every opening of what
-        a patient has restricted.
+        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
+        patient has restricted, and every change by personnel that loosens what a patient has closed.
 
         Callers: auditors.
 

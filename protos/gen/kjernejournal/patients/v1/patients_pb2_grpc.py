@@ -457,7 +457,8 @@ class PatientsService:
 
 class PrivacyServiceStub:
     """What patients have decided about their record, by themselves or with the help of personnel. Settings are versioned
-    with who and when, never overwritten; the latest govern every read, those of the past included.
+    with who and when, never overwritten; the latest govern every read, those of the past included. Every change by personnel
+    stands in the patient's access log; what loosens is marked for review.
     """
 
     def __init__(self, channel):
@@ -505,7 +506,8 @@ class PrivacyServiceStub:
 
 class PrivacyServiceServicer:
     """What patients have decided about their record, by themselves or with the help of personnel. Settings are versioned
-    with who and when, never overwritten; the latest govern every read, those of the past included.
+    with who and when, never overwritten; the latest govern every read, those of the past included. Every change by personnel
+    stands in the patient's access log; what loosens is marked for review.
     """
 
     def GetPrivacySettings(self, request, context):
@@ -523,11 +525,10 @@ class PrivacyServiceServicer:
         """Reserves the patient against the record or against the portal, or takes that back. Answers when it holds
         everywhere.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): nothing is set, or the request_id came with another
-        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+        body.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -537,12 +538,14 @@ class PrivacyServiceServicer:
         """Restricts whole sections to elevated access, and states in which sections the source restricts single entries. The
         lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+        doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+        appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
-        came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. ABORTED
-        (VERSION_BEHIND): the settings have changed since expected_version.
+        came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED
+        (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens
+        nothing. ABORTED (VERSION_BEHIND): the settings have changed since expected_version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -553,11 +556,13 @@ class PrivacyServiceServicer:
         handed to the transport from then on. Of a stream whose reader has stalled, one message that was handed over before
         may still arrive: of a download 64 KiB at most.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+        doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+        appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
-        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
+        ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -566,11 +571,13 @@ class PrivacyServiceServicer:
     def UnblockPersonnel(self, request, context):
         """Lifts blocks; lifting one that is not there changes nothing.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+        doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+        appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
-        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
+        ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -579,12 +586,10 @@ class PrivacyServiceServicer:
     def GrantProxy(self, request, context):
         """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a bad national id, no area, the
-        patient's own id, or the request_id came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked
-        the caller.
+        patient's own id, or the request_id came with another body.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -593,11 +598,10 @@ class PrivacyServiceServicer:
     def RevokeProxy(self, request, context):
         """Takes a proxy's right back.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
-        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED (NO_ACCESS):
-        the patient has blocked the caller. NOT_FOUND (ENTRY_NOT_FOUND): no such proxy of this patient.
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): no
+        such proxy of this patient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -651,7 +655,8 @@ def add_PrivacyServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class PrivacyService:
     """What patients have decided about their record, by themselves or with the help of personnel. Settings are versioned
-    with who and when, never overwritten; the latest govern every read, those of the past included.
+    with who and when, never overwritten; the latest govern every read, those of the past included. Every change by personnel
+    stands in the patient's access log; what loosens is marked for review.
     """
 
     @staticmethod

@@ -308,7 +308,8 @@ def add_PatientsServiceServicer_to_server(servicer: PatientsServiceServicer, ser
 
 class PrivacyServiceStub:
     """What patients have decided about their record, by themselves or with the help of personnel. Settings are versioned
-    with who and when, never overwritten; the latest govern every read, those of the past included.
+    with who and when, never overwritten; the latest govern every read, those of the past included. Every change by personnel
+    stands in the patient's access log; what loosens is marked for review.
     """
 
     @_typing.overload
@@ -326,67 +327,70 @@ class PrivacyServiceStub:
     """Reserves the patient against the record or against the portal, or takes that back. Answers when it holds
     everywhere.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): nothing is set, or the request_id came with another
-    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+    body.
     """
     RestrictSections: _grpc.UnaryUnaryMultiCallable[_patients_pb2.RestrictSectionsRequest, _patients_pb2.RestrictSectionsResponse]
     """Restricts whole sections to elevated access, and states in which sections the source restricts single entries. The
     lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+    doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+    appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
-    came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. ABORTED
-    (VERSION_BEHIND): the settings have changed since expected_version.
+    came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED
+    (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens
+    nothing. ABORTED (VERSION_BEHIND): the settings have changed since expected_version.
     """
     BlockPersonnel: _grpc.UnaryUnaryMultiCallable[_patients_pb2.BlockPersonnelRequest, _patients_pb2.BlockPersonnelResponse]
     """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere: nothing is
     handed to the transport from then on. Of a stream whose reader has stalled, one message that was handed over before
     may still arrive: of a download 64 KiB at most.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+    doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+    appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
-    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
+    ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
     """
     UnblockPersonnel: _grpc.UnaryUnaryMultiCallable[_patients_pb2.UnblockPersonnelRequest, _patients_pb2.UnblockPersonnelResponse]
     """Lifts blocks; lifting one that is not there changes nothing.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+    doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+    appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
-    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
+    ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
     """
     GrantProxy: _grpc.UnaryUnaryMultiCallable[_patients_pb2.GrantProxyRequest, _patients_pb2.GrantProxyResponse]
     """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a bad national id, no area, the
-    patient's own id, or the request_id came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked
-    the caller.
+    patient's own id, or the request_id came with another body.
     """
     RevokeProxy: _grpc.UnaryUnaryMultiCallable[_patients_pb2.RevokeProxyRequest, _patients_pb2.RevokeProxyResponse]
     """Takes a proxy's right back.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
-    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED (NO_ACCESS):
-    the patient has blocked the caller. NOT_FOUND (ENTRY_NOT_FOUND): no such proxy of this patient.
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): no
+    such proxy of this patient.
     """
 
 @_typing.type_check_only
 class PrivacyServiceAsyncStub(PrivacyServiceStub):
     """What patients have decided about their record, by themselves or with the help of personnel. Settings are versioned
-    with who and when, never overwritten; the latest govern every read, those of the past included.
+    with who and when, never overwritten; the latest govern every read, those of the past included. Every change by personnel
+    stands in the patient's access log; what loosens is marked for review.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -401,66 +405,69 @@ class PrivacyServiceAsyncStub(PrivacyServiceStub):
     """Reserves the patient against the record or against the portal, or takes that back. Answers when it holds
     everywhere.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): nothing is set, or the request_id came with another
-    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+    body.
     """
     RestrictSections: _aio.UnaryUnaryMultiCallable[_patients_pb2.RestrictSectionsRequest, _patients_pb2.RestrictSectionsResponse]  # type: ignore[assignment]
     """Restricts whole sections to elevated access, and states in which sections the source restricts single entries. The
     lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+    doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+    appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
-    came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. ABORTED
-    (VERSION_BEHIND): the settings have changed since expected_version.
+    came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED
+    (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens
+    nothing. ABORTED (VERSION_BEHIND): the settings have changed since expected_version.
     """
     BlockPersonnel: _aio.UnaryUnaryMultiCallable[_patients_pb2.BlockPersonnelRequest, _patients_pb2.BlockPersonnelResponse]  # type: ignore[assignment]
     """Blocks named health personnel from the record, in emergencies too. Answers when it holds everywhere: nothing is
     handed to the transport from then on. Of a stream whose reader has stalled, one message that was handed over before
     may still arrive: of a download 64 KiB at most.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+    doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+    appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
-    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
+    ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
     """
     UnblockPersonnel: _aio.UnaryUnaryMultiCallable[_patients_pb2.UnblockPersonnelRequest, _patients_pb2.UnblockPersonnelResponse]  # type: ignore[assignment]
     """Lifts blocks; lifting one that is not there changes nothing.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+    doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+    appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
-    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
+    ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
     """
     GrantProxy: _aio.UnaryUnaryMultiCallable[_patients_pb2.GrantProxyRequest, _patients_pb2.GrantProxyResponse]  # type: ignore[assignment]
     """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a bad national id, no area, the
-    patient's own id, or the request_id came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked
-    the caller.
+    patient's own id, or the request_id came with another body.
     """
     RevokeProxy: _aio.UnaryUnaryMultiCallable[_patients_pb2.RevokeProxyRequest, _patients_pb2.RevokeProxyResponse]  # type: ignore[assignment]
     """Takes a proxy's right back.
 
-    Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-    the patient, a guardian of a child, no proxy.
+    Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
-    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED (NO_ACCESS):
-    the patient has blocked the caller. NOT_FOUND (ENTRY_NOT_FOUND): no such proxy of this patient.
+    Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): no
+    such proxy of this patient.
     """
 
 class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     """What patients have decided about their record, by themselves or with the help of personnel. Settings are versioned
-    with who and when, never overwritten; the latest govern every read, those of the past included.
+    with who and when, never overwritten; the latest govern every read, those of the past included. Every change by personnel
+    stands in the patient's access log; what loosens is marked for review.
     """
 
     @_abc_1.abstractmethod
@@ -485,11 +492,10 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reserves the patient against the record or against the portal, or takes that back. Answers when it holds
         everywhere.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): nothing is set, or the request_id came with another
-        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+        body.
         """
 
     @_abc_1.abstractmethod
@@ -501,12 +507,14 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Restricts whole sections to elevated access, and states in which sections the source restricts single entries. The
         lists replace the earlier ones; empty lists lift every restriction. Answers when it holds everywhere.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+        doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+        appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
-        came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. ABORTED
-        (VERSION_BEHIND): the settings have changed since expected_version.
+        came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED
+        (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens
+        nothing. ABORTED (VERSION_BEHIND): the settings have changed since expected_version.
         """
 
     @_abc_1.abstractmethod
@@ -519,11 +527,13 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         handed to the transport from then on. Of a stream whose reader has stalled, one message that was handed over before
         may still arrive: of a download 64 KiB at most.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+        doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+        appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
-        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
+        ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
         """
 
     @_abc_1.abstractmethod
@@ -534,11 +544,13 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_patients_pb2.UnblockPersonnelResponse, _abc.Awaitable[_patients_pb2.UnblockPersonnelResponse]]:
         """Lifts blocks; lifting one that is not there changes nothing.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: clinicians at the patient's request, who are not blocked: with consent as basis for what closes more, and
+        doctors and nurses with the elevated consent for what loosens; citizens: the patient, a parent of a child, no
+        appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
-        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller.
+        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
+        ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
         """
 
     @_abc_1.abstractmethod
@@ -549,12 +561,10 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_patients_pb2.GrantProxyResponse, _abc.Awaitable[_patients_pb2.GrantProxyResponse]]:
         """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_NATIONAL_ID, REQUEST_ID_REUSED): a bad national id, no area, the
-        patient's own id, or the request_id came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked
-        the caller.
+        patient's own id, or the request_id came with another body.
         """
 
     @_abc_1.abstractmethod
@@ -565,11 +575,10 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_patients_pb2.RevokeProxyResponse, _abc.Awaitable[_patients_pb2.RevokeProxyResponse]]:
         """Takes a proxy's right back.
 
-        Callers: clinicians at the patient's request, with the patient's consent as basis, who are not blocked; citizens:
-        the patient, a guardian of a child, no proxy.
+        Callers: citizens: the patient, a parent of a child; no appointed guardian, no proxy.
 
-        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. PERMISSION_DENIED (NO_ACCESS):
-        the patient has blocked the caller. NOT_FOUND (ENTRY_NOT_FOUND): no such proxy of this patient.
+        Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED): the request_id came with another body. NOT_FOUND (ENTRY_NOT_FOUND): no
+        such proxy of this patient.
         """
 
 def add_PrivacyServiceServicer_to_server(servicer: PrivacyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
