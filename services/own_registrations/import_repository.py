@@ -6,6 +6,8 @@ version. Two things stand above a feed:
 - What the patient has deleted stays deleted, whatever a feed sends under that name.
 - What the patient has changed here stands until the source has recorded something later. So does a donor card, of which
   a patient has one: a card that a feed has under another name is the same card, and the one recorded last holds.
+
+What is older at its source than what stands changes nothing, by the rule of shared/register/lateness.py.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,6 +24,7 @@ from services.own_registrations.repository import opened, readable
 from services.own_registrations.sealing import Place
 from shared.database import Database, Session
 from shared.errors import Invalid
+from shared.register.lateness import made_at
 from shared.sealing import KeyWrap
 
 _WRITTEN = ("patient_ref", "id", "version", "kind", "effective_at", "request_id", "digest", "content", "withdrawn")
@@ -36,6 +39,9 @@ class Imported(NamedTuple):
     """The id that the source's own identifier makes under each reference."""
     kind: int
     recorded_at: datetime
+    """How old it is: when its source changed it last, else when it recorded it; never later than now."""
+    listed_at: datetime
+    """When it was recorded: orders lists."""
     registration: OwnRegistration
     sent: bytes
     path: str
@@ -51,9 +57,18 @@ class LatestVersion(NamedTuple):
     kind: int
     recorded_at: datetime
     digest: bytes
+    older: Sequence[bytes]
+    """Digests of all versions."""
     fed: bool
     """It came from a feed; else the patient, or somebody for the patient, wrote it here."""
     row: asyncpg.Record
+
+    def made_at(self, keys: PatientKeys) -> datetime:
+        """Returns how old it is: by its source, or by when it was saved here."""
+        if not self.fed:
+            return self.recorded_at
+        message = OwnRegistration.FromString(opened(self.row, keys).content)
+        return made_at(message.header.provenance, self.row["stored_at"])
 
 
 class ImportRepository:
@@ -118,6 +133,8 @@ class _Message:
         elif self._replaces(each, before := self._entries[entry_id]):
             self.counts.updated += 1
             self._add(each, before)
+        elif self._is_older(each, before):
+            self.counts.outdated += 1
         else:
             self.counts.unchanged += 1
 
@@ -132,10 +149,24 @@ class _Message:
         with readable():
             if self._keys.of(before.patient_ref).digest(each.sent) == before.digest:
                 return False
-        if each.recorded_at > before.recorded_at:
-            return True
+        if each.recorded_at != before.made_at(self._keys):
+            return each.recorded_at > before.made_at(self._keys)
         same_source = before.fed and before.id in each.names
-        return same_source and (each.kind != REGISTRATION_KIND_DONOR_CARD or each.recorded_at == before.recorded_at)
+        return same_source and not self._came_before(each, before)
+
+    def _is_older(self, each: Imported, before: LatestVersion) -> bool:
+        """Whether what does not replace the latest version is older, and not the same."""
+        with readable():
+            if self._keys.of(before.patient_ref).digest(each.sent) == before.digest:
+                return False
+        made_at = before.made_at(self._keys)
+        return each.recorded_at < made_at or (each.recorded_at == made_at and self._came_before(each, before))
+
+    def _came_before(self, each: Imported, before: LatestVersion) -> bool:
+        """Whether what is of the same time was stored before, or would bring back what is withdrawn."""
+        with readable():
+            known = self._keys.of(before.patient_ref).digest(each.sent) in before.older
+        return known or (before.row["withdrawn"] and not each.registration.withdrawn)
 
     def _add(self, each: Imported, before: LatestVersion | None) -> None:
         registration = each.registration
@@ -146,7 +177,7 @@ class _Message:
         key = self._keys.of(place.patient_ref)
         digest = key.digest(each.sent)
         content = key.seal(place, convert.content(registration))
-        self.rows.append((*place, each.recorded_at, None, digest, content, registration.withdrawn))
+        self.rows.append((*place, each.listed_at, None, digest, content, registration.withdrawn))
 
 
 async def _names(session: Session, batch: Iterable[Imported]) -> dict[tuple[str, str], str | None]:
@@ -179,7 +210,8 @@ async def _latest_versions(session: Session, refs: Iterable[str], ids: Iterable[
     """Returns the latest versions of these entries, and of the patients' donor cards."""
     rows = await session.fetch(
         "SELECT DISTINCT ON (patient_ref, id) patient_ref, id, version, kind, effective_at, stored_at, content, digest,"
-        " request_id IS NULL AS fed FROM entries"
+        " withdrawn, request_id IS NULL AS fed, array_agg(digest) OVER (PARTITION BY patient_ref, id) AS older"
+        " FROM entries"
         " WHERE patient_ref = ANY($1::uuid[]) AND (id = ANY($2::uuid[]) OR kind = $3)"
         " ORDER BY patient_ref, id, version DESC",
         sorted(refs),
@@ -195,6 +227,7 @@ async def _latest_versions(session: Session, refs: Iterable[str], ids: Iterable[
             row["kind"],
             row["effective_at"],
             row["digest"],
+            row["older"],
             row["fed"],
             row,
         )

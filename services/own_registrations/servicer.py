@@ -20,6 +20,7 @@ from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import entry_id, import_stream, patient_ref
 from shared.register.convert import fed_provenance, window
 from shared.register.entry import StoredEntry, imported_id
+from shared.register.lateness import made_at
 from shared.register.paging import page_of
 
 MOMENT = timedelta(microseconds=1)
@@ -151,7 +152,8 @@ def _imported(message: pb.BulkImportRequest, feed: CallerContext) -> Iterator[Im
                 refs=refs,
                 names=[str(imported_id(each, stated.source_system, stated.source_id)) for each in refs],
                 kind=model.kind_of(registration),
-                recorded_at=moment(source.recorded_at),
+                recorded_at=made_at(source, now),
+                listed_at=moment(source.recorded_at),
                 registration=convert.to_store(registration, source),
                 sent=convert.sent(registration),
                 path=where,

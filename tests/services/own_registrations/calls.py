@@ -122,11 +122,11 @@ class Register:
         return list((await self.listed(*refs)).registrations)
 
     async def load(self, refs: str | Sequence[str], *entries: pb.OwnRegistration) -> tuple[int, int, int]:
-        """Imports, and returns how many were created, updated, unchanged."""
+        """Imports, and returns how many were created, updated, left as they were."""
         known = [refs] if isinstance(refs, str) else list(refs)
         message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(*known), registrations=entries)])
         counts = (await self.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
-        return counts.created, counts.updated, counts.unchanged
+        return counts.created, counts.updated, counts.unchanged + counts.outdated
 
     async def answer(self, *refs: str, **fields: object) -> pb.SectionAnswer:
         caller = CallerContext(patient_refs=refs)

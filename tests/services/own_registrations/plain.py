@@ -54,6 +54,8 @@ class Entry:
     recorded: float
     sent: Operation
     """What made this version."""
+    before: tuple[Operation, ...] = ()
+    """What a feed sent before that."""
 
 
 @dataclass
@@ -125,10 +127,11 @@ class Plain:
             self.entries[key] = Entry(sent.kind, sent.text, 1, sent.day, sent)
             return ("created",)
         its_own = isinstance(entry.sent, Import) and key == ("name", sent.name)
-        corrects = its_own and (sent.kind != CARD or sent.day == entry.recorded)
+        corrects = its_own and sent.day == entry.recorded and sent not in entry.before
         if entry.sent == sent or not (sent.day > entry.recorded or corrects):
             return ("unchanged",)
-        self.entries[key] = Entry(sent.kind, sent.text, entry.version + 1, sent.day, sent)
+        before = (*entry.before, *([entry.sent] if isinstance(entry.sent, Import) else []))
+        self.entries[key] = Entry(sent.kind, sent.text, entry.version + 1, sent.day, sent, before)
         return ("updated",)
 
     def _card(self) -> Key | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import grpc
 import pytest
@@ -247,3 +248,22 @@ async def test_people_delete_and_a_donor_card_is_not_withdrawn(register: Registe
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await register.load(new_ref(), gone)
     assert details_of(refused.value)["field"] == "patients[0].registrations[0].withdrawn"
+
+
+async def test_what_is_older_changes_nothing_and_is_counted(register: Register) -> None:
+    """In every order, once or twice, and what is withdrawn does not come back late."""
+    versions = [fed(contact(str(number)), "a", RECORDED + number * DAY) for number in (1, 2, 3)]
+    gone = fed(contact("3"), "a", RECORDED + 4 * DAY)
+    gone.withdrawn = True
+    for order in permutations([*versions, gone]):
+        ref = new_ref()
+        await register.load(ref, order[0])
+        for sent in (*order, order[1]):
+            await register.load(ref, sent)
+        assert not await register.entries(ref), order
+    ref = new_ref()
+    await register.load(ref, versions[2])
+    message = pb.BulkImportRequest(patients=[pb.PatientEntries(patient=patient(ref), registrations=[versions[0]])])
+    counts = (await register.stub.BulkImport(iter([message]), metadata=calling(FEED))).counts
+    assert (counts.outdated, counts.unchanged, counts.updated) == (1, 0, 0)
+    assert [each.contact.name for each in await register.entries(ref)] == ["3"]

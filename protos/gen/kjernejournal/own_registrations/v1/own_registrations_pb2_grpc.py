@@ -124,8 +124,8 @@ class OwnRegistrationsServiceServicer:
     def BulkImport(self, request_iterator, context):
         """Imports registrations of many patients. Each message is stored whole or not at all; the first that is refused ends
         the stream and leaves the messages before it stored. Sending the same again changes nothing. What the patient has
-        deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
-        Both are counted as unchanged.
+        deleted is left out, and counted as unchanged; what was changed here, and a donor card, stand until the source has
+        recorded something later. What is older than what stands is counted as outdated.
 
         Callers: systems.
 

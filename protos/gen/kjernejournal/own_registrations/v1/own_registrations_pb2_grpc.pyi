@@ -75,8 +75,8 @@ class OwnRegistrationsServiceStub:
     BulkImport: _grpc.StreamUnaryMultiCallable[_own_registrations_pb2.BulkImportRequest, _own_registrations_pb2.BulkImportResponse]
     """Imports registrations of many patients. Each message is stored whole or not at all; the first that is refused ends
     the stream and leaves the messages before it stored. Sending the same again changes nothing. What the patient has
-    deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
-    Both are counted as unchanged.
+    deleted is left out, and counted as unchanged; what was changed here, and a donor card, stand until the source has
+    recorded something later. What is older than what stands is counted as outdated.
 
     Callers: systems.
 
@@ -130,8 +130,8 @@ class OwnRegistrationsServiceAsyncStub(OwnRegistrationsServiceStub):
     BulkImport: _aio.StreamUnaryMultiCallable[_own_registrations_pb2.BulkImportRequest, _own_registrations_pb2.BulkImportResponse]  # type: ignore[assignment]
     """Imports registrations of many patients. Each message is stored whole or not at all; the first that is refused ends
     the stream and leaves the messages before it stored. Sending the same again changes nothing. What the patient has
-    deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
-    Both are counted as unchanged.
+    deleted is left out, and counted as unchanged; what was changed here, and a donor card, stand until the source has
+    recorded something later. What is older than what stands is counted as outdated.
 
     Callers: systems.
 
@@ -212,8 +212,8 @@ class OwnRegistrationsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_own_registrations_pb2.BulkImportResponse, _abc.Awaitable[_own_registrations_pb2.BulkImportResponse]]:
         """Imports registrations of many patients. Each message is stored whole or not at all; the first that is refused ends
         the stream and leaves the messages before it stored. Sending the same again changes nothing. What the patient has
-        deleted is left out; what was changed here, and a donor card, stand until the source has recorded something later.
-        Both are counted as unchanged.
+        deleted is left out, and counted as unchanged; what was changed here, and a donor card, stand until the source has
+        recorded something later. What is older than what stands is counted as outdated.
 
         Callers: systems.
 
