@@ -80,7 +80,7 @@ def section_record(
     section: SectionValue, decision: Decision, entries: Iterable[tuple[str, int]] = (), sha256: bytes = b""
 ) -> SectionRecord:
     """Returns what a record says of one section: what was decided for it, and which entries of it were read."""
-    verdict = decision.sections.get(section)
+    verdict = decision.on_record(section)
     listed = [DisclosedEntry(id=entry_id, version=version) for entry_id, version in entries]
     return SectionRecord(
         section=section,

@@ -143,6 +143,35 @@ def windows(message: Descriptor) -> tuple[str, ...]:
     return tuple(each.name for each in message.fields if each.message_type and each.message_type.full_name == kind)
 
 
+def leave_out_withheld(message: Message) -> bool:
+    """Takes out of a reply what says that entries were withheld. Returns whether there was anything.
+
+    A part of the reply that says nothing else goes as a whole, such as a side of a comparison that was withheld.
+    """
+    found = False
+    for name in windows(message.DESCRIPTOR):
+        window = getattr(message, name)
+        found |= window.withheld > 0
+        window.ClearField("withheld")
+    for name in _with_withheld(message.DESCRIPTOR):
+        parts = getattr(message, name)
+        said = [each for each in parts if each.withheld]
+        found |= bool(said)
+        for each in said:
+            each.ClearField("withheld")
+        kept = [each for each in parts if each not in said or each.left_out]
+        del parts[:]
+        parts.extend(kept)
+    return found
+
+
+@cache
+def _with_withheld(message: Descriptor) -> tuple[str, ...]:
+    """Returns the lists of a message whose items say how many entries were withheld on one side of a comparison."""
+    kind = medications_pb2.NotCompared.DESCRIPTOR.full_name
+    return tuple(each.name for each in message.fields if each.message_type and each.message_type.full_name == kind)
+
+
 def withheld(message: Message) -> int:
     """Returns how many entries a register held back because the patient restricted them one by one."""
     return sum(getattr(message, name).withheld for name in windows(message.DESCRIPTOR))

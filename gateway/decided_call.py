@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from gateway import audit_records
 from gateway.access.facts import BasisValue, Caller, Decision, SectionValue
@@ -44,6 +45,8 @@ class DecidedCall:
     decision: Decision
     restricted_entries: frozenset[SectionValue] = frozenset()
     """Sections in which registers hold single entries that are restricted, beside those of the patient's settings."""
+    _nobody: str = field(default_factory=lambda: str(uuid4()), repr=False)
+    """A reference that no patient has."""
 
     @property
     def method(self) -> Method:
@@ -60,8 +63,20 @@ class DecidedCall:
         """Returns every reference of the patient, the canonical one first."""
         return self.resolved.refs(self.patient) if self.resolved else ()
 
-    def context(self, section: SectionValue) -> CallerContext:
-        """Returns what a service is sent about the caller, for one section."""
+    def asked_refs(self, section: SectionValue) -> tuple[str, ...]:
+        """Returns the references that a register is asked about: nobody's where the section is hidden from the caller,
+        so that the answer is that of somebody of whom nothing is registered."""
+        return (self._nobody,) if section in self.decision.hidden else self.refs
+
+    def hides_more_than(self, earlier: "DecidedCall") -> bool:
+        """Whether something is hidden now that the register was asked about on an earlier decision."""
+        return not self.decision.hidden.intersection(self.decision.sections) <= earlier.decision.hidden
+
+    def context(self, section: SectionValue, read: "SectionValue | None" = None) -> CallerContext:
+        """Returns what a service is sent about the caller, as it was decided for one section.
+
+        `read` is the section that is read, where it is another one.
+        """
         verdict = self.decision.sections.get(section)
         return CallerContext(
             kind=self.caller.kind,
@@ -69,7 +84,7 @@ class DecidedCall:
             organisation=audit_records.organisation(self.caller),
             legal_entity=self.caller.legal_entity,
             basis=self.incoming.basis,
-            patient_refs=self.refs,
+            patient_refs=self.asked_refs(section if read is None else read),
             access_id=self.access_id,
             decision=verdict.decision if verdict else common_pb2.SECTION_DECISION_UNSPECIFIED,
             source_system=self.caller.source_system[:512],

@@ -9,7 +9,7 @@ through steps 3 to 6, which are in `steps`.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -35,6 +35,8 @@ DEFAULT_SECONDS = 2.0
 """Deadline of a unary call whose caller set none."""
 LONGEST_SECONDS = 5.0
 """No unary call lasts longer."""
+RESTRICTIONS_HEADER = "kj-restrictions"
+"""Trailing metadata of every reply, where it is not said what patients restrict."""
 IDLE = 30.0
 """Seconds that a stream may stand still, in either direction."""
 LARGEST_MESSAGE = 32 * 1024 * 1024
@@ -65,6 +67,7 @@ class FrontDoor(grpc.GenericRpcHandler):
         *,
         idle: float = IDLE,
         largest_message: int = LARGEST_MESSAGE,
+        says: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Raises TypeError for an rpc that nothing serves, and for a handler of none: both are found out at start."""
         if unknown := handlers.keys() - methods.keys():
@@ -74,6 +77,7 @@ class FrontDoor(grpc.GenericRpcHandler):
         self._idle = idle
         self._largest_message = largest_message
         self._draining = 0
+        self._says = tuple(says)
         self._logged = 0
         self._second = 0
         self._handlers = {
@@ -145,6 +149,7 @@ class FrontDoor(grpc.GenericRpcHandler):
         """Does step 2; and counts the call in while it is served, once there is room. Raises the refusal."""
         if method.rule.action == common_pb2.ACTION_INTERNAL:
             raise NotSupported(Reason.ERROR_REASON_NOT_SUPPORTED, "this rpc is not for outside callers")
+        context.set_trailing_metadata((*(context.trailing_metadata() or ()), *self._says))
         incoming = await self._who(method, cast("Metadata", tuple(context.invocation_metadata() or ())))
         with self._admission.inside(incoming):
             yield incoming

@@ -74,4 +74,4 @@ def byte_range_of(request: Message) -> ByteRange | None:
 def put_ref(decided: DecidedCall, request: Message) -> None:
     """Replaces the national id by the canonical reference: no service but patients sees a national id."""
     for _, patient in decided.method.patients_in(request):
-        patient.patient_ref = decided.refs[0]
+        patient.patient_ref = decided.asked_refs(decided.method.rule.section)[0]

@@ -1,5 +1,6 @@
 """Settings of the gateway."""
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -25,6 +26,16 @@ class GatewaySettings(ProcessSettings):
     again."""
     max_streams: int = Field(default=MAX_STREAMS, ge=1)
     """The same for the streams of documents and feeds, which are counted apart."""
+
+    restrictions: Literal["shown", "hidden"] = "shown"
+    """Whether personnel are shown that a patient has restricted something (a padlock, as in Kjernejournal), or not
+    (Regulation (EU) 2025/327, article 8): then every reply says that parts may be hidden, and what is restricted looks
+    like what was never registered."""
+
+    @property
+    def hides(self) -> bool:
+        """Returns whether restrictions are kept from those whom they keep out."""
+        return self.restrictions == "hidden"
 
     @field_validator("jwks")
     @classmethod

@@ -12,6 +12,7 @@ from uuid import uuid4
 from google.protobuf.message import Message
 
 from gateway.access.facts import Caller, Decision, Outcome, SectionValue
+from gateway.access.hiding import decide_hiding
 from gateway.access.policy import UNDECIDED, decide, decide_without_patient, for_another_patient
 from gateway.access.tokens import TokenVerifier, bearer_token
 from gateway.decided_call import DecidedCall, Incoming
@@ -21,7 +22,7 @@ from gateway.requests import national_id_of, patient_of
 from gateway.restricted_entries import RestrictedEntries
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from shared import deadline, telemetry
-from shared.errors import Reason, reason_name
+from shared.errors import Reason, Unavailable, reason_name
 from shared.register.sections import SUMMARY_SECTIONS
 
 LOOK_AGAIN = 5.0
@@ -44,12 +45,14 @@ class Steps:
         restricted_entries: RestrictedEntries,
         *,
         production: bool,
+        hides: bool = False,
     ) -> None:
         self._verifier = verifier
         self._patient_lookup = patient_lookup
         self._recorder = recorder
         self._restricted_entries = restricted_entries
         self._production = production
+        self._hides = hides
 
     async def enter(
         self,
@@ -75,11 +78,11 @@ class Steps:
     ) -> DecidedCall:
         """Does the same, and leaves it to the one who asks to look at the decision. Raises Invalid."""
         patient = patient_of(incoming.method, request, production=self._production) if request is not None else None
-        decided = _decide(_undecided(incoming, patient, await self._resolve(incoming.caller, patient)), sections)
+        decided = self._decide(_undecided(incoming, patient, await self._resolve(incoming.caller, patient)), sections)
         if decided.decision.reason == Reason.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED:
             # The settings name nothing; an entry may have come restricted from its source.
             found = await self._restricted_entries.among(decided, decided.decision.sections)
-            decided = _decide(replace(decided, restricted_entries=found), sections)
+            decided = self._decide(replace(decided, restricted_entries=found), sections)
         return decided
 
     async def decide_each(self, incoming: Incoming, patients: Sequence[str]) -> list[DecidedCall]:
@@ -89,7 +92,7 @@ class Steps:
         """
         resolved = await self._patient_lookup.resolve(_with_caller(incoming.caller, patients)) if patients else None
         common = _undecided(incoming, None, resolved)
-        return [_decide(replace(common, patient=patient), SUMMARY_SECTIONS) for patient in patients]
+        return [self._decide(replace(common, patient=patient), SUMMARY_SECTIONS) for patient in patients]
 
     def national_id_of(self, path: str, patient: PatientIdentifier) -> str:
         """Returns the checked national id that stands at this path of a request. Raises Invalid."""
@@ -113,6 +116,8 @@ class Steps:
             return decided
         [again] = await self._again([decided], sections)
         await self.refuse_if_denied(again)
+        if again.hides_more_than(decided):
+            raise Unavailable(Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "what was read no longer holds: try again")
         return again
 
     async def fresh_each(self, decided_calls: Sequence[DecidedCall]) -> Sequence[DecidedCall]:
@@ -127,7 +132,7 @@ class Steps:
         if decided.patient is None:
             return
         resolved = await self._resolve(decided.caller, decided.patient)
-        await self.refuse_if_denied(_decide(replace(decided, resolved=resolved), SUMMARY_SECTIONS))
+        await self.refuse_if_denied(self._decide(replace(decided, resolved=resolved), SUMMARY_SECTIONS))
 
     async def _resolve(self, caller: Caller, patient: str | None) -> Resolved | None:
         if patient is None:
@@ -140,7 +145,7 @@ class Steps:
         """Decides one caller's calls again, on facts that may decide a release."""
         patients = [decided.patient for decided in decided_calls if decided.patient is not None]
         resolved = await self._patient_lookup.resolve_fresh(_with_caller(decided_calls[0].caller, patients))
-        return [_decide(replace(decided, resolved=resolved), sections) for decided in decided_calls]
+        return [self._decide(replace(decided, resolved=resolved), sections) for decided in decided_calls]
 
     async def refuse_if_denied(self, decided: DecidedCall) -> None:
         """Raises the refusal of a call that was denied, once it is on record."""
@@ -150,6 +155,24 @@ class Steps:
             return
         await self._recorder.record([decided.denial(refusal.reason, refusal.code.value[0])])
         raise refusal
+
+    def _decide(self, decided: DecidedCall, sections: tuple[SectionValue, ...]) -> DecidedCall:
+        """Returns the call with the policy's decision on the facts it holds."""
+        rule = decided.method.rule
+        if decided.patient is None or decided.resolved is None:
+            return replace(decided, decision=decide_without_patient(decided.caller, decided.incoming.basis, rule))
+        caller = decided.caller
+        if caller.national_id:
+            caller = replace(caller, refs=decided.resolved.refs(caller.national_id))
+        facts = decided.resolved.facts(decided.patient)
+        if facts is not None and decided.restricted_entries:
+            restricted = facts.single_entries_restricted | decided.restricted_entries
+            facts = replace(facts, single_entries_restricted=restricted)
+        policy = decide_hiding if self._hides else decide
+        decision = policy(caller, decided.incoming.basis, facts, rule, datetime.now(UTC), sections=sections)
+        if decision.outcome in _ANSWERED and not caller.attests(decided.patient):
+            decision = for_another_patient(decision)
+        return replace(decided, incoming=replace(decided.incoming, caller=caller), decision=decision)
 
 
 def _undecided(incoming: Incoming, patient: str | None, resolved: Resolved | None) -> DecidedCall:
@@ -162,24 +185,6 @@ def _undecided(incoming: Incoming, patient: str | None, resolved: Resolved | Non
         resolved=resolved,
         decision=UNDECIDED,
     )
-
-
-def _decide(decided: DecidedCall, sections: tuple[SectionValue, ...]) -> DecidedCall:
-    """Returns the call with the policy's decision on the facts it holds."""
-    rule = decided.method.rule
-    if decided.patient is None or decided.resolved is None:
-        return replace(decided, decision=decide_without_patient(decided.caller, decided.incoming.basis, rule))
-    caller = decided.caller
-    if caller.national_id:
-        caller = replace(caller, refs=decided.resolved.refs(caller.national_id))
-    facts = decided.resolved.facts(decided.patient)
-    if facts is not None and decided.restricted_entries:
-        restricted = facts.single_entries_restricted | decided.restricted_entries
-        facts = replace(facts, single_entries_restricted=restricted)
-    decision = decide(caller, decided.incoming.basis, facts, rule, datetime.now(UTC), sections=sections)
-    if decision.outcome in _ANSWERED and not caller.attests(decided.patient):
-        decision = for_another_patient(decision)
-    return replace(decided, incoming=replace(decided.incoming, caller=caller), decision=decision)
 
 
 def _with_caller(caller: Caller, patients: Sequence[str]) -> list[str]:

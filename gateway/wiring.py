@@ -9,7 +9,7 @@ from gateway.admission import Admission
 from gateway.changes.handlers import Changes
 from gateway.forwarding.handlers import Forwarding
 from gateway.forwarding.hidden_entries import HiddenEntries
-from gateway.front_door import IDLE, FrontDoor
+from gateway.front_door import IDLE, RESTRICTIONS_HEADER, FrontDoor
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend, open_backends
 from gateway.registers.patient_lookup import PatientLookup
@@ -59,13 +59,16 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
         recorder,
         RestrictedEntries(section_reader),
         production=production,
+        hides=settings.hides,
     )
-    fanout, knowledge_cache = Fanout(section_reader), KnowledgeCache(backends["medications"])
+    fanout, knowledge_cache = Fanout(section_reader, hides=settings.hides), KnowledgeCache(backends["medications"])
     indicator = Indicator(steps, section_reader, Quota(settings.indicator_quota))
-    summary = Summary(steps, recorder, fanout, knowledge_cache)
+    summary = Summary(steps, recorder, fanout, knowledge_cache, hides=settings.hides)
     methods = contract.methods()
     hidden_entries = HiddenEntries(methods, backends)
-    forwarding = Forwarding(steps, recorder, backends, hidden_entries, idle=idle, look_again=look_again)
+    forwarding = Forwarding(
+        steps, recorder, backends, hidden_entries, idle=idle, look_again=look_again, hides=settings.hides
+    )
     safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding, methods)
     changes = Changes(steps, recorder, backends, look_again=look_again)
     front_door = FrontDoor(
@@ -82,5 +85,6 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
         verifier,
         idle=idle,
         largest_message=settings.max_message_bytes,
+        says=((RESTRICTIONS_HEADER, "may-be-hidden"),) if settings.hides else (),
     )
     return Gateway(front_door, backends, recorder, fanout, knowledge_cache, forwarding, changes)

@@ -229,6 +229,17 @@ class Decision:
     """In what capacity a citizen acts on the record."""
     bases: tuple[BasisValue, ...] = ()
     """Of a refusal for its basis: what the caller's role could use in this service, whoever the patient is."""
+    hidden: frozenset[SectionValue] = frozenset()
+    """Sections that are restricted and must look to this caller as if nothing had ever been registered in them."""
+
+    def on_record(self, section: SectionValue) -> SectionVerdict | None:
+        """Returns what the access log says of a section: one that was hidden was withheld, whatever was said."""
+        verdict = self.sections.get(section)
+        if verdict is None or section not in self.hidden:
+            return verdict
+        return SectionVerdict(
+            common_pb2.SECTION_DECISION_WITHHOLD, reasons.ERROR_REASON_SECTION_RESTRICTED, verdict.rule
+        )
 
     @property
     def for_patient(self) -> bool:

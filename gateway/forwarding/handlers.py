@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from gateway.access.facts import Outcome
-from gateway.contract import GATEWAY, Method, withheld
+from gateway.contract import GATEWAY, Method, leave_out_withheld, withheld
 from gateway.decided_call import DecidedCall, Incoming
 from gateway.forwarding.hidden_entries import HiddenEntries
 from gateway.forwarding.incoming_streams import IncomingStreams
@@ -26,7 +26,7 @@ from gateway.steps import LOOK_AGAIN, Steps
 from gateway.texts.catalogue import put_texts
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
-from shared.errors import KjernejournalError, Reason, Unavailable
+from shared.errors import KjernejournalError, Reason, Unavailable, entry_not_found
 
 LONGEST_READ = 1.5
 """Seconds for which a register is waited for, at most. A caller who waits longer hears that the register is slow, and
@@ -46,7 +46,9 @@ class Forwarding:
         *,
         idle: float = IDLE,
         look_again: float = LOOK_AGAIN,
+        hides: bool = False,
     ) -> None:
+        self._hides = hides
         self._steps = steps
         self._recorder = recorder
         self._outcomes = WriteOutcomes(steps, recorder)
@@ -153,6 +155,8 @@ class Forwarding:
                 raise _too_slow() from None
             raise await self._refused(decided, error) from None
         message = _parsed(method, reply)
+        if self._hides and leave_out_withheld(message):
+            reply = message.SerializeToString()
         if method.says_texts:
             put_texts(message, decided.incoming.language)
             reply = message.SerializeToString()
@@ -165,12 +169,21 @@ class Forwarding:
         counted = decided.method.rule.audit == common_pb2.AUDIT_LEVEL_FULL
         if counted and refusal.code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND):
             await self._recorder.record([decided.denial(refusal.reason, refusal.code.value[0])])
-        return refusal
+        return self._as_told(refusal)
+
+    def _as_told(self, refusal: KjernejournalError) -> KjernejournalError:
+        """Returns a register's refusal as the caller hears it: where restrictions are hidden, an entry that is
+        restricted is one that is not there."""
+        restricted = refusal.reason == Reason.ERROR_REASON_SECTION_RESTRICTED
+        return entry_not_found() if self._hides and restricted else refusal
 
     async def _write(self, decided: DecidedCall, request: Message) -> bytes:
         request_id = request_id_of(request)
         put_ref(decided, request)
-        return await self._outcomes.shielded(self._made(decided, request, request_id))
+        try:
+            return await self._outcomes.shielded(self._made(decided, request, request_id))
+        except KjernejournalError as refusal:
+            raise self._as_told(refusal) from None
 
     async def _made(self, decided: DecidedCall, request: Message, request_id: str) -> bytes:
         method, decided = decided.method, await self._outcomes.permitted(decided, request_id)

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
 
+from gateway.contract import leave_out_withheld
 from gateway.decided_call import DecidedCall
 from gateway.registers.section_reader import SectionReader
 from gateway.registers.sources import SOURCES, Source
@@ -43,8 +44,9 @@ class Question:
 class Fanout:
     """The registers, each behind its breaker."""
 
-    def __init__(self, section_reader: SectionReader) -> None:
+    def __init__(self, section_reader: SectionReader, *, hides: bool = False) -> None:
         self._section_reader = section_reader
+        self._hides = hides
         self._breakers = {source.section: Breaker() for source in SOURCES}
 
     async def ask(self, source: Source, decided: DecidedCall, question: Question) -> SummarySection:
@@ -83,6 +85,8 @@ class Fanout:
         if answer.HasField("failure"):
             unavailable(section, answer.failure.reason)
         else:
+            if self._hides:
+                leave_out_withheld(answer.section)
             _fill(section, source, answer.section)
 
     async def _answer(self, source: Source, query: SectionQuery) -> Any:

@@ -19,6 +19,7 @@ from gateway.summary.fanout import Fanout, Question, hold_back, unavailable
 from gateway.texts.catalogue import coded, put_texts
 from kjernejournal.audit.v1.audit_pb2 import SectionRecord
 from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.common_pb2 import CodedText
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import (
     Alerts,
@@ -57,7 +58,10 @@ class Summary:
         recorder: Recorder,
         fanout: Fanout,
         knowledge_cache: KnowledgeCache,
+        *,
+        hides: bool = False,
     ) -> None:
+        self._hides = hides
         self._steps = steps
         self._recorder = recorder
         self._fanout = fanout
@@ -84,14 +88,15 @@ class Summary:
         again = await self._steps.fresh(decided, wanted)
         if hold_back(again, sections):  # what rests on what is held back now must not leave either
             checked = await self._alerts(sections, question)
-        whole = completeness(sections)
+        whole = completeness(sections, hides=self._hides)
         await context.send_initial_metadata(((COMPLETENESS_HEADER, _short_name(whole)),))
         reply = GetPatientSummaryResponse(
             access_id=decided.access_id,
             completeness=whole,
-            sections=map(explained, sections),
+            sections=map(self._explained, sections),
             assembled_at=timestamp(datetime.now(UTC)),
             alerts=checked,
+            notices=self._notices(),
         )
         put_texts(reply, incoming.language)
         return reply.SerializeToString()
@@ -101,7 +106,8 @@ class Summary:
         decided, wanted, question = await self._enter(incoming, data)
         tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], decided, question)): each for each in wanted}
         try:
-            yield _part(incoming, start=SummaryStart(access_id=decided.access_id, sections=wanted))
+            start = SummaryStart(access_id=decided.access_id, sections=wanted, notices=self._notices())
+            yield _part(incoming, start=start)
             sent: list[SummarySection] = []
             first = [task for task, each in tasks.items() if each == common_pb2.SECTION_CRITICAL_INFO]
             if first:
@@ -116,11 +122,16 @@ class Summary:
                     decided = await self._steps.fresh(decided, wanted)
                     hold_back(decided, [section])
                     sent.append(section)
-                    yield _part(incoming, section=explained(section))
-            whole = completeness(sent)  # of what was sent, whatever is held back by now
+                    yield _part(incoming, section=self._explained(section))
+            whole = completeness(sent, hides=self._hides)  # of what was sent, whatever is held back by now
             hold_back(await self._steps.fresh(decided, wanted), sent)
             checked = await self._alerts(sent, question)
-            end = SummaryEnd(completeness=whole, assembled_at=timestamp(datetime.now(UTC)), alerts=checked)
+            end = SummaryEnd(
+                completeness=whole,
+                assembled_at=timestamp(datetime.now(UTC)),
+                alerts=checked,
+                notices=self._notices(),
+            )
             yield _part(incoming, end=end)
         finally:
             for task in tasks:
@@ -132,6 +143,13 @@ class Summary:
         question = Question(as_of=optional_moment(request, "as_of"), max_entries=_max_entries(request.max_entries))
         decided = await self._steps.enter(incoming, request, sections=wanted)
         return decided, wanted, question
+
+    def _notices(self) -> list[CodedText]:
+        """Returns what has to be known before anything else."""
+        return [coded("NOTICE_MAY_BE_HIDDEN")] if self._hides else []
+
+    def _explained(self, section: SummarySection) -> SummarySection:
+        return explained(section, hides=self._hides)
 
     async def _alerts(self, sections: Iterable[SummarySection], question: Question) -> Alerts | None:
         """Makes the safety checks over sections as they are about to be released."""
@@ -155,7 +173,7 @@ def fit(sections: Iterable[SummarySection], besides: int = 0) -> None:
             sizes[section.section] = section.ByteSize()
 
 
-def completeness(sections: Sequence[SummarySection]) -> "summary_pb2.Completeness.ValueType":
+def completeness(sections: Sequence[SummarySection], *, hides: bool = False) -> "summary_pb2.Completeness.ValueType":
     """Returns how whole a summary is: partial when a section is missing, and worse for critical ones.
 
     Critical information or medicines that the patient restricts, all or some, are as loud as missing ones. What else
@@ -166,7 +184,9 @@ def completeness(sections: Sequence[SummarySection]) -> "summary_pb2.Completenes
         return summary_pb2.COMPLETENESS_CRITICAL_MISSING
     if any(BY_SECTION[each.section].critical and _withholds(each) for each in sections):
         return summary_pb2.COMPLETENESS_CRITICAL_WITHHELD
-    return summary_pb2.COMPLETENESS_PARTIAL if missing else summary_pb2.COMPLETENESS_COMPLETE
+    if missing:
+        return summary_pb2.COMPLETENESS_PARTIAL
+    return summary_pb2.COMPLETENESS_MAY_BE_HIDDEN if hides else summary_pb2.COMPLETENESS_COMPLETE
 
 
 def _withholds(section: SummarySection) -> bool:
@@ -213,13 +233,15 @@ def _recorded(decided: DecidedCall, section: SummarySection, question: Question)
     return record
 
 
-def explained(section: SummarySection) -> SummarySection:
+def explained(section: SummarySection, *, hides: bool = False) -> SummarySection:
     """Returns the section with what its state means, as it is released."""
     if section.state == summary_pb2.SECTION_STATE_UNAVAILABLE:
         code = common_pb2.UnavailableReason.Name(section.unavailable_reason).removeprefix("UNAVAILABLE_REASON_")
         code = f"UNAVAILABLE_{code}"
     else:
         code = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_")
+        if hides and section.state == summary_pb2.SECTION_STATE_NONE_RECORDED:
+            code = "STATE_NONE_SHOWN"
     section.explanation.CopyFrom(coded(code))
     return section
 

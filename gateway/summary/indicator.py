@@ -94,6 +94,8 @@ class Indicator:
         decided_calls = await self._steps.decide_each(incoming, list(dict.fromkeys(ids)))
         present = await self._present({each.patient or "": each for each in decided_calls if each.decision.permitted})
         latest = await self._steps.fresh_each(decided_calls)
+        if any(now.hides_more_than(then) for now, then in zip(latest, decided_calls, strict=True)):
+            raise _not_known()
         return {each.patient or "": await self._status(each, present) for each in latest}
 
     async def _status(
@@ -132,7 +134,7 @@ class Indicator:
             SectionQuery(
                 access_id=str(number),
                 # What was decided for the rpc: a restricted section shows that there is something, and no more.
-                caller=decided.context(decided.method.rule.section),
+                caller=decided.context(decided.method.rule.section, read=source.section),
                 traceparent=telemetry.traceparent(),
             )
             for number, decided in enumerate(wanted.values())

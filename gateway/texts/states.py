@@ -13,6 +13,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ingenting er registrert her. Det betyr ikke at pasienten ikke har noe.",
         "Nothing is registered here. That does not mean that the patient has none.",
     ),
+    "STATE_NONE_SHOWN": (
+        "Ingenting vises her: ingenting er registrert, eller pasienten har skjult det.",
+        "Nothing is shown here: nothing is registered, or the patient has hidden it.",
+    ),
+    "NOTICE_MAY_BE_HIDDEN": (
+        "Deler av journalen kan være skjult av pasienten. At noe ikke vises, betyr ikke at det ikke finnes.",
+        "The patient may have hidden parts of the record. What is not shown here may exist all the same.",
+    ),
     "STATE_NIL_KNOWN": (
         "Ingen kjente: helsepersonell har oppgitt at pasienten ikke har noen.",
         "None known: health personnel have said that the patient has none.",

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 
@@ -33,7 +33,13 @@ class Front:
 
 @asynccontextmanager
 async def running_gateway(
-    issuer: Path, *, quota: int = 600, stopped: frozenset[str] = frozenset(), options: Any = (), **limits: Any
+    issuer: Path,
+    *,
+    quota: int = 600,
+    restrictions: Literal["shown", "hidden"] = "shown",
+    stopped: frozenset[str] = frozenset(),
+    options: Any = (),
+    **limits: Any,
 ) -> AsyncIterator[Front]:
     """Serves the whole contract on a unix socket. `options` are those of its server, `limits` those of `wire`; nothing
     listens at the addresses of registers that are `stopped`; of patients, the steps are answered all the same."""
@@ -55,6 +61,7 @@ async def running_gateway(
             issuer=ISSUER,
             audience=AUDIENCE,
             indicator_quota=quota,
+            restrictions=restrictions,
             max_message_bytes=LARGEST,
         )
         gateway = wire(settings, **limits)

@@ -103,7 +103,7 @@ def faults_in(mixture: Mixture, reply: GetPatientSummaryResponse) -> list[str]:
         if not section.coverage.sources:
             found.append(f"{service}: nothing on what feeds it")
     missing = {service for service, said in states.items() if said.startswith("UNAVAILABLE")}
-    withheld = any(states[service] == "WITHHELD" for service in CRITICAL)
+    withheld = any(states.get(service) == "WITHHELD" for service in CRITICAL)
     whole = "CRITICAL_WITHHELD" if withheld else "PARTIAL" if missing else "COMPLETE"
     whole = "CRITICAL_MISSING" if missing & CRITICAL else whole
     if reply.completeness != summary_pb2.Completeness.Value(f"COMPLETENESS_{whole}"):

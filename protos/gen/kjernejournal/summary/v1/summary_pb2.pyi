@@ -41,7 +41,9 @@ class _SectionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SectionS
     SECTION_STATE_DATA: _SectionState.ValueType  # 1
     """There are entries."""
     SECTION_STATE_NONE_RECORDED: _SectionState.ValueType  # 2
-    """Nothing is registered here. Not: the patient has none."""
+    """Nothing is registered here. Not: the patient has none. Where the service does not say what patients restrict
+    (COMPLETENESS_MAY_BE_HIDDEN), there may be something that the patient has hidden.
+    """
     SECTION_STATE_NIL_KNOWN: _SectionState.ValueType  # 3
     """A clinician has said that the patient has none."""
     SECTION_STATE_NOT_ASKED: _SectionState.ValueType  # 4
@@ -61,7 +63,9 @@ SECTION_STATE_UNSPECIFIED: SectionState.ValueType  # 0
 SECTION_STATE_DATA: SectionState.ValueType  # 1
 """There are entries."""
 SECTION_STATE_NONE_RECORDED: SectionState.ValueType  # 2
-"""Nothing is registered here. Not: the patient has none."""
+"""Nothing is registered here. Not: the patient has none. Where the service does not say what patients restrict
+(COMPLETENESS_MAY_BE_HIDDEN), there may be something that the patient has hidden.
+"""
 SECTION_STATE_NIL_KNOWN: SectionState.ValueType  # 3
 """A clinician has said that the patient has none."""
 SECTION_STATE_NOT_ASKED: SectionState.ValueType  # 4
@@ -92,6 +96,10 @@ class _CompletenessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Complete
     """Nothing critical is missing, and the patient has restricted critical information or medicines, as a whole or single
     entries: what is shown must not be relied on for those. An elevated basis opens them.
     """
+    COMPLETENESS_MAY_BE_HIDDEN: _Completeness.ValueType  # 5
+    """Nothing is missing that is known of, and this service does not say what patients restrict: whatever is not here, the
+    patient may have hidden. It stands in the place of COMPLETE and CRITICAL_WITHHELD, for every patient and caller alike.
+    """
 
 class Completeness(_Completeness, metaclass=_CompletenessEnumTypeWrapper):
     """How whole the summary is."""
@@ -107,6 +115,10 @@ COMPLETENESS_CRITICAL_MISSING: Completeness.ValueType  # 3
 COMPLETENESS_CRITICAL_WITHHELD: Completeness.ValueType  # 4
 """Nothing critical is missing, and the patient has restricted critical information or medicines, as a whole or single
 entries: what is shown must not be relied on for those. An elevated basis opens them.
+"""
+COMPLETENESS_MAY_BE_HIDDEN: Completeness.ValueType  # 5
+"""Nothing is missing that is known of, and this service does not say what patients restrict: whatever is not here, the
+patient may have hidden. It stands in the place of COMPLETE and CRITICAL_WITHHELD, for every patient and caller alike.
 """
 Global___Completeness: _TypeAlias = Completeness  # noqa: Y015
 
@@ -387,6 +399,7 @@ class GetPatientSummaryResponse(_message.Message):
     SECTIONS_FIELD_NUMBER: _builtins.int
     ASSEMBLED_AT_FIELD_NUMBER: _builtins.int
     ALERTS_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """Ties this answer to its record in the access log."""
     completeness: Global___Completeness.ValueType
@@ -405,6 +418,10 @@ class GetPatientSummaryResponse(_message.Message):
         asked for.
         """
 
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodedText]:
+        """What has to be known before anything else, such as that the patient may have hidden parts."""
+
     def __init__(
         self,
         *,
@@ -413,10 +430,11 @@ class GetPatientSummaryResponse(_message.Message):
         sections: _abc.Iterable[Global___SummarySection] | None = ...,
         assembled_at: _timestamp_pb2.Timestamp | None = ...,
         alerts: Global___Alerts | None = ...,
+        notices: _abc.Iterable[_common_pb2.CodedText] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "assembled_at", b"assembled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "alerts", b"alerts", "assembled_at", b"assembled_at", "completeness", b"completeness", "sections", b"sections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "alerts", b"alerts", "assembled_at", b"assembled_at", "completeness", b"completeness", "notices", b"notices", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -508,21 +526,27 @@ class SummaryStart(_message.Message):
 
     ACCESS_ID_FIELD_NUMBER: _builtins.int
     SECTIONS_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """Ties this answer to its records in the access log."""
     @_builtins.property
     def sections(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Section.ValueType]:
         """The sections that will come, in any order."""
 
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodedText]:
+        """As in GetPatientSummaryResponse, of what is known before the sections come."""
+
     def __init__(
         self,
         *,
         access_id: _builtins.str = ...,
         sections: _abc.Iterable[_common_pb2.Section.ValueType] | None = ...,
+        notices: _abc.Iterable[_common_pb2.CodedText] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "sections", b"sections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "notices", b"notices", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -537,6 +561,7 @@ class SummaryEnd(_message.Message):
     COMPLETENESS_FIELD_NUMBER: _builtins.int
     ASSEMBLED_AT_FIELD_NUMBER: _builtins.int
     ALERTS_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     completeness: Global___Completeness.ValueType
     """How whole it is."""
     @_builtins.property
@@ -547,16 +572,21 @@ class SummaryEnd(_message.Message):
     def alerts(self) -> Global___Alerts:
         """As in GetPatientSummaryResponse, over all sections. Unset: no check was made."""
 
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodedText]:
+        """As in GetPatientSummaryResponse, all of them."""
+
     def __init__(
         self,
         *,
         completeness: Global___Completeness.ValueType = ...,
         assembled_at: _timestamp_pb2.Timestamp | None = ...,
         alerts: Global___Alerts | None = ...,
+        notices: _abc.Iterable[_common_pb2.CodedText] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "assembled_at", b"assembled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "assembled_at", b"assembled_at", "completeness", b"completeness"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "assembled_at", b"assembled_at", "completeness", b"completeness", "notices", b"notices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
