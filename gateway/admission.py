@@ -37,10 +37,8 @@ _EMERGENCIES: frozenset[BasisValue] = frozenset({common_pb2.ACCESS_BASIS_AKUTT, 
 class Shares:
     """Parts of a room that one of them may take. Of any room, one place."""
 
-    person: float = 1 / 8
-    """A citizen: an app asks for some sections at once."""
-    professional: float = 1 / 4
-    """One of health personnel, or a machine: a system may ask for many on somebody's behalf."""
+    caller: float = 1 / 4
+    """A citizen, one of health personnel, or a machine: their system may ask for many things at once."""
     organisation: float = 1 / 2
     kind: float = 3 / 8
     """All citizens together; and all machines. What is left is health personnel's alone."""
@@ -74,7 +72,6 @@ class Room:
     def _counted(self, caller: Caller) -> Iterator[tuple[tuple[str, ...], float]]:
         """Yields what a call is counted under, each with the part of the room that it may take."""
         personnel = caller.kind == common_pb2.CALLER_KIND_CLINICIAN
-        citizen = caller.kind == common_pb2.CALLER_KIND_CITIZEN
         organisation = caller.legal_entity or caller.organisation
         kind = common_pb2.CallerKind.Name(caller.kind)
         yield (), 1
@@ -83,10 +80,7 @@ class Room:
         if organisation:
             yield ("organisation", organisation), self._shares.organisation
         who = caller.hpr_number or caller.national_id or caller.organisation or caller.name
-        yield (
-            (kind, organisation if not (personnel or citizen) else "", who),
-            (self._shares.person if citizen else self._shares.professional),
-        )
+        yield ("caller", kind, who), self._shares.caller
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ def _begin(method: Method, context: Context) -> Any:
     longest = method.rule.longest_stream or LONGEST_SECONDS
     left = context.time_remaining()
     wanted = (method.rule.longest_stream or DEFAULT_SECONDS) if left is None else left  # type: ignore[redundant-expr]  # it can be
-    deadline.set_deadline(min(wanted, longest))
+    deadline.set_deadline(min(wanted, longest), callers=left is not None and left <= longest)  # type: ignore[redundant-expr]  # as above
     return span
 
 

@@ -16,9 +16,10 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from gateway.registers.backends import Backend
+from gateway.summary.breaker import PATIENCE, Breaker
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord, Receipt, RecordAnswer, RecordRequest, RecordResponse
 from shared import deadline, telemetry
-from shared.errors import Overloaded, Reason, Unavailable
+from shared.errors import Overloaded, Reason, TimedOut, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +48,16 @@ class Recorder:
         self._audit = audit
         self._waiting: list[_WaitingRecord] = []
         self._sender: asyncio.Task[None] | None = None
+        self._breaker = Breaker()
 
     async def record(self, records: Sequence[AuditRecord]) -> list[Receipt]:
         """Makes the records durable and returns their places in the log.
 
-        Raises Unavailable (AUDIT_UNAVAILABLE) when that cannot be shown in time: nothing may be released then.
+        Raises Unavailable (AUDIT_UNAVAILABLE) when that cannot be shown in time, and at once when it could not the last
+        times; TimedOut when the caller has set less time. Nothing may be released then.
         """
+        if not self._breaker.admits():
+            raise _unavailable()
         if len(self._waiting) + len(records) > MOST_WAITING:
             raise Overloaded(Reason.ERROR_REASON_OVERLOADED, "the access log is behind: try again in a moment")
         with telemetry.span("audit commit", **{"kj.batch.size": len(records)}) as span:
@@ -61,11 +66,14 @@ class Recorder:
             self._waiting.extend(waiting)
             if self._sender is None or self._sender.done():
                 self._sender = asyncio.create_task(self._send())
+            waits, hurried = deadline.inside(BUDGET), deadline.callers_own(BUDGET)
             try:
-                async with asyncio.timeout(deadline.inside(BUDGET)):
+                async with asyncio.timeout(waits):
                     receipts = [await asyncio.shield(each.done) for each in waiting]
             except TimeoutError:
-                raise _unavailable() from None
+                if waits >= PATIENCE:
+                    self._breaker.timed_out()
+                raise (_hurried() if hurried else _unavailable()) from None
             span.set("kj.audit.index", receipts[0].index)
             return receipts
 
@@ -102,7 +110,10 @@ class Recorder:
         answers: dict[str, RecordAnswer] = {}
         try:
             answers = await self._append(batch)
+            self._breaker.answered()
         except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._breaker.answered()
             if error.code() is grpc.StatusCode.INVALID_ARGUMENT and len(batch) > 1:
                 # One record that the log refuses must not take its neighbours along.
                 for each in batch:
@@ -133,6 +144,13 @@ def _settle(waiting: _WaitingRecord, answer: RecordAnswer | None) -> None:
     else:
         waiting.done.set_exception(_unavailable())
         waiting.done.exception()  # a rider who has gone away leaves nobody to ask for it
+
+
+def _hurried() -> TimedOut:
+    return TimedOut(
+        Reason.ERROR_REASON_DEADLINE_EXCEEDED,
+        "the deadline passed before the access was on record: nothing was released",
+    )
 
 
 def _unavailable() -> Unavailable:

@@ -4,11 +4,13 @@ import math
 import time
 from contextvars import ContextVar
 
+_own: ContextVar[bool] = ContextVar("own", default=False)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
-def set_deadline(seconds_left: float) -> None:
-    """Starts the deadline of this task: `seconds_left` from now."""
+def set_deadline(seconds_left: float, *, callers: bool = False) -> None:
+    """Starts the deadline of this task: `seconds_left` from now. `callers`: it is the one that the caller has set."""
+    _own.set(callers)
     _deadline.set(time.monotonic() + seconds_left)
 
 
@@ -26,3 +28,9 @@ def inside(at_most: float) -> float:
     """Returns `remaining` less a margin: a refusal that comes after the deadline reaches nobody."""
     left = remaining(math.inf)
     return max(0.0, min(at_most, left - min(ANSWER, left * 0.1)))
+
+
+def callers_own(at_most: float) -> bool:
+    """Whether a wait of at most so many seconds ends early by the deadline that the caller has set: it says nothing
+    about whoever is waited for."""
+    return _own.get() and inside(at_most) < at_most

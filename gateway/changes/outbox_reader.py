@@ -194,7 +194,7 @@ class OutboxReader:
 
     async def _list(self, request: ListChangesRequest) -> Page:
         try:
-            reply = await self._backend.unary(PATH, request.SerializeToString(), caller=None, timeout=BUDGET)
+            reply = await self._backend.read(PATH, request.SerializeToString(), caller=None, timeout=BUDGET)
             answer = ListChangesResponse.FromString(reply)
         except grpc.aio.AioRpcError as error:
             refusal = refusal_of(error)

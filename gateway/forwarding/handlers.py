@@ -1,10 +1,8 @@
 """Forwards the rpcs that services serve, inside the steps of every call. Streams into a service: `incoming_streams`."""
 
-import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import cast
+from collections.abc import AsyncGenerator, Mapping
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -88,15 +86,16 @@ class Forwarding:
         method, request = incoming.method, parse(incoming.method, data)
         decided = await self._steps.enter(incoming, request)
         put_ref(decided, request)
-        call = self._backends[method.service].server_stream(
+        sent = self._backends[method.service].read_stream(
             method.path,
             request.SerializeToString(),
             caller=decided.context(method.rule.section),
             timeout=deadline.inside(method.rule.longest_stream or IDLE),
+            idle=self._idle,
         )
         try:
             looked = time.monotonic()
-            async for message in _each(call, self._idle):
+            async for message in sent:
                 entries = method.disclosed_in(_parsed(method, message))
                 if entries:
                     section = decided.section(entries=entries, sha256=hashlib.sha256(message).digest())
@@ -111,7 +110,7 @@ class Forwarding:
         except grpc.aio.AioRpcError as error:
             raise await self._refused(decided, error) from None
         finally:
-            call.cancel()
+            await sent.aclose()
 
     async def _status(self, decided: DecidedCall, request: Message) -> bytes:
         """Returns whether something exists, as far as the latest decision lets the caller know."""
@@ -144,7 +143,7 @@ class Forwarding:
         left = deadline.inside(LONGEST_WRITE)
         seconds = min(left, LONGEST_READ) if method.service in REGISTERS else left
         try:
-            reply = await self._backends[method.service].unary(
+            reply = await self._backends[method.service].read(
                 method.path,
                 request.SerializeToString(),
                 caller=decided.context(method.rule.section),
@@ -212,12 +211,3 @@ def _parsed(method: Method, reply: bytes) -> Message:
     if not says_how_much(message):
         raise service_fault()
     return message
-
-
-async def _each(call: "grpc.aio.UnaryStreamCall[bytes, bytes]", idle: float) -> AsyncIterator[bytes]:
-    while True:
-        async with asyncio.timeout(idle):
-            message = await call.read()
-        if message is grpc.aio.EOF:
-            return
-        yield cast("bytes", message)

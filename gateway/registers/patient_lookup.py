@@ -1,5 +1,6 @@
 """Does step 3, whom: asks the patients service for the references and facts of people, by national id."""
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,11 +11,12 @@ from google.protobuf.message import DecodeError
 
 from gateway.access.facts import BirthDate, PatientFacts
 from gateway.registers.backends import Backend
+from gateway.summary.breaker import PATIENCE, Breaker
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.patients.v1.patients_pb2 import PatientResolution, ResolvePatientsRequest, ResolvePatientsResponse
 from shared import deadline
 from shared.block_promise import BLOCK_HOLDS_WITHIN
-from shared.errors import Reason, Unavailable
+from shared.errors import Reason, TimedOut, Unavailable
 
 PATH = "/kjernejournal.patients.v1.PatientsService/ResolvePatients"
 BUDGET = 2.0
@@ -54,26 +56,40 @@ class PatientLookup:
 
     def __init__(self, patients: Backend) -> None:
         self._patients = patients
+        self._breaker = Breaker()
 
     async def resolve_fresh(self, national_ids: Sequence[str]) -> Resolved:
         """Returns the same, fresh enough for a release. Raises Unavailable when it comes too late for that."""
+        hurried = deadline.callers_own(FRESH_TRIES * BLOCK_HOLDS_WITHIN)
         for _ in range(FRESH_TRIES):
             with suppress(Unavailable):
                 resolved = await self.resolve(national_ids, seconds=BLOCK_HOLDS_WITHIN)
                 if resolved.fresh:
                     return resolved
+        if hurried and not deadline.inside(math.inf):
+            raise _hurried()
         raise _unavailable()
 
     async def resolve(self, national_ids: Sequence[str], *, seconds: float = BUDGET) -> Resolved:
-        """Returns what is known of these persons now. Raises Unavailable when no answer comes in that time."""
-        asked_at = time.monotonic()
+        """Returns what is known of these persons now. Raises Unavailable when no answer comes in that time, and at once
+        when none came the last times; TimedOut when the caller has set less."""
+        if not self._breaker.admits():
+            raise _unavailable()
+        asked_at, waits = time.monotonic(), deadline.inside(seconds)
+        hurried = deadline.callers_own(seconds)
         request = ResolvePatientsRequest(national_ids=sorted(set(national_ids)))
         try:
-            reply = await self._patients.unary(
-                PATH, request.SerializeToString(), caller=None, timeout=deadline.inside(seconds)
-            )
+            reply = await self._patients.read(PATH, request.SerializeToString(), caller=None, timeout=waits)
+            self._breaker.answered()
             answer = ResolvePatientsResponse.FromString(reply)
-        except (grpc.aio.AioRpcError, DecodeError):
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._breaker.answered()
+                raise _unavailable() from None
+            if waits >= PATIENCE:
+                self._breaker.timed_out()
+            raise (_hurried() if hurried else _unavailable()) from None
+        except DecodeError:
             raise _unavailable() from None
         found = {each.national_id: each for each in answer.patients}
         if len(found) != len(answer.patients):
@@ -118,6 +134,10 @@ def _facts(found: PatientResolution) -> PatientFacts:
         address_protection=facts.address_protection != patients_pb2.ADDRESS_PROTECTION_UGRADERT,
         deceased=facts.deceased,
     )
+
+
+def _hurried() -> TimedOut:
+    return TimedOut(Reason.ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed while the patient was looked up")
 
 
 def _unavailable() -> Unavailable:

@@ -26,7 +26,7 @@ class SectionReader:
         """
         request = source.proto.BatchGetSectionsRequest(queries=queries)
         backend = self._backends[source.service]
-        reply = await backend.unary(source.path, request.SerializeToString(), caller=None, timeout=seconds)
+        reply = await backend.read(source.path, request.SerializeToString(), caller=None, timeout=seconds)
         answers = source.proto.BatchGetSectionsResponse.FromString(reply).answers
         times = Counter(answer.access_id for answer in answers)
         asked = {query.access_id for query in queries}

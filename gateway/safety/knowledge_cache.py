@@ -67,7 +67,7 @@ class KnowledgeCache:
         request = GetDrugKnowledgeRequest(known_load=self._load).SerializeToString()
         try:
             reply = GetDrugKnowledgeResponse.FromString(
-                await self._medications.unary(PATH, request, caller=None, timeout=LONGEST_READ)
+                await self._medications.read(PATH, request, caller=None, timeout=LONGEST_READ)
             )
         except (grpc.aio.AioRpcError, DecodeError):
             return

@@ -1,9 +1,12 @@
-"""A breaker for each register: after five timeouts in a row nobody waits for it, until one probe comes back."""
+"""Breakers of registers, of patients and of the access log: after five timeouts in a row nobody waits for one, until a
+probe comes back."""
 
 import time
 from collections.abc import Callable
 
 TIMEOUTS = 5
+PATIENCE = 0.5
+"""Seconds after which no answer counts as a timeout: a caller in a hurry says nothing about who is asked."""
 PROBE_AFTER = 1.0
 """Seconds after which one call may try."""
 

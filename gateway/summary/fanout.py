@@ -69,7 +69,7 @@ class Fanout:
 
     async def _fetch(self, source: Source, decided: DecidedCall, question: Question, section: SummarySection) -> None:
         if not self._breakers[source.section].admits():
-            unavailable(section, common_pb2.UNAVAILABLE_REASON_OVERLOADED)
+            unavailable(section, common_pb2.UNAVAILABLE_REASON_BREAKER_OPEN)
             return
         query = SectionQuery(
             access_id=decided.access_id,

@@ -47,6 +47,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ikke hentet: registeret er overbelastet. Innholdet er ukjent.",
         "Not fetched: the register is overloaded. The content is unknown.",
     ),
+    "UNAVAILABLE_BREAKER_OPEN": (
+        "Ikke hentet: registeret har ikke svart på de siste spørsmålene. Innholdet er ukjent. Prøv igjen snart.",
+        "Not fetched: the register has not answered the latest questions. The content is unknown. Try again soon.",
+    ),
     "UNAVAILABLE_TOO_LARGE": (
         "Utelatt: svaret er for stort for et sammendrag. Be om seksjonen alene.",
         "Left out: the answer is too large for a summary. Ask for the section by itself.",

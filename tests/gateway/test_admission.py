@@ -32,7 +32,7 @@ RPCS = ("GetPatientSummary", "StreamPatientSummary", "DownloadDocument", "Upload
 OVERLOADED = ("RESOURCE_EXHAUSTED", "OVERLOADED")
 
 
-ANY = Shares(1, 1, 1, 1)
+ANY = Shares(1, 1, 1)
 """Whoever comes may take the whole room."""
 
 
@@ -65,7 +65,7 @@ class Busy:
         """Returns the calls as tasks, once all of them are inside."""
         tasks = [asyncio.ensure_future(call) for call in calls]
         expected = sum(self.inside.values()) + len(calls)
-        await becomes(lambda: sum(self.inside.values()) == expected)
+        await becomes(lambda: sum(self.inside.values()) == expected, 15.0)
         self._tasks += tasks
         return tasks
 
@@ -205,7 +205,7 @@ def doctor(number: int, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("what", ["summary", "download", "upload"])
 async def test_one_citizen_takes_no_more_than_a_share(shared: Busy, what: str) -> None:
     call = getattr(shared, what)
-    await shared.begin(call(**person(0)), call(**person(0)))
+    await shared.begin(*[call(**person(0)) for _ in range(4)])
     assert (await refusal(call(**person(0)))).short == OVERLOADED
     await shared.begin(call(**person(1)))
     await shared.finish()

@@ -34,7 +34,7 @@ class _Answering:
     def __init__(self, reply: bytes) -> None:
         self.reply = reply
 
-    async def unary(self, *_: Any, **__: Any) -> bytes:
+    async def read(self, *_: Any, **__: Any) -> bytes:
         return self.reply
 
 

@@ -234,7 +234,7 @@ async def test_after_five_timeouts_nobody_waits(front: Front) -> None:
         await asked(front, refusing(grpc.StatusCode.DEADLINE_EXCEEDED, "", None))
     calls = len(front.registers["visits"].calls)
     section = await front.gateway.fanout.ask(VISITS, decided(), NOW)
-    assert state(section) == "UNAVAILABLE OVERLOADED"
+    assert state(section) == "UNAVAILABLE BREAKER_OPEN"
     assert len(front.registers["visits"].calls) == calls
 
 

@@ -126,7 +126,7 @@ async def test_a_breaker_that_is_open(front: Front, service: str) -> None:
     for _ in range(TIMEOUTS):
         breaker.timed_out()
     told(front, service, frozen)
-    await checked(front, service, "UNAVAILABLE OVERLOADED")
+    await checked(front, service, "UNAVAILABLE BREAKER_OPEN")
     assert not front.registers[service].calls
 
 

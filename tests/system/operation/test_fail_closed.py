@@ -45,7 +45,11 @@ async def test_frozen_it_is_unavailable_within_the_deadline(
         hurried, took_hurried = await timed(client.call("GetPatientSummary", asked(patient), seconds=0.5))
     assert told.short == ("UNAVAILABLE", reason)
     assert took < 2.2
-    assert hurried.short in {("UNAVAILABLE", reason), ("DEADLINE_EXCEEDED", "")}
+    assert hurried.short in {
+        ("UNAVAILABLE", reason),
+        ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
+        ("DEADLINE_EXCEEDED", ""),
+    }
     assert took_hurried < 0.6
 
 

@@ -288,9 +288,11 @@ class _UnavailableReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Una
     UNAVAILABLE_REASON_ERROR: _UnavailableReason.ValueType  # 2
     """The register failed or cannot be reached."""
     UNAVAILABLE_REASON_OVERLOADED: _UnavailableReason.ValueType  # 3
-    """The register shed the call, or its breaker is open."""
+    """The register shed the call."""
     UNAVAILABLE_REASON_TOO_LARGE: _UnavailableReason.ValueType  # 4
     """The answer is larger than a summary may carry: use StreamPatientSummary, or the section's List rpc."""
+    UNAVAILABLE_REASON_BREAKER_OPEN: _UnavailableReason.ValueType  # 5
+    """The register did not answer in time the last times, and was not asked: it is tried once a second. Ask again later."""
 
 class UnavailableReason(_UnavailableReason, metaclass=_UnavailableReasonEnumTypeWrapper):
     """Why a section could not be fetched. Absence is always stated, never shown as an empty list."""
@@ -302,9 +304,11 @@ UNAVAILABLE_REASON_TIMEOUT: UnavailableReason.ValueType  # 1
 UNAVAILABLE_REASON_ERROR: UnavailableReason.ValueType  # 2
 """The register failed or cannot be reached."""
 UNAVAILABLE_REASON_OVERLOADED: UnavailableReason.ValueType  # 3
-"""The register shed the call, or its breaker is open."""
+"""The register shed the call."""
 UNAVAILABLE_REASON_TOO_LARGE: UnavailableReason.ValueType  # 4
 """The answer is larger than a summary may carry: use StreamPatientSummary, or the section's List rpc."""
+UNAVAILABLE_REASON_BREAKER_OPEN: UnavailableReason.ValueType  # 5
+"""The register did not answer in time the last times, and was not asked: it is tried once a second. Ask again later."""
 Global___UnavailableReason: _TypeAlias = UnavailableReason  # noqa: Y015
 
 class _QuantityComparator:
