@@ -161,7 +161,8 @@ def _patient(content: patients_pb2.PatientSection) -> Iterable[tuple[str, ...]]:
         yield ("general practitioner", "none is registered")
     for assignment in content.general_practitioners[: int(content.has_general_practitioner)]:
         doctors = ", ".join(each.practitioner.name for each in assignment.contract.doctors)
-        yield ("general practitioner", f"{doctors}, {assignment.contract.office.name}")
+        named = ", ".join(filter(None, (doctors, assignment.contract.office.name)))
+        yield ("general practitioner", named or "not shown: the address is protected")
 
 
 ROWS: dict[int, Callable[[Any], Iterable[tuple[str, ...]]]] = {

@@ -31,6 +31,8 @@ from kjernejournal.patients.v1.patients_pb2 import (
 )
 from services.patients import model, privacy
 from services.patients.privacy import Settings
+from services.patients.protection import shown as protected
+from services.patients.protection import strictest
 from shared import national_id
 from shared.convert import timestamp
 from shared.register.requests import lower_request_id
@@ -152,17 +154,19 @@ def section(rows: Rows, now: datetime) -> PatientSection:
     known = [row for row in rows if row["identity"] is not None]
     if not known:
         return PatientSection()
-    person = Person.FromString(known[0]["identity"])
+    people = [Person.FromString(row["identity"]) for row in known]
+    person = people[0]
+    protection = strictest(people)
     history = model.joined(histories(rows))
     shown = PatientSection(
         name=person.name,
         birth_date=person.birth_date if person.HasField("birth_date") else None,
         sex=person.sex,
-        national_id_kinds=dict.fromkeys(_kinds(known)),
-        address_protection=person.address_protection,
-        death=person.death if person.HasField("death") else None,
+        national_id_kinds=dict.fromkeys(number.kind for each in people for number in each.national_ids),
+        address_protection=protection,
+        death=next((each.death for each in people if each.HasField("death")), None),
         marital_status=person.marital_status if person.HasField("marital_status") else None,
-        general_practitioners=model.shown(history, now),
+        general_practitioners=protected(model.shown(history, now), protection),
         family=person.family,
         guardians=person.guardians,
         mobile_phone=person.mobile_phone,
@@ -175,25 +179,9 @@ def section(rows: Rows, now: datetime) -> PatientSection:
         relative.ClearField("national_id")
     for guardian in shown.guardians:
         guardian.ClearField("national_id")
-    if person.address_protection == ADDRESS_PROTECTION_UGRADERT:
-        if person.HasField("address"):
-            shown.address.CopyFrom(person.address)
-    else:
-        _hide_places(shown)
+    if protection == ADDRESS_PROTECTION_UGRADERT and person.HasField("address"):
+        shown.address.CopyFrom(person.address)
     return shown
-
-
-def _kinds(known: Rows) -> Iterator[NationalIdKind.ValueType]:
-    for row in known:
-        for number in Person.FromString(row["identity"]).national_ids:
-            yield number.kind
-
-
-def _hide_places(shown: PatientSection) -> None:
-    """Clears the places of doctors' lists: where the list belongs says where the patient lives."""
-    for assignment in shown.general_practitioners:
-        for name in ("municipality_number", "cooperating_municipalities", "out_of_office_places", "name"):
-            assignment.contract.ClearField(name)
 
 
 def resolution(national_id: str, rows: Rows, now: datetime) -> PatientResolution:
@@ -206,12 +194,14 @@ def resolution(national_id: str, rows: Rows, now: datetime) -> PatientResolution
     known = [row for row in rows if row["identity"] is not None]
     if known:
         answer.state = RESOLUTION_STATE_REGISTERED
-        answer.facts.CopyFrom(_facts(known[0], rows, now))
+        answer.facts.CopyFrom(_facts(known, rows, now))
     return answer
 
 
-def _facts(first: Row, rows: Rows, now: datetime) -> PatientFacts:
-    person = Person.FromString(first["identity"])
+def _facts(known: Rows, rows: Rows, now: datetime) -> PatientFacts:
+    first, people = known[0], [Person.FromString(row["identity"]) for row in known]
+    person = people[0]
+    death = next((each.death for each in people if each.HasField("death")), None)
     facts = PatientFacts(
         birth_date=person.birth_date if person.HasField("birth_date") else None,
         guardians=[
@@ -220,9 +210,9 @@ def _facts(first: Row, rows: Rows, now: datetime) -> PatientFacts:
             if ref is not None and model.covers(guardian.period, now)
         ],
         parents_at_address=[str(ref) for ref in first["parents_at_address"] or ()],
-        address_protection=person.address_protection,
-        deceased=person.HasField("death"),
-        death_date=person.death.date if person.death.HasField("date") else None,
+        address_protection=strictest(people),
+        deceased=death is not None,
+        death_date=death.date if death is not None and death.HasField("date") else None,
         sex=person.sex,
     )
     _add_practitioners(facts, rows, now)

@@ -14,7 +14,7 @@ from kjernejournal.patients.v1 import patients_pb2 as pb
 from services.patients.model import assign, covers
 from shared.convert import timestamp
 from tests.services.patients.conftest import Patients
-from tests.services.patients.people import OFFICE, person, place, years_ago
+from tests.services.patients.people import OFFICE, place, years_ago
 from tests.support.service import FEED, details_of, reason_of
 
 
@@ -103,16 +103,6 @@ async def test_a_list_that_begins_tomorrow_is_neither_shown_nor_a_right(service:
     await service.assign(value, place("tomorrow", years_ago(0) + timedelta(days=1)))
     assert not (await service.facts(value)).gp_hpr_numbers
     assert not (await service.section(value)).general_practitioners
-
-
-async def test_with_a_protected_address_the_list_does_not_tell_where(service: Patients) -> None:
-    one = person()
-    one.address_protection = pb.ADDRESS_PROTECTION_STRENGT_FORTROLIG
-    value = await service.register(one)
-    await service.assign(value, place("list", years_ago(1)))
-    [shown] = (await service.section(value)).general_practitioners
-    assert shown.contract.municipality_number == ""
-    assert shown.contract.doctors[0].practitioner.hpr_number == "9144900"
 
 
 async def test_the_same_request_again_has_one_effect(service: Patients) -> None:

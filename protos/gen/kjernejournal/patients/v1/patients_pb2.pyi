@@ -789,7 +789,7 @@ class PatientSection(_message.Message):
     sex: Global___Sex.ValueType
     """Sex."""
     address_protection: Global___AddressProtection.ValueType
-    """Protection of the address. Any but UGRADERT: the address is not shown."""
+    """Protection of the address, the strictest of all the patient's references. Any but UGRADERT: the address is not shown."""
     mobile_phone: _builtins.str
     """Mobile phone."""
     version: _builtins.int
@@ -822,7 +822,9 @@ class PatientSection(_message.Message):
 
     @_builtins.property
     def general_practitioners(self) -> _containers.RepeatedCompositeFieldContainer[Global___GeneralPractitionerAssignment]:
-        """The lists that the patient is on now and was on in the last three years, newest first."""
+        """The lists that the patient is on now and was on in the last three years, newest first. With a protected address
+        without what tells where they belong; with a strictly confidential one nothing but the periods.
+        """
 
     @_builtins.property
     def family(self) -> _containers.RepeatedCompositeFieldContainer[Global___FamilyRelation]:
