@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.access.authorisations import authorisation_in_force
 from gateway.access.facts import Caller, CallerKindValue
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.helseid import (
@@ -68,7 +69,7 @@ class _Attest:
     toa: datetime
 
 
-def to_caller(claims: Claims, *, expires: datetime, production: bool) -> Caller:
+def to_caller(claims: Claims, *, expires: datetime, now: datetime, production: bool) -> Caller:
     """Returns the caller that these claims name. Raises ClaimsError when they are incomplete or contradictory."""
     scopes = _scopes(claims)
     kinds = [kind for scope, kind in _KINDS.items() if scope in scopes]
@@ -94,7 +95,7 @@ def to_caller(claims: Claims, *, expires: datetime, production: bool) -> Caller:
     )
     if kind != common_pb2.CALLER_KIND_CITIZEN and not common.legal_entity:
         raise ClaimsError("no organisation")
-    return _clinician(claims, common, hpr_number) if kind == common_pb2.CALLER_KIND_CLINICIAN else common
+    return _clinician(claims, common, hpr_number, now) if kind == common_pb2.CALLER_KIND_CLINICIAN else common
 
 
 def numeric_date(claims: Claims, name: str) -> datetime:
@@ -107,7 +108,7 @@ def numeric_date(claims: Claims, name: str) -> datetime:
     return datetime.fromtimestamp(value, UTC)
 
 
-def _clinician(claims: Claims, common: Caller, hpr_number: str) -> Caller:
+def _clinician(claims: Claims, common: Caller, hpr_number: str, now: datetime) -> Caller:
     if not hpr_number:
         raise ClaimsError("no HPR number")
     attest = _attest(claims)
@@ -125,7 +126,7 @@ def _clinician(claims: Claims, common: Caller, hpr_number: str) -> Caller:
     attested_hpr = _text(_part(practitioner, "hpr_nr"), "id")
     if attested_hpr and attested_hpr != hpr_number:
         raise ClaimsError("the attest is another person's")
-    authorisations = _authorisations(claims)
+    authorisations = _authorisations(claims, now)
     service, detail = _part(care, "healthcare_service"), _part(care, "purpose_of_use_details")
     expires = attest.toa + ATTEST_LIFE
     return Caller(
@@ -177,7 +178,8 @@ def _role(practitioner: Claims, authorisations: tuple[str, ...]) -> str:
     return authorisations[0] if len(authorisations) == 1 else ""
 
 
-def _authorisations(claims: Claims) -> tuple[str, ...]:
+def _authorisations(claims: Claims, now: datetime) -> tuple[str, ...]:
+    """Returns the categories of health personnel for which an authorisation is in force now."""
     details = claims.get(HPR_DETAILS)
     if isinstance(details, str):
         try:
@@ -189,7 +191,11 @@ def _authorisations(claims: Claims) -> tuple[str, ...]:
     approvals = details.get("approvals", [])
     if not isinstance(approvals, list):
         raise ClaimsError("hpr_details")
-    codes = [_text(approval, "profession") for approval in approvals if isinstance(approval, dict)]
+    codes = [
+        _text(approval, "profession")
+        for approval in approvals
+        if isinstance(approval, dict) and authorisation_in_force(approval, now)
+    ]
     return tuple(dict.fromkeys(code for code in codes if code))
 
 

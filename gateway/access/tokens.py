@@ -136,7 +136,7 @@ class TokenVerifier:
             # Without exp, which is judged at each use, and last: what is wrong otherwise is never called expired.
             self._registered.validate({name: value for name, value in payload.items() if name != "exp"})
             expires, _, _ = (numeric_date(payload, name) for name in ("exp", "nbf", "iat"))
-            caller = to_caller(payload, expires=expires, production=self._production)
+            caller = to_caller(payload, expires=expires, now=self._now(), production=self._production)
         except (JoseError, ClaimsError):
             _refuse()
         if payload["aud"] not in (self._audience, [self._audience]):

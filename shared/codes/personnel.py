@@ -49,6 +49,12 @@ PERSONNEL: dict[str, str] = {
 """Volven 9060, categories of health personnel, without VE and FB (they treat animals), XX (unknown), MT (expired)."""
 
 
+AUTHORISATIONS_IN_FORCE = frozenset({"1", "2", "4", "14", "17", "18"})
+"""Volven 7704, kinds of authorisation in the register of health personnel (HPR), with which somebody practises by their
+own right: 1 is autorisasjon, the others are licences and limited rights. 0 is none, 3 a student's. As NAV's rules for
+who may certify sick leave take them (github.com/navikt, syfosmregler)."""
+
+
 class ServiceKind(enum.Enum):
     """The kind of health service that the caller works in, as attested in the token."""
 

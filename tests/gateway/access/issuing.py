@@ -53,13 +53,19 @@ def clinician(**changes: Any) -> dict[str, Any]:
         **{
             "scope": f"openid {names.SCOPE_CLINICIAN} nhn:kjernejournal/tillitsrammeverk",
             names.HPR_NUMBER: "900000002",
-            names.HPR_DETAILS: {"approvals": [{"profession": "SP"}]},
+            names.HPR_DETAILS: hpr_details("SP"),
             names.ORGNR_PARENT: "100100673",
             names.ORGNR_CHILD: "100100096",
             names.ATTEST: attest(),
         }
         | changes
     )
+
+
+def hpr_details(*professions: str) -> dict[str, Any]:
+    """Returns authorisations in force, as HelseID states them."""
+    authorised = {"value": "1", "description": "Autorisasjon"}
+    return {"approvals": [{"profession": each, "authorization": authorised} for each in professions]}
 
 
 def attest(**changes: Any) -> dict[str, Any]:

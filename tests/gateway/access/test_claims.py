@@ -12,11 +12,11 @@ from kjernejournal.common.v1 import common_pb2
 from shared.codes import helseid as names
 from shared.codes.personnel import ROLE_SYSTEM, ServiceKind
 from shared.codes.systems import VOLVEN
-from tests.gateway.access.issuing import NOW, PID, attest, claims, clinician
+from tests.gateway.access.issuing import NOW, PID, attest, claims, clinician, hpr_details
 
 
 def read(payload: dict[str, Any]) -> Caller:
-    return to_caller(payload, expires=NOW + timedelta(minutes=10), production=False)
+    return to_caller(payload, expires=NOW + timedelta(minutes=10), now=NOW, production=False)
 
 
 def test_the_older_name_of_the_care_relation() -> None:
@@ -25,7 +25,7 @@ def test_the_older_name_of_the_care_relation() -> None:
     assert read(clinician(**{names.ATTEST: both})) == read(clinician())
 
 
-@pytest.mark.parametrize("details", [{"approvals": [{"profession": "SP"}]}, '{"approvals": [{"profession": "SP"}]}'])
+@pytest.mark.parametrize("details", [hpr_details("SP"), json.dumps(hpr_details("SP"))])
 def test_authorisations_as_an_object_or_as_text(details: object) -> None:
     assert read(clinician(**{names.HPR_DETAILS: details})).authorisations == ("SP",)
 
@@ -33,6 +33,50 @@ def test_authorisations_as_an_object_or_as_text(details: object) -> None:
 @pytest.mark.parametrize("details", [None, {}, [], {"approvals": []}, {"approvals": [{}]}, {"approvals": [3]}])
 def test_no_authorisations(details: object) -> None:
     assert read(clinician(**{names.HPR_DETAILS: details})).authorisations == ()
+
+
+YESTERDAY, TODAY, TOMORROW = ((NOW + timedelta(days=days)).date().isoformat() for days in (-1, 0, 1))
+
+
+@pytest.mark.parametrize("value", ["1", 1, "2", "4", "14", "17", "18"])
+def test_an_authorisation_that_is_in_force_counts(value: object) -> None:
+    details = {"approvals": [{"profession": "SP", "authorization": {"value": value}}]}
+    assert read(clinician(**{names.HPR_DETAILS: details})).role == "SP"
+
+
+@pytest.mark.parametrize(
+    "approval",
+    [
+        {},
+        {"authorization": None},
+        {"authorization": {}},
+        {"authorization": "1"},
+        *({"authorization": {"value": value}} for value in ("0", 0, "3", "", None, True, "99", "01", " 1", [1])),
+        {"authorization": {"value": "1", "suspended": True}},
+        {"authorization": {"value": "1", "suspension": {"from": YESTERDAY}}},
+        {"authorization": {"value": "1", "active": False}},
+        {"authorization": {"value": "1"}, "active": "nei"},
+        {"authorization": {"value": "1", "period": {"from": TOMORROW}}},
+        {"authorization": {"value": "1", "period": {"to": YESTERDAY}}},
+        {"authorization": {"value": "1"}, "period": {"from": "2020-01-01", "to": YESTERDAY}},
+        {"authorization": {"value": "1", "valid_to": (NOW - timedelta(seconds=1)).isoformat()}},
+        {"authorization": {"value": "1", "valid_to": "i går"}},
+        {"authorization": {"value": "1", "valid_from": 3}},
+        {"authorization": {"value": "1", "period": "2020/2021"}},
+    ],
+)
+def test_an_authorisation_that_is_not_in_force_is_none(approval: dict[str, Any]) -> None:
+    details = {"approvals": [{"profession": "SP", **approval}]}
+    caller = read(clinician(**{names.HPR_DETAILS: details}))
+    assert caller.authorisations == ()
+    both = {"approvals": [*details["approvals"], *hpr_details("JO")["approvals"]]}
+    assert read(clinician(**{names.HPR_DETAILS: both})).authorisations == ("JO",)
+
+
+@pytest.mark.parametrize("period", [{"from": TODAY}, {"to": TODAY}, {"from": YESTERDAY, "to": TOMORROW}, {"to": None}])
+def test_an_authorisation_holds_on_its_first_day_and_its_last(period: dict[str, Any]) -> None:
+    details = {"approvals": [{"profession": "SP", "authorization": {"value": "1", "period": period}}]}
+    assert read(clinician(**{names.HPR_DETAILS: details})).authorisations == ("SP",)
 
 
 @pytest.mark.parametrize("details", ["{", '{"approvals": 3}', {"approvals": {"profession": "SP"}}])
@@ -44,7 +88,7 @@ def test_broken_authorisations(details: object) -> None:
 def two_authorisations(named: dict[str, str] | None) -> Caller:
     made = attest()
     made["practitioner"] = {**made["practitioner"], "authorization": named}
-    details = {"approvals": [{"profession": "SP"}, {"profession": "JO"}]}
+    details = hpr_details("SP", "JO")
     return read(clinician(**{names.ATTEST: made, names.HPR_DETAILS: details}))
 
 
