@@ -4,7 +4,9 @@
 2. who calls, on which basis        `front_door` asks `access/tokens` (and `access/claims`, `access/jwks`); then
                                     `admission` says whether there is room, and `request_bytes` takes the request
 3. whom the call is about           `requests` reads it, `registers/patient_lookup` asks the patients service
-4. may they                         `access/policy` decides on `access/facts`, by the table in `access/rules`
+4. may they                         `access/policy` decides on `access/facts`, by the table in `access/rules`; on
+                                    machines by the operator's table, `access/clients`, and what they say in whose name
+                                    by `stated_sources`
                                     (whether single entries are restricted: `restricted_entries` asks the registers)
 5. audit                            `audit_records` builds the records, `recorder` makes them durable
 6. release                          `steps.fresh`: only on facts that are fresh (`shared/block_promise`)

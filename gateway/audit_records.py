@@ -9,7 +9,7 @@ from gateway.contract import Method
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.audit.v1.audit_pb2 import AccessGround, AuditRecord, DisclosedEntry, PersonalPart, SectionRecord
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import Coding, Organisation, Practitioner
+from kjernejournal.common.v1.common_pb2 import Coding, Machine, Organisation, Practitioner
 from shared.codes.helseid import PURPOSE_OF_USE
 from shared.codes.personnel import ROLE_SYSTEM
 from shared.convert import timestamp
@@ -68,7 +68,7 @@ def personal_part(caller: Caller, *, patient_ref: str, caller_ref: str) -> Perso
     if caller.kind == common_pb2.CALLER_KIND_CLINICIAN:
         personal.practitioner.CopyFrom(practitioner(caller))
     elif caller.kind == common_pb2.CALLER_KIND_SYSTEM:
-        personal.subject = caller.source_system[:200]
+        personal.subject = caller.client_id[:200]
     else:
         personal.actor_ref = caller_ref
         if caller.kind == common_pb2.CALLER_KIND_AUDITOR:  # who need not be a person in this record at all
@@ -99,6 +99,13 @@ def practitioner(caller: Caller) -> Practitioner:
         return Practitioner()
     role = Coding(system=ROLE_SYSTEM, code=caller.role[:100]) if caller.role else None
     return Practitioner(hpr_number=caller.hpr_number, name=caller.name[:200], role=role)
+
+
+def machine(caller: Caller) -> Machine | None:
+    """Returns the machine that calls; None for people."""
+    if caller.kind != common_pb2.CALLER_KIND_SYSTEM:
+        return None
+    return Machine(client_id=caller.client_id[:200], organisation_number=caller.legal_entity)
 
 
 def organisation(caller: Caller) -> Organisation:

@@ -16,7 +16,7 @@ from gateway.access.facts import AccessRule
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.changes.v1 import changes_pb2
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import CodedText, PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import CodedText, PatientIdentifier, Provenance
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.labs.v1 import labs_pb2
@@ -70,6 +70,10 @@ class Method:
     """Where the request registers persons, with national ids of their own."""
     disclosed: tuple[Path, ...]
     """Where the reply holds messages with a disclosed id."""
+    provenances: tuple[Path, ...]
+    """Where the request says which source something comes from."""
+    with_rights: tuple[Path, ...]
+    """Where the request holds messages with fields that ask for a right of their own of a machine."""
     says_texts: bool = False
     """Whether the reply holds texts that the gateway puts in."""
 
@@ -189,6 +193,8 @@ def _method(descriptor: MethodDescriptor) -> Method:
         patients=tuple(_paths(descriptor.input_type, _is_patient)),
         persons=tuple(_paths(descriptor.input_type, _is_person)),
         disclosed=disclosed_paths(descriptor.output_type),
+        provenances=tuple(_paths(descriptor.input_type, _is_provenance)),
+        with_rights=tuple(_paths(descriptor.input_type, lambda message: bool(rights_of(message)))),
         says_texts=bool(paths_to(descriptor.output_type, CodedText.DESCRIPTOR)),
     )
 
@@ -199,6 +205,17 @@ def _is_patient(message: Descriptor) -> bool:
 
 def _is_person(message: Descriptor) -> bool:
     return message.full_name == patients_pb2.Person.DESCRIPTOR.full_name
+
+
+def _is_provenance(message: Descriptor) -> bool:
+    return message.full_name == Provenance.DESCRIPTOR.full_name
+
+
+@cache
+def rights_of(message: Descriptor) -> "dict[str, common_pb2.MachineRight.ValueType]":
+    """Returns the fields of a message that ask for a right of their own of a machine, each with the right."""
+    found = {each.name: each.GetOptions().Extensions[common_pb2.machine_right] for each in message.fields}
+    return {name: right for name, right in found.items() if right}
 
 
 def _discloses(message: Descriptor) -> bool:

@@ -92,6 +92,8 @@ class DecidedCall:
             for_patient=self.decision.for_patient,
             controller=self.caller.controller,
             representation=self.decision.representation,
+            machine=audit_records.machine(self.caller),
+            source_systems=sorted(self.caller.client.source_systems) if self.caller.client else (),
         )
 
     def disclosure(self, sections: Iterable[SectionRecord]) -> AuditRecord:

@@ -11,11 +11,12 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
 import grpc
 
+from gateway.access.clients import NO_CLIENTS, Clients
 from gateway.access.tokens import Metadata, TokenVerifier, access_basis, source_system_of
 from gateway.admission import Admission
 from gateway.contract import Method
@@ -65,6 +66,7 @@ class FrontDoor(grpc.GenericRpcHandler):
         admission: Admission,
         verifier: TokenVerifier,
         *,
+        clients: Clients = NO_CLIENTS,
         idle: float = IDLE,
         largest_message: int = LARGEST_MESSAGE,
         says: Sequence[tuple[str, str]] = (),
@@ -74,6 +76,7 @@ class FrontDoor(grpc.GenericRpcHandler):
             raise TypeError(f"no such rpc: {', '.join(sorted(unknown))}")
         self._admission = admission
         self._verifier = verifier
+        self._clients = clients
         self._idle = idle
         self._largest_message = largest_message
         self._draining = 0
@@ -161,6 +164,8 @@ class FrontDoor(grpc.GenericRpcHandler):
         except Unauthenticated as refusal:
             self._log_refusal(refusal)
             raise
+        if caller.kind == common_pb2.CALLER_KIND_SYSTEM:
+            caller = replace(caller, client=self._clients.of(caller.client_id, caller.legal_entity))
         if method.rule.needs_source_system(caller.kind) and not source_system_of(metadata):
             raise Invalid("source-system", "is required: the name and version of the system that asks")
         return Incoming(method, metadata, caller, access_basis(metadata))

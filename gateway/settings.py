@@ -1,13 +1,15 @@
 """Settings of the gateway."""
 
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from gateway import contract
+from gateway.access.clients import NO_CLIENTS, Clients, read_clients
 from gateway.admission import MAX_CALLS, MAX_STREAMS
-from shared.settings import Address, ProcessSettings
+from shared.settings import Address, ProcessSettings, ReadableFile
 
 
 class GatewaySettings(ProcessSettings):
@@ -19,6 +21,9 @@ class GatewaySettings(ProcessSettings):
     """The identity provider's keys: a file, or an https URL."""
     issuer: str = "https://issuer.kjernejournal.local"
     audience: str = "nhn:kjernejournal"
+    clients: ReadableFile | None = None
+    """The table of machines and what each may do (`gateway/access/clients.py`), read at start. None: no machine may do
+    anything."""
     indicator_quota: int = Field(default=600, ge=1)
     """GetIndicator: patients an organisation may ask about in a minute."""
     max_calls: int = Field(default=MAX_CALLS, ge=1)
@@ -43,6 +48,17 @@ class GatewaySettings(ProcessSettings):
         if not jwks or ("://" in jwks and not (jwks.startswith("https://") and urlsplit(jwks).hostname)):
             raise ValueError("must be a file's path or an https URL")
         return jwks
+
+    @field_validator("clients")
+    @classmethod
+    def _table(cls, clients: Path | None) -> Path | None:
+        if clients is not None:
+            read_clients(clients.read_bytes())
+        return clients
+
+    def registered_clients(self) -> Clients:
+        """Returns the table of machines. Raises ValueError when its file has become wrong since the start."""
+        return NO_CLIENTS if self.clients is None else read_clients(self.clients.read_bytes())
 
     @field_validator("services")
     @classmethod

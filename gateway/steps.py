@@ -20,6 +20,7 @@ from gateway.recorder import Recorder
 from gateway.registers.patient_lookup import PatientLookup, Resolved
 from gateway.requests import national_id_of, patient_of
 from gateway.restricted_entries import RestrictedEntries
+from gateway.stated_sources import overstepping
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from shared import deadline, telemetry
 from shared.errors import Reason, Unavailable, reason_name
@@ -67,6 +68,8 @@ class Steps:
         """
         decided = await self.decide(incoming, request, sections=sections)
         await self.refuse_if_denied(decided)
+        if request is not None:
+            await self.refuse_overstepping(decided, request)
         return decided
 
     async def decide(
@@ -146,6 +149,14 @@ class Steps:
         patients = [decided.patient for decided in decided_calls if decided.patient is not None]
         resolved = await self._patient_lookup.resolve_fresh(_with_caller(decided_calls[0].caller, patients))
         return [self._decide(replace(decided, resolved=resolved), sections) for decided in decided_calls]
+
+    async def refuse_overstepping(self, decided: DecidedCall, request: Message) -> None:
+        """Raises Denied, once it is on record, for a machine's request that speaks for a source that is not its own."""
+        client = decided.caller.client
+        refusal = overstepping(decided.method, client, request) if client is not None else None
+        if refusal is not None:
+            await self._recorder.record([decided.denial(refusal.reason, refusal.code.value[0])])
+            raise refusal
 
     async def refuse_if_denied(self, decided: DecidedCall) -> None:
         """Raises the refusal of a call that was denied, once it is on record."""

@@ -83,6 +83,7 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
         },
         Admission(max_calls=settings.max_calls, max_streams=settings.max_streams),
         verifier,
+        clients=settings.registered_clients(),
         idle=idle,
         largest_message=settings.max_message_bytes,
         says=((RESTRICTIONS_HEADER, "may-be-hidden"),) if settings.hides else (),

@@ -113,7 +113,7 @@ async def _import(gateway: Gateway, table: DrugKnowledge) -> Answered:
         f"{_SERVICE}/ImportDrugKnowledge",
         ImportDrugKnowledgeRequest(request_id=str(uuid4()), knowledge=table),
         ImportDrugKnowledgeResponse,
-        token=gateway.credentials.feed("medications"),
+        token=gateway.credentials.feed("medications", "knowledge"),
     )
 
 

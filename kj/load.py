@@ -128,7 +128,7 @@ async def load_population(
     """
     people = records(population.seed, population.size, population.as_of)
     loaded = Loaded()
-    async with Feed.open(gateway, source_system="kj load") as feed:
+    async with Feed.open(gateway, source_system="kj load", client="") as feed:
         while batch := list(islice(people, AT_ONCE)):
             await _send(feed, batch, registers, loaded, progressed)
             memory.remember((each.person.national_id for each in batch), source=f"population {population.seed}")

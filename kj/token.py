@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kj.errors import CommandError
+from kj.local.clients import EHR, PREFIX, ROWS
 from kj.local.data_directory import DEFAULT, DataDirectory, DataDirOption
 from kj.local.issuer import mint
 from kj.synthetic.people.cast import MUNICIPALITY, PEOPLE, PLACES, REGISTERS, Person, Place
@@ -28,12 +29,19 @@ def token(
     ] = None,
     hpr: Annotated[str | None, typer.Option("--hpr", help="HPR number of personnel.")] = None,
     national_id: Annotated[str | None, typer.Option("--national-id", help="The caller's own national id.")] = None,
+    client: Annotated[
+        str | None, typer.Option("--client", help=f"Which machine, of a system: {', '.join(ROWS)}. Default: {EHR}.")
+    ] = None,
     minutes: Annotated[float, typer.Option("--minutes", help="How long it is valid; attests end after 60.")] = 60,
     data_dir: DataDirOption = DEFAULT,
 ) -> None:
-    """Print a token of the local issuer. A steward is the data controller's auditor."""
+    """Print a token of the local issuer. A steward is the data controller's auditor.
+
+    A system is one of the local table of clients, .kj/issuer/clients.json: each may do what it is registered for.
+    """
     directory = DataDirectory.at(data_dir).issuer
-    print(mint_for(kind, directory, org=org, service=service, hpr=hpr, national_id=national_id, minutes=minutes))
+    who = {"org": org, "service": service, "hpr": hpr, "national_id": national_id, "client": client}
+    print(mint_for(kind, directory, minutes=minutes, **who))
 
 
 def mint_for(
@@ -44,6 +52,7 @@ def mint_for(
     service: str | None = None,
     hpr: str | None = None,
     national_id: str | None = None,
+    client: str | None = None,
     minutes: float = 60,
 ) -> str:
     """Returns a token of this kind from the issuer in `directory`; what is not given is invented.
@@ -54,7 +63,9 @@ def mint_for(
     if kind == "system":
         if service or hpr or national_id:
             raise CommandError("A system has an organisation alone.", "Leave --service, --hpr and --national-id out.")
-        return mint(directory, system_claims(org or REGISTERS), minutes=minutes)
+        return mint(directory, system_claims(org or REGISTERS, client or EHR), minutes=minutes)
+    if client:
+        raise CommandError(f"--client is for systems, not for {kind}.")
     if kind not in PEOPLE:
         raise CommandError(f"{kind} is no kind of caller.", f"Kinds: {', '.join(KINDS)}.")
     person = PEOPLE[kind]
@@ -67,12 +78,15 @@ def mint_for(
     return mint(directory, clinician_claims(person, place, pid, hpr=hpr, org=org), minutes=minutes)
 
 
-def system_claims(org: str) -> dict[str, Any]:
-    """Returns the claims of a machine: client credentials, no person."""
+def system_claims(org: str, client: str) -> dict[str, Any]:
+    """Returns the claims of a machine: client credentials, no person. Raises CommandError for one that is not in the
+    local table."""
+    if client not in ROWS:
+        raise CommandError(f"{client} is no client of the local issuer.", f"Clients: {', '.join(ROWS)}.")
     return {
         "scope": names.SCOPE_SYSTEM,
-        "client_id": "kj-local-feed",
-        names.CLIENT_NAME: "Local feed",
+        names.CLIENT_ID: PREFIX + client,
+        names.CLIENT_NAME: f"Local {client}",
         names.ORGNR_PARENT: org,
     }
 
@@ -124,7 +138,7 @@ def _lay_claims(kind: str, person: Person, national_id: str, org: str | None) ->
 def _person_claims(person: Person, national_id: str, scope: str) -> dict[str, Any]:
     return {
         "scope": scope,
-        "client_id": "kj-local",
+        names.CLIENT_ID: "kj-local",
         names.CLIENT_NAME: "kj",
         "name": person.name,
         names.PID: national_id,

@@ -7,7 +7,7 @@ kind       scope                       claims
 =========  ==========================  =====================================================================
 clinician  `nhn:kjernejournal/api`     pid, hpr_number, hpr_details, orgnr_parent, the trust framework's attest
 citizen    `kjernejournal/citizen`     pid, and no hpr_number
-system     `kjernejournal/system`      orgnr_parent, and neither pid nor hpr_number (client credentials)
+system     `kjernejournal/system`      client_id, orgnr_parent, neither pid nor hpr_number (client credentials)
 auditor    `kjernejournal/auditor`     pid, orgnr_parent; the data controller's also `kjernejournal/controller`
 =========  ==========================  =====================================================================
 
@@ -25,6 +25,7 @@ from gateway.access.facts import Caller, CallerKindValue
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.helseid import (
     ATTEST,
+    CLIENT_ID,
     CLIENT_NAME,
     HPR_DETAILS,
     HPR_NUMBER,
@@ -92,6 +93,7 @@ def to_caller(claims: Claims, *, expires: datetime, now: datetime, production: b
         controller=kind == common_pb2.CALLER_KIND_AUDITOR and SCOPE_CONTROLLER in scopes,
         expires=expires,
         source_system=_text(claims, CLIENT_NAME),
+        client_id=_text(claims, CLIENT_ID),
     )
     if kind != common_pb2.CALLER_KIND_CITIZEN and not common.legal_entity:
         raise ClaimsError("no organisation")
@@ -153,6 +155,7 @@ def _clinician(claims: Claims, common: Caller, hpr_number: str, now: datetime) -
         scopes=common.scopes,
         expires=min(expires, common.expires) if common.expires else expires,
         source_system=common.source_system,
+        client_id=common.client_id,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Self, TypeAlias
 
 from google.protobuf.descriptor import MethodDescriptor
 
+from gateway.access.clients import Client, MachineRightValue
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.codes.personnel import ServiceKind
@@ -108,6 +109,10 @@ class Caller:
     expires: datetime | None = None
     """When the token or its attest runs out, whichever is first."""
     source_system: str = ""
+    client_id: str = ""
+    """The client that the token was issued to."""
+    client: Client | None = None
+    """What the operator registers this machine for. None: nothing, or the caller is no machine."""
 
     def attests(self, national_id: str) -> bool:
         """Whether the attest covers this patient: it names the patient, or nobody."""
@@ -154,6 +159,8 @@ class AccessRule:
     """Seconds; None on unary rpcs."""
     changes_only: bool = False
     """The rpc says that something changed, and no content (WatchChanges)."""
+    machine_right: MachineRightValue = common_pb2.MACHINE_RIGHT_UNSPECIFIED
+    """What a machine has to be registered for."""
 
     @classmethod
     def from_method(cls, method: MethodDescriptor) -> Self:
@@ -175,6 +182,7 @@ class AccessRule:
             multi_patient=option.multi_patient,
             longest_stream=longest,
             changes_only=option.changes_only,
+            machine_right=option.machine_right,
         )
 
     def needs_source_system(self, kind: CallerKindValue) -> bool:
@@ -275,5 +283,6 @@ _TEXTS: dict[ReasonValue, str] = {
     reasons.ERROR_REASON_BASIS_REFUSED: "this role in this kind of service needs another access basis",
     reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED: "nothing is restricted here: use an ordinary basis",
     reasons.ERROR_REASON_SECTION_RESTRICTED: "the patient has restricted this section: an elevated basis is needed",
+    reasons.ERROR_REASON_CLIENT_NOT_REGISTERED: "this client is not registered for this: ask who operates the gateway",
     reasons.ERROR_REASON_NOT_REPRESENTATIVE: "the citizen may not act for this person",
 }

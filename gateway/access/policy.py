@@ -2,7 +2,8 @@
 
 The order is part of the contract, since the caller hears the first reason that applies:
 
-1. the rpc is open to this kind of caller (says nothing of the patient, so it may come first);
+1. the rpc is open to this kind of caller, and to this machine by the table of clients (says nothing of the patient, so
+   it may come first);
 2. there is a record, and no reservation against it: else NOT_FOUND, the same for both;
 3. a named block by the patient: absolute, in emergencies too;
 4. security level 4;
@@ -31,7 +32,8 @@ from gateway.access.facts import (
     PatientFacts,
     SectionValue,
 )
-from gateway.access.verdicts import NO_BASIS, Refusal, deny, level, not_found, permit
+from gateway.access.systems import decide_auditor, decide_system, not_registered
+from gateway.access.verdicts import Refusal, deny, level, not_found, permit
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.register.sections import SUMMARY_SECTIONS
@@ -78,9 +80,7 @@ def decide(
         return decide_clinician(caller, basis, facts, access, asked)
     if caller.kind == _CITIZEN:
         return decide_citizen(caller, basis, facts, access, asked, now)
-    if access.changes_only and (refusal := _not_followed(facts)):
-        return deny(asked, refusal)
-    return _decide_without_basis(caller, basis, access, asked)
+    return _without_basis(caller, basis, facts, access, asked)
 
 
 def decide_without_patient(caller: Caller, basis: BasisValue, access: AccessRule) -> Decision:
@@ -93,7 +93,7 @@ def decide_without_patient(caller: Caller, basis: BasisValue, access: AccessRule
         if refusal is None and access.section != common_pb2.SECTION_ACCESS_LOG:
             refusal = Refusal(reasons.ERROR_REASON_ROLE_REFUSED, "people-ask-about-a-patient")
         return deny(asked, refusal) if refusal else permit(asked, "proofs-of-the-log")
-    return _decide_without_basis(caller, basis, access, asked)
+    return _without_basis(caller, basis, None, access, asked)
 
 
 def for_another_patient(decision: Decision) -> Decision:
@@ -108,34 +108,18 @@ def _kind(caller: Caller, access: AccessRule) -> Refusal | None:
         return Refusal(reasons.ERROR_REASON_NOT_SUPPORTED, "no-section")
     if caller.kind not in access.callers:
         return Refusal(reasons.ERROR_REASON_CALLER_KIND_REFUSED, "caller-kind")
-    return None
+    return not_registered(caller, access)
 
 
-def _decide_without_basis(
-    caller: Caller, basis: BasisValue, access: AccessRule, asked: tuple[SectionValue, ...]
+def _without_basis(
+    caller: Caller,
+    basis: BasisValue,
+    facts: PatientFacts | None,
+    access: AccessRule,
+    asked: tuple[SectionValue, ...],
 ) -> Decision:
-    """Decides on systems and auditors."""
+    if caller.kind == _SYSTEM:
+        return decide_system(caller, basis, facts, access, asked)
     if caller.kind == _AUDITOR:
-        if refusal := level(caller):
-            return deny(asked, refusal)
-        if access.section != common_pb2.SECTION_ACCESS_LOG:
-            return deny(asked, Refusal(reasons.ERROR_REASON_ROLE_REFUSED, "auditors-read-the-log-alone"))
-        rule = "auditor"
-    elif caller.kind == _SYSTEM:
-        if access.action == common_pb2.ACTION_READ and not (access.status_only or access.changes_only):
-            return deny(asked, Refusal(reasons.ERROR_REASON_ROLE_REFUSED, "systems-never-read"))
-        rule = "system"
-    else:
-        return deny(asked, Refusal(reasons.ERROR_REASON_CALLER_KIND_REFUSED, "caller-kind"))
-    if basis != NO_BASIS:
-        return deny(asked, Refusal(reasons.ERROR_REASON_BASIS_REFUSED, "a-basis-is-for-personnel"))
-    return permit(asked, rule)
-
-
-def _not_followed(facts: PatientFacts) -> Refusal | None:
-    """Returns why no system hears what changes in this record. Who reads there is not known, so any block counts."""
-    if facts.blocked_hpr_numbers:
-        return Refusal(reasons.ERROR_REASON_NO_ACCESS, "somebody-is-blocked")
-    if facts.restricted_sections or facts.single_entries_restricted:
-        return Refusal(reasons.ERROR_REASON_SECTION_RESTRICTED, "something-is-restricted")
-    return None
+        return decide_auditor(caller, basis, access, asked)
+    return deny(asked, Refusal(reasons.ERROR_REASON_CALLER_KIND_REFUSED, "caller-kind"))

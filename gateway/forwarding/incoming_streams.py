@@ -83,6 +83,7 @@ class IncomingStreams:
             looked = time.monotonic()
             while (message := await _next(messages, self._idle)) is not None:
                 request = parse(method, message)
+                await self._steps.refuse_overstepping(whole, request)
                 about.persons.extend(filter(national_id.is_one, method.persons_in(request)))
                 await self._permit_batch(whole, request, about)
                 if time.monotonic() - looked > self._look_again:

@@ -19,8 +19,8 @@ class Credentials(Protocol):
     def person(self, kind: str | None, *, usual: str, service: str | None = None, patient: str = "") -> Caller:
         """Returns who reads about `patient`: a caller of this kind, `usual` when none is named, at such a service."""
 
-    def feed(self, register: str) -> str:
-        """Returns the token of the client that feeds this register."""
+    def feed(self, register: str, client: str = "") -> str:
+        """Returns the token of the client that feeds this register. `client` is another one of the local issuer's."""
 
     def replaced(self, register: str, token: str) -> bool:
         """Whether the register's feed has another token than this by now: a long stream then goes on in a new one."""

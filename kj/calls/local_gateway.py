@@ -33,9 +33,9 @@ class LocalIssuer:
         token = mint_for(kind, self._directory, national_id=own, service=service)
         return Caller(token, _usual_basis(kind, service or "home-care"))
 
-    def feed(self, register: str) -> str:
-        """Returns a system's token."""
-        return mint_for("system", self._directory, minutes=FEED_MINUTES)
+    def feed(self, register: str, client: str = "") -> str:
+        """Returns a system's token: the register's own feed, unless another client is named."""
+        return mint_for("system", self._directory, client=client or register, minutes=FEED_MINUTES)
 
     def replaced(self, register: str, token: str) -> bool:
         """Whether there is another token by now: none is needed before the stream has ended."""

@@ -60,8 +60,8 @@ class TokenFiles:
             raise CommandError("There is no token of a person.", "Name a file that holds one: --token-file FILE")
         return Caller(self._default.read(), "")
 
-    def feed(self, register: str) -> str:
-        """Returns the register's own token, else the one for all."""
+    def feed(self, register: str, client: str = "") -> str:
+        """Returns the register's own token, else the one for all: here the file says which client it is."""
         return self._file(register).read()
 
     def replaced(self, register: str, token: str) -> bool:

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from kj.calls.call import error_info, refusal
 from kj.calls.gateway import Gateway
 from kj.errors import CommandError
+from kj.local.clients import IMPORT
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
@@ -55,17 +56,23 @@ Patients = Iterable[Message] | AsyncIterable[Message]
 class Feed:
     """An open way to the registers behind a gateway, with the tokens of their feeds. Streams may run side by side."""
 
-    def __init__(self, channel: grpc.aio.Channel, gateway: Gateway, source_system: str) -> None:
+    def __init__(self, channel: grpc.aio.Channel, gateway: Gateway, source_system: str, client: str) -> None:
         self._channel = channel
         self._gateway = gateway
         self._source_system = source_system
+        self._client = client
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, gateway: Gateway, *, source_system: str = "kj feed") -> "AsyncIterator[Feed]":
-        """Opens a feed; `source_system` stands in the access log and in provenance that states none."""
+    async def open(
+        cls, gateway: Gateway, *, source_system: str = "kj feed", client: str = IMPORT
+    ) -> "AsyncIterator[Feed]":
+        """Opens a feed; `source_system` stands in the access log.
+
+        `client` names who sends, of the local issuer's machines; "": each register's own feed.
+        """
         async with gateway.channel() as channel:
-            yield cls(channel, gateway, source_system)
+            yield cls(channel, gateway, source_system, client)
 
     async def send(
         self, register: str, patients: Patients, *, sent: Callable[[int], None] | None = None
@@ -101,7 +108,7 @@ class Feed:
             request_serializer=module.BulkImportRequest.SerializeToString,
             response_deserializer=module.BulkImportResponse.FromString,
         )
-        token = self._gateway.credentials.feed(register)
+        token = self._gateway.credentials.feed(register, self._client)
         metadata = (("authorization", f"Bearer {token}"), ("source-system", self._source_system))
         return _Stream(register, token, ClientStream(multicallable(timeout=STREAM_SECONDS, metadata=metadata)))
 

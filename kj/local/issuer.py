@@ -11,7 +11,8 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from kj.errors import CommandError
-from kj.local.programs import ISSUER
+from kj.local.clients import table
+from kj.local.programs import CLIENTS_FILE, ISSUER
 
 AUDIENCE = "nhn:kjernejournal"
 ALGORITHM = "RS256"
@@ -21,7 +22,7 @@ _JWKS_FILE = "jwks.json"
 
 
 def ensure_issuer(directory: Path) -> Path:
-    """Makes key and JWKS in `directory` where they are missing; returns the path of the JWKS.
+    """Makes key, JWKS and table of clients in `directory` where they are missing; returns the path of the JWKS.
 
     The key is made once: two processes that start together end up with the same one.
     """
@@ -37,10 +38,8 @@ def ensure_issuer(directory: Path) -> Path:
         finally:
             temporary.unlink()
     jwks = json.dumps({"keys": [_key(directory).as_dict(private=False)]}, indent=2) + "\n"
-    path = directory / _JWKS_FILE
-    if not path.exists() or path.read_text() != jwks:
-        _write_private(directory, jwks).replace(path)
-    return path
+    _keep(directory, CLIENTS_FILE, table())
+    return _keep(directory, _JWKS_FILE, jwks)
 
 
 def mint(directory: Path, claims: dict[str, Any], *, minutes: float = 60) -> str:
@@ -52,6 +51,13 @@ def mint(directory: Path, claims: dict[str, Any], *, minutes: float = 60) -> str
     now = int(time.time())
     whole = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "nbf": now, "exp": now + int(minutes * 60)} | claims
     return jwt.encode({"alg": ALGORITHM, "kid": key.kid, "typ": "at+jwt"}, whole, key)
+
+
+def _keep(directory: Path, name: str, content: str) -> Path:
+    path = directory / name
+    if not path.exists() or path.read_text() != content:
+        _write_private(directory, content).replace(path)
+    return path
 
 
 def _key(directory: Path) -> RSAKey:

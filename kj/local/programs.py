@@ -24,6 +24,9 @@ GATEWAY = "gateway"
 ISSUER = "https://issuer.kjernejournal.local"
 """The `iss` of the tokens that the local issuer mints."""
 
+CLIENTS_FILE = "clients.json"
+"""The local issuer's table of clients, in its directory."""
+
 _KEYS = {
     "documents": ("KJ_DOCUMENT_KEY_FILE", "document.key"),
     "own_registrations": ("KJ_OWN_REGISTRATIONS_KEY_FILE", "own_registrations.key"),
@@ -66,12 +69,16 @@ def service_program(service: str, *, sockets: Path, database_url: str, traces: P
 
 
 def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, traces: Path) -> Program:
-    """Returns `python -m gateway` on plaintext TCP, which it serves on loopback alone."""
+    """Returns `python -m gateway` on plaintext TCP, which it serves on loopback alone.
+
+    The table of clients stands beside the JWKS.
+    """
     settings = {
         "KJ_LISTEN": address,
         "KJ_SERVICES": json.dumps({program.name: program.address for program in services}),
         "KJ_JWKS": str(jwks),
         "KJ_ISSUER": ISSUER,
+        "KJ_CLIENTS": str(jwks.with_name(CLIENTS_FILE)),
         "KJ_TRACE_DIR": str(traces),
     }
     return Program(GATEWAY, (sys.executable, "-m", "gateway"), address, settings)

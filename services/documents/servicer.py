@@ -18,7 +18,7 @@ from shared.handling import Context, caller
 from shared.register import restriction
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import alias_refs, elsewhere, entry_id, import_stream, patient_ref
-from shared.register.convert import entry_version, window, written
+from shared.register.convert import check_source, entry_version, window, written
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.hidden import marked
 from shared.register.paging import page_of
@@ -191,6 +191,7 @@ class Servicer(DocumentsServiceServicer):
         latest = await (self._repository.entries.latest if system else self._visible)(refs, document_id)
         if latest.deleted:
             raise entry_not_found()
+        check_source(pb.Document.FromString(latest.content).header.provenance, caller.current(), "replaced_id")
         if latest.kind & model.DEPRECATED:
             raise StateConflict(Reason.ERROR_REASON_STATE_CONFLICT, "the document is Deprecated already")
         if latest.version != expected_version:

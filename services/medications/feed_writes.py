@@ -11,7 +11,7 @@ from services.medications.repository import Latest, Repository
 from shared.convert import digest
 from shared.database import Session
 from shared.errors import VersionBehind, entry_not_found
-from shared.register.convert import fed_provenance, provenance
+from shared.register.convert import check_source, fed_provenance, provenance
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.lateness import outdated
 from shared.register.requests import answered, asked, remember
@@ -77,9 +77,9 @@ class FeedWrites:
                 raise entry_not_found()
             if request.expected_version not in (0, latest.entry.version):
                 raise VersionBehind(latest.entry.version)
-            after = model.recalled(
-                pb.Prescription.FromString(latest.entry.content), convert.complete_recall(request.recall, self._now)
-            )
+            before = pb.Prescription.FromString(latest.entry.content)
+            check_source(before.header.provenance, self._caller, "id")
+            after = model.recalled(before, convert.complete_recall(request.recall, self._now))
             new = self._following(latest, after)._replace(request_id=request.request_id)
             return await self._repository.entries.add_in(session, new, self._refs, asked(request))
 

@@ -10,6 +10,7 @@ HPR_NUMBER = "helseid://claims/hpr/hpr_number"
 HPR_DETAILS = "helseid://claims/hpr/hpr_details"
 ORGNR_PARENT = "helseid://claims/client/claims/orgnr_parent"
 ORGNR_CHILD = "helseid://claims/client/claims/orgnr_child"
+CLIENT_ID = "client_id"
 CLIENT_NAME = "helseid://claims/client/client_name"
 ATTEST = "nhn:tillitsrammeverk:parameters"
 

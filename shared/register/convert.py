@@ -4,10 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from kjernejournal.common.v1.common_pb2 import CallerContext, EntryHeader, EntryVersion, ListWindow, Provenance
+from kjernejournal.common.v1.common_pb2 import (
+    CALLER_KIND_SYSTEM,
+    CallerContext,
+    EntryHeader,
+    EntryVersion,
+    ListWindow,
+    Provenance,
+)
 from shared.convert import timestamp
+from shared.errors import Denied, Reason
 from shared.handling import identities
 from shared.register.entry import StoredEntry
+
+ANY_SOURCE = "*"
+"""Among a machine's source systems: it may speak for any."""
 
 
 def provenance(caller: CallerContext, now: datetime) -> Provenance:
@@ -17,14 +28,16 @@ def provenance(caller: CallerContext, now: datetime) -> Provenance:
         organisation=caller.organisation,
         recorded_at=timestamp(now),
         on_behalf_of="patient" if caller.for_patient else "",
-        source_system=caller.source_system,
+        # What a machine calls itself in metadata is no source that it may speak for.
+        source_system=caller.machine.client_id if caller.HasField("machine") else caller.source_system,
         recorder_kind=caller.kind,
+        sent_by=caller.machine if caller.HasField("machine") else None,
     )
 
 
 def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> Provenance:
     """Returns who recorded an entry that a feed sends: the author as the feed states it; the feed where it states
-    nothing."""
+    nothing. The machine that sent it stands there whatever it states."""
     result = provenance(caller, now)
     if stated.HasField("recorder"):  # whole, as the organisation: one's number and another's name make nobody
         result.ClearField("recorder")
@@ -34,7 +47,20 @@ def fed_provenance(stated: Provenance, caller: CallerContext, now: datetime) -> 
         result.ClearField("recorded_at")
     result.MergeFrom(stated)
     result.recorder_kind = caller.kind
+    result.ClearField("sent_by")
+    if caller.HasField("machine"):
+        result.sent_by.CopyFrom(caller.machine)
     return result
+
+
+def check_source(stored: Provenance, caller: CallerContext, field: str) -> None:
+    """Raises Denied (SOURCE_SYSTEM_REFUSED) for a machine that would change what another source has stored."""
+    if caller.kind != CALLER_KIND_SYSTEM:
+        return
+    own = {*caller.source_systems, caller.machine.client_id} - {""}
+    if not own & {stored.source_system, ANY_SOURCE}:
+        text = "this client may not speak for the source system that the entry comes from"
+        raise Denied(Reason.ERROR_REASON_SOURCE_SYSTEM_REFUSED, text, field=field)
 
 
 def complete_header(header: EntryHeader, stored: StoredEntry) -> None:

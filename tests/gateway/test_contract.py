@@ -95,6 +95,7 @@ NO_ENTRY_IDS = {
     "kjernejournal.summary.v1.GetPatientSummaryResponse.access_id",
     "kjernejournal.summary.v1.SummaryStart.access_id",
     # Numbers that others gave.
+    "kjernejournal.common.v1.Machine.client_id",
     "kjernejournal.common.v1.Organisation.resh_id",
     "kjernejournal.common.v1.Provenance.source_id",
     "kjernejournal.labs.v1.Result.source_id",

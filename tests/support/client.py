@@ -12,8 +12,10 @@ from google.protobuf.message import Message
 
 from gateway import contract
 from gateway.contract import Method
+from kj.local.clients import EHR, IMPORT
 from kj.synthetic.people.cast import PEOPLE
 from kj.token import mint_for
+from kjernejournal.common.v1 import common_pb2
 from shared.client_stream import ClientStream
 from shared.handling.failures import STATUS_DETAILS
 from tests.support.service import details_of, reason_of
@@ -95,9 +97,19 @@ class Client:
         return self._tokens[key]
 
     def metadata(
-        self, kind: str = "doctor", basis: str | None = None, source_system: str = "TestEPJ 1.0", **who: Any
+        self,
+        kind: str = "doctor",
+        basis: str | None = None,
+        source_system: str = "TestEPJ 1.0",
+        rpc: str | None = None,
+        **who: Any,
     ) -> list[tuple[str, str | bytes]]:
-        """Returns what a caller of this kind sends along. `basis` None: AKUTT for personnel, nothing for others."""
+        """Returns what a caller of this kind sends along. `basis` None: AKUTT for personnel, nothing for others.
+
+        A system is the machine `client`; when none is named, one that is registered for the rpc.
+        """
+        if kind == "system":
+            who = {"client": registered_for(rpc), **who}
         if basis is None:
             basis = "AKUTT" if kind in PEOPLE and PEOPLE[kind].role else ""
         sent = {"source-system": source_system, "access-basis": basis}
@@ -122,7 +134,7 @@ class Client:
         """Returns the same with headers and trailers. `extra` is metadata that an ordinary caller does not send."""
         found = method(rpc)
         multicallable: Any = self.channel.unary_unary(found.path, response_deserializer=found.response.FromString)
-        call = multicallable(_bytes(request), metadata=[*self.metadata(**caller), *extra], timeout=seconds)
+        call = multicallable(_bytes(request), metadata=[*self.metadata(rpc=rpc, **caller), *extra], timeout=seconds)
         reply = await call
         return Answer(reply, dict(await call.initial_metadata()), dict(await call.trailing_metadata()))
 
@@ -132,7 +144,9 @@ class Client:
         """Returns the call of a server-streaming rpc, to be read message by message."""
         found = method(rpc)
         multicallable: Any = self.channel.unary_stream(found.path, response_deserializer=found.response.FromString)
-        return multicallable(request.SerializeToString(), metadata=[*self.metadata(**caller), *extra], timeout=seconds)
+        return multicallable(
+            request.SerializeToString(), metadata=[*self.metadata(rpc=rpc, **caller), *extra], timeout=seconds
+        )
 
     async def stream(self, rpc: str, request: Message, **caller: Any) -> list[Any]:
         """Returns every message of a server-streaming rpc. Raises AioRpcError."""
@@ -150,7 +164,7 @@ class Client:
         found = method(rpc)
         multicallable: Any = self.channel.stream_unary(found.path, response_deserializer=found.response.FromString)
         sent: Any = [_bytes(message) for message in messages] if isinstance(messages, Iterable) else messages
-        return multicallable(sent, metadata=self.metadata(**caller), timeout=seconds)
+        return multicallable(sent, metadata=self.metadata(rpc=rpc, **caller), timeout=seconds)
 
     async def send(self, rpc: str, messages: Iterable[Message | bytes], **caller: Any) -> Any:
         """Returns the reply of a client-streaming rpc. Raises AioRpcError."""
@@ -169,6 +183,21 @@ class Client:
         if found.descriptor.server_streaming:
             return await self.stream(rpc, request, **caller)
         return await self.call(rpc, request, **caller)
+
+
+_MACHINES = {
+    common_pb2.MACHINE_RIGHT_MERGES: "merges",
+    common_pb2.MACHINE_RIGHT_FOLLOW: EHR,
+    common_pb2.MACHINE_RIGHT_INDICATOR: EHR,
+    common_pb2.MACHINE_RIGHT_DRUG_KNOWLEDGE: "knowledge",
+    common_pb2.MACHINE_RIGHT_ORGANISATIONS: "operator",
+    common_pb2.MACHINE_RIGHT_LOG_PROOFS: "operator",
+}
+
+
+def registered_for(rpc: str | None) -> str:
+    """Returns the local issuer's client that may call this rpc; the one that moves records for all others."""
+    return _MACHINES.get(method(rpc).rule.machine_right, IMPORT) if rpc else IMPORT
 
 
 @cache

@@ -1,5 +1,6 @@
 """The real gateway in this process, in front of services that answer as a test scripts them."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ import grpc
 from gateway.registers.sources import SOURCES
 from gateway.settings import GatewaySettings
 from gateway.wiring import Gateway, wire
+from kj.local.clients import PREFIX, ROWS
 from kj.local.issuer import AUDIENCE, ensure_issuer
 from kj.local.programs import ISSUER
+from kj.synthetic.people.cast import MUNICIPALITY, REGISTERS
 from tests.support.client import Client
 from tests.support.scripted.services import AccessLog, People, Service, listening
 
@@ -29,6 +32,18 @@ class Front:
     registers: dict[str, Service]
     """By name of the service: every register of the summary. `people` answers ResolvePatients beside "patients"."""
     gateway: Gateway
+
+
+def _clients(issuer: Path) -> Path:
+    """Writes the local issuer's machines, each registered for other organisations too."""
+    rows = [
+        {"client_id": PREFIX + name, "organisation": organisation} | row
+        for name, row in ROWS.items()
+        for organisation in (REGISTERS, MUNICIPALITY, "983658776")
+    ]
+    path = issuer / "clients-of-tests.json"
+    path.write_text(json.dumps({"clients": rows}))
+    return path
 
 
 @asynccontextmanager
@@ -58,6 +73,7 @@ async def running_gateway(
             listen="unix:/not/listened/at",  # the door alone is served, by `listening`
             services=services,
             jwks=str(ensure_issuer(issuer)),
+            clients=_clients(issuer),
             issuer=ISSUER,
             audience=AUDIENCE,
             indicator_quota=quota,

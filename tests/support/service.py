@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.rpc import error_details_pb2, status_pb2
 
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import CallerContext, Coding, EntryVersion, Organisation, Practitioner
+from kjernejournal.common.v1.common_pb2 import CallerContext, Coding, EntryVersion, Machine, Organisation, Practitioner
 from shared.handling import register
 from shared.handling.failures import STATUS_DETAILS
 
@@ -27,7 +27,12 @@ DOCTOR = CallerContext(
     legal_entity="100100673",
     source_system="TestEPJ 1.0",
 )
-FEED = CallerContext(kind=common_pb2.CALLER_KIND_SYSTEM, organisation=Organisation(number="100100223"))
+FEED = CallerContext(
+    kind=common_pb2.CALLER_KIND_SYSTEM,
+    organisation=Organisation(number="100100223"),
+    machine=Machine(client_id="a-feed", organisation_number="100100223"),
+    source_systems=["*"],
+)
 
 
 def calling(caller: CallerContext, *refs: str) -> list[tuple[str, str | bytes]]:

@@ -18,6 +18,7 @@ from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHea
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from shared.codes import systems
 
+SOURCE = "Dokumentdeling"
 _SHARED_SINCE = date(2016, 1, 1)
 
 TYPES = {
@@ -87,9 +88,7 @@ def document(person: Person, health: Health, plan: Plan) -> pb.ImportedDocument:
     contact = plan.contact
     return pb.ImportedDocument(
         document=pb.Document(
-            header=EntryHeader(
-                provenance=provenance(plan.author, plan.made, place.name, f"{person.key}/{plan.number}")
-            ),
+            header=EntryHeader(provenance=provenance(plan.author, plan.made, SOURCE, f"{person.key}/{plan.number}")),
             type=CodeableConcept(codings=[Coding(system=systems.DOCUMENT_TYPES, code=plan.type_code, display=title)]),
             mime_type="application/pdf" if plan.is_pdf else "text/plain",
             title=f"{title}, {place.department}",

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, time
 
+from gateway.access.clients import FEEDS, RIGHTS, Client
 from gateway.access.facts import AccessRule, BirthDate, Caller, Decision, PatientFacts
 from gateway.access.policy import decide
 from kjernejournal.common.v1 import common_pb2
@@ -12,6 +13,14 @@ from tests.gateway.access.oracle import Case
 PATIENT = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222")
 OTHER = ("33333333-3333-4333-8333-333333333333",)
 HPR = "900000001"
+ANYTHING = Client(
+    client_id="anything",
+    organisation="100100010",
+    feeds=list(FEEDS),
+    rights=list(RIGHTS),
+    source_systems=frozenset("*"),
+)
+"""A machine that is registered for whatever there is."""
 
 
 def ask(case: Case) -> Decision:
@@ -43,7 +52,8 @@ def caller(case: Case) -> Caller:
             security_level=case.level,
         )
     refs = PATIENT[1:] if case.is_self else OTHER
-    return Caller(kind=kind, refs=refs if case.kind == "CITIZEN" else (), security_level=case.level)
+    client = ANYTHING if case.kind == "SYSTEM" and case.registered else None
+    return Caller(kind=kind, refs=refs if case.kind == "CITIZEN" else (), security_level=case.level, client=client)
 
 
 def facts(case: Case) -> PatientFacts | None:
@@ -85,6 +95,7 @@ def _access(case: Case) -> AccessRule:
         section=common_pb2.Section.Value(f"SECTION_{case.section}"),
         callers=frozenset(common_pb2.CallerKind.Value(f"CALLER_KIND_{kind}") for kind in case.open_to),
         audit=common_pb2.AUDIT_LEVEL_NONE if case.status_only else common_pb2.AUDIT_LEVEL_FULL,
+        machine_right=common_pb2.MACHINE_RIGHT_INDICATOR,
     )
 
 

@@ -35,6 +35,8 @@ class Case:
     # the rpc
     open_to: frozenset[str] = frozenset({"CLINICIAN", "CITIZEN", "SYSTEM", "AUDITOR"})
     status_only: bool = False
+    # machines
+    registered: bool = True
     # personnel
     role: str = "LE"
     authorised: bool = True
@@ -92,24 +94,29 @@ def _refused_as_a_whole(case: Case, sections: tuple[str, ...]) -> str | None:
         return "NOT_SUPPORTED"
     if case.kind not in case.open_to:
         return "CALLER_KIND_REFUSED"
-    if case.record == "none":
-        return "PATIENT_NOT_FOUND"
+    if case.kind == "SYSTEM" and (refused := _machine_refused(case)):
+        return refused
     survives = {
         ("CITIZEN", "PRIVACY"),
         ("CITIZEN", "ACCESS_LOG"),
         ("AUDITOR", "ACCESS_LOG"),
         ("SYSTEM", "PATIENT"),
     }
-    if case.record == "reserved" and (case.kind, case.section) not in survives:
+    if case.record == "none" or (case.record == "reserved" and (case.kind, case.section) not in survives):
         return "PATIENT_NOT_FOUND"
     return _clinician_refused(case, sections) if case.kind == "CLINICIAN" else _other_refused(case)
+
+
+def _machine_refused(case: Case) -> str | None:
+    if case.action == "READ" and not case.status_only:
+        return "ROLE_REFUSED"
+    return None if case.registered else "CLIENT_NOT_REGISTERED"
 
 
 def _other_refused(case: Case) -> str | None:
     refusals = (
         ("SECURITY_LEVEL_TOO_LOW", case.kind != "SYSTEM" and case.level < 4),
         ("ROLE_REFUSED", case.kind == "AUDITOR" and case.section != "ACCESS_LOG"),
-        ("ROLE_REFUSED", case.kind == "SYSTEM" and case.action == "READ" and not case.status_only),
         ("BASIS_REFUSED", case.basis != "UNSPECIFIED"),
         ("NOT_REPRESENTATIVE", case.kind == "CITIZEN" and not _may_act(case)),
         ("NO_ACCESS", case.kind == "CITIZEN" and case.no_portal and case.section != "PRIVACY"),

@@ -10,10 +10,11 @@ from gateway.access.facts import Caller, Outcome, PatientFacts
 from gateway.access.policy import decide, decide_without_patient
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
+from tests.gateway.access.cases import ANYTHING
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WATCH = contract.methods()["/kjernejournal.changes.v1.ChangesService/WatchChanges"].rule
-SYSTEM = Caller(common_pb2.CALLER_KIND_SYSTEM, source_system="Hjemmetjenesten")
+SYSTEM = Caller(common_pb2.CALLER_KIND_SYSTEM, source_system="Hjemmetjenesten", client=ANYTHING)
 NO_BASIS = common_pb2.ACCESS_BASIS_UNSPECIFIED
 LABS = common_pb2.SECTION_LABS
 

@@ -14,7 +14,7 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.codes.personnel import ServiceKind
 from shared.errors import Denied, NotFound, NotSupported, reason_name
-from tests.gateway.access.cases import HPR, OTHER, PATIENT, ask, in_words
+from tests.gateway.access.cases import ANYTHING, HPR, OTHER, PATIENT, ask, in_words
 from tests.gateway.access.oracle import Case
 
 WHO = {
@@ -117,7 +117,8 @@ def rpc(
     action: common_pb2.Action.ValueType = common_pb2.ACTION_READ,
     audit: common_pb2.AuditLevel.ValueType = common_pb2.AUDIT_LEVEL_FULL,
 ) -> AccessRule:
-    return AccessRule(action, section, frozenset(common_pb2.CallerKind.values()), audit)
+    indicator = common_pb2.MACHINE_RIGHT_INDICATOR
+    return AccessRule(action, section, frozenset(common_pb2.CallerKind.values()), audit, machine_right=indicator)
 
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -184,7 +185,7 @@ def test_the_audit_learns_of_a_block_and_the_caller_does_not() -> None:
 
 
 STATUS = rpc(common_pb2.SECTION_CRITICAL_INFO, audit=common_pb2.AUDIT_LEVEL_NONE)
-SYSTEM = Caller(common_pb2.CALLER_KIND_SYSTEM)
+SYSTEM = Caller(common_pb2.CALLER_KIND_SYSTEM, client=ANYTHING)
 NO_BASIS = common_pb2.ACCESS_BASIS_UNSPECIFIED
 
 

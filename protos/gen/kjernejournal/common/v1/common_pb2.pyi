@@ -149,6 +149,62 @@ CALLER_KIND_AUDITOR: CallerKind.ValueType  # 4
 """An organisation's or the data controller's auditor: reads the access log, never the record."""
 Global___CallerKind: _TypeAlias = CallerKind  # noqa: Y015
 
+class _MachineRight:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MachineRightEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MachineRight.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MACHINE_RIGHT_UNSPECIFIED: _MachineRight.ValueType  # 0
+    """No machine may."""
+    MACHINE_RIGHT_FEED: _MachineRight.ValueType  # 1
+    """Feed the register of the rpc's section, from the source systems that the client may speak for."""
+    MACHINE_RIGHT_POPULATION: _MachineRight.ValueType  # 2
+    """Say who people are, as the population register: names, families, guardians, addresses and their protection."""
+    MACHINE_RIGHT_GENERAL_PRACTITIONERS: _MachineRight.ValueType  # 3
+    """Say who is whose general practitioner, as the national register of lists."""
+    MACHINE_RIGHT_MERGES: _MachineRight.ValueType  # 4
+    """Say that two persons are one, or that they are not."""
+    MACHINE_RIGHT_PRIVACY_SETTINGS: _MachineRight.ValueType  # 5
+    """Bring the privacy settings of patients from the system that holds them so far."""
+    MACHINE_RIGHT_FOLLOW: _MachineRight.ValueType  # 6
+    """Follow what changes for patients."""
+    MACHINE_RIGHT_INDICATOR: _MachineRight.ValueType  # 7
+    """Ask whether there is something: GetIndicator and GetCriticalInfoStatus."""
+    MACHINE_RIGHT_DRUG_KNOWLEDGE: _MachineRight.ValueType  # 8
+    """Load drug knowledge."""
+    MACHINE_RIGHT_ORGANISATIONS: _MachineRight.ValueType  # 9
+    """Name the organisations that stand in citizens' access logs."""
+    MACHINE_RIGHT_LOG_PROOFS: _MachineRight.ValueType  # 10
+    """Ask for usage statistics, and for proofs of the access log."""
+
+class MachineRight(_MachineRight, metaclass=_MachineRightEnumTypeWrapper):
+    """What the operator's table of clients registers a machine for. A client that is not in it may do nothing."""
+
+MACHINE_RIGHT_UNSPECIFIED: MachineRight.ValueType  # 0
+"""No machine may."""
+MACHINE_RIGHT_FEED: MachineRight.ValueType  # 1
+"""Feed the register of the rpc's section, from the source systems that the client may speak for."""
+MACHINE_RIGHT_POPULATION: MachineRight.ValueType  # 2
+"""Say who people are, as the population register: names, families, guardians, addresses and their protection."""
+MACHINE_RIGHT_GENERAL_PRACTITIONERS: MachineRight.ValueType  # 3
+"""Say who is whose general practitioner, as the national register of lists."""
+MACHINE_RIGHT_MERGES: MachineRight.ValueType  # 4
+"""Say that two persons are one, or that they are not."""
+MACHINE_RIGHT_PRIVACY_SETTINGS: MachineRight.ValueType  # 5
+"""Bring the privacy settings of patients from the system that holds them so far."""
+MACHINE_RIGHT_FOLLOW: MachineRight.ValueType  # 6
+"""Follow what changes for patients."""
+MACHINE_RIGHT_INDICATOR: MachineRight.ValueType  # 7
+"""Ask whether there is something: GetIndicator and GetCriticalInfoStatus."""
+MACHINE_RIGHT_DRUG_KNOWLEDGE: MachineRight.ValueType  # 8
+"""Load drug knowledge."""
+MACHINE_RIGHT_ORGANISATIONS: MachineRight.ValueType  # 9
+"""Name the organisations that stand in citizens' access logs."""
+MACHINE_RIGHT_LOG_PROOFS: MachineRight.ValueType  # 10
+"""Ask for usage statistics, and for proofs of the access log."""
+Global___MachineRight: _TypeAlias = MachineRight  # noqa: Y015
+
 class _AuditLevel:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -392,6 +448,7 @@ class Access(_message.Message):
     MULTI_PATIENT_FIELD_NUMBER: _builtins.int
     LONGEST_STREAM_FIELD_NUMBER: _builtins.int
     CHANGES_ONLY_FIELD_NUMBER: _builtins.int
+    MACHINE_RIGHT_FIELD_NUMBER: _builtins.int
     action: Global___Action.ValueType
     """What the rpc does to the record."""
     section: Global___Section.ValueType
@@ -402,6 +459,10 @@ class Access(_message.Message):
     """Whether one request may name several patients."""
     changes_only: _builtins.bool
     """The rpc reports that something changed, and no content: systems may follow patients who have restricted nothing."""
+    machine_right: Global___MachineRight.ValueType
+    """What a machine has to be registered for in the operator's table of clients. Stands where callers hold
+    CALLER_KIND_SYSTEM: without it no machine may call.
+    """
     @_builtins.property
     def callers(self) -> _containers.RepeatedScalarFieldContainer[Global___CallerKind.ValueType]:
         """The kinds of caller that may ask at all; the policy decides the rest."""
@@ -420,10 +481,11 @@ class Access(_message.Message):
         multi_patient: _builtins.bool = ...,
         longest_stream: _duration_pb2.Duration | None = ...,
         changes_only: _builtins.bool = ...,
+        machine_right: Global___MachineRight.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["longest_stream", b"longest_stream"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audit", b"audit", "callers", b"callers", "changes_only", b"changes_only", "longest_stream", b"longest_stream", "multi_patient", b"multi_patient", "section", b"section"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audit", b"audit", "callers", b"callers", "changes_only", b"changes_only", "longest_stream", b"longest_stream", "machine_right", b"machine_right", "multi_patient", b"multi_patient", "section", b"section"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -885,6 +947,7 @@ class Provenance(_message.Message):
     SOURCE_ID_FIELD_NUMBER: _builtins.int
     RECORDER_KIND_FIELD_NUMBER: _builtins.int
     CHANGED_AT_FIELD_NUMBER: _builtins.int
+    SENT_BY_FIELD_NUMBER: _builtins.int
     on_behalf_of: _builtins.str
     """On whose behalf, where it was not the recorder's own: "patient", or a practitioner's name."""
     source_system: _builtins.str
@@ -911,6 +974,12 @@ class Provenance(_message.Message):
     def changed_at(self) -> _timestamp_pb2.Timestamp:
         """When the source last changed the entry: tells which of two versions is the later one. Unset: recorded_at does."""
 
+    @_builtins.property
+    def sent_by(self) -> Global___Machine:
+        """The machine that sent it, by its token: whatever a feed states here or above counts for nothing. Unset when people
+        recorded it.
+        """
+
     def __init__(
         self,
         *,
@@ -922,14 +991,41 @@ class Provenance(_message.Message):
         source_id: _builtins.str = ...,
         recorder_kind: Global___CallerKind.ValueType = ...,
         changed_at: _timestamp_pb2.Timestamp | None = ...,
+        sent_by: Global___Machine | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "sent_by", b"sent_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "on_behalf_of", b"on_behalf_of", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "recorder_kind", b"recorder_kind", "source_id", b"source_id", "source_system", b"source_system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "on_behalf_of", b"on_behalf_of", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "recorder_kind", b"recorder_kind", "sent_by", b"sent_by", "source_id", b"source_id", "source_system", b"source_system"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Provenance: _TypeAlias = Provenance  # noqa: Y015
+
+@_typing.final
+class Machine(_message.Message):
+    """A machine that calls: a client in the operator's table."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_NUMBER_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    """Its client id at the identity provider."""
+    organisation_number: _builtins.str
+    """Organisation number of the legal entity that it belongs to."""
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        organisation_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "organisation_number", b"organisation_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Machine: _TypeAlias = Machine  # noqa: Y015
 
 @_typing.final
 class EntryHeader(_message.Message):
@@ -1116,6 +1212,8 @@ class CallerContext(_message.Message):
     FOR_PATIENT_FIELD_NUMBER: _builtins.int
     CONTROLLER_FIELD_NUMBER: _builtins.int
     REPRESENTATION_FIELD_NUMBER: _builtins.int
+    MACHINE_FIELD_NUMBER: _builtins.int
+    SOURCE_SYSTEMS_FIELD_NUMBER: _builtins.int
     kind: Global___CallerKind.ValueType
     """The kind of caller."""
     legal_entity: _builtins.str
@@ -1148,6 +1246,16 @@ class CallerContext(_message.Message):
     def patient_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Every reference of the patient, the canonical one first. Reads take the whole set, writes the first."""
 
+    @_builtins.property
+    def machine(self) -> Global___Machine:
+        """The machine that calls, when the caller is one."""
+
+    @_builtins.property
+    def source_systems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The source systems that this machine may speak for: it recalls or replaces what one of these has stored, and nothing
+        of another's. "*": any.
+        """
+
     def __init__(
         self,
         *,
@@ -1164,10 +1272,12 @@ class CallerContext(_message.Message):
         for_patient: _builtins.bool = ...,
         controller: _builtins.bool = ...,
         representation: Global___Representation.ValueType = ...,
+        machine: Global___Machine | None = ...,
+        source_systems: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation", "practitioner", b"practitioner"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["machine", b"machine", "organisation", b"organisation", "practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "basis", b"basis", "controller", b"controller", "decision", b"decision", "elevated", b"elevated", "for_patient", b"for_patient", "kind", b"kind", "legal_entity", b"legal_entity", "organisation", b"organisation", "patient_refs", b"patient_refs", "practitioner", b"practitioner", "representation", b"representation", "source_system", b"source_system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "basis", b"basis", "controller", b"controller", "decision", b"decision", "elevated", b"elevated", "for_patient", b"for_patient", "kind", b"kind", "legal_entity", b"legal_entity", "machine", b"machine", "organisation", b"organisation", "patient_refs", b"patient_refs", "practitioner", b"practitioner", "representation", b"representation", "source_system", b"source_system", "source_systems", b"source_systems"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1288,6 +1398,7 @@ Global___ImportCounts: _TypeAlias = ImportCounts  # noqa: Y015
 ACCESS_FIELD_NUMBER: _builtins.int
 DISCLOSED_ID_FIELD_NUMBER: _builtins.int
 RULES_FIELD_NUMBER: _builtins.int
+MACHINE_RIGHT_FIELD_NUMBER: _builtins.int
 SECTION_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call this rpc, on what, and how it is audited. Every rpc carries one; an rpc without it does not build."""
@@ -1295,5 +1406,7 @@ disclosed_id: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOpt
 """Marks entry and document ids in replies: the audit record of a disclosure names them."""
 rules: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FieldRules]
 """Limits that are checked before any service code sees the message."""
+machine_right: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___MachineRight.ValueType]
+"""What a machine has to be registered for to send this field, beside the right that its rpc asks for."""
 section: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___SectionTraits]
 """What holds for a section of the record. Every Section but SECTION_UNSPECIFIED carries one."""

@@ -102,6 +102,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A resume token that is none of ours. INVALID_ARGUMENT."""
     ERROR_REASON_CHANGES_GONE: _ErrorReason.ValueType  # 37
     """What changed after a resume token is not kept any more. FAILED_PRECONDITION."""
+    ERROR_REASON_CLIENT_NOT_REGISTERED: _ErrorReason.ValueType  # 50
+    """The operator has not registered this machine for this. PERMISSION_DENIED."""
+    ERROR_REASON_SOURCE_SYSTEM_REFUSED: _ErrorReason.ValueType  # 51
+    """A machine names, or would change the entry of, a source system that it may not speak for; metadata "field" names it.
+    PERMISSION_DENIED.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorInfo.reason of every refused call, without the prefix; ErrorInfo.domain is "kjernejournal".
@@ -110,7 +116,8 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     INVALID_ARGUMENT (MALFORMED_MESSAGE, INVALID_FIELD, INVALID_NATIONAL_ID, PATIENT_REF_REFUSED, UNKNOWN_BASIS);
     UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED);
     PERMISSION_DENIED (CALLER_KIND_REFUSED, SECURITY_LEVEL_TOO_LOW, ROLE_REFUSED, NO_ACCESS, BASIS_MISSING, BASIS_REFUSED,
-    ELEVATED_BASIS_NOT_NEEDED, SECTION_RESTRICTED, NOT_REPRESENTATIVE); NOT_FOUND (PATIENT_NOT_FOUND);
+    ELEVATED_BASIS_NOT_NEEDED, SECTION_RESTRICTED, NOT_REPRESENTATIVE; machines: CLIENT_NOT_REGISTERED,
+    SOURCE_SYSTEM_REFUSED); NOT_FOUND (PATIENT_NOT_FOUND);
     RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (AUDIT_UNAVAILABLE, SERVICE_UNAVAILABLE);
     DEADLINE_EXCEEDED (DEADLINE_EXCEEDED, on streams STREAM_TIMEOUT); INTERNAL (INTERNAL); UNIMPLEMENTED (NOT_SUPPORTED).
     """
@@ -195,4 +202,10 @@ ERROR_REASON_INVALID_RESUME_TOKEN: ErrorReason.ValueType  # 36
 """A resume token that is none of ours. INVALID_ARGUMENT."""
 ERROR_REASON_CHANGES_GONE: ErrorReason.ValueType  # 37
 """What changed after a resume token is not kept any more. FAILED_PRECONDITION."""
+ERROR_REASON_CLIENT_NOT_REGISTERED: ErrorReason.ValueType  # 50
+"""The operator has not registered this machine for this. PERMISSION_DENIED."""
+ERROR_REASON_SOURCE_SYSTEM_REFUSED: ErrorReason.ValueType  # 51
+"""A machine names, or would change the entry of, a source system that it may not speak for; metadata "field" names it.
+PERMISSION_DENIED.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1772,12 +1772,12 @@ class ImportedPatient(_message.Message):
 
     @_builtins.property
     def general_practitioners(self) -> _containers.RepeatedCompositeFieldContainer[Global___GeneralPractitionerAssignment]:
-        """The whole history of lists. Empty: nothing is said of it."""
+        """The whole history of lists. Empty: nothing is said of it. For the national register of lists."""
 
     @_builtins.property
     def privacy(self) -> Global___ImportedPrivacy:
         """Privacy settings. Unset: nothing is said of them. The same ones sent again never undo what the patient changed
-        since.
+        since. For who moves them from the system that holds them so far.
         """
 
     @_builtins.property
