@@ -28,7 +28,6 @@ RPCS = {
     "LabsService/ReleaseLabReport": ("WRITE", "LABS", PERSONNEL),
     "LabsService/ListHiddenEntries": ("INTERNAL", "LABS", NOBODY),
     "LabsService/BatchGetSections": ("INTERNAL", "LABS", NOBODY),
-    "LabsService/ListHiddenEntries": ("INTERNAL", "LABS", NOBODY),
     "LabsService/BulkImport": ("WRITE", "LABS", FEED),
     "VaccinationsService/ListVaccinations": ("READ", "VACCINATIONS", PEOPLE),
     "VaccinationsService/RecordVaccination": ("WRITE", "VACCINATIONS", FEED),

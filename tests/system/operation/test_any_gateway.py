@@ -105,7 +105,7 @@ def test_a_bundle_is_imported_and_read_back_with_tokens_from_files(elsewhere: El
     value = whole()
     value["entry"][0]["resource"]["identifier"][0]["value"] = "imported from elsewhere"
     bundle = written(elsewhere.folder, "whole.json", value)
-    feeds = (elsewhere.token("system"), "medications=system")
+    feeds = (elsewhere.token("system", client="import"), "medications=system")
     report = elsewhere.kj("import", str(bundle), token_files=feeds)["files"][0]
     assert report["status"] == "imported"
     assert sum(each["created"] for each in report["stored"].values()) == 12
@@ -123,7 +123,7 @@ def test_a_bundle_is_imported_and_read_back_with_tokens_from_files(elsewhere: El
 
 def test_a_population_is_loaded_and_nothing_stays_on_this_machine(elsewhere: Elsewhere) -> None:
     arguments = ("-n", "3", "--seed", "77", "--register", "visits", "--as-of", "2026-11-01")
-    token = (elsewhere.token("system"),)
+    token = (elsewhere.token("system", client="import"),)
     assert "3 people as of 2026-11-01" in elsewhere.kj("load", *arguments, token_files=token)
     again = elsewhere.kj("load", *arguments, token_files=token)
     assert all(" 0 new" in line and " 0 changed" in line for line in again.splitlines()[:-1])
@@ -131,7 +131,7 @@ def test_a_population_is_loaded_and_nothing_stays_on_this_machine(elsewhere: Els
 
 
 def test_drug_knowledge_is_loaded_but_shown_of_the_local_system_alone(elsewhere: Elsewhere) -> None:
-    token = (f"medications={elsewhere.token('system')}",)
+    token = (f"medications={elsewhere.token('system', client='knowledge')}",)
     assert "is in force already" in elsewhere.kj("knowledge", "load", token_files=token)
     for arguments in ((), ("load", "--if-none")):
         with pytest.raises(CommandError, match="shown of the local system alone"):
@@ -166,12 +166,12 @@ def test_an_authority_that_is_not_named_is_not_trusted(elsewhere: Elsewhere) -> 
 
 
 async def test_an_import_goes_on_with_a_token_that_is_renewed(elsewhere: Elsewhere) -> None:
-    file = elsewhere.folder / elsewhere.token("system")
+    file = elsewhere.folder / elsewhere.token("system", client="import")
 
     def patients() -> Iterator[patients_pb2.ImportedPatient]:
         for number in range(3 * MOST_PATIENTS):
             if number == MOST_PATIENTS:
-                elsewhere.token("system", org="983658776")
+                elsewhere.token("system", client="patients")
             yield patients_pb2.ImportedPatient(person=person(new_id()))
 
     gateway = remote_gateway(elsewhere.address, elsewhere.ca, [str(file)], FED)
