@@ -31,6 +31,7 @@ NOT_ENTRIES = {
     "source_id": "the source's own",
     "prescription_source_id": "the source's own",
     "treatment_id": "the prescriber's system's own, groups the patient's prescriptions",
+    "client_id": "a machine",
     "resh_id": "an organisation",
     "her_id": "an address",
     "contract_id": "a general practitioner's list",
