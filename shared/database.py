@@ -7,6 +7,7 @@ never handed on. Speed is none: asyncpg's, which resets a connection at each rel
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -26,6 +27,9 @@ ROLLBACK_SECONDS = 2.0
 """A connection that does not roll back in this time is thrown away, and PostgreSQL rolls back."""
 HEALTH_SECONDS = 5.0
 """A database that does not answer in this time is not there."""
+RENEWED_EVERY = 10.0
+"""Seconds after which health opens a connection anew: one that is open already says nothing of a server that takes no
+new ones."""
 LONGEST_QUERY = 30.0
 """Seconds that a query may take when the call has no deadline."""
 
@@ -112,6 +116,9 @@ class Database:
         self._dsn = dsn
         self._free: list[asyncpg.Connection[asyncpg.Record]] = []
         self._slots = asyncio.Semaphore(size)
+        self._generation = 0
+        """Counts the times that every connection was given up."""
+        self._renew_at = time.monotonic() + RENEWED_EVERY
         self._name = urlsplit(dsn).path[1:]
 
     @classmethod
@@ -136,11 +143,7 @@ class Database:
     async def close(self) -> None:
         """Closes every connection that is not in use."""
         while self._free:
-            connection = self._free.pop()
-            try:
-                await connection.close(timeout=2)
-            except (*_LOST, TimeoutError):
-                connection.terminate()
+            await _closed(self._free.pop())
 
     async def fetch(self, sql: str, *args: Any, name: str) -> list[asyncpg.Record]:
         async with self._session() as session:
@@ -159,9 +162,12 @@ class Database:
             return await session.execute(sql, *args, name=name)
 
     async def answers(self) -> bool:
-        """Whether PostgreSQL answers now: what health reports."""
+        """Whether PostgreSQL answers now, and takes connections: what health reports."""
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
+                if time.monotonic() >= self._renew_at:
+                    await self._renew()
+                    self._renew_at = time.monotonic() + RENEWED_EVERY
                 return bool(await self.fetchval("SELECT true", name="health"))
         except (TimeoutError, Unavailable, TimedOut, asyncpg.PostgresError):
             return False
@@ -196,7 +202,7 @@ class Database:
         except TimeoutError:
             raise _timed_out() from None
         connection: asyncpg.Connection[asyncpg.Record] | None = None
-        sound = False
+        sound, generation = False, self._generation
         try:
             connection = await self._take()
             yield Session(connection, self._name)
@@ -210,7 +216,7 @@ class Database:
             raise
         finally:
             if connection is not None:
-                self._give_back(connection, sound)
+                self._give_back(connection, sound and generation == self._generation)
             self._slots.release()
 
     async def _take(self) -> "asyncpg.Connection[asyncpg.Record]":
@@ -218,13 +224,40 @@ class Database:
             connection = self._free.pop()
             if not connection.is_closed():
                 return connection
-        return await asyncpg.connect(self._dsn, timeout=min(5.0, _seconds_left()), server_settings=_SESSION)
+        return await self._connect()
+
+    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        try:
+            return await asyncpg.connect(self._dsn, timeout=min(5.0, _seconds_left()), server_settings=_SESSION)
+        except asyncpg.CannotConnectNowError:
+            # It shuts down, and waits until the last connection is gone: ours would keep it from ever coming back.
+            self._generation += 1
+            while self._free:
+                self._free.pop().terminate()
+            raise
+
+    async def _renew(self) -> None:
+        """Opens a connection in place of the one that was free for longest. Raises Unavailable."""
+        async with self._slots:
+            try:
+                if self._free:
+                    await _closed(self._free.pop(0))
+                self._free.append(await self._connect())
+            except _LOST as error:
+                raise Unavailable(reasons.ERROR_REASON_SERVICE_UNAVAILABLE, "the database cannot be reached") from error
 
     def _give_back(self, connection: "asyncpg.Connection[asyncpg.Record]", sound: bool) -> None:
         if sound and not connection.is_closed() and not connection.is_in_transaction():
             self._free.append(connection)
         else:
             connection.terminate()
+
+
+async def _closed(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    try:
+        await connection.close(timeout=2)
+    except (*_LOST, TimeoutError):
+        connection.terminate()
 
 
 def _seconds_left() -> float:

@@ -1,7 +1,9 @@
 """Connections, deadlines and transactions on a real PostgreSQL."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import asyncpg
 import pytest
@@ -10,7 +12,7 @@ from shared import deadline
 from shared.database import Database
 from shared.environment import SettingsError
 from shared.errors import NotFound, TimedOut, Unavailable, entry_not_found
-from tests.support.postgres import Cluster
+from tests.support.postgres import Cluster, running_cluster
 from tests.support.postgres import Database as Made
 
 SLEEP = "SELECT pg_sleep(30)"
@@ -140,3 +142,54 @@ async def test_after_its_connections_were_ended_the_database_answers_again(datab
     await killer.close()
     await asyncio.sleep(0.05)
     assert await database.fetchval("SELECT 1", name="one") == 1
+
+
+async def test_a_server_that_shuts_down_when_the_last_has_gone_is_noticed_and_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`pg_ctl stop -m smart`: connections that are open go on, new ones are refused."""
+    monkeypatch.setattr("shared.database.RENEWED_EVERY", 0.0)
+    async with running_cluster() as cluster:
+        made = await cluster.database("smart")
+        database = await Database.connect(made.dsn, size=2)
+        under_way, done = asyncio.Event(), asyncio.Event()
+
+        async def long_work() -> Any:
+            async with database.transaction() as session:
+                under_way.set()
+                await done.wait()
+                return await session.fetchval("SELECT 1", name="one")
+
+        working = asyncio.create_task(long_work())
+        await under_way.wait()
+        assert await database.answers()
+        server = cluster.postgres.process
+        assert server is not None
+        server.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        assert not await database.answers()
+        assert server.returncode is None, "work under way goes on"
+        done.set()
+        assert await working == 1
+        async with asyncio.timeout(10):
+            await server.wait()
+        assert not await database.answers()
+        await cluster.postgres.start()
+        await cluster.postgres.wait_ready()
+        assert await database.answers()
+        assert await database.fetchval("SELECT 1", name="one") == 1
+        await database.close()
+
+
+async def test_health_never_opens_more_connections_than_the_pool_has(
+    database: Database, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.database.RENEWED_EVERY", 0.0)
+    database._renew_at = 0.0
+    watcher = await asyncpg.connect(made.superuser_dsn)
+    for _ in range(10):
+        await asyncio.gather(*(database.fetchval("SELECT 1", name="one") for _ in range(4)))
+        assert await database.answers()
+        count = "SELECT count(*) FROM pg_stat_activity WHERE usename = $1"
+        assert await watcher.fetchval(count, made.names.runtime) <= 2
+    await watcher.close()
