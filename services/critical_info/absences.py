@@ -18,9 +18,10 @@ def holding(found: Iterable[StoredEntry], now: datetime) -> list[StoredEntry]:
     """Returns the statements that hold, of all that a patient has, newest first.
 
     A statement holds until a newer one says something about the same (a category, or all), or an entry about it is
-    recorded or changed. Refuting what came after does not bring it back: it was another's knowledge, of another time.
-    What is entered in error never was, and withdraws nothing: deleted entries are not among `found`. "None known" is
-    not returned beside what is active, whatever a feed has sent of both.
+    recorded or changed. Of one time the weaker holds: no "none known" beside "nobody has asked" about any of the same.
+    Refuting what came after does not bring it back: it was another's knowledge, of another time. What is entered in
+    error never was, and withdraws nothing: deleted entries are not among `found`. "None known" is not returned beside
+    what is active, whatever a feed has sent of both.
     """
     entries: list[StoredEntry] = []
     statements: list[StoredEntry] = []
@@ -28,11 +29,24 @@ def holding(found: Iterable[StoredEntry], now: datetime) -> list[StoredEntry]:
         (statements if each.kind == ABSENCE else entries).append(each)
     statements.sort(key=lambda each: (each.effective_at, each.stored_at), reverse=True)
     newest: dict[int, tuple[StoredEntry, CategoryAbsence]] = {}
-    for each in statements:
-        said = CategoryAbsence.FromString(each.content)
-        newest.setdefault(said.category, (each, said))
+    read = [(each, CategoryAbsence.FromString(each.content)) for each in statements]
+    for each, said in read:
+        if not _is_weakened(each, said, read):
+            newest.setdefault(said.category, (each, said))
     known = [(each, CriticalInfo.FromString(each.content)) for each in entries]
     return [each for each, said in newest.values() if not _ended(each, said, known, now)]
+
+
+def _is_weakened(
+    stored: StoredEntry, said: CategoryAbsence, others: Iterable[tuple[StoredEntry, CategoryAbsence]]
+) -> bool:
+    """Whether "none known" stands beside a statement of the same time that nobody has asked about some of it."""
+    return said.kind == ABSENCE_KIND_NIL_KNOWN and any(
+        other.kind != ABSENCE_KIND_NIL_KNOWN
+        and each.effective_at == stored.effective_at
+        and (said.category == other.category or 0 in (said.category, other.category))
+        for each, other in others
+    )
 
 
 def _ended(

@@ -222,7 +222,8 @@ WITH today AS (
     WINDOW newest AS (ORDER BY effective_at DESC, id DESC ROWS UNBOUNDED PRECEDING)
 ), said AS (
     SELECT held.* FROM held JOIN today USING (patient_ref, id)
-    WHERE held.kind = {stated_absence.KIND} AND NOT today.deleted ORDER BY effective_at DESC, stored_at DESC LIMIT 1
+    WHERE held.kind = {stated_absence.KIND} AND NOT today.deleted
+    ORDER BY effective_at DESC FETCH FIRST ROW WITH TIES
 ), listed AS (
     SELECT {COLUMNS} FROM measured WHERE bytes <= $15 OR place = 1
     UNION ALL
@@ -230,7 +231,7 @@ WITH today AS (
     FROM said JOIN entries USING (patient_ref, id, version)
     WHERE NOT EXISTS (
         SELECT FROM visible JOIN report_times AS times USING (patient_ref, id, version)
-        WHERE times.recorded_at >= said.effective_at OR visible.stored_at > said.stored_at
+        WHERE times.recorded_at >= said.effective_at OR visible.stored_at > (SELECT min(stored_at) FROM said)
     )
 )
 SELECT listed.*, counts.total, counts.withheld, counts.outside, counts.inside
@@ -238,8 +239,8 @@ FROM counts LEFT JOIN listed ON true ORDER BY effective_at DESC, id DESC
 """
 """The reports of a patient ($1) as they were at $2 (null: now), under the restrictions of today: those with a mark of
 $3 do not exist, save for a delay that has ended at $5; those with a mark of $4 are counted alone, whatever else was
-asked: a count by code would show what is in them. Beside them the newest statement of absence, unless a report is newer
-by its source's time or by ours. One row at least, for the counts: its id is null then."""
+asked: a count by code would show what is in them. Beside them the newest statements of absence, all of one time, unless
+a report is newer by its source's time or by ours. One row at least, for the counts: its id is null then."""
 
 
 def _entries(rows: Sequence[asyncpg.Record]) -> list[StoredEntry]:
@@ -249,7 +250,8 @@ def _entries(rows: Sequence[asyncpg.Record]) -> list[StoredEntry]:
 def _report_page(
     rows: Sequence[asyncpg.Record], entries: list[StoredEntry], token: str, *, older_exist: bool
 ) -> ReportPage:
-    said = next((stored_entry(row) for row in rows if row["kind"] == stated_absence.KIND), None)
+    statements = [stored_entry(row) for row in rows if row["kind"] == stated_absence.KIND]
+    said = stated_absence.weakest(statements, stated_absence.is_nil_known) if statements else None
     return ReportPage(entries, token, rows[0]["total"], rows[0]["withheld"], older_exist, said)
 
 

@@ -68,6 +68,10 @@ def state_at(prescription: pb.Prescription, now: datetime) -> "pb.PrescriptionSt
     return prescription.state
 
 
+_HOLDS = frozenset({"", "active", "unknown"})
+"""Statuses of a statement about all medicines that holds. Source: FHIR R4, medication-statement-status."""
+
+
 def is_open(prescription: pb.Prescription) -> bool:
     """Whether it may be in force, as recorded; what is past its validity is open too. Unknown statuses are open."""
     if prescription.HasField("source_record"):
@@ -172,6 +176,12 @@ def is_in_use(statement: pb.MedicationStatement, now: datetime) -> bool:
         return False
     over = statement.period.HasField("end") and moment(statement.period.end) <= now
     return statement.source_record.status == "active" and not over
+
+
+def is_in_force(statement: pb.MedicationStatement, now: datetime) -> bool:
+    """Whether a statement about all medicines still holds: one that is over, or was refuted or put aside, does not."""
+    over = statement.period.HasField("end") and moment(statement.period.end) <= now
+    return statement.source_record.status in _HOLDS and not over
 
 
 def sees_locked(caller: CallerContext) -> bool:

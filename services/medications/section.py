@@ -10,6 +10,7 @@ from services.medications.list import convert as list_convert
 from services.medications.repository import Whole
 from shared.convert import moment, timestamp
 from shared.register.entry import StoredEntry
+from shared.register.stated_absence import weakest
 
 ABSENCES = (pb.STATEMENT_KIND_NIL_KNOWN, pb.STATEMENT_KIND_NOT_ASKED)
 
@@ -40,7 +41,7 @@ def section(
         medication_list=medicines if most else None,  # 0: only the counts
     )
     if not hidden:  # what is locked today denies it too, whatever it was then
-        result.stated_absence = _stated_absence(result)
+        result.stated_absence = _stated_absence(result, _of(entries, kinds.STATEMENTS), now)
     return result
 
 
@@ -61,15 +62,21 @@ def _window(
     )
 
 
-def _stated_absence(found: pb.MedicationsSection) -> "pb.StatementKind.ValueType":
+def _stated_absence(
+    found: pb.MedicationsSection, stated: Sequence[StoredEntry], now: datetime
+) -> "pb.StatementKind.ValueType":
     """Returns what the newest statement says of all medicines, unless anything here says otherwise or was held back.
+    `stated`: the statements as they are stored, in the same order.
 
     A wrong "uses none" is worse than none at all: what is prescribed, listed, dispensed since, or withheld denies it.
     """
-    if not found.statements or found.statements[0].kind not in ABSENCES:
+    both = zip(stated, found.statements, strict=True)
+    newest = [each for stored, each in both if stored.effective_at == stated[0].effective_at]
+    said = [each for each in newest if model.is_in_force(each, now)]
+    if not said or any(each.kind not in ABSENCES for each in newest):
         return pb.STATEMENT_KIND_UNSPECIFIED
-    said = found.statements[0]
-    when = said.asserted_at if said.HasField("asserted_at") else said.header.provenance.recorded_at
+    held = weakest(said, lambda each: each.kind == pb.STATEMENT_KIND_NIL_KNOWN)
+    when = held.asserted_at if held.HasField("asserted_at") else held.header.provenance.recorded_at
     dispensed_since = any(
         moment(each.dispensed_at) >= moment(when) for each in found.dispensings if each.HasField("dispensed_at")
     )
@@ -78,4 +85,4 @@ def _stated_absence(found: pb.MedicationsSection) -> "pb.StatementKind.ValueType
     perhaps = any(each.HasField("source_record") and model.is_open(each) for each in found.prescriptions)
     if perhaps or found.active_prescriptions or found.list_info.active_entries or in_use or dispensed_since or withheld:
         return pb.STATEMENT_KIND_UNSPECIFIED
-    return said.kind
+    return held.kind

@@ -16,7 +16,17 @@ from tests.support.service import DOCTOR, FEED, calling, details_of
 
 if TYPE_CHECKING:
     from kjernejournal.critical_info.v1.critical_info_pb2_grpc import CriticalInfoServiceAsyncStub
-from tests.services.critical_info.calls import NIL, RECORDED, Register, fed, made, new_ref, of_patient, patient
+from tests.services.critical_info.calls import (
+    NIL,
+    NOT_ASKED,
+    RECORDED,
+    Register,
+    fed,
+    made,
+    new_ref,
+    of_patient,
+    patient,
+)
 from tests.services.critical_info.requests import imported, listing, reaction
 
 
@@ -106,3 +116,14 @@ async def test_a_statement_that_its_source_withdraws_is_not_in_force(register: R
     await register.load(pb.PatientEntries(patient=patient(ref), absences=[said]))
     assert not (await register.listed(ref)).absences
     assert not (await register.section(ref)).absences
+
+
+async def test_of_two_statements_of_one_time_the_weaker_holds(register: Register) -> None:
+    for nil_of, nobody_of in ((0, 0), (0, pb.CATEGORY_IMPLANT), (pb.CATEGORY_IMPLANT, 0)):
+        for order in (1, -1):
+            ref, said = new_ref(), []
+            for name, kind, category in (("nil", NIL, nil_of), ("nobody", NOT_ASKED, nobody_of)):
+                said.append(pb.CategoryAbsence(kind=kind, category=category))  # type: ignore[arg-type]  # numbers
+                said[-1].header.CopyFrom(fed(made(pb.CATEGORY_IMPLANT), name).header)
+            await register.load(pb.PatientEntries(patient=patient(ref), absences=said[::order]))
+            assert [each.kind for each in (await register.section(ref)).absences] == [NOT_ASKED], (nil_of, nobody_of)

@@ -10,7 +10,13 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CITIZEN, CALLER_KIND_CLINICIAN, CallerContext, Practitioner
+from kjernejournal.common.v1.common_pb2 import (
+    ABSENCE_KIND_NOT_ASKED,
+    CALLER_KIND_CITIZEN,
+    CALLER_KIND_CLINICIAN,
+    CallerContext,
+    Practitioner,
+)
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from shared.convert import moment, timestamp
 from tests.services.labs.calls import (
@@ -318,6 +324,15 @@ async def test_a_statement_that_its_source_withdraws_is_not_in_force(labs: Labs)
     assert await labs.load(ref, absences=(said,)) == (0, 1, 0)
     assert not (await labs.section(ref)).HasField("absence")
     assert not (await labs.listed(ref)).HasField("absence")
+
+
+async def test_of_two_statements_of_one_time_the_weaker_holds(labs: Labs) -> None:
+    for order in (1, -1):
+        ref, nil, nobody = new_ref(), nothing_known("nil", TAKEN), nothing_known("nobody", TAKEN)
+        nobody.kind = ABSENCE_KIND_NOT_ASKED
+        await labs.load(ref, absences=(nil, nobody)[::order])
+        assert (await labs.section(ref)).absence.kind == ABSENCE_KIND_NOT_ASKED
+        assert (await labs.listed(ref)).absence.kind == ABSENCE_KIND_NOT_ASKED
 
 
 async def test_a_report_that_is_hidden_does_not_show_through_an_absence(labs: Labs) -> None:

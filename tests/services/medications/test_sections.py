@@ -306,3 +306,19 @@ async def test_what_was_imported_before_a_merge_is_known_after_it(medicines: Fee
     [prescribed] = (await medicines.prescriptions(ref, alias)).prescriptions
     [given] = (await medicines.dispensings(ref, alias)).dispensings
     assert (given.prescription_id, given.header.version) == (prescribed.header.id, 2)
+
+
+@pytest.mark.parametrize("status", ["completed", "stopped", "on-hold", "not-taken", "entered-in-error"])
+async def test_a_statement_of_none_that_does_not_hold_is_not_in_force(medicines: Feed, status: str) -> None:
+    ref = new_ref()
+    await medicines.send(ref, statements=[statement("nil", status, kind=pb.STATEMENT_KIND_NIL_KNOWN, medication=None)])
+    assert (await medicines.section(ref)).stated_absence == pb.STATEMENT_KIND_UNSPECIFIED
+
+
+async def test_of_two_statements_of_one_time_the_weaker_holds(medicines: Feed) -> None:
+    for direction in (1, -1):
+        ref = new_ref()
+        nil = statement("nil", kind=pb.STATEMENT_KIND_NIL_KNOWN, medication=None)
+        nobody = statement("nobody", kind=pb.STATEMENT_KIND_NOT_ASKED, medication=None)
+        await medicines.send(ref, statements=[nil, nobody][::direction])
+        assert (await medicines.section(ref)).stated_absence == pb.STATEMENT_KIND_NOT_ASKED

@@ -123,3 +123,15 @@ async def test_a_statement_that_its_source_withdraws_is_not_in_force_and_the_one
     assert (await register.load(ref, absences=(said,))).updated == 1
     assert (await register.section(ref)).absence.kind == ABSENCE_KIND_NOT_ASKED
     assert (await register.listed(ref)).absence.kind == ABSENCE_KIND_NOT_ASKED
+
+
+async def test_of_two_statements_of_one_time_the_weaker_holds_in_whichever_order(register: Register) -> None:
+    for order in (1, -1):
+        ref = new_ref()
+        nil, nobody = absence(), absence()
+        nobody.kind = ABSENCE_KIND_NOT_ASKED
+        nil.header.CopyFrom(header("nil"))
+        nobody.header.CopyFrom(header("nobody"))
+        await register.load(ref, absences=(nil, nobody)[::order])
+        assert (await register.section(ref)).absence.kind == ABSENCE_KIND_NOT_ASKED
+        assert (await register.listed(ref)).absence.kind == ABSENCE_KIND_NOT_ASKED
