@@ -12,7 +12,7 @@ from services.audit.repository import NewRecord, Repository
 from shared.convert import moment, optional_moment, timestamp
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
-from shared.register.paging import Page, Position, page_of
+from shared.register.paging import Page, Position, cut, page_of
 
 
 class Servicer(AuditServiceServicer):
@@ -56,17 +56,19 @@ class Servicer(AuditServiceServicer):
         since = optional_moment(request, "since")
         page = page_of(request.page_size, request.page_token, since, legal_entity)
         found = await self._page(page, since, legal_entity, frozenset(map(str.lower, request.hidden_entries)))
+        accesses, left = cut(found.accesses, page.size, pb.Access.ByteSize)
         token = ""
-        if found.more:
-            last = found.accesses[-1].receipts[0]
-            token = page.token_after(Position(moment(last.committed_at), last.record_id))
+        if found.more or left:
+            # Nothing moves: what is recorded later stands on the first page alone.
+            last = accesses[-1].receipts[0]
+            token = page.token_after(Position(moment(last.committed_at), last.record_id), moment(last.committed_at))
         return pb.ListAccessesResponse(
-            accesses=found.accesses,
+            accesses=accesses,
             next_page_token=token,
             window=ListWindow(
-                returned=len(found.accesses),
+                returned=len(accesses),
                 total=found.total,
-                older_exist=found.older_exist,
+                older_exist=found.older_exist or left,
                 since=timestamp(since) if since else None,
             ),
         )

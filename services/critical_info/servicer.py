@@ -17,8 +17,8 @@ from shared.handling import Context, caller
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import import_stream
 from shared.register.convert import window
-from shared.register.entry import StoredEntry
-from shared.register.paging import page_of, size_of, version_below
+from shared.register.entry import StoredEntry, length
+from shared.register.paging import cut, page_of, size_of, version_below
 
 EVERY_KIND = (*convert.CATEGORIES, ABSENCE)
 
@@ -88,10 +88,11 @@ class Servicer(CriticalInfoServiceServicer):
         below = version_below(request.page_token)
         latest = await self._repository.entries.latest(refs, request.id, kinds=convert.CATEGORIES)
         stored = await self._repository.entries.versions(refs, latest.id, below, size + 1)
+        shown, more = cut(stored, size, length)
         now = datetime.now(UTC)
         return pb.ListCriticalInfoVersionsResponse(
-            versions=[convert.version(each, latest.deleted, now) for each in stored[:size]],
-            next_page_token=str(stored[size - 1].version) if len(stored) > size else "",
+            versions=[convert.version(each, latest.deleted, now) for each in shown],
+            next_page_token=str(shown[-1].version) if more else "",
         )
 
     async def GetCriticalInfoStatus(

@@ -13,9 +13,9 @@ from services.documents.model import CLASS_BITS, CLASS_SHIFT, DEPRECATED
 from services.documents.sealing import ROW, Content, PatientKey
 from shared.database import Database, Session
 from shared.errors import Reason, Unavailable
-from shared.register.entry import NewEntry, StoredEntry
+from shared.register.entry import NewEntry, StoredEntry, length
 from shared.register.feeds import Feeds
-from shared.register.paging import Page, Position
+from shared.register.paging import Page, Position, cut
 from shared.register.requests import answered
 from shared.register.restriction import View
 from shared.register.rows import COLUMNS, stored_entry
@@ -67,11 +67,10 @@ class Repository:
 
     async def list_page(self, question: Question, page: Page) -> DocumentPage:
         """Returns one page, newest first."""
+        question = question._replace(as_of=page.pinned(question.as_of))
         rows = await self._list(question, page.size + 1, page.after, approved_first=False)
-        entries = _entries(rows)
-        more = len(entries) > page.size
-        entries = entries[: page.size]
-        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
+        entries, more = cut(_entries(rows), page.size, length)
+        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id), rows[0]["read_at"]) if more else ""
         return DocumentPage(entries, token, *_counts(rows), older_exist=more or rows[0]["before_window"] > 0)
 
     async def list_section(self, question: Question, limit: int) -> DocumentPage:
@@ -312,7 +311,7 @@ WITH today AS (
     count(*) FILTER (WHERE NOT withheld AND kind & {DEPRECATED} = 0) AS approved,
     count(*) FILTER (WHERE NOT withheld AND effective_at < $7::timestamptz) AS before_window FROM asked
 )
-SELECT listed.*, counts.total, counts.approved, counts.withheld, counts.before_window
+SELECT listed.*, statement_timestamp() AS read_at, counts.total, counts.approved, counts.withheld, counts.before_window
 FROM counts LEFT JOIN LATERAL (
     SELECT {COLUMNS}, CASE WHEN $10::boolean THEN kind & {DEPRECATED} ELSE 0 END AS lower FROM asked
     WHERE NOT withheld AND ($7 IS NULL OR effective_at >= $7)

@@ -17,14 +17,14 @@ from shared.register import restriction, stated_absence
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.feeds import Feeds, latest_before
 from shared.register.lateness import by_time
-from shared.register.paging import Page, Position
+from shared.register.paging import LARGEST_PAGE, Page, Position
 from shared.register.restriction import Mark
 from shared.register.rows import COLUMNS, stored_entry
 from shared.register.rules import Beside, RegisterRules, Version
 from shared.register.store import EntryStore
 
-LARGEST_PAGE = 4 * 1024 * 1024
-"""Bytes of reports after which a page ends, whatever its size: a long report has 2 000 results."""
+LARGEST_RESULTS = 2 * 1024 * 1024
+"""Bytes of reports after which a page of results ends: each result says of which report it is."""
 
 
 class Question(NamedTuple):
@@ -114,10 +114,14 @@ class Repository:
 
     async def list_page(self, question: Question, page: Page) -> ReportPage:
         """Returns one page, newest first."""
-        rows = await self._list(question, page.size, page.after, LARGEST_PAGE)
+        question = question._replace(as_of=page.pinned(question.as_of))
+        largest = LARGEST_RESULTS if question.results_only else LARGEST_PAGE
+        rows = await self._list(question, page.size, page.after, largest)
         entries = _entries(rows)
         more = rows[0]["inside"] > len(entries)
-        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more and entries else ""
+        token = ""
+        if more and entries:
+            token = page.token_after(Position(entries[-1].effective_at, entries[-1].id), rows[0]["read_at"])
         return _report_page(rows, entries, token, older_exist=more or rows[0]["outside"] > 0)
 
     async def list_section(self, question: Question, limit: int, largest: int) -> ReportPage:
@@ -234,7 +238,7 @@ WITH today AS (
         WHERE times.recorded_at >= said.effective_at OR visible.stored_at > (SELECT min(stored_at) FROM said)
     )
 )
-SELECT listed.*, counts.total, counts.withheld, counts.outside, counts.inside
+SELECT listed.*, statement_timestamp() AS read_at, counts.total, counts.withheld, counts.outside, counts.inside
 FROM counts LEFT JOIN listed ON true ORDER BY effective_at DESC, id DESC
 """
 """The reports of a patient ($1) as they were at $2 (null: now), under the restrictions of today: those with a mark of

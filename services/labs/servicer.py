@@ -16,9 +16,9 @@ from shared.register import restriction, stated_absence
 from shared.register.batch_sections import LARGEST_SECTION, answer_each
 from shared.register.bulk_import import import_stream
 from shared.register.convert import window, written
-from shared.register.entry import StoredEntry
+from shared.register.entry import StoredEntry, length
 from shared.register.hidden import marked
-from shared.register.paging import page_of, size_of, version_below
+from shared.register.paging import cut, page_of, size_of, version_below
 from shared.register.requests import answered, asked
 from shared.register.store import settled
 
@@ -54,9 +54,10 @@ class Servicer(LabsServiceServicer):
         size, below, refs = size_of(request.page_size), version_below(request.page_token), caller.patient_refs()
         latest = await self._visible(refs, request.id)
         stored = await self._repository.entries.versions(refs, latest.id, below, size + 1)
+        shown, more = cut(stored, size, length)
         return pb.ListLabReportVersionsResponse(
-            versions=[convert.report(each) for each in stored[:size]],
-            next_page_token=str(stored[size - 1].version) if len(stored) > size else "",
+            versions=[convert.report(each) for each in shown],
+            next_page_token=str(shown[-1].version) if more else "",
         )
 
     async def RecordLabReport(self, request: pb.RecordLabReportRequest, context: Context) -> pb.RecordLabReportResponse:

@@ -8,14 +8,14 @@ is therefore taken from all of a patient's entries, and counted here. Source: SF
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from kjernejournal.common.v1.common_pb2 import REPRESENTATION_GUARDIAN, REPRESENTATION_PARENT, CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
-from shared.register.entry import EntryPage, StoredEntry
-from shared.register.paging import Page, Position
+from shared.register.entry import EntryPage, StoredEntry, length
+from shared.register.paging import Page, Position, cut
 
 ALL = 1_000_000
 """More entries than a patient has."""
@@ -110,8 +110,8 @@ def paged(entries: list[StoredEntry], page: Page, since: datetime | None) -> Ent
     """Returns a page of entries that are sorted, newest first: as the entry store makes it, of what is shown alone."""
     inside = [stored for stored in entries if since is None or stored.effective_at >= since]
     rest = [stored for stored in inside if page.after is None or (stored.effective_at, stored.id) < page.after]
-    shown, more = rest[: page.size], len(rest) > page.size
-    token = page.token_after(Position(shown[-1].effective_at, shown[-1].id)) if more else ""
+    shown, more = cut(rest, page.size, length)
+    token = page.token_after(Position(shown[-1].effective_at, shown[-1].id), datetime.now(UTC)) if more else ""
     return EntryPage(shown, token, len(entries), more or len(inside) < len(entries))
 
 

@@ -172,7 +172,7 @@ class Servicer(MedicationsServiceServicer):
         shown = [*open_kinds, *(locked if sees_locked else ())]
         page = page_of(request.page_size, request.page_token, as_of, since, shown)
         if from_guardian(caller.current()):
-            return paged(await self._repository.visible(refs, shown, as_of), page, since), 0
+            return paged(await self._repository.visible(refs, shown, page.pinned(as_of)), page, since), 0
         found = await self._repository.entries.page(refs, page, kinds=shown, as_of=as_of, since=since)
         if sees_locked or not locked:
             return found, 0

@@ -12,8 +12,8 @@ from services.own_registrations.key_repository import PatientKeys, wrapped_keys
 from services.own_registrations.sealing import Place
 from shared.database import Database
 from shared.errors import Reason, Unavailable
-from shared.register.entry import EntryPage, StoredEntry
-from shared.register.paging import Page, Position
+from shared.register.entry import EntryPage, StoredEntry, length
+from shared.register.paging import Page, Position, cut
 from shared.sealing import ContentDamagedError, KeyWrap
 
 log = logging.getLogger(__name__)
@@ -40,11 +40,9 @@ class Repository:
         self, refs: Sequence[str], page: Page, *, kinds: Sequence[int] | None = None, as_of: datetime | None = None
     ) -> EntryPage:
         """Returns one page of entries, newest first, in the version that was current at `as_of`."""
-        rows = await self._list(refs, page.size + 1, page.after, kinds, as_of, None)
-        entries = self._opened(rows)
-        more = len(entries) > page.size
-        entries = entries[: page.size]
-        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
+        rows = await self._list(refs, page.size + 1, page.after, kinds, page.pinned(as_of), None)
+        entries, more = cut(self._opened(rows), page.size, length)
+        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id), rows[0]["read_at"]) if more else ""
         return EntryPage(entries, token, rows[0]["total"], more)
 
     async def newest(
@@ -99,7 +97,7 @@ WITH current AS (
         ) AS last WHERE withdrawn
     )
 )
-SELECT listed.*, counted.total, counted.counts
+SELECT listed.*, statement_timestamp() AS read_at, counted.total, counted.counts
 FROM (
     SELECT count(*) AS total, ARRAY[
         count(*) FILTER (WHERE kind = 1), count(*) FILTER (WHERE kind = 2),

@@ -1,7 +1,7 @@
 """All SQL of vaccinations beyond the entry store that every register shares."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from kjernejournal.common.v1.common_pb2 import Coding, StatedAbsence
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination
@@ -9,9 +9,9 @@ from services.vaccinations.codes import carries
 from services.vaccinations.model import KINDS
 from shared.database import Database
 from shared.register import stated_absence
-from shared.register.entry import EntryPage, StoredEntry
+from shared.register.entry import EntryPage, StoredEntry, length
 from shared.register.feeds import Feeds
-from shared.register.paging import Page, Position
+from shared.register.paging import Page, Position, cut
 from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore
 
@@ -42,7 +42,8 @@ class Repository:
         total = 0
         older_exist = False
         entries: list[StoredEntry] = []
-        async for stored in self.entries.every(refs, KINDS, as_of):
+        read_at = datetime.now(UTC)
+        async for stored in self.entries.every(refs, KINDS, page.pinned(as_of)):
             if not carries(Vaccination.FromString(stored.content).vaccine, codes):
                 continue
             total += 1
@@ -52,7 +53,6 @@ class Repository:
                 older_exist = True
             elif len(entries) <= page.size:  # one more than a page shows that there is another
                 entries.append(stored)
-        more = len(entries) > page.size
-        del entries[page.size :]
-        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
+        entries, more = cut(entries, page.size, length)
+        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id), read_at) if more else ""
         return EntryPage(entries, token, total, more or older_exist)

@@ -42,6 +42,11 @@ class StoredEntry(NamedTuple):
     """What was sent is older than this version, which stands."""
 
 
+def length(entry: StoredEntry) -> int:
+    """Returns how many bytes an entry takes in a reply, but for its header."""
+    return len(entry.content)
+
+
 class EntryPage(NamedTuple):
     """Entries, newest first; `total` counts all that the same question has, inside the history window and outside."""
 

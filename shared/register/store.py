@@ -15,10 +15,10 @@ import asyncpg
 
 from shared.database import Database, Queries, Session
 from shared.errors import StateConflict, VersionBehind, entry_not_found
-from shared.register.entry import EntryPage, NewEntry, StoredEntry, imported_id
+from shared.register.entry import EntryPage, NewEntry, StoredEntry, imported_id, length
 from shared.register.feeds import store_beside, with_first_recorder
 from shared.register.lateness import outdated
-from shared.register.paging import LARGEST_SIZE, Page, Position
+from shared.register.paging import LARGEST_SIZE, Page, Position, cut, page_of
 from shared.register.requests import answered, remember
 from shared.register.rows import COLUMNS, WRITTEN, stored_entry
 from shared.register.rules import RegisterRules
@@ -234,12 +234,10 @@ class EntryStore:
 
         What is deleted today stays out, whatever `as_of` says.
         """
-        rows = await self._newest(refs, page.size + 1, page.after, kinds, as_of, since)
+        rows = await self._newest(refs, page.size + 1, page.after, kinds, page.pinned(as_of), since)
         total, outside = rows[0]["total"], rows[0]["outside"]
-        found = [row for row in rows if row["id"] is not None]
-        entries = [stored_entry(row) for row in found[: page.size]]
-        more = len(found) > page.size
-        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id)) if more else ""
+        entries, more = cut([stored_entry(row) for row in rows if row["id"] is not None], page.size, length)
+        token = page.token_after(Position(entries[-1].effective_at, entries[-1].id), rows[0]["read_at"]) if more else ""
         return EntryPage(entries, token, total, more or outside > 0)
 
     async def every(
@@ -250,14 +248,14 @@ class EntryStore:
         For what SQL cannot see in the columns, in registers of few entries a patient: each page orders all of them
         anew.
         """
-        after = None
+        token = ""
         while True:
-            found = await self.page(refs, Page(LARGEST_SIZE, after, b""), kinds=kinds, as_of=as_of)
+            found = await self.page(refs, page_of(LARGEST_SIZE, token), kinds=kinds, as_of=as_of)
             for entry in found.entries:
                 yield entry
-            if len(found.entries) < LARGEST_SIZE:
+            token = found.next_page_token
+            if not token:
                 return
-            after = Position(found.entries[-1].effective_at, found.entries[-1].id)
 
     async def newest(
         self,
@@ -287,7 +285,7 @@ class EntryStore:
         return await self.database.fetch(
             _CURRENT
             + f"""
-            SELECT {COLUMNS}, counted.total, counted.outside
+            SELECT {COLUMNS}, counted.total, counted.outside, statement_timestamp() AS read_at
             FROM (
                 SELECT count(*) AS total, count(*) FILTER (WHERE effective_at < $4) AS outside FROM current
             ) AS counted

@@ -56,7 +56,7 @@ class ListReads:
         wanted = sorted({kinds.BY_STATE[state] for state in request.states}) or list(kinds.PROPOSALS)
         page = page_of(request.page_size, request.page_token, as_of, since, wanted)
         if from_guardian(self._caller):
-            found = paged(await self._lists.medicines.visible(self._refs, wanted, as_of), page, since)
+            found = paged(await self._lists.medicines.visible(self._refs, wanted, page.pinned(as_of)), page, since)
         else:
             found = await self._lists.entries.page(self._refs, page, kinds=wanted, as_of=as_of, since=since)
         return pb.ListProposalsResponse(
