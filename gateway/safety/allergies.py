@@ -7,6 +7,7 @@ from gateway.safety.findings import CheckValue, Found, gravest
 from gateway.safety.knowledge import Codes, Knowledge, Reach, Rule
 from gateway.safety.medicines import Medicine
 from gateway.safety.substances import Entry, of_allergen, words
+from gateway.safety.wording import NO_WORDS, Phrase, of_catalogue
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
@@ -17,9 +18,9 @@ CATEGORIES = frozenset({ki.CATEGORY_DRUG_REACTION, ki.CATEGORY_OTHER_ALLERGY})
 _NO_MEDICINE = frozenset({ki.ALLERGEN_KIND_FOOD, ki.ALLERGEN_KIND_ENVIRONMENT})
 """Allergens that are not medicines: not known to the knowledge is then no news."""
 
-OF_THE_RECORD = "the patient's critical information"
+OF_THE_RECORD = Phrase("", "pasientens kritiske informasjon", "the patient's critical information")
 """Source of what needs no knowledge of medicines: the record names the substance itself."""
-ADVICE = "Do not give it before the reaction has been looked into; choose another substance."
+ADVICE = of_catalogue("ADVICE_LOOK_INTO_THE_REACTION")
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Allergy:
     certain: bool = False
 
     @property
-    def name(self) -> str:
+    def name(self) -> Phrase:
         """In a few words."""
         return words(self.entries[0].concept)
 
@@ -95,32 +96,29 @@ def _conflict(allergy: Allergy, medicine: Medicine, knowledge: Knowledge) -> Fou
     if allergy.excipient:
         if not same:
             return None
-        text = (
-            f"{medicine.name}: the patient has reacted to an excipient of a medicine with this substance "
-            f"({allergy.name}). Another brand may be without it."
-        )
-        rule = Rule(pb.SEVERITY_CAUTION, text, "Compare the excipients of the brands.", OF_THE_RECORD)
-        return _found(pb.CHECK_KIND_ALLERGY, rule, text, allergy, medicine)
+        rule = Rule(pb.SEVERITY_CAUTION, NO_WORDS, of_catalogue("ADVICE_COMPARE_EXCIPIENTS"), OF_THE_RECORD)
+        return _found(pb.CHECK_KIND_ALLERGY, "ALERT_EXCIPIENT", rule, allergy, medicine)
     if same:
-        rule = Rule(severity, "", ADVICE, OF_THE_RECORD)
-        text = f"{medicine.name}: {_certainty(allergy)} to {allergy.name}."
-        return _found(pb.CHECK_KIND_ALLERGY, rule, text, allergy, medicine)
+        rule = Rule(severity, NO_WORDS, ADVICE, OF_THE_RECORD)
+        return _found(pb.CHECK_KIND_ALLERGY, "ALERT_ALLERGY", rule, allergy, medicine)
     groups = tuple(code for code in allergy.codes if not is_whole(code))
     if groups and any(code.startswith(groups) for code in medicine.codes):
-        rule = Rule(severity, "", ADVICE, OF_THE_RECORD)
-        text = f"{medicine.name}: {_certainty(allergy)} to {allergy.name}, of which it is one."
-        return _found(pb.CHECK_KIND_ALLERGY_CLASS, rule, text, allergy, medicine)
+        rule = Rule(severity, NO_WORDS, ADVICE, OF_THE_RECORD)
+        return _found(pb.CHECK_KIND_ALLERGY_CLASS, "ALERT_ALLERGY_TO_ITS_GROUP", rule, allergy, medicine)
     crossing = allergy.reach.allergies & medicine.reach.crossed
     if not crossing:
         return None
     rule = gravest(crossing, knowledge.cross_reactions)
-    text = f"{medicine.name}: {_certainty(allergy)} to {allergy.name}. {rule.text}"
-    return _found(pb.CHECK_KIND_ALLERGY_CLASS, rule, text, allergy, medicine)
+    return _found(pb.CHECK_KIND_ALLERGY_CLASS, "ALERT_ALLERGY_THAT_CROSSES", rule, allergy, medicine)
 
 
-def _certainty(allergy: Allergy) -> str:
-    return "confirmed allergy or intolerance" if allergy.certain else "allergy or intolerance"
-
-
-def _found(kind: CheckValue, rule: Rule, text: str, allergy: Allergy, medicine: Medicine) -> Found:
-    return Found(kind, rule, text, [*allergy.entries, *medicine.entries], doubtful=bool(medicine.doubt))
+def _found(kind: CheckValue, code: str, rule: Rule, allergy: Allergy, medicine: Medicine) -> Found:
+    certainty = "CERTAINTY_CONFIRMED" if allergy.certain else "CERTAINTY_NOT_CONFIRMED"
+    values = {
+        "medicine": medicine.name,
+        "allergen": allergy.name,
+        "certainty": of_catalogue(certainty),
+        "reason": rule.text,
+    }
+    entries = [*allergy.entries, *medicine.entries]
+    return Found(kind, rule, code, values, entries, doubtful=bool(medicine.doubt))

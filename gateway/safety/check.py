@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from gateway.safety import allergies, conditions, duplicates, interactions
 from gateway.safety.findings import CheckValue, Found
 from gateway.safety.knowledge import Knowledge
 from gateway.safety.medicines import Medicine, Taken, candidates, taken
 from gateway.safety.substances import Entry
+from gateway.texts.catalogue import coded, put_texts
+from gateway.texts.languages import Language
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
@@ -63,11 +65,11 @@ class Checked:
         """Notes that the checks could not be made at all."""
         for kind in kinds:
             self.missing.add(kind)
-            self.not_checked.append(NotChecked(kind=kind, reason=reason, section=section))
+            self.not_checked.append(_line(kind, reason, section))
 
     def in_part(self, kinds: Iterable[CheckValue], reason: WhyNot, section: "common_pb2.Section.ValueType") -> None:
         """Notes that the checks saw only a part of the section."""
-        self.not_checked.extend(NotChecked(kind=kind, reason=reason, section=section) for kind in kinds)
+        self.not_checked.extend(_line(kind, reason, section) for kind in kinds)
 
     def not_for(self, kinds: Iterable[CheckValue], reason: WhyNot, entries: Sequence[Entry]) -> None:
         """Notes that the checks could not be made for these entries."""
@@ -75,17 +77,15 @@ class Checked:
             if kind in self.missing:
                 continue
             if len(entries) > MOST_UNKNOWN:
-                self.not_checked.append(NotChecked(kind=kind, reason=reason, section=entries[0].section))
+                self.not_checked.append(_line(kind, reason, entries[0].section))
             self.not_checked.extend(
-                NotChecked(kind=kind, reason=reason, medication=entry.concept, section=entry.section)
-                for entry in entries[:MOST_UNKNOWN]
+                _line(kind, reason, entry.section, medication=entry.concept) for entry in entries[:MOST_UNKNOWN]
             )
 
-    def findings(self) -> list[pb.Finding]:
+    def findings(self, language: Language = Language.NORWEGIAN) -> list[pb.Finding]:
         """Returns the most serious first."""
-        return [
-            found.message(self.version) for found in sorted(self.found, key=lambda each: each.order)[:MOST_FINDINGS]
-        ]
+        first = sorted(self.found, key=lambda each: each.order)[:MOST_FINDINGS]
+        return [found.message(self.version, language) for found in first]
 
     @property
     def left_out(self) -> int:
@@ -98,6 +98,11 @@ class Checked:
         return [kind for kind in KINDS if kind not in self.missing]
 
 
+def _line(kind: CheckValue, reason: WhyNot, section: "common_pb2.Section.ValueType", **about: Any) -> NotChecked:
+    explanation = coded("NOT_CHECKED_" + pb.NotCheckedReason.Name(reason).removeprefix("NOT_CHECKED_REASON_"))
+    return NotChecked(kind=kind, reason=reason, section=section, explanation=explanation, **about)
+
+
 def seen(sections: Iterable[SummarySection]) -> Seen:
     """Returns what a summary's sections give to the checks: nothing of what was held back."""
     found: dict[int, SummarySection] = {section.section: section for section in sections}
@@ -108,19 +113,23 @@ def seen(sections: Iterable[SummarySection]) -> Seen:
     )
 
 
-def alerts(knowledge: Knowledge | None, over: Seen, now: datetime) -> Alerts | None:
+def alerts(
+    knowledge: Knowledge | None, over: Seen, now: datetime, language: Language = Language.NORWEGIAN
+) -> Alerts | None:
     """Returns the checks of a summary; None where medicines were not asked for."""
     if over.medications == pb.NOT_CHECKED_REASON_SECTION_NOT_ASKED:
         return None
     checked = check(knowledge, over, now)
-    return Alerts(
-        findings=checked.findings(),
+    found = Alerts(
+        findings=checked.findings(language),
         not_checked=checked.not_checked,
         checked=checked.checked,
         knowledge_version=checked.version,
         findings_left_out=checked.left_out,
         interaction_coverage=checked.coverage,
     )
+    put_texts(found, language)
+    return found
 
 
 def check(knowledge: Knowledge | None, over: Seen, now: datetime, asked: Sequence[pb.Medication] = ()) -> Checked:
@@ -226,6 +235,7 @@ def _coverage(knowledge: Knowledge, medicines: Sequence[Medicine]) -> Interactio
         pairs=knowledge.pairs,
         medicines_without_pairs=list(named.values())[:MOST_UNKNOWN],
         medicines_left_out=max(0, len(named) - MOST_UNKNOWN),
+        explanation=coded("INTERACTIONS_ARE_A_SAMPLE", pairs=str(knowledge.pairs)),
     )
 
 

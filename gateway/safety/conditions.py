@@ -8,6 +8,7 @@ from gateway.safety.findings import Found, gravest
 from gateway.safety.knowledge import Knowledge
 from gateway.safety.medicines import Medicine
 from gateway.safety.substances import Entry, words
+from gateway.safety.wording import Phrase
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
 
@@ -20,7 +21,7 @@ class Condition:
     entries: list[Entry]
 
     @property
-    def name(self) -> str:
+    def name(self) -> Phrase:
         """In a few words."""
         return words(self.entries[0].concept)
 
@@ -56,6 +57,7 @@ def conflicts(known: Iterable[Condition], medicines: Iterable[Medicine], knowled
         for condition in known:
             if numbers := condition.conflicts & medicine.reach.conditions:
                 rule = gravest(numbers, knowledge.conflicts)
-                text = f"{medicine.name} with {condition.name}: {rule.text}"
+                values = {"medicine": medicine.name, "other": condition.name, "reason": rule.text}
                 entries = [*condition.entries, *medicine.entries]
-                yield Found(pb.CHECK_KIND_CONDITION, rule, text, entries, doubtful=bool(medicine.doubt))
+                doubtful = bool(medicine.doubt)
+                yield Found(pb.CHECK_KIND_CONDITION, rule, "ALERT_CONDITION", values, entries, doubtful=doubtful)

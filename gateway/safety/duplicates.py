@@ -7,18 +7,22 @@ from gateway.safety.findings import Found, gravest
 from gateway.safety.interactions import asked
 from gateway.safety.knowledge import Knowledge, Rule
 from gateway.safety.medicines import Medicine, Treatment
+from gateway.safety.wording import Phrase, of_catalogue
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.codes.atc import is_whole
 
-BY_ATC = "ATC (WHO): the same substance has the same code"
+BY_ATC = Phrase("", "ATC (WHO): samme virkestoff har samme kode", "ATC (WHO): the same substance has the same code")
 _TWICE = Rule(
-    pb.SEVERITY_CAUTION, "the same substance twice.", "Find out whether both are meant, and add up the doses.", BY_ATC
+    pb.SEVERITY_CAUTION,
+    of_catalogue("RULE_SAME_SUBSTANCE_TWICE"),
+    of_catalogue("ADVICE_ADD_UP_THE_DOSES"),
+    BY_ATC,
 )
 _TWO_STRENGTHS = _TWICE._replace(
-    severity=pb.SEVERITY_INFORMATION, text="the same substance in different strengths or forms, which may be meant."
+    severity=pb.SEVERITY_INFORMATION, text=of_catalogue("RULE_SAME_SUBSTANCE_IN_TWO_STRENGTHS")
 )
-_ALREADY = _TWICE._replace(severity=pb.SEVERITY_INFORMATION, text="the patient has this substance already.")
-_SHARED = _TWICE._replace(text="they hold the same substance.")
+_ALREADY = _TWICE._replace(severity=pb.SEVERITY_INFORMATION, text=of_catalogue("RULE_HAS_IT_ALREADY"))
+_SHARED = _TWICE._replace(text=of_catalogue("RULE_SUBSTANCE_IN_BOTH"))
 
 
 def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[Found]:
@@ -42,7 +46,7 @@ def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[F
     for one, two in sorted(shared | set(pairs)):
         a, b = used[one], used[two]
         rule = _SHARED if (one, two) in shared else gravest(pairs[one, two], knowledge.groups)
-        yield _found(rule, f"{a.name} and {b.name}: {rule.text}", a, b)
+        yield _found(rule, "ALERT_DUPLICATE", {"medicine": a.name, "other": b.name}, a, b)
     yield from _again(medicines)
 
 
@@ -68,8 +72,8 @@ def _again(medicines: Sequence[Medicine]) -> Iterator[Found]:
             before = seen.setdefault(medicine.codes, medicine)
             if medicine.candidate and before is not medicine and _is_whole(medicine):
                 rule = _TWICE if before.candidate else _ALREADY
-                text = f"{before.name if before.doubt else medicine.name}: {rule.text}"
-                yield _found(rule, text, medicine, before)
+                name = before.name if before.doubt else medicine.name
+                yield _found(rule, "ALERT_DUPLICATE_OF_ONE", {"medicine": name}, medicine, before)
         return
     for medicine in medicines:
         if len(medicine.treatments) < 2 or not _is_whole(medicine):
@@ -78,14 +82,14 @@ def _again(medicines: Sequence[Medicine]) -> Iterator[Found]:
             apart = _apart([each for each in medicine.treatments if each.listed is listed])
             if len(apart) > 1:
                 rule = _TWICE if len({each.strength for each in apart}) < len(apart) else _TWO_STRENGTHS
-                text = f"{medicine.name}: {rule.text}"
-                yield _found(rule, text, medicine)
+                yield _found(rule, "ALERT_DUPLICATE_OF_ONE", {"medicine": medicine.name}, medicine)
                 break
 
 
-def _found(rule: Rule, text: str, *medicines: Medicine) -> Found:
+def _found(rule: Rule, code: str, names: dict[str, Phrase], *medicines: Medicine) -> Found:
     entries = [entry for each in medicines for entry in each.entries]
-    return Found(pb.CHECK_KIND_DUPLICATE, rule, text, entries, doubtful=any(each.doubt for each in medicines))
+    doubtful = any(each.doubt for each in medicines)
+    return Found(pb.CHECK_KIND_DUPLICATE, rule, code, names | {"reason": rule.text}, entries, doubtful=doubtful)
 
 
 def _apart(treatments: Sequence[Treatment]) -> list[Treatment]:
@@ -97,7 +101,8 @@ def _apart(treatments: Sequence[Treatment]) -> list[Treatment]:
         for each in joined:
             links |= each[0]
             found.remove(each)
-        found.append((links, joined[0][1] if joined else treatment))
+        one = min([treatment, *(each[1] for each in joined)], key=lambda each: each.strength)  # whatever the order
+        found.append((links, one))
     return [treatment for _, treatment in found]
 
 

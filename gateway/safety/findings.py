@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 from gateway.safety.knowledge import Rule
 from gateway.safety.substances import Entry
+from gateway.safety.wording import Phrase, coded_text, of_catalogue
+from gateway.texts.languages import Language
 from kjernejournal.medications.v1 import medications_pb2 as pb
 
 CheckValue: TypeAlias = "pb.CheckKind.ValueType"
@@ -20,7 +22,10 @@ class Found:
 
     kind: CheckValue
     rule: Rule
-    text: str
+    code: str
+    """Of the text of ours that says it."""
+    values: dict[str, Phrase]
+    """What the text names."""
     entries: Sequence[Entry]
     doubtful: bool = False
     """A medicine in it may be in use, and is not surely."""
@@ -28,16 +33,18 @@ class Found:
     @property
     def order(self) -> tuple[int, int, str]:
         """The most serious first."""
-        return (-self.rule.severity, self.kind, self.text)
+        return (-self.rule.severity, self.kind, of_catalogue(self.code, **self.values).english)
 
-    def message(self, version: str) -> pb.Finding:
+    def message(self, version: str, language: Language) -> pb.Finding:
+        """Returns it as a reply has it."""
         return pb.Finding(
             kind=self.kind,
             severity=self.rule.severity,
-            text=self.text,
-            advice=self.rule.advice,
+            text=coded_text(self.code, self.values, language),
+            advice=self.rule.advice.message(language) if self.rule.advice else None,
+            reason=self.rule.text.message(language) if self.rule.text else None,
             evidence=[entry.evidence() for entry in self.entries[:MOST_EVIDENCE]],
-            knowledge_source=self.rule.source,
+            knowledge_source=self.rule.source.said(language),
             knowledge_version=version,
             doubtful=self.doubtful,
         )

@@ -24,8 +24,9 @@ def conflicts(medicines: Sequence[Medicine], knowledge: Knowledge) -> Iterator[F
     for (one, two), numbers in pairs.items():
         a, b = medicines[one], medicines[two]
         rule = gravest(numbers, knowledge.interactions)
-        text = f"{a.name} with {b.name}: {rule.text}"
-        yield Found(pb.CHECK_KIND_INTERACTION, rule, text, [*a.entries, *b.entries], doubtful=bool(a.doubt or b.doubt))
+        values = {"medicine": a.name, "other": b.name, "reason": rule.text}
+        entries, doubtful = [*a.entries, *b.entries], bool(a.doubt or b.doubt)
+        yield Found(pb.CHECK_KIND_INTERACTION, rule, "ALERT_INTERACTION", values, entries, doubtful=doubtful)
 
 
 def asked(medicines: Sequence[Medicine], one: int, two: int) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from gateway.safety.wording import Phrase, named
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
@@ -27,9 +28,9 @@ class Rule(NamedTuple):
     """What a row says, once it applies."""
 
     severity: SeverityValue
-    text: str
-    advice: str
-    source: str
+    text: Phrase
+    advice: Phrase
+    source: Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,9 @@ class Knowledge:
 def _rule(
     row: "pb.Interaction | pb.CrossReaction | pb.TherapeuticGroup | pb.ConditionConflict",
 ) -> Rule:
-    return Rule(row.severity, row.text, row.advice, row.source)
+    text = Phrase(row.text_code, row.text, row.text_english or row.text)
+    advice = Phrase(row.advice_code, row.advice, row.advice_english or row.advice)
+    return Rule(row.severity, text, advice, named(row.source))
 
 
 def _by_code(rows: Iterable[Iterable[str]]) -> dict[str, set[int]]:

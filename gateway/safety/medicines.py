@@ -12,6 +12,7 @@ from gateway.safety import uses
 from gateway.safety.knowledge import Codes, Knowledge, Reach
 from gateway.safety.substances import Entry, Identified, concept_of, of_medication, words
 from gateway.safety.uses import RECENT_DAYS, Said
+from gateway.safety.wording import Phrase
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.medications.v1 import medications_pb2 as pb
 
@@ -43,15 +44,17 @@ class Medicine:
     said: list[Said] = field(default_factory=list)
 
     @property
-    def doubt(self) -> str:
+    def doubt(self) -> Phrase:
         """Why it is not sure that the patient takes it. Empty: it is as sure as the record can say."""
         return uses.doubt(self.said)
 
     @property
-    def name(self) -> str:
+    def name(self) -> Phrase:
         """In a few words, with the doubt."""
         name, doubt = words(self.entries[0].concept), self.doubt
-        return f"{name} ({doubt})" if doubt else name
+        if not doubt:
+            return name
+        return Phrase(name.code, f"{name.norwegian} ({doubt.norwegian})", f"{name.english} ({doubt.english})")
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.access.facts import SectionValue
 from gateway.safety.knowledge import Codes, Knowledge, Substances, plain_name
+from gateway.safety.wording import Phrase, named, of_catalogue
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2 import Evidence, Medication
@@ -108,10 +109,11 @@ def concept_of(medication: Medication) -> CodeableConcept:
     return concept
 
 
-def words(concept: CodeableConcept) -> str:
+def words(concept: CodeableConcept) -> Phrase:
     """Returns a concept in a few words, for the text of a finding."""
     displays = (coding.display or coding.code for coding in concept.codings)
-    return concept.text or next((each for each in displays if each), "a medicine without a name")
+    name = concept.text or next((each for each in displays if each), "")
+    return named(name) if name else of_catalogue("MEDICINE_WITHOUT_NAME")
 
 
 def _of_concept(concept: CodeableConcept, knowledge: Knowledge) -> Substances:

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from gateway.safety.wording import NO_WORDS, Phrase, of_catalogue
 from kjernejournal.common.v1.common_pb2 import EntryHeader
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.days_supply import days
@@ -42,13 +43,13 @@ _BY_STATUS: dict[str, UseValue] = {"on-hold": PAUSED}
 _GIVEN_BY_STATUS: dict[str, UseValue] = {"preparation": PREPARED, "on-hold": PREPARED, "unknown": NOT_KNOWN}
 _BY_ENTRY_STATUS: dict[int, UseValue] = {pb.ENTRY_STATUS_PAUSED: PAUSED, pb.ENTRY_STATUS_DISCONTINUED: ENDED}
 
-_IN_WORDS: tuple[tuple[UseValue, str], ...] = (
-    (ENDED, "discontinued"),
-    (PAUSED, "paused"),
-    (PAST_END, "past its planned end"),
-    (NOT_KNOWN, "not known whether in use"),
-    (PREPARED, "prepared, not known whether handed over"),
-    (SUPPLY_OVER, "perhaps used up"),
+_DOUBTS: tuple[tuple[UseValue, Phrase], ...] = (
+    (ENDED, of_catalogue("USE_DISCONTINUED")),
+    (PAUSED, of_catalogue("USE_PAUSED")),
+    (PAST_END, of_catalogue("USE_PAST_PLANNED_END")),
+    (NOT_KNOWN, of_catalogue("USE_NOT_KNOWN")),
+    (PREPARED, of_catalogue("USE_PREPARED")),
+    (SUPPLY_OVER, of_catalogue("USE_SUPPLY_OVER")),
 )
 """What makes a medicine doubtful, the strongest first."""
 
@@ -153,14 +154,14 @@ def at_of(entry: pb.Prescription | pb.Dispensing | pb.MedicationStatement) -> in
     return _first(named, _recorded(entry.header))
 
 
-def doubt(said: Sequence[Said]) -> str:
+def doubt(said: Sequence[Said]) -> Phrase:
     """Returns why it is not sure that the patient takes a medicine; empty: as sure as the record can say.
 
     The medication list is believed first. What stopped a treatment elsewhere counts when nothing later says that it
     goes on: a recalled prescription, where no other is in force; a statement, where nothing is newer.
     """
     if any(each.listed and each.use == IN_USE for each in said):
-        return ""
+        return NO_WORDS
     against = {each.use for each in said if each.listed}
     newest = max((each.at for each in said if each.has and not each.listed), default=0)
     goes_on = any(each.use == IN_USE for each in said)
@@ -170,7 +171,7 @@ def doubt(said: Sequence[Said]) -> str:
             against.add(ENDED)
     if not any(each.use in (IN_USE, DISPENSED) for each in said):
         against |= {each.use for each in said}
-    return next((word for use, word in _IN_WORDS if use in against), "")
+    return next((phrase for use, phrase in _DOUBTS if use in against), NO_WORDS)
 
 
 def _passed(time: Timestamp, now: datetime) -> bool:

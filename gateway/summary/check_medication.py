@@ -20,6 +20,7 @@ from gateway.safety.knowledge_cache import KnowledgeCache
 from gateway.steps import Steps
 from gateway.summary.fanout import Fanout, Question, hold_back
 from gateway.texts.catalogue import put_texts
+from gateway.texts.languages import Language
 from kjernejournal.audit.v1.audit_pb2 import Receipt, SectionRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.medications.v1 import medications_pb2 as pb
@@ -74,8 +75,7 @@ class MedicationSafety:
         _check_candidates(request.candidates)
         reply, receipt = await self._found(incoming, request)
         add_receipt(context, receipt)
-        put_texts(reply, incoming.language)
-        return reply.SerializeToString()
+        return reply.SerializeToString(deterministic=True)
 
     async def update(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
         """Forwards the new list, and adds the alerts that it gives: a read of its own, decided and on record as one.
@@ -89,14 +89,13 @@ class MedicationSafety:
             async with asyncio.timeout(deadline.inside(AFTER_A_WRITE)):
                 found, _ = await self._found(asking, CheckMedicationRequest(patient=patient))
         except Denied:
-            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_NOT_AUTHORIZED)
+            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_NOT_AUTHORIZED, incoming.language)
         except (KjernejournalError, TimeoutError):
-            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE)
+            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE, incoming.language)
         except Exception:  # a bug of ours must not hide that the list was stored
             log.exception("a new medication list could not be checked")
-            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE)
+            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE, incoming.language)
         reply.alerts.CopyFrom(found)
-        put_texts(reply, incoming.language)
         return reply.SerializeToString()
 
     async def _found(
@@ -108,11 +107,11 @@ class MedicationSafety:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], decided, question)) for each in SECTIONS]
         sections = [task.result() for task in tasks]
-        reply = await self._checked(request, sections)
+        reply = await self._checked(incoming, request, sections)
         record = decided.disclosure(_recorded(decided, each, reply) for each in sections)
         receipt = (await self._recorder.record([record]))[0]
         if hold_back(await self._steps.fresh(decided, SECTIONS), sections):
-            reply = await self._checked(request, sections)
+            reply = await self._checked(incoming, request, sections)
         return reply, receipt
 
     async def load(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
@@ -122,26 +121,29 @@ class MedicationSafety:
         return reply
 
     async def _checked(
-        self, request: CheckMedicationRequest, sections: Iterable[SummarySection]
+        self, incoming: Incoming, request: CheckMedicationRequest, sections: Iterable[SummarySection]
     ) -> CheckMedicationResponse:
         with telemetry.span("check medicines"):
             knowledge = await self._knowledge_cache.get()
-            return _reply(check(knowledge, seen(sections), datetime.now(UTC), request.candidates))
+            checked = check(knowledge, seen(sections), datetime.now(UTC), request.candidates)
+            return _reply(checked, incoming.language)
 
 
-def _reply(checked: Checked) -> CheckMedicationResponse:
-    return CheckMedicationResponse(
-        findings=checked.findings(),
+def _reply(checked: Checked, language: Language) -> CheckMedicationResponse:
+    reply = CheckMedicationResponse(
+        findings=checked.findings(language),
         not_checked=checked.not_checked,
         knowledge_version=checked.version,
         checked=checked.checked,
         findings_left_out=checked.left_out,
         interaction_coverage=checked.coverage,
     )
+    put_texts(reply, language)
+    return reply
 
 
-def _unmade(reason: WhyNot) -> CheckMedicationResponse:
-    return _reply(not_made(reason))
+def _unmade(reason: WhyNot, language: Language) -> CheckMedicationResponse:
+    return _reply(not_made(reason), language)
 
 
 def _check_candidates(candidates: Iterable[Medication]) -> None:
@@ -158,7 +160,7 @@ def _recorded(decided: DecidedCall, section: SummarySection, reply: CheckMedicat
         for each in finding.evidence
         if each.section == section.section
     ]
-    sha256 = hashlib.sha256(reply.SerializeToString()).digest()
+    sha256 = hashlib.sha256(reply.SerializeToString(deterministic=True)).digest()
     record = decided.section(section.section, dict.fromkeys(entries), sha256)
     record.state = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_STATE_").lower()
     record.unavailable = section.unavailable_reason

@@ -81,13 +81,13 @@ class Summary:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._fanout.ask(BY_SECTION[each], decided, question)) for each in wanted]
         sections = [task.result() for task in tasks]
-        checked = await self._alerts(sections, question)
+        checked = await self._alerts(incoming, sections, question)
         fit(sections, checked.ByteSize() if checked else 0)
         record = decided.disclosure(_recorded(decided, each, question) for each in sections)
         add_receipt(context, (await self._recorder.record([record]))[0])
         again = await self._steps.fresh(decided, wanted)
         if hold_back(again, sections):  # what rests on what is held back now must not leave either
-            checked = await self._alerts(sections, question)
+            checked = await self._alerts(incoming, sections, question)
         whole = completeness(sections, hides=self._hides)
         await context.send_initial_metadata(((COMPLETENESS_HEADER, _short_name(whole)),))
         reply = GetPatientSummaryResponse(
@@ -125,7 +125,7 @@ class Summary:
                     yield _part(incoming, section=self._explained(section))
             whole = completeness(sent, hides=self._hides)  # of what was sent, whatever is held back by now
             hold_back(await self._steps.fresh(decided, wanted), sent)
-            checked = await self._alerts(sent, question)
+            checked = await self._alerts(incoming, sent, question)
             end = SummaryEnd(
                 completeness=whole,
                 assembled_at=timestamp(datetime.now(UTC)),
@@ -151,10 +151,13 @@ class Summary:
     def _explained(self, section: SummarySection) -> SummarySection:
         return explained(section, hides=self._hides)
 
-    async def _alerts(self, sections: Iterable[SummarySection], question: Question) -> Alerts | None:
+    async def _alerts(
+        self, incoming: Incoming, sections: Iterable[SummarySection], question: Question
+    ) -> Alerts | None:
         """Makes the safety checks over sections as they are about to be released."""
         with telemetry.span("check medicines"):
-            return alerts(await self._knowledge_cache.get(), seen(sections), time_of_reading(question.as_of))
+            knowledge, now = await self._knowledge_cache.get(), time_of_reading(question.as_of)
+            return alerts(knowledge, seen(sections), now, incoming.language)
 
 
 def fit(sections: Iterable[SummarySection], besides: int = 0) -> None:

@@ -6,11 +6,11 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from gateway.contract import Path, paths_to, walk
-from gateway.texts import coverage, states
+from gateway.texts import alerts, coverage, states
 from gateway.texts.languages import Language
 from kjernejournal.common.v1.common_pb2 import CodedText
 
-_TABLES = (coverage.TEXTS, states.TEXTS)
+_TABLES = (alerts.TEXTS, coverage.TEXTS, states.TEXTS)
 TEXTS: dict[str, tuple[str, str]] = {code: texts for table in _TABLES for code, texts in table.items()}
 """Every text by its code: Norwegian, English. A text may name values, in braces, which the coded text brings along."""
 

@@ -28,7 +28,7 @@ _DEEPEST = 60
 _LONGEST_TEXT = 200_000
 _MOST_CODES = 100
 """Codes on a side of a row, as the contract has it."""
-_LONGEST_WORDS, _LONGEST_SOURCE = 4000, 500
+_LONGEST_WORDS, _LONGEST_SOURCE, _LONGEST_CODE = 4000, 500, 200
 
 _AVOID, _CAUTION, _NO_ACTION = "1", "2", "3"
 _SEVERITIES = {_AVOID: medications_pb2.SEVERITY_AVOID, _CAUTION: medications_pb2.SEVERITY_CAUTION}
@@ -186,6 +186,7 @@ def _rows(
                     second_atc=second,
                     severity=severity,
                     text=_cut(text, _LONGEST_WORDS),
+                    text_code=_cut(f"RULE_FEST_{at.number}", _LONGEST_CODE),
                     advice=_cut(at.texts.get("Handtering", ""), _LONGEST_WORDS),
                     source=_cut(source, _LONGEST_SOURCE),
                 )

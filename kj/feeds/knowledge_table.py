@@ -13,6 +13,7 @@ A + among the ATC codes of a substance says that it holds others too, which nobo
 """
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from kjernejournal.common.v1.common_pb2 import Coding
@@ -22,6 +23,8 @@ from shared.codes.systems import ICD10
 
 SHIPPED = Path(__file__).with_name("knowledge.tsv")
 """The small table that is part of this release."""
+TEXTS = Path(__file__).with_name("knowledge_texts.tsv")
+"""The words of its rules in both languages: code, Norwegian, English. What is not there is said as it stands."""
 
 OTHERS = "+"
 _SEVERITIES = {
@@ -86,7 +89,19 @@ def _add(table: pb.DrugKnowledge, kind: str, cells: list[str]) -> None:
 
 def _said(cells: list[str]) -> dict[str, object]:
     severity, text, advice, source = cells
-    return {"severity": _SEVERITIES[severity], "text": text, "advice": advice, "source": source}
+    said: dict[str, object] = {"severity": _SEVERITIES[severity], "source": source}
+    for name, english in (("text", text), ("advice", advice)):
+        code, norwegian = texts().get(english, ("", english))
+        said |= {name: norwegian, f"{name}_code": code, f"{name}_english": english if code else ""}
+    return said
+
+
+@cache
+def texts() -> dict[str, tuple[str, str]]:
+    """Returns code and Norwegian words by the English words."""
+    lines = TEXTS.read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if line and not line.startswith("#"))
+    return {english: (code, norwegian) for code, norwegian, english in rows}
 
 
 def _condition(code: str) -> Coding:

@@ -26,10 +26,10 @@ def show(found: Alerts | pb.CheckMedicationResponse, console: Console) -> None:
         severity = words(pb.Severity, finding.severity).upper()
         line = Text("  ")
         line.append(f" {severity} ", style=_STYLES.get(finding.severity, "bold red"))
-        line.append(f" {_plain(finding.text)}")
+        line.append(f" {_plain(finding.text.text)}")
         console.print(line)
-        if finding.advice:
-            console.print(Text(f"      {_plain(finding.advice)}"))
+        if finding.advice.text:
+            console.print(Text(f"      {_plain(finding.advice.text)}"))
         console.print(
             Text(f"      {words(pb.CheckKind, finding.kind)}; {_plain(finding.knowledge_source)}", style="dim")
         )

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from gateway.safety.check import Checked, Seen, check
 from gateway.safety.knowledge import Knowledge
+from gateway.texts.languages import Language
 from kj.feeds.knowledge_table import SHIPPED, read
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EntryHeader, ListWindow, Provenance
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
@@ -101,9 +102,9 @@ def found(checked: Checked) -> list[tuple[str, str, str]]:
         (
             pb.CheckKind.Name(each.kind).removeprefix("CHECK_KIND_"),
             pb.Severity.Name(each.severity).removeprefix("SEVERITY_"),
-            each.text,
+            each.text.text,
         )
-        for each in checked.findings()
+        for each in checked.findings(Language.ENGLISH)
     ]
 
 

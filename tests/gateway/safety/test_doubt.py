@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.texts.languages import Language
 from kjernejournal.common.v1.common_pb2 import Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.convert import timestamp
@@ -15,7 +16,11 @@ APIXABAN = "B01AF02"
 
 
 def only(made: Made, asked: str = IBUPROFEN) -> pb.Finding:
-    [finding] = [each for each in made.checked(medication(asked)).findings() if each.kind == pb.CHECK_KIND_INTERACTION]
+    [finding] = [
+        each
+        for each in made.checked(medication(asked)).findings(Language.ENGLISH)
+        if each.kind == pb.CHECK_KIND_INTERACTION
+    ]
     return finding
 
 
@@ -30,7 +35,7 @@ def test_a_supply_that_should_be_used_up_by_now_is_doubtful_for_some_days(made: 
     made.dispensed(WARFARIN, 33, days_supply=Quantity(value="4", unit="wk"))
     found = only(made)
     assert found.doubtful
-    assert "perhaps used up" in found.text
+    assert "perhaps used up" in found.text.text
     made.medicines.dispensings[0].dispensed_at.CopyFrom(timestamp(NOW - timedelta(days=40)))
     assert kinds(made.checked(medication(IBUPROFEN))) == []
 
@@ -41,7 +46,7 @@ def test_a_dispensing_that_is_prepared_and_not_known_to_be_handed_over_is_doubtf
     dispensing.prepared_at.CopyFrom(timestamp(NOW - timedelta(days=3)))
     found = only(made)
     assert found.doubtful
-    assert "prepared" in found.text
+    assert "prepared" in found.text.text
     assert {each.use for each in found.evidence if each.entry_id} == {pb.EVIDENCE_USE_PREPARED}
 
 
@@ -60,12 +65,12 @@ def test_an_order_or_statement_of_unsure_status_is_doubtful(made: Made, status: 
     made.prescribed(WARFARIN, active=False, source_record=pb.SourceRecord(status=status, intent="order"))
     found = only(made)
     assert found.doubtful
-    assert word in found.text
+    assert word in found.text.text
     stated = Made()
     stated.stated(WARFARIN, in_use=False).source_record.status = status
     found = only(stated)
     assert found.doubtful
-    assert word in found.text
+    assert word in found.text.text
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ def test_a_list_entry_that_is_not_surely_in_use_is_doubtful(
     made.listed(WARFARIN, status, **fields)
     found = only(made)
     assert (found.severity, found.doubtful) == (pb.SEVERITY_AVOID, True)
-    assert f"medicine {WARFARIN} ({word}" in found.text
+    assert f"medicine {WARFARIN} ({word}" in found.text.text
 
 
 def test_what_the_list_pauses_is_doubtful_though_its_prescription_is_in_force(made: Made) -> None:
@@ -110,9 +115,9 @@ def test_what_the_list_pauses_is_doubtful_though_its_prescription_is_in_force(ma
 def test_two_medicines_of_the_patients_own_are_doubtful_where_one_is_paused(made: Made) -> None:
     made.listed(WARFARIN, pb.ENTRY_STATUS_PAUSED)
     made.prescribed(IBUPROFEN)
-    [finding] = made.checked().findings()
+    [finding] = made.checked().findings(Language.ENGLISH)
     assert finding.doubtful
-    assert "(paused)" in finding.text
+    assert "(paused)" in finding.text.text
 
 
 def test_what_is_discontinued_and_was_dispensed_lately_is_checked_and_said_to_be_discontinued(made: Made) -> None:
@@ -120,7 +125,7 @@ def test_what_is_discontinued_and_was_dispensed_lately_is_checked_and_said_to_be
     made.dispensed(WARFARIN, 21)
     found = only(made, APIXABAN)
     assert (found.severity, found.doubtful) == (pb.SEVERITY_CONTRAINDICATED, True)
-    assert f"medicine {WARFARIN} (discontinued)" in found.text
+    assert f"medicine {WARFARIN} (discontinued)" in found.text.text
     assert {each.entry_id: each.use for each in found.evidence}[entry.id] == pb.EVIDENCE_USE_DISCONTINUED
 
 
@@ -134,7 +139,7 @@ def test_a_dispensing_whose_own_prescription_was_discontinued_is_doubtful(made: 
         made.dispensed(WARFARIN, prescription_id=stopped.header.id)
     found = only(made)
     assert found.doubtful
-    assert "discontinued" in found.text
+    assert "discontinued" in found.text.text
 
 
 def test_a_newer_statement_that_it_is_stopped_makes_it_doubtful(made: Made) -> None:
@@ -166,6 +171,6 @@ def test_the_alerts_of_allergies_and_conditions_say_it_too(made: Made) -> None:
     made.listed(IBUPROFEN, pb.ENTRY_STATUS_PAUSED)
     made.allergic("N02BA01")
     made.ill("D66")
-    found = made.checked().findings()
+    found = made.checked().findings(Language.ENGLISH)
     assert {each.kind for each in found} == {pb.CHECK_KIND_ALLERGY_CLASS, pb.CHECK_KIND_CONDITION}
-    assert all(each.doubtful and "(paused)" in each.text for each in found)
+    assert all(each.doubtful and "(paused)" in each.text.text for each in found)

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.safety.check import MOST_FINDINGS, MOST_MEDICINES, Seen, alerts, check
 from gateway.safety.knowledge import Knowledge
+from gateway.texts.languages import Language
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, ListWindow
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
@@ -120,8 +121,8 @@ class TestInteractions:
     def test_each_finding_names_advice_source_and_version(self, made: Made) -> None:
         made.prescribed("C10AA01")
         made.dispensed("J01FA09")
-        [finding] = made.checked().findings()
-        assert finding.advice == "Pause simvastatin during the course."
+        [finding] = made.checked().findings(Language.ENGLISH)
+        assert finding.advice.text == "Pause simvastatin during the course."
         assert finding.knowledge_source == "SPC Zocor 4.3"
         assert finding.knowledge_version == TABLE.knowledge_version
 

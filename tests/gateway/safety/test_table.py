@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kj.feeds.knowledge_table import SHIPPED, TableError, parse, read
+from gateway.texts.catalogue import TEXTS
+from kj.feeds.knowledge_table import SHIPPED, TableError, parse, read, texts
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.codes.systems import ICD10
@@ -76,3 +77,29 @@ def test_each_row_that_comes_along_names_its_source_and_says_what_to_do() -> Non
 def test_no_code_is_mapped_twice() -> None:
     codings = [(each.coding.system, each.coding.code.casefold()) for each in read(SHIPPED).substances]
     assert len(codings) == len(set(codings))
+
+
+def test_every_row_that_comes_along_has_a_code_and_words_in_both_languages() -> None:
+    table = read(SHIPPED)
+    rules: list[Any] = [
+        *table.interactions,
+        *table.cross_reactions,
+        *table.therapeutic_groups,
+        *table.condition_conflicts,
+    ]
+    for row in rules:
+        assert row.text_code.startswith("RULE_")
+        assert row.advice_code.startswith("ADVICE_")
+        assert "" not in (row.text, row.text_english, row.advice, row.advice_english)
+        assert (row.text, row.advice) != (row.text_english, row.advice_english)
+
+
+def test_a_code_of_words_is_not_used_twice_nor_by_the_gateway_itself() -> None:
+    codes = [code for code, _ in texts().values()]
+    assert len(codes) == len(set(codes))
+    assert not set(codes) & TEXTS.keys()
+
+
+def test_words_that_no_table_of_texts_holds_are_said_as_they_stand() -> None:
+    [row] = parse([VERSION, "interaction\tB01AA03\tM01A\tavoid\tegne ord.\t\tsource"]).interactions
+    assert (row.text, row.text_code, row.text_english, row.advice) == ("egne ord.", "", "", "")

@@ -199,7 +199,9 @@ async def test_a_check_is_on_record_with_the_entries_that_it_names(front: Front,
     assert set(sections) == {CRITICAL_INFO, MEDICATIONS}
     named = {each.entry_id for finding in got.findings for each in finding.evidence if each.entry_id}
     assert named == {entry.id for section in sections.values() for entry in section.entries} != set()
-    assert {each.sha256 for each in sections.values()} == {hashlib.sha256(got.SerializeToString()).digest()}
+    assert {each.sha256 for each in sections.values()} == {
+        hashlib.sha256(got.SerializeToString(deterministic=True)).digest()
+    }
     assert {each.state for each in sections.values()} == {"data"}
 
 
@@ -264,3 +266,23 @@ async def test_the_registers_states_of_nothing_are_checked(front: Front, made: M
     got = (await summary(front, front.people.add())).alerts
     assert short(got) == ["INTERACTION"]
     assert len(got.checked) == 5
+
+
+async def test_alerts_are_codes_and_words_norwegian_unless_english_is_asked_for(front: Front, made: Made) -> None:
+    patient = front.people.add()
+    norwegian = await checked(front, patient)
+    asked = pb.CheckMedicationRequest(patient=about(patient))
+    english = (await front.client.answer("CheckMedication", asked, extra=[("accept-language", "en")])).reply
+    assert [each.text.code for each in norwegian.findings] == [each.text.code for each in english.findings]
+    said = {each.text.text: each for each in norwegian.findings}
+    one = said[f"medicine {WARFARIN} sammen med medicine {IBUPROFEN}: NSAID øker faren for alvorlig blødning."]
+    assert (one.text.code, one.reason.code) == ("ALERT_INTERACTION", "RULE_NSAIDS_RAISE_THE_RISK_OF")
+    assert one.advice.text.startswith("Bruk paracetamol mot smerter")
+    assert dict(one.text.values)["medicine"] == f"medicine {WARFARIN}"
+    texts = {each.text.text for each in english.findings}
+    assert f"medicine {WARFARIN} with medicine {IBUPROFEN}: NSAIDs raise the risk of serious bleeding." in texts
+    assert {each.explanation.code for each in norwegian.not_checked} == {"NOT_CHECKED_NOT_LOOKED_AT"}
+    assert "laboratoriesvar" in norwegian.not_checked[0].explanation.text
+    assert "laboratory" in english.not_checked[0].explanation.text
+    assert f"utvalg på {KNOWLEDGE.pairs} par" in norwegian.interaction_coverage.explanation.text
+    assert f"sample of {KNOWLEDGE.pairs} pairs" in english.interaction_coverage.explanation.text

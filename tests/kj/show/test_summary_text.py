@@ -11,7 +11,15 @@ from gateway.registers.sources import SOURCES
 from kj.show.section_rows import MOST_RESULTS
 from kj.show.summary_text import MOST_ROWS, render
 from kjernejournal.common.v1 import common_pb2
-from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, EventTime, ListWindow, PartialDate, Quantity
+from kjernejournal.common.v1.common_pb2 import (
+    CodeableConcept,
+    CodedText,
+    Coding,
+    EventTime,
+    ListWindow,
+    PartialDate,
+    Quantity,
+)
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.documents.v1 import documents_pb2
 from kjernejournal.labs.v1 import labs_pb2
@@ -273,8 +281,8 @@ def test_a_finding_says_how_serious_it_is_what_to_do_and_where_that_is_known_fro
     finding = medications_pb2.Finding(
         kind=medications_pb2.CHECK_KIND_INTERACTION,
         severity=medications_pb2.SEVERITY_AVOID,
-        text="Warfarin with Ibuprofen: bleeding.",
-        advice="Use paracetamol.",
+        text=CodedText(text="Warfarin with Ibuprofen: bleeding."),
+        advice=CodedText(text="Use paracetamol."),
         knowledge_source="SPC Marevan 4.5",
     )
     text = alerts(findings=[finding], checked=[medications_pb2.CHECK_KIND_INTERACTION], knowledge_version="2026.1")

@@ -27,7 +27,7 @@ from kjernejournal.common.v1 import common_pb2 as kjernejournal_dot_common_dot_v
 from kjernejournal.medications.v1 import medications_pb2 as kjernejournal_dot_medications_dot_v1_dot_medications__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,kjernejournal/medications/v1/knowledge.proto\x12\x1ckjernejournal.medications.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$kjernejournal/common/v1/common.proto\x1a.kjernejournal/medications/v1/medications.proto\"\xe6\x03\n\rDrugKnowledge\x12#\n\x11knowledge_version\x18\x01 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01\x10\x64\x12\x1c\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xd0\x0f\x12I\n\nsubstances\x18\x03 \x03(\x0b\x32+.kjernejournal.medications.v1.SubstanceCodeB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12N\n\x0f\x63ross_reactions\x18\x04 \x03(\x0b\x32+.kjernejournal.medications.v1.CrossReactionB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12I\n\x0cinteractions\x18\x05 \x03(\x0b\x32).kjernejournal.medications.v1.InteractionB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12T\n\x12therapeutic_groups\x18\x06 \x03(\x0b\x32..kjernejournal.medications.v1.TherapeuticGroupB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12V\n\x13\x63ondition_conflicts\x18\x07 \x03(\x0b\x32/.kjernejournal.medications.v1.ConditionConflictB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\"\x92\x01\n\rSubstanceCode\x12\x37\n\x06\x63oding\x18\x01 \x01(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x03\x61tc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12\x19\n\x06source\x18\x03 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\x12\x14\n\x0cholds_others\x18\x04 \x01(\x08\"\xe1\x01\n\rCrossReaction\x12\x1f\n\x0b\x61llergy_atc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12 \n\x0cmedicine_atc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xdb\x01\n\x0bInteraction\x12\x1d\n\tfirst_atc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12\x1e\n\nsecond_atc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xa0\x1f\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xba\x01\n\x10TherapeuticGroup\x12\x17\n\x03\x61tc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x02 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x03 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x04 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x05 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\xfa\x01\n\x11\x43onditionConflict\x12=\n\nconditions\x18\x01 \x03(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x08\x9a\xb5\x18\x04\x08\x01\x18\x64\x12\x17\n\x03\x61tc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\"\x82\x01\n\x1aImportDrugKnowledgeRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x46\n\tknowledge\x18\x02 \x01(\x0b\x32+.kjernejournal.medications.v1.DrugKnowledgeB\x06\x9a\xb5\x18\x02\x08\x01\"{\n\x1bImportDrugKnowledgeResponse\x12\x19\n\x11knowledge_version\x18\x01 \x01(\t\x12 \n\x18knowledge_version_before\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x05\x12\x11\n\tunchanged\x18\x04 \x01(\x08\"-\n\x17GetDrugKnowledgeRequest\x12\x12\n\nknown_load\x18\x01 \x01(\x03\"\x97\x01\n\x18GetDrugKnowledgeResponse\x12\x0c\n\x04load\x18\x01 \x01(\x03\x12-\n\tloaded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\tknowledge\x18\x03 \x01(\x0b\x32+.kjernejournal.medications.v1.DrugKnowledge2\xc4\x02\n\x14\x44rugKnowledgeService\x12\x9b\x01\n\x13ImportDrugKnowledge\x12\x38.kjernejournal.medications.v1.ImportDrugKnowledgeRequest\x1a\x39.kjernejournal.medications.v1.ImportDrugKnowledgeResponse\"\x0f\x8a\xb5\x18\x0b\x08\x03\x10\x02\x1a\x01\x03 \x01@\x08\x12\x8d\x01\n\x10GetDrugKnowledge\x12\x35.kjernejournal.medications.v1.GetDrugKnowledgeRequest\x1a\x36.kjernejournal.medications.v1.GetDrugKnowledgeResponse\"\n\x8a\xb5\x18\x06\x08\x04\x10\x02 \x01\x42{\n\x1ckjernejournal.medications.v1B\x0eKnowledgeProtoP\x01Z*kjernejournal/medications/v1;medicationsv1\xaa\x02\x1cKjernejournal.Medications.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,kjernejournal/medications/v1/knowledge.proto\x12\x1ckjernejournal.medications.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$kjernejournal/common/v1/common.proto\x1a.kjernejournal/medications/v1/medications.proto\"\xe6\x03\n\rDrugKnowledge\x12#\n\x11knowledge_version\x18\x01 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01\x10\x64\x12\x1c\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xd0\x0f\x12I\n\nsubstances\x18\x03 \x03(\x0b\x32+.kjernejournal.medications.v1.SubstanceCodeB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12N\n\x0f\x63ross_reactions\x18\x04 \x03(\x0b\x32+.kjernejournal.medications.v1.CrossReactionB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12I\n\x0cinteractions\x18\x05 \x03(\x0b\x32).kjernejournal.medications.v1.InteractionB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12T\n\x12therapeutic_groups\x18\x06 \x03(\x0b\x32..kjernejournal.medications.v1.TherapeuticGroupB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\x12V\n\x13\x63ondition_conflicts\x18\x07 \x03(\x0b\x32/.kjernejournal.medications.v1.ConditionConflictB\x08\x9a\xb5\x18\x04\x18\xc0\x9a\x0c\"\x92\x01\n\rSubstanceCode\x12\x37\n\x06\x63oding\x18\x01 \x01(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x03\x61tc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12\x19\n\x06source\x18\x03 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\x12\x14\n\x0cholds_others\x18\x04 \x01(\x08\"\xdb\x02\n\rCrossReaction\x12\x1f\n\x0b\x61llergy_atc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12 \n\x0cmedicine_atc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\x12\x1a\n\ttext_code\x18\x07 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xc8\x01\x12\x1d\n\x0ctext_english\x18\x08 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\x12\x1c\n\x0b\x61\x64vice_code\x18\t \x01(\tB\x07\x9a\xb5\x18\x03\x10\xc8\x01\x12\x1f\n\x0e\x61\x64vice_english\x18\n \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\"\xd5\x02\n\x0bInteraction\x12\x1d\n\tfirst_atc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12\x1e\n\nsecond_atc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xa0\x1f\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\x12\x1a\n\ttext_code\x18\x07 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xc8\x01\x12\x1d\n\x0ctext_english\x18\x08 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\x12\x1c\n\x0b\x61\x64vice_code\x18\t \x01(\tB\x07\x9a\xb5\x18\x03\x10\xc8\x01\x12\x1f\n\x0e\x61\x64vice_english\x18\n \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\"\xb4\x02\n\x10TherapeuticGroup\x12\x17\n\x03\x61tc\x18\x01 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x02 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x03 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x04 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x05 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\x12\x1a\n\ttext_code\x18\x06 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xc8\x01\x12\x1d\n\x0ctext_english\x18\x07 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\x12\x1c\n\x0b\x61\x64vice_code\x18\x08 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xc8\x01\x12\x1f\n\x0e\x61\x64vice_english\x18\t \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\"\xf4\x02\n\x11\x43onditionConflict\x12=\n\nconditions\x18\x01 \x03(\x0b\x32\x1f.kjernejournal.common.v1.CodingB\x08\x9a\xb5\x18\x04\x08\x01\x18\x64\x12\x17\n\x03\x61tc\x18\x02 \x03(\tB\n\x9a\xb5\x18\x06\x08\x01\x10\x08\x18\x64\x12@\n\x08severity\x18\x03 \x01(\x0e\x32&.kjernejournal.medications.v1.SeverityB\x06\x9a\xb5\x18\x02\x08\x01\x12\x17\n\x04text\x18\x04 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xe8\x07\x12\x17\n\x06\x61\x64vice\x18\x05 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xe8\x07\x12\x19\n\x06source\x18\x06 \x01(\tB\t\x9a\xb5\x18\x05\x08\x01\x10\xf4\x03\x12\x1a\n\ttext_code\x18\x07 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xc8\x01\x12\x1d\n\x0ctext_english\x18\x08 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\x12\x1c\n\x0b\x61\x64vice_code\x18\t \x01(\tB\x07\x9a\xb5\x18\x03\x10\xc8\x01\x12\x1f\n\x0e\x61\x64vice_english\x18\n \x01(\tB\x07\x9a\xb5\x18\x03\x10\xa0\x1f\"\x82\x01\n\x1aImportDrugKnowledgeRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01 \x01\x12\x46\n\tknowledge\x18\x02 \x01(\x0b\x32+.kjernejournal.medications.v1.DrugKnowledgeB\x06\x9a\xb5\x18\x02\x08\x01\"{\n\x1bImportDrugKnowledgeResponse\x12\x19\n\x11knowledge_version\x18\x01 \x01(\t\x12 \n\x18knowledge_version_before\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x05\x12\x11\n\tunchanged\x18\x04 \x01(\x08\"-\n\x17GetDrugKnowledgeRequest\x12\x12\n\nknown_load\x18\x01 \x01(\x03\"\x97\x01\n\x18GetDrugKnowledgeResponse\x12\x0c\n\x04load\x18\x01 \x01(\x03\x12-\n\tloaded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\tknowledge\x18\x03 \x01(\x0b\x32+.kjernejournal.medications.v1.DrugKnowledge2\xc4\x02\n\x14\x44rugKnowledgeService\x12\x9b\x01\n\x13ImportDrugKnowledge\x12\x38.kjernejournal.medications.v1.ImportDrugKnowledgeRequest\x1a\x39.kjernejournal.medications.v1.ImportDrugKnowledgeResponse\"\x0f\x8a\xb5\x18\x0b\x08\x03\x10\x02\x1a\x01\x03 \x01@\x08\x12\x8d\x01\n\x10GetDrugKnowledge\x12\x35.kjernejournal.medications.v1.GetDrugKnowledgeRequest\x1a\x36.kjernejournal.medications.v1.GetDrugKnowledgeResponse\"\n\x8a\xb5\x18\x06\x08\x04\x10\x02 \x01\x42{\n\x1ckjernejournal.medications.v1B\x0eKnowledgeProtoP\x01Z*kjernejournal/medications/v1;medicationsv1\xaa\x02\x1cKjernejournal.Medications.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -67,6 +67,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CROSSREACTION'].fields_by_name['advice']._serialized_options = b'\232\265\030\003\020\350\007'
   _globals['_CROSSREACTION'].fields_by_name['source']._loaded_options = None
   _globals['_CROSSREACTION'].fields_by_name['source']._serialized_options = b'\232\265\030\005\010\001\020\364\003'
+  _globals['_CROSSREACTION'].fields_by_name['text_code']._loaded_options = None
+  _globals['_CROSSREACTION'].fields_by_name['text_code']._serialized_options = b'\232\265\030\003\020\310\001'
+  _globals['_CROSSREACTION'].fields_by_name['text_english']._loaded_options = None
+  _globals['_CROSSREACTION'].fields_by_name['text_english']._serialized_options = b'\232\265\030\003\020\240\037'
+  _globals['_CROSSREACTION'].fields_by_name['advice_code']._loaded_options = None
+  _globals['_CROSSREACTION'].fields_by_name['advice_code']._serialized_options = b'\232\265\030\003\020\310\001'
+  _globals['_CROSSREACTION'].fields_by_name['advice_english']._loaded_options = None
+  _globals['_CROSSREACTION'].fields_by_name['advice_english']._serialized_options = b'\232\265\030\003\020\240\037'
   _globals['_INTERACTION'].fields_by_name['first_atc']._loaded_options = None
   _globals['_INTERACTION'].fields_by_name['first_atc']._serialized_options = b'\232\265\030\006\010\001\020\010\030d'
   _globals['_INTERACTION'].fields_by_name['second_atc']._loaded_options = None
@@ -79,6 +87,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INTERACTION'].fields_by_name['advice']._serialized_options = b'\232\265\030\003\020\240\037'
   _globals['_INTERACTION'].fields_by_name['source']._loaded_options = None
   _globals['_INTERACTION'].fields_by_name['source']._serialized_options = b'\232\265\030\005\010\001\020\364\003'
+  _globals['_INTERACTION'].fields_by_name['text_code']._loaded_options = None
+  _globals['_INTERACTION'].fields_by_name['text_code']._serialized_options = b'\232\265\030\003\020\310\001'
+  _globals['_INTERACTION'].fields_by_name['text_english']._loaded_options = None
+  _globals['_INTERACTION'].fields_by_name['text_english']._serialized_options = b'\232\265\030\003\020\240\037'
+  _globals['_INTERACTION'].fields_by_name['advice_code']._loaded_options = None
+  _globals['_INTERACTION'].fields_by_name['advice_code']._serialized_options = b'\232\265\030\003\020\310\001'
+  _globals['_INTERACTION'].fields_by_name['advice_english']._loaded_options = None
+  _globals['_INTERACTION'].fields_by_name['advice_english']._serialized_options = b'\232\265\030\003\020\240\037'
   _globals['_THERAPEUTICGROUP'].fields_by_name['atc']._loaded_options = None
   _globals['_THERAPEUTICGROUP'].fields_by_name['atc']._serialized_options = b'\232\265\030\006\010\001\020\010\030d'
   _globals['_THERAPEUTICGROUP'].fields_by_name['severity']._loaded_options = None
@@ -89,6 +105,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_THERAPEUTICGROUP'].fields_by_name['advice']._serialized_options = b'\232\265\030\003\020\350\007'
   _globals['_THERAPEUTICGROUP'].fields_by_name['source']._loaded_options = None
   _globals['_THERAPEUTICGROUP'].fields_by_name['source']._serialized_options = b'\232\265\030\005\010\001\020\364\003'
+  _globals['_THERAPEUTICGROUP'].fields_by_name['text_code']._loaded_options = None
+  _globals['_THERAPEUTICGROUP'].fields_by_name['text_code']._serialized_options = b'\232\265\030\003\020\310\001'
+  _globals['_THERAPEUTICGROUP'].fields_by_name['text_english']._loaded_options = None
+  _globals['_THERAPEUTICGROUP'].fields_by_name['text_english']._serialized_options = b'\232\265\030\003\020\240\037'
+  _globals['_THERAPEUTICGROUP'].fields_by_name['advice_code']._loaded_options = None
+  _globals['_THERAPEUTICGROUP'].fields_by_name['advice_code']._serialized_options = b'\232\265\030\003\020\310\001'
+  _globals['_THERAPEUTICGROUP'].fields_by_name['advice_english']._loaded_options = None
+  _globals['_THERAPEUTICGROUP'].fields_by_name['advice_english']._serialized_options = b'\232\265\030\003\020\240\037'
   _globals['_CONDITIONCONFLICT'].fields_by_name['conditions']._loaded_options = None
   _globals['_CONDITIONCONFLICT'].fields_by_name['conditions']._serialized_options = b'\232\265\030\004\010\001\030d'
   _globals['_CONDITIONCONFLICT'].fields_by_name['atc']._loaded_options = None
@@ -101,6 +125,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONDITIONCONFLICT'].fields_by_name['advice']._serialized_options = b'\232\265\030\003\020\350\007'
   _globals['_CONDITIONCONFLICT'].fields_by_name['source']._loaded_options = None
   _globals['_CONDITIONCONFLICT'].fields_by_name['source']._serialized_options = b'\232\265\030\005\010\001\020\364\003'
+  _globals['_CONDITIONCONFLICT'].fields_by_name['text_code']._loaded_options = None
+  _globals['_CONDITIONCONFLICT'].fields_by_name['text_code']._serialized_options = b'\232\265\030\003\020\310\001'
+  _globals['_CONDITIONCONFLICT'].fields_by_name['text_english']._loaded_options = None
+  _globals['_CONDITIONCONFLICT'].fields_by_name['text_english']._serialized_options = b'\232\265\030\003\020\240\037'
+  _globals['_CONDITIONCONFLICT'].fields_by_name['advice_code']._loaded_options = None
+  _globals['_CONDITIONCONFLICT'].fields_by_name['advice_code']._serialized_options = b'\232\265\030\003\020\310\001'
+  _globals['_CONDITIONCONFLICT'].fields_by_name['advice_english']._loaded_options = None
+  _globals['_CONDITIONCONFLICT'].fields_by_name['advice_english']._serialized_options = b'\232\265\030\003\020\240\037'
   _globals['_IMPORTDRUGKNOWLEDGEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_IMPORTDRUGKNOWLEDGEREQUEST'].fields_by_name['request_id']._serialized_options = b'\232\265\030\004\010\001 \001'
   _globals['_IMPORTDRUGKNOWLEDGEREQUEST'].fields_by_name['knowledge']._loaded_options = None
@@ -114,21 +146,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBSTANCECODE']._serialized_start=687
   _globals['_SUBSTANCECODE']._serialized_end=833
   _globals['_CROSSREACTION']._serialized_start=836
-  _globals['_CROSSREACTION']._serialized_end=1061
-  _globals['_INTERACTION']._serialized_start=1064
-  _globals['_INTERACTION']._serialized_end=1283
-  _globals['_THERAPEUTICGROUP']._serialized_start=1286
-  _globals['_THERAPEUTICGROUP']._serialized_end=1472
-  _globals['_CONDITIONCONFLICT']._serialized_start=1475
-  _globals['_CONDITIONCONFLICT']._serialized_end=1725
-  _globals['_IMPORTDRUGKNOWLEDGEREQUEST']._serialized_start=1728
-  _globals['_IMPORTDRUGKNOWLEDGEREQUEST']._serialized_end=1858
-  _globals['_IMPORTDRUGKNOWLEDGERESPONSE']._serialized_start=1860
-  _globals['_IMPORTDRUGKNOWLEDGERESPONSE']._serialized_end=1983
-  _globals['_GETDRUGKNOWLEDGEREQUEST']._serialized_start=1985
-  _globals['_GETDRUGKNOWLEDGEREQUEST']._serialized_end=2030
-  _globals['_GETDRUGKNOWLEDGERESPONSE']._serialized_start=2033
-  _globals['_GETDRUGKNOWLEDGERESPONSE']._serialized_end=2184
-  _globals['_DRUGKNOWLEDGESERVICE']._serialized_start=2187
-  _globals['_DRUGKNOWLEDGESERVICE']._serialized_end=2511
+  _globals['_CROSSREACTION']._serialized_end=1183
+  _globals['_INTERACTION']._serialized_start=1186
+  _globals['_INTERACTION']._serialized_end=1527
+  _globals['_THERAPEUTICGROUP']._serialized_start=1530
+  _globals['_THERAPEUTICGROUP']._serialized_end=1838
+  _globals['_CONDITIONCONFLICT']._serialized_start=1841
+  _globals['_CONDITIONCONFLICT']._serialized_end=2213
+  _globals['_IMPORTDRUGKNOWLEDGEREQUEST']._serialized_start=2216
+  _globals['_IMPORTDRUGKNOWLEDGEREQUEST']._serialized_end=2346
+  _globals['_IMPORTDRUGKNOWLEDGERESPONSE']._serialized_start=2348
+  _globals['_IMPORTDRUGKNOWLEDGERESPONSE']._serialized_end=2471
+  _globals['_GETDRUGKNOWLEDGEREQUEST']._serialized_start=2473
+  _globals['_GETDRUGKNOWLEDGEREQUEST']._serialized_end=2518
+  _globals['_GETDRUGKNOWLEDGERESPONSE']._serialized_start=2521
+  _globals['_GETDRUGKNOWLEDGERESPONSE']._serialized_end=2672
+  _globals['_DRUGKNOWLEDGESERVICE']._serialized_start=2675
+  _globals['_DRUGKNOWLEDGESERVICE']._serialized_end=2999
 # @@protoc_insertion_point(module_scope)

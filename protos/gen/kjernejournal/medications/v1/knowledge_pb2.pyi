@@ -129,6 +129,10 @@ class CrossReaction(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    TEXT_CODE_FIELD_NUMBER: _builtins.int
+    TEXT_ENGLISH_FIELD_NUMBER: _builtins.int
+    ADVICE_CODE_FIELD_NUMBER: _builtins.int
+    ADVICE_ENGLISH_FIELD_NUMBER: _builtins.int
     severity: _medications_pb2.Severity.ValueType
     """How serious."""
     text: _builtins.str
@@ -137,6 +141,14 @@ class CrossReaction(_message.Message):
     """What to do."""
     source: _builtins.str
     """Where this is known from."""
+    text_code: _builtins.str
+    """Code of the words, the same for all rows with these. Empty: they have none."""
+    text_english: _builtins.str
+    """The words in English. Empty: the same as the others, which are Norwegian otherwise."""
+    advice_code: _builtins.str
+    """Code of the advice. Empty: it has none."""
+    advice_english: _builtins.str
+    """The advice in English, as text_english."""
     @_builtins.property
     def allergy_atc(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """An allergy to one of these..."""
@@ -154,10 +166,14 @@ class CrossReaction(_message.Message):
         text: _builtins.str = ...,
         advice: _builtins.str = ...,
         source: _builtins.str = ...,
+        text_code: _builtins.str = ...,
+        text_english: _builtins.str = ...,
+        advice_code: _builtins.str = ...,
+        advice_english: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "allergy_atc", b"allergy_atc", "medicine_atc", b"medicine_atc", "severity", b"severity", "source", b"source", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "advice_code", b"advice_code", "advice_english", b"advice_english", "allergy_atc", b"allergy_atc", "medicine_atc", b"medicine_atc", "severity", b"severity", "source", b"source", "text", b"text", "text_code", b"text_code", "text_english", b"text_english"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -175,6 +191,10 @@ class Interaction(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    TEXT_CODE_FIELD_NUMBER: _builtins.int
+    TEXT_ENGLISH_FIELD_NUMBER: _builtins.int
+    ADVICE_CODE_FIELD_NUMBER: _builtins.int
+    ADVICE_ENGLISH_FIELD_NUMBER: _builtins.int
     severity: _medications_pb2.Severity.ValueType
     """How serious."""
     text: _builtins.str
@@ -183,6 +203,14 @@ class Interaction(_message.Message):
     """What to do."""
     source: _builtins.str
     """Where this is known from."""
+    text_code: _builtins.str
+    """Code of the words, the same for all rows with these. Empty: they have none."""
+    text_english: _builtins.str
+    """The words in English. Empty: the same as the others, which are Norwegian otherwise."""
+    advice_code: _builtins.str
+    """Code of the advice. Empty: it has none."""
+    advice_english: _builtins.str
+    """The advice in English, as text_english."""
     @_builtins.property
     def first_atc(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """One of these..."""
@@ -200,10 +228,14 @@ class Interaction(_message.Message):
         text: _builtins.str = ...,
         advice: _builtins.str = ...,
         source: _builtins.str = ...,
+        text_code: _builtins.str = ...,
+        text_english: _builtins.str = ...,
+        advice_code: _builtins.str = ...,
+        advice_english: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "first_atc", b"first_atc", "second_atc", b"second_atc", "severity", b"severity", "source", b"source", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "advice_code", b"advice_code", "advice_english", b"advice_english", "first_atc", b"first_atc", "second_atc", b"second_atc", "severity", b"severity", "source", b"source", "text", b"text", "text_code", b"text_code", "text_english", b"text_english"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -220,6 +252,10 @@ class TherapeuticGroup(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    TEXT_CODE_FIELD_NUMBER: _builtins.int
+    TEXT_ENGLISH_FIELD_NUMBER: _builtins.int
+    ADVICE_CODE_FIELD_NUMBER: _builtins.int
+    ADVICE_ENGLISH_FIELD_NUMBER: _builtins.int
     severity: _medications_pb2.Severity.ValueType
     """How serious."""
     text: _builtins.str
@@ -228,6 +264,14 @@ class TherapeuticGroup(_message.Message):
     """What to do."""
     source: _builtins.str
     """Where this is known from."""
+    text_code: _builtins.str
+    """Code of the words, the same for all rows with these. Empty: they have none."""
+    text_english: _builtins.str
+    """The words in English. Empty: the same as the others, which are Norwegian otherwise."""
+    advice_code: _builtins.str
+    """Code of the advice. Empty: it has none."""
+    advice_english: _builtins.str
+    """The advice in English, as text_english."""
     @_builtins.property
     def atc(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The group: ATC codes at the level where it is one."""
@@ -240,10 +284,14 @@ class TherapeuticGroup(_message.Message):
         text: _builtins.str = ...,
         advice: _builtins.str = ...,
         source: _builtins.str = ...,
+        text_code: _builtins.str = ...,
+        text_english: _builtins.str = ...,
+        advice_code: _builtins.str = ...,
+        advice_english: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "atc", b"atc", "severity", b"severity", "source", b"source", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "advice_code", b"advice_code", "advice_english", b"advice_english", "atc", b"atc", "severity", b"severity", "source", b"source", "text", b"text", "text_code", b"text_code", "text_english", b"text_english"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -261,6 +309,10 @@ class ConditionConflict(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    TEXT_CODE_FIELD_NUMBER: _builtins.int
+    TEXT_ENGLISH_FIELD_NUMBER: _builtins.int
+    ADVICE_CODE_FIELD_NUMBER: _builtins.int
+    ADVICE_ENGLISH_FIELD_NUMBER: _builtins.int
     severity: _medications_pb2.Severity.ValueType
     """How serious."""
     text: _builtins.str
@@ -269,6 +321,14 @@ class ConditionConflict(_message.Message):
     """What to do."""
     source: _builtins.str
     """Where this is known from."""
+    text_code: _builtins.str
+    """Code of the words, the same for all rows with these. Empty: they have none."""
+    text_english: _builtins.str
+    """The words in English. Empty: the same as the others, which are Norwegian otherwise."""
+    advice_code: _builtins.str
+    """Code of the advice. Empty: it has none."""
+    advice_english: _builtins.str
+    """The advice in English, as text_english."""
     @_builtins.property
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Coding]:
         """One of these conditions. An ICD-10 code stands for everything below it; other codes for themselves."""
@@ -286,10 +346,14 @@ class ConditionConflict(_message.Message):
         text: _builtins.str = ...,
         advice: _builtins.str = ...,
         source: _builtins.str = ...,
+        text_code: _builtins.str = ...,
+        text_english: _builtins.str = ...,
+        advice_code: _builtins.str = ...,
+        advice_english: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "atc", b"atc", "conditions", b"conditions", "severity", b"severity", "source", b"source", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "advice_code", b"advice_code", "advice_english", b"advice_english", "atc", b"atc", "conditions", b"conditions", "severity", b"severity", "source", b"source", "text", b"text", "text_code", b"text_code", "text_english", b"text_english"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

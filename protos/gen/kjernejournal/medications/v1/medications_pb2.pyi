@@ -3274,6 +3274,7 @@ class InteractionCoverage(_message.Message):
     PAIRS_FIELD_NUMBER: _builtins.int
     MEDICINES_WITHOUT_PAIRS_FIELD_NUMBER: _builtins.int
     MEDICINES_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     pairs: _builtins.int
     """Pairs of substances or groups of substances that the knowledge holds."""
     medicines_left_out: _builtins.int
@@ -3282,16 +3283,21 @@ class InteractionCoverage(_message.Message):
     def medicines_without_pairs(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodeableConcept]:
         """The medicines here of which no pair is known at all: they are checked against nothing."""
 
+    @_builtins.property
+    def explanation(self) -> _common_pb2.CodedText:
+        """That it is a sample, in words."""
+
     def __init__(
         self,
         *,
         pairs: _builtins.int = ...,
         medicines_without_pairs: _abc.Iterable[_common_pb2.CodeableConcept] | None = ...,
         medicines_left_out: _builtins.int = ...,
+        explanation: _common_pb2.CodedText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["medicines_left_out", b"medicines_left_out", "medicines_without_pairs", b"medicines_without_pairs", "pairs", b"pairs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "medicines_left_out", b"medicines_left_out", "medicines_without_pairs", b"medicines_without_pairs", "pairs", b"pairs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3305,20 +3311,17 @@ class Finding(_message.Message):
 
     KIND_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
-    ADVICE_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_SOURCE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
     DOUBTFUL_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     kind: Global___CheckKind.ValueType
     """What kind."""
     severity: Global___Severity.ValueType
     """How serious."""
-    text: _builtins.str
-    """In words."""
-    advice: _builtins.str
-    """What to do, as the knowledge says."""
     knowledge_source: _builtins.str
     """Where the knowledge comes from."""
     knowledge_version: _builtins.str
@@ -3331,21 +3334,34 @@ class Finding(_message.Message):
     def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
         """The entries that it rests on."""
 
+    @_builtins.property
+    def text(self) -> _common_pb2.CodedText:
+        """What was found, with the medicines' names and every doubt."""
+
+    @_builtins.property
+    def advice(self) -> _common_pb2.CodedText:
+        """What to do, as the knowledge says. Unset: it says nothing."""
+
+    @_builtins.property
+    def reason(self) -> _common_pb2.CodedText:
+        """Why, as the rule says. The code is the rule's; without one, the words are those of a table that was loaded."""
+
     def __init__(
         self,
         *,
         kind: Global___CheckKind.ValueType = ...,
         severity: Global___Severity.ValueType = ...,
-        text: _builtins.str = ...,
-        advice: _builtins.str = ...,
         evidence: _abc.Iterable[Global___Evidence] | None = ...,
         knowledge_source: _builtins.str = ...,
         knowledge_version: _builtins.str = ...,
         doubtful: _builtins.bool = ...,
+        text: _common_pb2.CodedText | None = ...,
+        advice: _common_pb2.CodedText | None = ...,
+        reason: _common_pb2.CodedText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "reason", b"reason", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "doubtful", b"doubtful", "evidence", b"evidence", "kind", b"kind", "knowledge_source", b"knowledge_source", "knowledge_version", b"knowledge_version", "severity", b"severity", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "doubtful", b"doubtful", "evidence", b"evidence", "kind", b"kind", "knowledge_source", b"knowledge_source", "knowledge_version", b"knowledge_version", "reason", b"reason", "severity", b"severity", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3407,6 +3423,7 @@ class NotChecked(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MEDICATION_FIELD_NUMBER: _builtins.int
     SECTION_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     kind: Global___CheckKind.ValueType
     """Which check."""
     reason: Global___NotCheckedReason.ValueType
@@ -3417,6 +3434,10 @@ class NotChecked(_message.Message):
     def medication(self) -> _common_pb2.CodeableConcept:
         """The medicine that could not be checked; with section CRITICAL_INFO the allergen or condition. Unset: none could."""
 
+    @_builtins.property
+    def explanation(self) -> _common_pb2.CodedText:
+        """The reason in words."""
+
     def __init__(
         self,
         *,
@@ -3424,10 +3445,11 @@ class NotChecked(_message.Message):
         reason: Global___NotCheckedReason.ValueType = ...,
         medication: _common_pb2.CodeableConcept | None = ...,
         section: _common_pb2.Section.ValueType = ...,
+        explanation: _common_pb2.CodedText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["medication", b"medication"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "medication", b"medication"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "medication", b"medication", "reason", b"reason", "section", b"section"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "kind", b"kind", "medication", b"medication", "reason", b"reason", "section", b"section"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
