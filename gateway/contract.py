@@ -181,6 +181,11 @@ def withheld(message: Message) -> int:
     return sum(getattr(message, name).withheld for name in windows(message.DESCRIPTOR))
 
 
+def total(message: Message) -> int:
+    """Returns how many entries there are of all lists of a section, shown and not."""
+    return sum(getattr(message, name).total for name in windows(message.DESCRIPTOR))
+
+
 def _method(descriptor: MethodDescriptor) -> Method:
     package = descriptor.containing_service.file.package
     return Method(

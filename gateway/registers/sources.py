@@ -88,23 +88,48 @@ def _critical_info(section: critical_info_pb2.CriticalInfoSection) -> int:
 
 def _medications(section: medications_pb2.MedicationsSection) -> int:
     windows = (section.prescriptions_window, section.dispensings_window, section.statements_window)
-    if section.HasField("medication_list") or any(window.total for window in windows):
+    stated = _STATED_OF_MEDICINES.get(section.stated_absence)
+    if stated is not None and not _names_medicines(section):
+        return stated
+    if section.HasField("medication_list") or section.prescriptions or section.dispensings or section.statements:
         return summary_pb2.SECTION_STATE_DATA
+    if any(window.total for window in windows):
+        withheld = any(window.withheld for window in windows)
+        older = all(window.older_exist for window in windows if window.total)
+        return summary_pb2.SECTION_STATE_OLDER_ONLY if older and not withheld else summary_pb2.SECTION_STATE_DATA
     if any(window.withheld for window in windows):
         return summary_pb2.SECTION_STATE_WITHHELD
-    if section.stated_absence == medications_pb2.STATEMENT_KIND_NIL_KNOWN:
-        return summary_pb2.SECTION_STATE_NIL_KNOWN
-    if section.stated_absence == medications_pb2.STATEMENT_KIND_NOT_ASKED:
-        return summary_pb2.SECTION_STATE_NOT_ASKED
     return summary_pb2.SECTION_STATE_NONE_RECORDED
+
+
+_STATED_OF_MEDICINES: dict[int, int] = {
+    medications_pb2.STATEMENT_KIND_NIL_KNOWN: summary_pb2.SECTION_STATE_NIL_KNOWN,
+    medications_pb2.STATEMENT_KIND_NOT_ASKED: summary_pb2.SECTION_STATE_NOT_ASKED,
+}
+
+
+def _names_medicines(section: medications_pb2.MedicationsSection) -> bool:
+    """Whether there is, or may be, any medicine in the section, of today or of before: statements that there is none
+    are no medicines."""
+    windows = (section.prescriptions_window, section.dispensings_window)
+    return (
+        section.HasField("medication_list")
+        or any(window.total or window.withheld for window in windows)
+        or section.statements_window.total > len(section.statements)
+        or section.statements_window.withheld > 0
+        or any(each.kind not in _STATED_OF_MEDICINES for each in section.statements)
+    )
 
 
 def _listed(field: str) -> Callable[[Any], int]:
     """Returns the rule of a section whose list is called `field`."""
 
     def state(section: Any) -> int:
-        if getattr(section, field) or section.window.total:
+        if getattr(section, field):
             return summary_pb2.SECTION_STATE_DATA
+        if section.window.total:
+            older = section.window.older_exist and not section.window.withheld
+            return summary_pb2.SECTION_STATE_OLDER_ONLY if older else summary_pb2.SECTION_STATE_DATA
         if section.window.withheld:
             return summary_pb2.SECTION_STATE_WITHHELD
         return summary_pb2.SECTION_STATE_NONE_RECORDED

@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from google.protobuf.message import Message
+
 from gateway.access.facts import SectionValue
-from gateway.contract import disclosed, withheld
+from gateway.contract import disclosed, total, withheld
 from gateway.decided_call import DecidedCall, Incoming
 from gateway.front_door import Context, Handlers, add_receipt
 from gateway.recorder import Recorder
@@ -196,8 +198,13 @@ def _withholds(section: SummarySection) -> bool:
     """Whether the patient's restrictions keep something of the section back."""
     if section.state == summary_pb2.SECTION_STATE_WITHHELD:
         return True
+    return withheld(_content(section)) > 0
+
+
+def _content(section: SummarySection) -> Message:
+    """Returns what came of a section; the empty section itself, which has no lists, where nothing did."""
     content = section.WhichOneof("content")
-    return content is not None and withheld(getattr(section, content)) > 0
+    return SummarySection() if content is None else getattr(section, content)
 
 
 async def _comes_later(_incoming: Incoming, _data: bytes, _context: Context) -> bytes:
@@ -245,7 +252,8 @@ def explained(section: SummarySection, *, hides: bool = False) -> SummarySection
         code = summary_pb2.SectionState.Name(section.state).removeprefix("SECTION_")
         if hides and section.state == summary_pb2.SECTION_STATE_NONE_RECORDED:
             code = "STATE_NONE_SHOWN"
-    section.explanation.CopyFrom(coded(code))
+    values = {"count": str(total(_content(section)))} if section.state == summary_pb2.SECTION_STATE_OLDER_ONLY else {}
+    section.explanation.CopyFrom(coded(code, **values))
     return section
 
 

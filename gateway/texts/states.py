@@ -29,6 +29,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ingen har spurt pasienten om dette.",
         "It is on record that nobody has asked the patient about this.",
     ),
+    "STATE_OLDER_ONLY": (
+        "Ingenting i tidsrommet som vises. Eldre opplysninger finnes: {count}.",
+        "Nothing in the time that is shown. Older entries exist: {count}.",
+    ),
     "STATE_WITHHELD": (
         "Sperret av pasienten. Et forhøyet grunnlag åpner.",
         "Restricted by the patient. An elevated basis opens it.",

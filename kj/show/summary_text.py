@@ -67,6 +67,9 @@ def _render_section(section: SummarySection, console: Console) -> None:
         reason = words(common_pb2.UnavailableReason, section.unavailable_reason)
         console.print(Text(f"  NOT AVAILABLE ({reason}): unknown, not none", style="bold red"))
         return
+    if section.state == summary_pb2.SECTION_STATE_OLDER_ONLY and section.WhichOneof("content"):
+        _render_windows(getattr(section, section.WhichOneof("content") or ""), console)
+        return
     if section.state != summary_pb2.SECTION_STATE_DATA:
         text, style = _STATES.get(section.state, ("STATE UNKNOWN", "bold red"))
         console.print(Text(f"  {text}", style=style))
@@ -84,9 +87,13 @@ def _render_section(section: SummarySection, console: Console) -> None:
     console.print(table)
     if len(rows) > MOST_ROWS:
         console.print(Text(f"  ... and {len(rows) - MOST_ROWS} more here", style="dim"))
+    _render_windows(content, console)
+
+
+def _render_windows(content: Message, console: Console) -> None:
     for window in _windows(content):
         if window.older_exist:
-            console.print(Text(f"  {window.returned} of {window.total}: older ones exist", style="dim"))
+            console.print(Text(f"  {window.returned} of {window.total}: older ones exist", style="yellow"))
         if window.withheld:
             console.print(Text(f"  {window.withheld} withheld: restricted by the patient", style="yellow"))
 

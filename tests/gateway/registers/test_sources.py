@@ -24,12 +24,12 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
 from kjernejournal.documents.v1.documents_pb2 import Document, DocumentsSection
 from kjernejournal.labs.v1.labs_pb2 import LabsSection
 from kjernejournal.medications.v1 import medications_pb2
-from kjernejournal.medications.v1.medications_pb2 import MedicationList, MedicationsSection
+from kjernejournal.medications.v1.medications_pb2 import MedicationList, MedicationsSection, MedicationStatement
 from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistrationsSection
 from kjernejournal.patients.v1.patients_pb2 import PatientSection
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import VaccinationsSection
-from kjernejournal.visits.v1.visits_pb2 import VisitsSection
+from kjernejournal.visits.v1.visits_pb2 import Visit, VisitsSection
 
 NIL, NOT_ASKED = ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED
 Statement = tuple["AbsenceKind.ValueType", int]
@@ -63,6 +63,10 @@ HIDDEN, SEEN, NOTHING = ListWindow(withheld=1), ListWindow(total=1), ListWindow(
 SAID_NIL = StatedAbsence(kind=common_pb2.ABSENCE_KIND_NIL_KNOWN)
 SAID_NOT_ASKED = StatedAbsence(kind=common_pb2.ABSENCE_KIND_NOT_ASKED)
 SAID_BY_A_NEWER_RELEASE = StatedAbsence(kind=99)  # type: ignore[arg-type]  # a kind that we do not know
+OLDER = ListWindow(total=3, older_exist=True)
+SAYS_NONE = MedicationStatement(kind=medications_pb2.STATEMENT_KIND_NIL_KNOWN)
+TAKES = MedicationStatement(kind=medications_pb2.STATEMENT_KIND_MEDICINE)
+STATED_NONE: Any = {"stated_absence": medications_pb2.STATEMENT_KIND_NIL_KNOWN}
 NONE_KNOWN = medications_pb2.STATEMENT_KIND_NIL_KNOWN
 NOBODY_ASKED = medications_pb2.STATEMENT_KIND_NOT_ASKED
 
@@ -84,7 +88,18 @@ NOBODY_ASKED = medications_pb2.STATEMENT_KIND_NOT_ASKED
         (common_pb2.SECTION_VISITS, VisitsSection(), "NONE_RECORDED"),
         (common_pb2.SECTION_VISITS, VisitsSection(window=SEEN), "DATA"),
         (common_pb2.SECTION_VISITS, VisitsSection(window=HIDDEN), "WITHHELD"),
-        (common_pb2.SECTION_VISITS, VisitsSection(window=ListWindow(total=3, older_exist=True)), "DATA"),
+        (common_pb2.SECTION_VISITS, VisitsSection(window=OLDER), "OLDER_ONLY"),
+        (common_pb2.SECTION_VISITS, VisitsSection(visits=[Visit()], window=OLDER), "DATA"),
+        (MEDICATIONS, MedicationsSection(dispensings_window=OLDER), "OLDER_ONLY"),
+        (MEDICATIONS, MedicationsSection(dispensings_window=OLDER, prescriptions_window=HIDDEN), "DATA"),
+        (MEDICATIONS, MedicationsSection(dispensings_window=OLDER, statements=[SAYS_NONE], **STATED_NONE), "DATA"),
+        (MEDICATIONS, MedicationsSection(statements=[SAYS_NONE], statements_window=SEEN, **STATED_NONE), "NIL_KNOWN"),
+        (MEDICATIONS, MedicationsSection(statements=[SAYS_NONE], statements_window=OLDER, **STATED_NONE), "DATA"),
+        (
+            MEDICATIONS,
+            MedicationsSection(statements=[SAYS_NONE, TAKES], statements_window=ListWindow(total=2), **STATED_NONE),
+            "DATA",
+        ),
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(), "NONE_RECORDED"),
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(window=SEEN), "DATA"),
         (common_pb2.SECTION_DOCUMENTS, DocumentsSection(window=HIDDEN), "WITHHELD"),

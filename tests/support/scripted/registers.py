@@ -68,6 +68,7 @@ CONTENT: dict[str, dict[str, Message]] = {
     "visits": {
         "DATA": visits_pb2.VisitsSection(visits=[visits_pb2.Visit(header=_HEADER)], window=_ONE),
         "NONE_RECORDED": visits_pb2.VisitsSection(window=_NOTHING),
+        "OLDER_ONLY": visits_pb2.VisitsSection(window=ListWindow(total=2, older_exist=True)),
     },
     "documents": {
         "DATA": documents_pb2.DocumentsSection(documents=[documents_pb2.Document(header=_HEADER)], window=_ONE),

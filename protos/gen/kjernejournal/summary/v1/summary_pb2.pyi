@@ -54,6 +54,10 @@ class _SectionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SectionS
     """Not for this caller."""
     SECTION_STATE_UNAVAILABLE: _SectionState.ValueType  # 7
     """Could not be fetched; see unavailable_reason."""
+    SECTION_STATE_OLDER_ONLY: _SectionState.ValueType  # 8
+    """Nothing in the history window that is shown, and older entries exist: the content's windows count them, and its
+    section's List rpc shows them. Not: nothing is registered.
+    """
 
 class SectionState(_SectionState, metaclass=_SectionStateEnumTypeWrapper):
     """What a section is. Unset means unknown: never read it as none."""
@@ -76,6 +80,10 @@ SECTION_STATE_NOT_AUTHORIZED: SectionState.ValueType  # 6
 """Not for this caller."""
 SECTION_STATE_UNAVAILABLE: SectionState.ValueType  # 7
 """Could not be fetched; see unavailable_reason."""
+SECTION_STATE_OLDER_ONLY: SectionState.ValueType  # 8
+"""Nothing in the history window that is shown, and older entries exist: the content's windows count them, and its
+section's List rpc shows them. Not: nothing is registered.
+"""
 Global___SectionState: _TypeAlias = SectionState  # noqa: Y015
 
 class _Completeness:
