@@ -63,6 +63,12 @@ class DecidedCall:
         """Returns every reference of the patient, the canonical one first."""
         return self.resolved.refs(self.patient) if self.resolved else ()
 
+    @property
+    def deceased(self) -> bool:
+        """Whether the patient is dead, as the population register says."""
+        facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None
+        return facts is not None and facts.deceased
+
     def asked_refs(self, section: SectionValue) -> tuple[str, ...]:
         """Returns the references that a register is asked about: nobody's where the section is hidden from the caller,
         so that the answer is that of somebody of whom nothing is registered."""

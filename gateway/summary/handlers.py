@@ -98,7 +98,8 @@ class Summary:
             sections=map(self._explained, sections),
             assembled_at=timestamp(datetime.now(UTC)),
             alerts=checked,
-            notices=self._notices(),
+            notices=self._notices(decided),
+            deceased=decided.deceased,
         )
         put_texts(reply, incoming.language)
         return reply.SerializeToString()
@@ -108,7 +109,12 @@ class Summary:
         decided, wanted, question = await self._enter(incoming, data)
         tasks = {asyncio.create_task(self._fanout.ask(BY_SECTION[each], decided, question)): each for each in wanted}
         try:
-            start = SummaryStart(access_id=decided.access_id, sections=wanted, notices=self._notices())
+            start = SummaryStart(
+                access_id=decided.access_id,
+                sections=wanted,
+                notices=self._notices(decided),
+                deceased=decided.deceased,
+            )
             yield _part(incoming, start=start)
             sent: list[SummarySection] = []
             first = [task for task, each in tasks.items() if each == common_pb2.SECTION_CRITICAL_INFO]
@@ -132,7 +138,7 @@ class Summary:
                 completeness=whole,
                 assembled_at=timestamp(datetime.now(UTC)),
                 alerts=checked,
-                notices=self._notices(),
+                notices=self._notices(decided),
             )
             yield _part(incoming, end=end)
         finally:
@@ -146,9 +152,10 @@ class Summary:
         decided = await self._steps.enter(incoming, request, sections=wanted)
         return decided, wanted, question
 
-    def _notices(self) -> list[CodedText]:
+    def _notices(self, decided: DecidedCall) -> list[CodedText]:
         """Returns what has to be known before anything else."""
-        return [coded("NOTICE_MAY_BE_HIDDEN")] if self._hides else []
+        codes = {"NOTICE_DECEASED": decided.deceased, "NOTICE_MAY_BE_HIDDEN": self._hides}
+        return [coded(code) for code, holds in codes.items() if holds]
 
     def _explained(self, section: SummarySection) -> SummarySection:
         return explained(section, hides=self._hides)

@@ -17,6 +17,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ingenting vises her: ingenting er registrert, eller pasienten har skjult det.",
         "Nothing is shown here: nothing is registered, or the patient has hidden it.",
     ),
+    "NOTICE_DECEASED": ("Pasienten er død.", "The patient is dead."),
     "NOTICE_MAY_BE_HIDDEN": (
         "Deler av journalen kan være skjult av pasienten. At noe ikke vises, betyr ikke at det ikke finnes.",
         "The patient may have hidden parts of the record. What is not shown here may exist all the same.",

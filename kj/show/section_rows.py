@@ -154,9 +154,9 @@ def _contact(contact: own_registrations_pb2.Contact) -> tuple[str, ...]:
 
 def _patient(content: patients_pb2.PatientSection) -> Iterable[tuple[str, ...]]:
     yield ("name", " ".join(filter(None, (content.name.given, content.name.middle, content.name.family))))
-    yield ("born", _partial(content.birth_date) if content.HasField("birth_date") else "not known")
+    yield ("born", partial(content.birth_date) if content.HasField("birth_date") else "not known")
     if content.HasField("death"):
-        yield ("dead", _partial(content.death.date))
+        yield ("dead", partial(content.death.date))
     if not content.has_general_practitioner:
         yield ("general practitioner", "none is registered")
     for assignment in content.general_practitioners[: int(content.has_general_practitioner)]:
@@ -196,11 +196,12 @@ def _when(time: EventTime) -> str:
     if time.HasField("instant"):
         return _day(time.instant)
     if time.HasField("date"):
-        return _partial(time.date)
+        return partial(time.date)
     return f"at age {time.age_years}" if time.HasField("age_years") else ""
 
 
-def _partial(date: PartialDate) -> str:
+def partial(date: PartialDate) -> str:
+    """Returns a date as far as it is known."""
     parts = [f"{date.year:04}"] + [f"{part:02}" for part in (date.month, date.day) if part]
     return "-".join(parts)
 

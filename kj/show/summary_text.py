@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kj.show import alert_lines
-from kj.show.section_rows import ROWS, words
+from kj.show.section_rows import ROWS, partial, words
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow
 from kjernejournal.summary.v1 import summary_pb2
@@ -45,6 +45,8 @@ def render(summary: GetPatientSummaryResponse, console: Console | None = None) -
     console = console or Console()
     text, style = _COMPLETENESS.get(summary.completeness, ("COMPLETENESS UNKNOWN", "bold white on red"))
     console.print(Text(f" {text} ", style=style))
+    for notice in summary.notices:
+        console.print(_cell(f" {notice.text} {_died(summary) if notice.code == 'NOTICE_DECEASED' else ''}".rstrip()))
     _render_alerts(summary, console)
     for section in summary.sections:
         console.print()
@@ -96,6 +98,12 @@ def _render_windows(content: Message, console: Console) -> None:
             console.print(Text(f"  {window.returned} of {window.total}: older ones exist", style="yellow"))
         if window.withheld:
             console.print(Text(f"  {window.withheld} withheld: restricted by the patient", style="yellow"))
+
+
+def _died(summary: GetPatientSummaryResponse) -> str:
+    """Returns when the patient died, as far as the summary says it."""
+    died = (each.patient.death.date for each in summary.sections if each.patient.HasField("death"))
+    return next((partial(date) for date in died), "")
 
 
 def _cell(text: str) -> Text:

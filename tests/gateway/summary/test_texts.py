@@ -2,6 +2,7 @@
 
 import pytest
 
+from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.summary.v1.summary_pb2 import StreamPatientSummaryRequest
 from tests.gateway.summary.whole import (
@@ -48,3 +49,17 @@ async def test_texts_have_codes_and_the_callers_language(
     streamed_sections = {part.section.section: part.section for part in parts if part.HasField("section")}
     assert streamed_sections[VISITS].coverage == sections[VISITS].coverage
     assert streamed_sections[KI].explanation == sections[KI].explanation
+
+
+async def test_that_the_patient_is_dead_stands_at_the_top_whatever_sections_come(front: Front) -> None:
+    fail(front, common_pb2.SECTION_PATIENT)
+    for dead in (True, False):
+        patient = front.people.add(deceased=dead)
+        reply = await front.client.call("GetPatientSummary", asked(patient, sections=[VISITS]))
+        assert reply.deceased is dead
+        assert [each.text for each in reply.notices] == ["Pasienten er død."] * dead
+        [start, *_, end] = await front.client.stream(
+            "StreamPatientSummary", StreamPatientSummaryRequest(patient=PatientIdentifier(national_id=patient))
+        )
+        assert start.start.deceased is dead
+        assert start.start.notices == end.end.notices == reply.notices

@@ -158,6 +158,18 @@ def test_a_list_that_is_older_than_its_window_is_not_empty() -> None:
     assert "0 of 4: older ones exist" in text
 
 
+def test_a_dead_patient_is_said_to_be_dead_before_anything_else() -> None:
+    section = SummarySection(
+        section=common_pb2.SECTION_PATIENT,
+        state=summary_pb2.SECTION_STATE_DATA,
+        patient=patients_pb2.PatientSection(death=patients_pb2.Death(date=PartialDate(year=2026, month=1, day=2))),
+    )
+    out = io.StringIO()
+    notices = [CodedText(code="NOTICE_DECEASED", text="Pasienten er død.")]
+    render(GetPatientSummaryResponse(sections=[section], notices=notices), Console(file=out, width=80))
+    assert "Pasienten er død. 2026-01-02" in out.getvalue().splitlines()[1]
+
+
 def test_about_the_patient() -> None:
     content = patients_pb2.PatientSection(
         version=1,

@@ -408,10 +408,13 @@ class GetPatientSummaryResponse(_message.Message):
     ASSEMBLED_AT_FIELD_NUMBER: _builtins.int
     ALERTS_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
+    DECEASED_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """Ties this answer to its record in the access log."""
     completeness: Global___Completeness.ValueType
     """How whole it is. Read this first."""
+    deceased: _builtins.bool
+    """The population register says that the patient is dead; the section about the patient says when."""
     @_builtins.property
     def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___SummarySection]:
         """The sections, each with its state, in the order of the enum Section."""
@@ -428,7 +431,7 @@ class GetPatientSummaryResponse(_message.Message):
 
     @_builtins.property
     def notices(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodedText]:
-        """What has to be known before anything else, such as that the patient may have hidden parts."""
+        """What has to be known before anything else: that the patient is dead, or may have hidden parts."""
 
     def __init__(
         self,
@@ -439,10 +442,11 @@ class GetPatientSummaryResponse(_message.Message):
         assembled_at: _timestamp_pb2.Timestamp | None = ...,
         alerts: Global___Alerts | None = ...,
         notices: _abc.Iterable[_common_pb2.CodedText] | None = ...,
+        deceased: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "assembled_at", b"assembled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "alerts", b"alerts", "assembled_at", b"assembled_at", "completeness", b"completeness", "notices", b"notices", "sections", b"sections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "alerts", b"alerts", "assembled_at", b"assembled_at", "completeness", b"completeness", "deceased", b"deceased", "notices", b"notices", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -535,8 +539,11 @@ class SummaryStart(_message.Message):
     ACCESS_ID_FIELD_NUMBER: _builtins.int
     SECTIONS_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
+    DECEASED_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """Ties this answer to its records in the access log."""
+    deceased: _builtins.bool
+    """As in GetPatientSummaryResponse."""
     @_builtins.property
     def sections(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Section.ValueType]:
         """The sections that will come, in any order."""
@@ -551,10 +558,11 @@ class SummaryStart(_message.Message):
         access_id: _builtins.str = ...,
         sections: _abc.Iterable[_common_pb2.Section.ValueType] | None = ...,
         notices: _abc.Iterable[_common_pb2.CodedText] | None = ...,
+        deceased: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "notices", b"notices", "sections", b"sections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "deceased", b"deceased", "notices", b"notices", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
