@@ -62,9 +62,9 @@ def _review_reasons(
         yield audit_pb2.REVIEW_REASON_PRIVACY_LOOSENED if settings else audit_pb2.REVIEW_REASON_RESTRICTED_OPENED
 
 
-def personal_part(caller: Caller, *, patient_ref: str, caller_ref: str) -> PersonalPart:
+def personal_part(caller: Caller, *, patient_ref: str, caller_ref: str, other_refs: Iterable[str] = ()) -> PersonalPart:
     """Returns what the log keeps apart, to be erased one day: the patient, and who called."""
-    personal = PersonalPart(patient_ref=patient_ref)
+    personal = PersonalPart(patient_ref=patient_ref, other_refs=other_refs)
     if caller.kind == common_pb2.CALLER_KIND_CLINICIAN:
         personal.practitioner.CopyFrom(practitioner(caller))
     elif caller.kind == common_pb2.CALLER_KIND_SYSTEM:

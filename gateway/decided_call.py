@@ -159,7 +159,10 @@ class DecidedCall:
             basis=self.incoming.basis,
             decision=self.decision,
             personal=audit_records.personal_part(
-                self.caller, patient_ref=ref or _first(self.refs), caller_ref=_first(callers)
+                self.caller,
+                patient_ref=ref or _first(self.refs),
+                caller_ref=_first(callers),
+                other_refs=() if ref else self.refs[1:],
             ),
         )
 

@@ -19,6 +19,7 @@ AnyMessage = TypeVar("AnyMessage", bound=Message)
 def new_record(record: pb.AuditRecord) -> NewRecord:
     """Returns the row of a checked record. Takes the personal part out of `record`: it is stored apart."""
     patient_ref = record.personal.patient_ref.lower() or None
+    others = sorted({ref.lower() for ref in record.personal.other_refs} - {patient_ref})
     personal = record.personal.SerializeToString(deterministic=True)
     record.ClearField("personal")
     content = record.SerializeToString(deterministic=True)
@@ -35,6 +36,7 @@ def new_record(record: pb.AuditRecord) -> NewRecord:
         content=content,
         personal=personal,
         salt=secrets.token_bytes(32),
+        other_refs=others,
     )
 
 
@@ -71,6 +73,7 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
         rpcs=dict.fromkeys(record.rpc for record in records),
         trace_id=first.trace_id,
         receipts=[receipt(each.appended) for each in stored],
+        record_was_merged=any(each.about_another for each in stored),
         review_reasons=dict.fromkeys(reason for record in records for reason in record.review_reasons),
     )
 

@@ -19,6 +19,7 @@ from kjernejournal.audit.v1.audit_pb2 import (
     RECORD_KIND_UNSPECIFIED,
     AccessOutcome,
     AuditRecord,
+    PersonalPart,
 )
 from kjernejournal.common.v1.common_pb2 import (
     ACCESS_BASIS_AKUTT,
@@ -49,12 +50,18 @@ def check(record: AuditRecord) -> None:
     if not _TRACE_ID.fullmatch(record.trace_id):
         raise Invalid("trace_id", "must be 32 hexadecimal digits")
     _check_status(record)
-    for field in ("patient_ref", "actor_ref"):
-        if (ref := getattr(record.personal, field)) and not _is_uuid(ref):
-            raise Invalid(f"personal.{field}", "must be a UUID of 36 characters")
+    _check_refs(record.personal)
     for position, section in enumerate(record.sections):
         if len(section.sha256) not in (0, 32):
             raise Invalid(f"sections[{position}].sha256", "must be 32 bytes, or empty")
+
+
+def _check_refs(personal: PersonalPart) -> None:
+    named = {"patient_ref": personal.patient_ref, "actor_ref": personal.actor_ref}
+    others = {f"other_refs[{position}]": ref for position, ref in enumerate(personal.other_refs)}
+    for field, ref in ({name: ref for name, ref in named.items() if ref} | others).items():
+        if not _is_uuid(ref):
+            raise Invalid(f"personal.{field}", "must be a UUID of 36 characters")
 
 
 def _check_status(record: AuditRecord) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import count
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ class NewRecord(NamedTuple):
     content: bytes
     personal: bytes
     salt: bytes
+    other_refs: Sequence[str] = ()
+    """References that were one patient with `patient_ref` at the time."""
 
 
 class Appended(NamedTuple):
@@ -44,6 +47,8 @@ class StoredRecord(NamedTuple):
     access_id: str
     content: bytes
     personal: bytes
+    about_another: bool
+    """The record is about a reference, too, that is not among those asked about: a merge was taken back since."""
 
 
 class AccessPage(NamedTuple):
@@ -103,9 +108,7 @@ class Repository:
         async with self._database.transaction() as session:
             begun = await session.fetch(_BEGUN, refs, after, since, legal_entity, page.size + 1, name="list_accesses")
             rows = await session.fetch(
-                "SELECT record_id, idx, committed_at, patient_sequence, p.access_id, e.content, p.content"
-                " FROM personal AS p JOIN entries AS e USING (idx)"
-                " WHERE p.access_id = ANY($1::uuid[]) AND p.patient_ref = ANY($2::uuid[]) ORDER BY idx",
+                _RECORDS,
                 [row[0] for row in begun[: page.size]],
                 refs,
                 name="records_of_accesses",
@@ -116,28 +119,46 @@ class Repository:
         return AccessPage(list(_by_access(rows)), more, counted["total"], more or counted["outside"] > 0)
 
 
-_BEGUN = """
-SELECT p.access_id FROM personal AS p JOIN entries AS e USING (idx)
-WHERE p.patient_ref = ANY($1::uuid[])
-AND ($2::uuid IS NULL OR idx < (SELECT idx FROM entries WHERE record_id = $2))
+_ABOUT = """
+about AS (
+    SELECT idx, access_id FROM personal WHERE patient_ref = ANY($1::uuid[])
+    UNION
+    SELECT idx, p.access_id FROM also_about AS a JOIN personal AS p USING (idx) WHERE a.patient_ref = ANY($1::uuid[])
+), begun AS (
+    SELECT access_id, min(idx) AS idx FROM about GROUP BY access_id
+)
+"""
+"""The records that are about these references, and the first of each access: where it began."""
+
+_BEGUN = f"""
+WITH {_ABOUT}
+SELECT begun.access_id FROM begun JOIN entries AS e USING (idx)
+WHERE ($2::uuid IS NULL OR idx < (SELECT idx FROM entries WHERE record_id = $2))
 AND ($3::timestamptz IS NULL OR e.occurred_at >= $3)
 AND ($4::text IS NULL OR e.legal_entity = $4)
-AND NOT EXISTS (
-    SELECT FROM personal AS before
-    WHERE before.access_id = p.access_id AND before.patient_ref = ANY($1::uuid[]) AND before.idx < p.idx
-)
 ORDER BY idx DESC LIMIT $5
 """
-"""The first record of each access. Order is by place in the log, never by a clock."""
+"""Order is by place in the log, never by a clock."""
 
-_COUNT = """
-SELECT count(*) AS total, count(*) FILTER (WHERE began < $2) AS outside FROM (
-    SELECT DISTINCT ON (p.access_id) e.occurred_at AS began
-    FROM personal AS p JOIN entries AS e USING (idx)
-    WHERE p.patient_ref = ANY($1::uuid[]) AND ($3::text IS NULL OR e.legal_entity = $3)
-    ORDER BY p.access_id, idx
-) AS accesses
+_COUNT = f"""
+WITH {_ABOUT}
+SELECT count(*) AS total, count(*) FILTER (WHERE e.occurred_at < $2) AS outside
+FROM begun JOIN entries AS e USING (idx) WHERE $3::text IS NULL OR e.legal_entity = $3
 """
+
+_RECORDS = """
+SELECT record_id, idx, committed_at, CASE WHEN p.patient_ref = ANY($2::uuid[]) THEN patient_sequence END,
+    p.access_id, e.content, p.content,
+    p.patient_ref <> ALL($2::uuid[])
+    OR EXISTS (SELECT FROM also_about AS o WHERE o.idx = p.idx AND o.patient_ref <> ALL($2::uuid[])) AS about_another
+FROM personal AS p JOIN entries AS e USING (idx)
+WHERE p.access_id = ANY($1::uuid[]) AND (
+    p.patient_ref = ANY($2::uuid[])
+    OR EXISTS (SELECT FROM also_about AS a WHERE a.idx = p.idx AND a.patient_ref = ANY($2::uuid[]))
+)
+ORDER BY idx
+"""
+"""Of each record its place among those of the reference it names, where that is one of these."""
 
 _APPEND = """
 WITH fresh AS (
@@ -165,12 +186,25 @@ RETURNING idx, statement_timestamp(), patient_sequence
 
 
 async def _insert(session: Session, next_index: int, fresh: dict[str, NewRecord]) -> list[asyncpg.Record]:
+    """Appends the records from `next_index` on, and returns the place of each."""
     rows = await session.fetch(
         _APPEND,
         list(range(next_index, next_index + len(fresh))),
         *map(list, zip(*(_arguments(record, behind) for record, behind in _behind(fresh)), strict=True)),
         name="append_records",
     )
+    others = [
+        (idx, ref)
+        for idx, record in zip(count(next_index), fresh.values(), strict=False)
+        if record.patient_ref is not None
+        for ref in record.other_refs
+    ]
+    if others:
+        await session.execute(
+            "INSERT INTO also_about (idx, patient_ref) SELECT * FROM unnest($1::bigint[], $2::uuid[])",
+            *map(list, zip(*others, strict=True)),
+            name="append_other_references",
+        )
     return sorted(rows, key=itemgetter(0))
 
 
@@ -207,6 +241,6 @@ def _by_access(rows: Sequence[asyncpg.Record]) -> Iterator[list[StoredRecord]]:
     accesses: dict[str, list[StoredRecord]] = {}
     for row in rows:
         appended = Appended(str(row[0]), row[1], row[2], row[3])
-        stored = StoredRecord(appended, str(row[4]), row[5], row[6])
+        stored = StoredRecord(appended, str(row[4]), row[5], row[6], row[7])
         accesses.setdefault(stored.access_id, []).append(stored)
     return reversed(accesses.values())

@@ -18,6 +18,9 @@ CHANGES = [
     "TRUNCATE entries",
     "UPDATE personal SET content = ''",
     "DELETE FROM personal",
+    "DELETE FROM also_about",
+    "UPDATE also_about SET idx = 0",
+    "TRUNCATE also_about",
     "TRUNCATE personal",
     "TRUNCATE entries, personal CASCADE",
     "DELETE FROM coordinator",
@@ -65,7 +68,8 @@ async def test_the_catalogue_gives_nobody_the_right(log: "Log") -> None:
     try:
         granted = await connection.fetch(
             "SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants"
-            " WHERE table_name IN ('entries', 'personal') AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE')"
+            " WHERE table_name IN ('entries', 'personal', 'also_about')"
+            " AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE')"
         )
         assert granted == []
     finally:

@@ -1,5 +1,7 @@
 """What may stand in the log."""
 
+from uuid import UUID
+
 import pytest
 
 from kjernejournal.audit.v1 import audit_pb2 as pb
@@ -25,6 +27,10 @@ def test_a_whole_record_is_taken() -> None:
         ("status_code", {"kind": pb.RECORD_KIND_PERMIT, "status_code": 7}),
         ("status_code", {"kind": pb.RECORD_KIND_OUTCOME, "status_code": 17}),
         ("personal.patient_ref", {"personal": pb.PersonalPart(patient_ref="13875499818")}),
+        (
+            "personal.other_refs[1]",
+            {"personal": pb.PersonalPart(other_refs=[str(UUID(int=1)), "13875499818"])},
+        ),
         ("personal.actor_ref", {"personal": pb.PersonalPart(actor_ref="13875499818")}),
         ("sections[0].sha256", {"sections": [pb.SectionRecord(sha256=b"short")]}),
     ],

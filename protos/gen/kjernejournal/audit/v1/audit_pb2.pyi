@@ -495,6 +495,7 @@ class PersonalPart(_message.Message):
     PRACTITIONER_FIELD_NUMBER: _builtins.int
     ACTOR_REF_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
+    OTHER_REFS_FIELD_NUMBER: _builtins.int
     patient_ref: _builtins.str
     """The patient's canonical reference at that time. Empty: not known."""
     actor_ref: _builtins.str
@@ -505,6 +506,12 @@ class PersonalPart(_message.Message):
     def practitioner(self) -> _common_pb2.Practitioner:
         """The clinician: HPR number, name, role."""
 
+    @_builtins.property
+    def other_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The patient's other references at that time, which a merge left. The access stands in the log of each, after an
+        unmerge too.
+        """
+
     def __init__(
         self,
         *,
@@ -512,10 +519,11 @@ class PersonalPart(_message.Message):
         practitioner: _common_pb2.Practitioner | None = ...,
         actor_ref: _builtins.str = ...,
         subject: _builtins.str = ...,
+        other_refs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_ref", b"actor_ref", "patient_ref", b"patient_ref", "practitioner", b"practitioner", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_ref", b"actor_ref", "other_refs", b"other_refs", "patient_ref", b"patient_ref", "practitioner", b"practitioner", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -789,6 +797,7 @@ class Access(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     RECEIPTS_FIELD_NUMBER: _builtins.int
     REVIEW_REASONS_FIELD_NUMBER: _builtins.int
+    RECORD_WAS_MERGED_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """The access."""
     caller_kind: _common_pb2.CallerKind.ValueType
@@ -807,6 +816,10 @@ class Access(_message.Message):
     """Something that the patient has restricted was opened."""
     trace_id: _builtins.str
     """Leads from this access to what every part of the system did for it."""
+    record_was_merged: _builtins.bool
+    """Why an access stands here that was about another person too: the record was one with another's at the time, by a merge
+    that has been taken back.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
@@ -864,10 +877,11 @@ class Access(_message.Message):
         trace_id: _builtins.str = ...,
         receipts: _abc.Iterable[Global___Receipt] | None = ...,
         review_reasons: _abc.Iterable[Global___ReviewReason.ValueType] | None = ...,
+        record_was_merged: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "point_of_care", b"point_of_care", "practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "representation", b"representation", "restricted_opened", b"restricted_opened", "review_reasons", b"review_reasons", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "record_was_merged", b"record_was_merged", "representation", b"representation", "restricted_opened", b"restricted_opened", "review_reasons", b"review_reasons", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
