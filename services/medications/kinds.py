@@ -30,7 +30,7 @@ ALWAYS = (PRESCRIPTION_OPEN, LOCKED + PRESCRIPTION_OPEN)
 """Shown in the section whatever the history window: a medicine in force is not history."""
 
 LISTS = (MEDICATION_LIST,)
-"""The newest one alone is shown in the section: a merge of two patients leaves two lists."""
+"""All of them are shown in the section, whatever the history window: a merge of two patients leaves two."""
 
 PROPOSALS = (PROPOSAL_OPEN, PROPOSAL_ACCEPTED, PROPOSAL_DECLINED, PROPOSAL_WITHDRAWN)
 BY_STATE = {

@@ -183,7 +183,7 @@ WITH latest AS (
 )
 SELECT * FROM (
     SELECT {COLUMNS}, total, place,
-        kind = ANY($5::smallint[]) OR (kind = ANY($6::smallint[]) AND place = 1)
+        kind = ANY($5::smallint[]) OR kind = ANY($6::smallint[])
         OR (
             kind <> ALL($6::smallint[]) AND kind <> ALL($7::smallint[]) AND place <= $4
             AND ($3::timestamptz IS NULL OR effective_at >= $3)

@@ -133,6 +133,6 @@ def of_section(entries: Iterable[StoredEntry], most: int, since: datetime | None
 
 def _is_chosen(stored: StoredEntry, place: int, most: int, since: datetime | None) -> bool:
     if stored.kind in kinds.LISTS:
-        return place == 1
+        return True
     within = place <= most and (since is None or stored.effective_at >= since)
     return stored.kind in kinds.ALWAYS or (within and stored.kind not in kinds.PROPOSALS)

@@ -7,6 +7,7 @@ from kjernejournal.common.v1.common_pb2 import ListWindow
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, model
 from services.medications.list import convert as list_convert
+from services.medications.list import together
 from services.medications.repository import Whole
 from shared.convert import moment, timestamp
 from shared.register.entry import StoredEntry
@@ -27,8 +28,7 @@ def section(
     prescriptions.sort(key=lambda each: not each.active)  # stable: the newest stay first among equals
     dispensings = [convert.dispensing(stored) for stored in _of(entries, given)][:most]
     statements = [convert.statement(stored, now) for stored in _of(entries, kinds.STATEMENTS)]
-    lists = [list_convert.medication_list(stored, now) for stored in _of(entries, (kinds.MEDICATION_LIST,))]
-    medicines = lists[0] if lists else None
+    medicines = together.medication_list(_of(entries, kinds.LISTS), now)
     result = pb.MedicationsSection(
         prescriptions=prescriptions[:most],
         prescriptions_window=_window(len(prescriptions[:most]), whole, shown, kinds.LOCKED_PRESCRIPTIONS, since),

@@ -9,6 +9,7 @@ from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsService
 from services.medications import checks, convert, kinds, model
 from services.medications.feed_writes import FeedWrites
 from services.medications.list import convert as list_convert
+from services.medications.list import together
 from services.medications.list.proposals import Proposals
 from services.medications.list.reads import ListReads
 from services.medications.list.repository import ListRepository
@@ -111,7 +112,7 @@ class Servicer(MedicationsServiceServicer):
         made = await ListUpdates(self._lists, caller.current(), caller.patient_refs(), now).send(request)
         still_open = await self._repository.entries.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
         seen = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if model.sees_locked(caller.current()) else ())
-        medicines = list_convert.medication_list(made[0], now)
+        medicines = together.medication_list(made[:1], now)
         return pb.UpdateMedicationListResponse(
             medication_list=medicines,
             list_info=list_convert.list_info(medicines, still_open.total, now),

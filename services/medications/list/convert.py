@@ -5,7 +5,6 @@ from datetime import datetime
 from kjernejournal.common.v1.common_pb2 import EntryHeader, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.convert import first_recorded, new_entry
-from services.medications.list import rules
 from shared.convert import digest, moment
 from shared.register.convert import complete_header
 from shared.register.entry import NewEntry, StoredEntry, imported_id
@@ -16,6 +15,9 @@ def list_to_store(message: pb.MedicationList, source: Provenance) -> pb.Medicati
     stored = pb.MedicationList()
     stored.CopyFrom(message)
     stored.header.CopyFrom(EntryHeader(provenance=source))
+    del stored.other_lists[:], stored.taken_over[:]
+    for entry in stored.entries:
+        entry.ClearField("other_list_id")
     if not stored.confirmed.HasField("recorded_at"):
         stored.confirmed.CopyFrom(source)
     return stored
@@ -31,16 +33,6 @@ def following_proposal(latest: StoredEntry, after: pb.Proposal, source: Provenan
 def list_id(patient_ref: str) -> str:
     """Returns the id of a patient's one medication list."""
     return imported_id(patient_ref, "medication list", "")
-
-
-def medication_list(stored: StoredEntry, now: datetime) -> pb.MedicationList:
-    """Returns the list as a reader sees it at `now`: entries that were discontinued long ago have left it."""
-    message = whole_list(stored)
-    shown = [entry for entry in message.entries if rules.is_shown(entry, now)]
-    if len(shown) < len(message.entries):
-        del message.entries[:]
-        message.entries.extend(shown)
-    return message
 
 
 def whole_list(stored: StoredEntry) -> pb.MedicationList:
@@ -68,6 +60,7 @@ def list_info(medicines: pb.MedicationList | None, open_proposals: int, now: dat
         confirmed=medicines.confirmed,
         active_entries=sum(entry.status == pb.ENTRY_STATUS_ACTIVE for entry in medicines.entries),
         open_proposals=open_proposals,
+        other_lists=medicines.other_lists,
     )
     if medicines.HasField("service"):
         info.service.CopyFrom(medicines.service)

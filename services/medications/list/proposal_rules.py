@@ -99,7 +99,7 @@ def withdrawn(before: pb.Proposal, author: Provenance) -> pb.Proposal:
 def _entry(sent: pb.Proposal) -> pb.ListEntry:
     entry = deepcopy(sent.entry)
     entry.id, entry.prescription_id = entry.id.lower(), entry.prescription_id.lower()
-    for field in ("last_changed", "registered"):
+    for field in ("last_changed", "registered", "other_list_id"):
         entry.ClearField(field)
     return entry
 

@@ -8,10 +8,10 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
 from services.medications.list import changes as list_changes
 from services.medications.list import convert as list_convert
-from services.medications.list import lookup_tokens
+from services.medications.list import lookup_tokens, together
 from services.medications.list.repository import ListRepository
-from services.medications.reserved import from_guardian, paged
-from shared.convert import optional_moment, time_of_reading
+from services.medications.reserved import ALL, from_guardian, paged
+from shared.convert import moment, optional_moment, time_of_reading
 from shared.errors import Invalid
 from shared.register.convert import window
 from shared.register.entry import StoredEntry
@@ -31,22 +31,23 @@ class ListReads:
         list."""
         as_of, since = optional_moment(request, "as_of"), optional_moment(request, "changes_since")
         now = time_of_reading(as_of)
-        stored, still_open = await self._list_and_open(as_of)
-        medicines = list_convert.medication_list(stored, now) if stored is not None else None
+        lists, still_open = await self._lists_and_open(as_of)
+        medicines = together.medication_list(lists, now)
         info = list_convert.list_info(medicines, still_open, now)
         return pb.GetMedicationListResponse(
             list_info=info,
             medication_list=medicines,
-            lookup="" if as_of is not None else await self.lookup(stored, now),
-            changes=[] if stored is None or since is None else await self._changes(stored, since, as_of),
+            lookup="" if as_of is not None else await self._lookup(medicines, now),
+            changes=[] if since is None else await self._changes(lists, since, as_of),
         )
 
-    async def lookup(self, stored: StoredEntry | None, now: datetime) -> str:
+    async def _lookup(self, medicines: pb.MedicationList | None, now: datetime) -> str:
         """Returns what shows that this list, or that there is none, was read at `now`."""
         key = await self._lists.lookup_key()
-        if stored is None:
+        if medicines is None:
             return lookup_tokens.issue(key, list_convert.list_id(self._refs[0]), 0, now)
-        return lookup_tokens.issue(key, stored.id, stored.version, now)
+        read = together.read_as(medicines.header.id, medicines.other_lists)
+        return lookup_tokens.issue(key, read, medicines.header.version, now)
 
     async def proposals(self, request: pb.ListProposalsRequest) -> pb.ListProposalsResponse:
         """Returns proposals, newest first, with what became of each. Raises Invalid for a bad filter or page token."""
@@ -65,18 +66,24 @@ class ListReads:
             window=window(found, since),
         )
 
-    async def _list_and_open(self, as_of: datetime | None) -> tuple[StoredEntry | None, int]:
-        """Returns the list that the reader may see, and how many proposals to it wait."""
+    async def _lists_and_open(self, as_of: datetime | None) -> tuple[list[StoredEntry], int]:
+        """Returns the lists as the reader may see them, newest first, and how many proposals to them wait."""
         wanted = (kinds.MEDICATION_LIST, kinds.PROPOSAL_OPEN)
         if from_guardian(self._caller):
             seen = await self._lists.medicines.visible(self._refs, wanted, as_of)
             lists = [stored for stored in seen if stored.kind == kinds.MEDICATION_LIST]
-            return next(iter(lists), None), len(seen) - len(lists)
-        found = await self._lists.entries.newest(self._refs, 1, kinds=wanted[:1], as_of=as_of)
+            return lists, len(seen) - len(lists)
+        found = await self._lists.entries.newest(self._refs, ALL, kinds=wanted[:1], as_of=as_of)
         proposals = await self._lists.entries.newest(self._refs, 0, kinds=wanted[1:], as_of=as_of)
-        return next(iter(found.entries), None), proposals.total
+        return found.entries, proposals.total
 
-    async def _changes(self, stored: StoredEntry, since: datetime, as_of: datetime | None) -> list[pb.ListChange]:
+    async def _changes(
+        self, lists: Sequence[StoredEntry], since: datetime, as_of: datetime | None
+    ) -> list[pb.ListChange]:
+        found = [change for stored in lists for change in await self._changes_of(stored, since, as_of)]
+        return sorted(found, key=lambda each: moment(each.changed.recorded_at), reverse=True) if lists[1:] else found
+
+    async def _changes_of(self, stored: StoredEntry, since: datetime, as_of: datetime | None) -> list[pb.ListChange]:
         versions = await self._lists.versions(self._lists.entries.database, stored, since, as_of)
         lists = [list_convert.whole_list(each) for each in versions]
         if versions and versions[-1].stored_at > since:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import kinds
 from services.medications.list import convert as list_convert
+from services.medications.list import together
 from services.medications.repository import Latest, Repository
 from shared.database import Queries, Session
 from shared.register.entry import StoredEntry
@@ -18,7 +19,7 @@ class Base(NamedTuple):
 
     stored: Latest | None
     medicines: pb.MedicationList
-    """As stored: entries that readers no longer see are there too."""
+    """With entries that readers no longer see, and those of other lists."""
     version: int
     ids: list[str]
     """The ids under which a lookup may have been issued for it."""
@@ -52,12 +53,13 @@ class ListRepository:
         return [Latest(stored_entry(row), row["digest"]) for row in rows]
 
     async def base(self, session: Session, refs: Sequence[str]) -> Base:
-        """Returns the list as it stands: the newest, where a merge has left two."""
-        stored = next(iter(await self.current(session, refs, [kinds.MEDICATION_LIST])), None)
-        if stored is None:
+        """Returns the list as it stands: the newest, with what others hold, where a merge has left several."""
+        lists = await self.current(session, refs, [kinds.MEDICATION_LIST])
+        medicines = together.whole([each.entry for each in lists])
+        if medicines is None:
             return Base(None, pb.MedicationList(), 0, [list_convert.list_id(ref) for ref in refs])
-        medicines = pb.MedicationList.FromString(stored.entry.content)
-        return Base(stored, medicines, stored.entry.version, [stored.entry.id])
+        stored = lists[0]
+        return Base(stored, medicines, stored.entry.version, [together.read_as(stored.entry.id, medicines.other_lists)])
 
     async def versions(
         self, queries: Queries, of: StoredEntry, since: datetime | None = None, as_of: datetime | None = None

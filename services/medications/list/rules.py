@@ -13,6 +13,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from services.medications.list import multidose
+from shared.codes import atc
 from shared.codes.systems import ITEM_GROUPS, canonical
 from shared.convert import moment
 from shared.errors import Denied, Invalid, Reason, entry_not_found
@@ -115,11 +116,26 @@ def _next_entries(
         if was is None or _goods(was) != _goods(entry):
             check_goods(entry, f"entries[{number}]")
     there = {entry.id for entry in entries} | {error.entry_id.lower() for error in sent.in_error}
-    if any(entry_id not in there and is_shown(entry, now) for entry_id, entry in old.items()):
+    left_out = [entry for entry_id, entry in old.items() if entry_id not in there and is_shown(entry, now)]
+    if not all(stands_elsewhere(entry, entries) for entry in left_out):
         raise Invalid("entries", "the whole list goes back: send what is on it, discontinued, or name it in in_error")
     # What leaves the list by the date that is sent with it now is in the version that says so.
     news = {entry.id for entry in entries if entry.id not in old or is_shown(old[entry.id], now)}
     return [entry for entry in entries if is_shown(entry, now) or entry.id in news]
+
+
+def stands_elsewhere(entry: pb.ListEntry, entries: Iterable[pb.ListEntry]) -> bool:
+    """Whether an entry of another list may be left out: what was ended there, and what is sent as an entry of its own.
+
+    Two doctors have put one substance on two lists; whoever makes one list of them sends it once.
+    """
+    if not entry.other_list_id:
+        return False
+    code = model.atc_of(entry.medication)
+    in_use = (each for each in entries if each.status == ACTIVE)
+    return entry.status == DISCONTINUED or (
+        atc.is_whole(code) and any(model.atc_of(each.medication) == code for each in in_use)
+    )
 
 
 def discontinued_now(before: Iterable[pb.ListEntry], after: Iterable[pb.ListEntry]) -> list[pb.ListEntry]:
@@ -185,7 +201,7 @@ def _next(
     entry = deepcopy(sent)
     entry.id, entry.prescription_id = entry.id.lower(), entry.prescription_id.lower()
     before = old.get(entry.id)
-    for field in ("last_changed", "registered"):
+    for field in ("last_changed", "registered", "other_list_id"):
         entry.ClearField(field)
     _complete(entry, before, author)
     if before is None:
@@ -219,7 +235,7 @@ def _complete(entry: pb.ListEntry, before: pb.ListEntry | None, author: Provenan
 def _stated(entry: pb.ListEntry) -> pb.ListEntry:
     """Returns an entry without what the system sets, and without the words about a change."""
     stated = deepcopy(entry)
-    for field in ("last_changed", "registered", "change_reason"):
+    for field in ("last_changed", "registered", "change_reason", "other_list_id"):
         stated.ClearField(field)
     stated.id, stated.prescription_id = stated.id.lower(), stated.prescription_id.lower()
     return stated
@@ -234,9 +250,9 @@ def check_goods(entry: pb.ListEntry, path: str) -> None:
 
     Of entries that are new or have become something else: what another source has put on a list can be sent back.
     """
-    atc = model.atc_of(entry.medication)
+    code = model.atc_of(entry.medication)
     for group, kind in NOT_MEDICINES.items():
-        if atc.startswith(group):
+        if code.startswith(group):
             raise Invalid(f"{path}.medication", f"{kind} is not for the medication list")
     if canonical(entry.item_group.system) == ITEM_GROUPS and entry.item_group.code != MEDICINES:
         raise Invalid(f"{path}.item_group", "nutrition and consumables are not on the medication list")

@@ -11,7 +11,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, model
 from services.medications.list import convert as list_convert
-from services.medications.list import lookup_tokens, proposal_rules, rules
+from services.medications.list import lookup_tokens, proposal_rules, rules, together
 from services.medications.list.repository import Base, ListRepository
 from services.medications.repository import Latest
 from shared.database import Session
@@ -109,6 +109,7 @@ class ListUpdates:
             after.header.provenance.CopyFrom(self._author)
             ref = self._refs[0]
             return convert.new_entry(after, ref, list_convert.list_id(ref), 1, request.request_id, asked(request))
+        after.taken_over.extend(together.taken_over(base.medicines))
         after.header.CopyFrom(convert.follows(base.medicines.header, self._author))
         place = (base.stored.entry.patient_ref, base.stored.entry.id, base.version + 1)
         return convert.new_entry(after, *place, request.request_id, base.stored.digest)

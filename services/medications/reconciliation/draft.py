@@ -20,6 +20,7 @@ from services.medications.reconciliation.sources import (
     IN_USE,
     INCOMING,
     LISTED,
+    OTHER_LIST,
     PRESCRIBED,
     STATED,
     Side,
@@ -57,15 +58,15 @@ class Basis:
 def drafted(items: Iterable[Item], basis: Basis) -> Draft:
     draft = Draft()
     items = list(items)
-    taken = {item.group.first.entry_id.lower() for item in items if item.group.first.source == LISTED}
+    taken = {side.entry_id.lower() for item in items for side in item.group.of(LISTED, OTHER_LIST)}
     for place, item in enumerate(items):
         stood = item.group.first.origin
         entry: pb.ListEntry | None
-        if item.group.first.source == LISTED and isinstance(stood, pb.ListEntry):
-            entry, remark = _kept(item, deepcopy(stood), basis)
+        if item.group.first.source in (LISTED, OTHER_LIST) and isinstance(stood, pb.ListEntry):
+            entry, remark = _kept(item, _on_one_list(stood), basis)
         else:
             entry, remark = _new(item, basis, taken)
-        stood_ended = any(side.use == ENDED for side in item.group.of(LISTED))
+        stood_ended = any(side.use == ENDED for side in item.group.of(LISTED, OTHER_LIST))
         if entry is not None and entry.status == ENDED and not stood_ended:
             remark = remark or RECALLS
         if remark:
@@ -73,8 +74,27 @@ def drafted(items: Iterable[Item], basis: Basis) -> Draft:
         if entry is not None:
             draft.entries.append(entry)
             draft.led_to[place] = entry.id
+        draft.entries += _beside(item, entry)
     _one_active_entry_a_prescription(draft.entries, basis)
     return draft
+
+
+def _beside(item: Item, entry: pb.ListEntry | None) -> list[pb.ListEntry]:
+    """Returns what another list has of a medicine that no entry in use stands for: nothing leaves a list unseen."""
+    found = []
+    for side in item.group.of(OTHER_LIST):
+        stood = side.origin
+        if side is item.group.first or not isinstance(stood, pb.ListEntry):
+            continue
+        if entry is None or not rules.stands_elsewhere(stood, [entry]):
+            found.append(_on_one_list(stood))
+    return found
+
+
+def _on_one_list(stood: pb.ListEntry) -> pb.ListEntry:
+    entry = deepcopy(stood)
+    entry.ClearField("other_list_id")
+    return entry
 
 
 def _kept(item: Item, entry: pb.ListEntry, basis: Basis) -> tuple[pb.ListEntry, str]:
@@ -163,7 +183,7 @@ def _brought(origin: pb.ListEntry, basis: Basis) -> pb.ListEntry:
     """Returns an entry of the list brought along, without prescriptions that are not of this record."""
     entry = deepcopy(origin)
     entry.id = entry.id.lower()
-    for name in ("last_changed", "registered"):
+    for name in ("last_changed", "registered", "other_list_id"):
         entry.ClearField(name)
     if entry.prescription_id and entry.prescription_id.lower() not in basis.prescriptions:
         entry.ClearField("prescription_id")

@@ -22,6 +22,7 @@ from services.medications.reconciliation.sources import (
     INCOMING,
     LISTED,
     NOT_KNOWN,
+    OTHER_LIST,
     PAUSED,
     PRESCRIBED,
     STATED,
@@ -116,10 +117,12 @@ def _compare(item: Item, place: int, side: Side, *, decides: bool) -> None:
         item.doubts.append("only the name says that it is the same" if named else "the substance is not the same")
     if use is DIFFERENT and _contradicts(first, side):
         item.doubts.append("one side says that it is discontinued, another that it is in use")
+    if side.source == OTHER_LIST and item.differs[place] - {SUBSTANCE, FORM}:
+        item.doubts.append("two lists of the patient say different things")
     if not decides:
         return
     unknown = found.fields(UNKNOWN) - {SUBSTANCE}
-    if {first.source, side.source} == {LISTED, INCOMING}:
+    if {first.source, side.source} <= {LISTED, OTHER_LIST, INCOMING}:
         # Two lists are each meant to be whole; other sources need not say everything.
         unknown |= found.fields(SILENT) & {STRENGTH, DOSE}
     item.undecided |= unknown
@@ -167,7 +170,8 @@ def _ended_at(side: Side) -> datetime | None:
 
 def _later(side: Side, than: datetime | None) -> bool:
     """Whether an entry was made, or really changed, on a later day: a discontinuation has a date. Not known: no."""
-    if side.source == LISTED and not (isinstance(side.origin, pb.ListEntry) and side.origin.HasField("last_changed")):
+    dated = isinstance(side.origin, pb.ListEntry) and side.origin.HasField("last_changed")
+    if side.source in (LISTED, OTHER_LIST) and not dated:
         return False
     return side.at is not None and than is not None and norwegian_date(side.at) > norwegian_date(than)
 
@@ -224,7 +228,7 @@ def explained(item: Item, *, brought: bool, has_list: bool) -> str:
             differ = "differs" if len(differing) == 1 else "differ"
             sentences.append(f"{_joined([_CALLED[each] for each in sorted(differing)])} {differ} {_THERE[source]}")
     first = item.group.first
-    if first.source in (LISTED, INCOMING) and first.use in _USED:
+    if first.source in (LISTED, OTHER_LIST, INCOMING) and first.use in _USED:
         sentences.append(f"{_USED[first.use]} {_SAID[first.source]}")
     if item.doubts:
         sentences.append("doubtful: " + "; ".join(dict.fromkeys(item.doubts)))
@@ -237,6 +241,7 @@ def _joined(words: Sequence[str], last: str = "and") -> str:
 
 _SAID = {
     LISTED: "on the medication list",
+    OTHER_LIST: "on another medication list of the patient",
     INCOMING: "on the list brought along",
     PRESCRIBED: "prescribed",
     STATED: "stated to be in use",

@@ -15,12 +15,21 @@ from typing import NamedTuple
 from services.medications.reconciliation import comparing
 from services.medications.reconciliation.comparing import Basis, Compared
 from services.medications.reconciliation.likeness import EQUAL, SILENT, UNKNOWN
-from services.medications.reconciliation.sources import DISPENSED, ENDED, INCOMING, LISTED, PRESCRIBED, STATED, Side
+from services.medications.reconciliation.sources import (
+    DISPENSED,
+    ENDED,
+    INCOMING,
+    LISTED,
+    OTHER_LIST,
+    PRESCRIBED,
+    STATED,
+    Side,
+)
 
-IN_ORDER = (LISTED, INCOMING, PRESCRIBED, STATED, DISPENSED)
+IN_ORDER = (LISTED, OTHER_LIST, INCOMING, PRESCRIBED, STATED, DISPENSED)
 """The order in which sides are matched: each with what was there before."""
 
-_ALONE = (LISTED, INCOMING)
+_ALONE = (LISTED, OTHER_LIST, INCOMING)
 """Each entry there is a medicine of its own."""
 
 Likeness = tuple[int, ...]

@@ -21,6 +21,7 @@ from shared.convert import moment, timestamp
 PRESCRIBED = pb.RECONCILIATION_SOURCE_PRESCRIBED
 DISPENSED = pb.RECONCILIATION_SOURCE_DISPENSED
 LISTED = pb.RECONCILIATION_SOURCE_MEDICATION_LIST
+OTHER_LIST = pb.RECONCILIATION_SOURCE_OTHER_LIST
 STATED = pb.RECONCILIATION_SOURCE_STATEMENT
 INCOMING = pb.RECONCILIATION_SOURCE_INCOMING
 
@@ -94,7 +95,8 @@ def gathered(
     known = list(prescriptions)
     result = Sides()
     if medicines is not None:
-        result.sides += [_listed(entry, medicines) for entry in medicines.entries]
+        others = {each.list_id: each for each in medicines.other_lists}
+        result.sides += [_listed(entry, medicines, others.get(entry.other_list_id)) for entry in medicines.entries]
     result.sides += [_incoming(entry) for entry in incoming]
     for prescription in known:
         _add(result, PRESCRIBED, _prescribed(prescription, now))
@@ -123,12 +125,13 @@ def _add(result: Sides, source: "pb.ReconciliationSource.ValueType", side: Side 
         result.sides.append(side)
 
 
-def _listed(entry: pb.ListEntry, medicines: pb.MedicationList) -> Side:
-    said = entry.last_changed if entry.HasField("last_changed") else medicines.confirmed
+def _listed(entry: pb.ListEntry, medicines: pb.MedicationList, other: pb.OtherList | None) -> Side:
+    confirmed = medicines.confirmed if other is None else other.confirmed
+    said = entry.last_changed if entry.HasField("last_changed") else confirmed
     return Side(
-        LISTED,
+        LISTED if other is None else OTHER_LIST,
         entry.id,
-        medicines.header.version,
+        medicines.header.version if other is None else other.version,
         said,
         entry.medication,
         _dosages(entry),

@@ -353,6 +353,8 @@ class _ReconciliationSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_
     """What sources say is in use."""
     RECONCILIATION_SOURCE_INCOMING: _ReconciliationSource.ValueType  # 5
     """The list brought along: admission, discharge, the patient's own."""
+    RECONCILIATION_SOURCE_OTHER_LIST: _ReconciliationSource.ValueType  # 6
+    """Another medication list of the patient, left by a merge: confirmed earlier than the medication list."""
 
 class ReconciliationSource(_ReconciliationSource, metaclass=_ReconciliationSourceEnumTypeWrapper):
     """Where a side of a comparison comes from."""
@@ -371,6 +373,8 @@ RECONCILIATION_SOURCE_STATEMENT: ReconciliationSource.ValueType  # 4
 """What sources say is in use."""
 RECONCILIATION_SOURCE_INCOMING: ReconciliationSource.ValueType  # 5
 """The list brought along: admission, discharge, the patient's own."""
+RECONCILIATION_SOURCE_OTHER_LIST: ReconciliationSource.ValueType  # 6
+"""Another medication list of the patient, left by a merge: confirmed earlier than the medication list."""
 Global___ReconciliationSource: _TypeAlias = ReconciliationSource  # noqa: Y015
 
 class _Difference:
@@ -1612,6 +1616,8 @@ class MedicationList(_message.Message):
     MULTIDOSE_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     IN_ERROR_FIELD_NUMBER: _builtins.int
+    OTHER_LISTS_FIELD_NUMBER: _builtins.int
+    TAKEN_OVER_FIELD_NUMBER: _builtins.int
     comment: _builtins.str
     """Comment on the list."""
     @_builtins.property
@@ -1638,6 +1644,14 @@ class MedicationList(_message.Message):
     def in_error(self) -> _containers.RepeatedCompositeFieldContainer[Global___EntryInError]:
         """Entries that this version takes off the list, since they should never have been on it."""
 
+    @_builtins.property
+    def other_lists(self) -> _containers.RepeatedCompositeFieldContainer[Global___OtherList]:
+        """Further lists of the patient, left by a merge, whose entries are among these. Set when read."""
+
+    @_builtins.property
+    def taken_over(self) -> _containers.RepeatedCompositeFieldContainer[Global___OtherList]:
+        """Lists that this one took over, in the version that was read. Set by the system."""
+
     def __init__(
         self,
         *,
@@ -1648,14 +1662,64 @@ class MedicationList(_message.Message):
         multidose: Global___Multidose | None = ...,
         comment: _builtins.str = ...,
         in_error: _abc.Iterable[Global___EntryInError] | None = ...,
+        other_lists: _abc.Iterable[Global___OtherList] | None = ...,
+        taken_over: _abc.Iterable[Global___OtherList] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "header", b"header", "multidose", b"multidose", "service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "confirmed", b"confirmed", "entries", b"entries", "header", b"header", "in_error", b"in_error", "multidose", b"multidose", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "confirmed", b"confirmed", "entries", b"entries", "header", b"header", "in_error", b"in_error", "multidose", b"multidose", "other_lists", b"other_lists", "service", b"service", "taken_over", b"taken_over"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MedicationList: _TypeAlias = MedicationList  # noqa: Y015
+
+@_typing.final
+class OtherList(_message.Message):
+    """A further medication list: two patients who each had one have become one. No list is lost by that."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIST_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CONFIRMED_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    ACTIVE_ENTRIES_FIELD_NUMBER: _builtins.int
+    MULTIDOSE_FIELD_NUMBER: _builtins.int
+    list_id: _builtins.str
+    """Its id."""
+    version: _builtins.int
+    """Its version."""
+    active_entries: _builtins.int
+    """Entries in use that only this list has."""
+    @_builtins.property
+    def confirmed(self) -> _common_pb2.Provenance:
+        """Who confirmed it, when, where."""
+
+    @_builtins.property
+    def service(self) -> _common_pb2.Coding:
+        """The kind of service where it was confirmed."""
+
+    @_builtins.property
+    def multidose(self) -> Global___Multidose:
+        """Its multidose, where it has one."""
+
+    def __init__(
+        self,
+        *,
+        list_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        confirmed: _common_pb2.Provenance | None = ...,
+        service: _common_pb2.Coding | None = ...,
+        active_entries: _builtins.int = ...,
+        multidose: Global___Multidose | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "multidose", b"multidose", "service", b"service"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_entries", b"active_entries", "confirmed", b"confirmed", "list_id", b"list_id", "multidose", b"multidose", "service", b"service", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OtherList: _TypeAlias = OtherList  # noqa: Y015
 
 @_typing.final
 class EntryInError(_message.Message):
@@ -1769,6 +1833,7 @@ class ListEntry(_message.Message):
     SUBSTITUTION_FIELD_NUMBER: _builtins.int
     REIMBURSEMENT_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
+    OTHER_LIST_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id (UUID): never changes, and is there once in a list."""
     status: Global___EntryStatus.ValueType
@@ -1797,6 +1862,8 @@ class ListEntry(_message.Message):
     """Whether a generic equivalent is accepted."""
     comment: _builtins.str
     """Comment."""
+    other_list_id: _builtins.str
+    """The other list that it is on, of MedicationList.other_lists. Empty: the list that was confirmed last. Set when read."""
     @_builtins.property
     def medication(self) -> Global___Medication:
         """The medicine. No vaccines, nutrition or consumables."""
@@ -1874,10 +1941,11 @@ class ListEntry(_message.Message):
         substitution: Global___Substitution.ValueType = ...,
         reimbursement: Global___Reimbursement | None = ...,
         comment: _builtins.str = ...,
+        other_list_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["discontinuation", b"discontinuation", "indication", b"indication", "item_group", b"item_group", "last_changed", b"last_changed", "medication", b"medication", "planned_end", b"planned_end", "prescriber", b"prescriber", "registered", b"registered", "reimbursement", b"reimbursement", "started", b"started", "type_of_use", b"type_of_use"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["administration", b"administration", "at_discharge", b"at_discharge", "change_reason", b"change_reason", "comment", b"comment", "discontinuation", b"discontinuation", "dosages", b"dosages", "dose_guidance", b"dose_guidance", "guardian_reservation", b"guardian_reservation", "id", b"id", "indication", b"indication", "item_group", b"item_group", "last_changed", b"last_changed", "medication", b"medication", "multidose", b"multidose", "planned_end", b"planned_end", "prescriber", b"prescriber", "prescription_id", b"prescription_id", "prescription_source_id", b"prescription_source_id", "registered", b"registered", "reimbursement", b"reimbursement", "started", b"started", "status", b"status", "substitution", b"substitution", "supply", b"supply", "treatment_id", b"treatment_id", "type_of_use", b"type_of_use"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["administration", b"administration", "at_discharge", b"at_discharge", "change_reason", b"change_reason", "comment", b"comment", "discontinuation", b"discontinuation", "dosages", b"dosages", "dose_guidance", b"dose_guidance", "guardian_reservation", b"guardian_reservation", "id", b"id", "indication", b"indication", "item_group", b"item_group", "last_changed", b"last_changed", "medication", b"medication", "multidose", b"multidose", "other_list_id", b"other_list_id", "planned_end", b"planned_end", "prescriber", b"prescriber", "prescription_id", b"prescription_id", "prescription_source_id", b"prescription_source_id", "registered", b"registered", "reimbursement", b"reimbursement", "started", b"started", "status", b"status", "substitution", b"substitution", "supply", b"supply", "treatment_id", b"treatment_id", "type_of_use", b"type_of_use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1937,6 +2005,7 @@ class MedicationListInfo(_message.Message):
     ACTIVE_ENTRIES_FIELD_NUMBER: _builtins.int
     OPEN_PROPOSALS_FIELD_NUMBER: _builtins.int
     MULTIDOSE_FIELD_NUMBER: _builtins.int
+    OTHER_LISTS_FIELD_NUMBER: _builtins.int
     state: Global___MedicationListState.ValueType
     """Whether there is a list."""
     version: _builtins.int
@@ -1961,6 +2030,10 @@ class MedicationListInfo(_message.Message):
     def multidose(self) -> Global___Multidose:
         """Multidose, where the patient has it."""
 
+    @_builtins.property
+    def other_lists(self) -> _containers.RepeatedCompositeFieldContainer[Global___OtherList]:
+        """Further lists of the patient, left by a merge: two doctors have confirmed two lists, and nobody both together."""
+
     def __init__(
         self,
         *,
@@ -1972,10 +2045,11 @@ class MedicationListInfo(_message.Message):
         active_entries: _builtins.int = ...,
         open_proposals: _builtins.int = ...,
         multidose: Global___Multidose | None = ...,
+        other_lists: _abc.Iterable[Global___OtherList] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "confirmed", b"confirmed", "multidose", b"multidose", "service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_entries", b"active_entries", "age", b"age", "confirmed", b"confirmed", "multidose", b"multidose", "open_proposals", b"open_proposals", "service", b"service", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_entries", b"active_entries", "age", b"age", "confirmed", b"confirmed", "multidose", b"multidose", "open_proposals", b"open_proposals", "other_lists", b"other_lists", "service", b"service", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2129,7 +2203,9 @@ class MedicationsSection(_message.Message):
 
     @_builtins.property
     def medication_list(self) -> Global___MedicationList:
-        """The list, never cut. Unset: there is none, or only the counts were asked for; see list_info."""
+        """The list, never cut, with the entries of other lists that a merge left, each marked. Unset: there is none, or only
+        the counts were asked for; see list_info.
+        """
 
     def __init__(
         self,

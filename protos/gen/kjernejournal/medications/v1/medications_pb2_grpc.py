@@ -197,7 +197,8 @@ class MedicationsServiceServicer:
 
     def GetMedicationList(self, request, context):
         """Gets the patient's medication list: who confirmed it, when, where, how old it is. Without a list the answer says
-        "prescriptions only"; it is never an empty list.
+        "prescriptions only"; it is never an empty list. Where two patients who each had a list have become one, the list
+        that was confirmed last comes with the entries of the others, each marked, until a doctor sends a list.
 
         Callers: clinicians, citizens.
 
@@ -209,7 +210,9 @@ class MedicationsServiceServicer:
 
     def UpdateMedicationList(self, request, context):
         """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-        prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now.
+        prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now. It takes over
+        the patient's other lists, where a merge has left some: their entries are sent too, unless one in use of the same
+        substance (ATC code) is. Taken apart again, each patient has the list of its own, as it stood.
 
         Callers: clinicians: doctors alone; multidose is its own doctor's.
 

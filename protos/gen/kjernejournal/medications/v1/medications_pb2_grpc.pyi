@@ -93,7 +93,8 @@ class MedicationsServiceStub:
     """
     GetMedicationList: _grpc.UnaryUnaryMultiCallable[_medications_pb2.GetMedicationListRequest, _medications_pb2.GetMedicationListResponse]
     """Gets the patient's medication list: who confirmed it, when, where, how old it is. Without a list the answer says
-    "prescriptions only"; it is never an empty list.
+    "prescriptions only"; it is never an empty list. Where two patients who each had a list have become one, the list
+    that was confirmed last comes with the entries of the others, each marked, until a doctor sends a list.
 
     Callers: clinicians, citizens.
 
@@ -101,7 +102,9 @@ class MedicationsServiceStub:
     """
     UpdateMedicationList: _grpc.UnaryUnaryMultiCallable[_medications_pb2.UpdateMedicationListRequest, _medications_pb2.UpdateMedicationListResponse]
     """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-    prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now.
+    prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now. It takes over
+    the patient's other lists, where a merge has left some: their entries are sent too, unless one in use of the same
+    substance (ATC code) is. Taken apart again, each patient has the list of its own, as it stood.
 
     Callers: clinicians: doctors alone; multidose is its own doctor's.
 
@@ -235,7 +238,8 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     """
     GetMedicationList: _aio.UnaryUnaryMultiCallable[_medications_pb2.GetMedicationListRequest, _medications_pb2.GetMedicationListResponse]  # type: ignore[assignment]
     """Gets the patient's medication list: who confirmed it, when, where, how old it is. Without a list the answer says
-    "prescriptions only"; it is never an empty list.
+    "prescriptions only"; it is never an empty list. Where two patients who each had a list have become one, the list
+    that was confirmed last comes with the entries of the others, each marked, until a doctor sends a list.
 
     Callers: clinicians, citizens.
 
@@ -243,7 +247,9 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     """
     UpdateMedicationList: _aio.UnaryUnaryMultiCallable[_medications_pb2.UpdateMedicationListRequest, _medications_pb2.UpdateMedicationListResponse]  # type: ignore[assignment]
     """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-    prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now.
+    prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now. It takes over
+    the patient's other lists, where a merge has left some: their entries are sent too, unless one in use of the same
+    substance (ATC code) is. Taken apart again, each patient has the list of its own, as it stood.
 
     Callers: clinicians: doctors alone; multidose is its own doctor's.
 
@@ -416,7 +422,8 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.GetMedicationListResponse, _abc.Awaitable[_medications_pb2.GetMedicationListResponse]]:
         """Gets the patient's medication list: who confirmed it, when, where, how old it is. Without a list the answer says
-        "prescriptions only"; it is never an empty list.
+        "prescriptions only"; it is never an empty list. Where two patients who each had a list have become one, the list
+        that was confirmed last comes with the entries of the others, each marked, until a doctor sends a list.
 
         Callers: clinicians, citizens.
 
@@ -430,7 +437,9 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.UpdateMedicationListResponse, _abc.Awaitable[_medications_pb2.UpdateMedicationListResponse]]:
         """Sends the medication list (M25.1), whole: what is on it, those discontinued within 90 days too. Recalls the
-        prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now.
+        prescriptions of what it discontinues. Answers with the alerts that the patient's medicines give now. It takes over
+        the patient's other lists, where a merge has left some: their entries are sent too, unless one in use of the same
+        substance (ATC code) is. Taken apart again, each patient has the list of its own, as it stood.
 
         Callers: clinicians: doctors alone; multidose is its own doctor's.
 
