@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gateway.safety.wording import NO_WORDS, Phrase, of_catalogue
 from kjernejournal.common.v1.common_pb2 import EntryHeader
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from shared.days_supply import days
+from shared.medicines.days_supply import days
 
 UseValue: TypeAlias = "pb.EvidenceUse.ValueType"
 NOTHING = pb.EVIDENCE_USE_UNSPECIFIED

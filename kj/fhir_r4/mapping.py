@@ -35,8 +35,10 @@ from kj.fhir_r4.tally import Tally
 from kjernejournal.common.v1.common_pb2 import StatedAbsence
 from kjernejournal.documents.v1.documents_pb2 import ImportedDocument
 from kjernejournal.labs.v1.labs_pb2 import EXPERTISE_UNSPECIFIED, LabReport
+from kjernejournal.medications.v1.medications_pb2 import Dispensing, MedicationStatement, Prescription
 from shared.errors import Invalid
 from shared.handling.decoding import validate
+from shared.medicines.dosage_rules import check_medicine
 
 WITHDRAWN = "is entered in error: withdrawn in the register too"
 MOST_SHARED = 50_000
@@ -306,6 +308,8 @@ def _check(message: Message) -> None:
     """Raises NotPlaced for what breaks our own contract. The front door checks it too, but only once it is sent."""
     try:
         validate(message)
+        if isinstance(message, Prescription | Dispensing | MedicationStatement):
+            check_medicine(message)
     except Invalid as error:
         where = _POSITION.sub("", error.field)
         raise NotPlaced(f"does not fit the contract: {where} {error.problem}") from None

@@ -9,8 +9,9 @@ from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.model import DISPENSABLE, EXPIRED, NEXT_STATES, NOT_OF_THE_REGISTER, RECALLED
 from shared.codes import atc
-from shared.convert import moment
+from shared.convert import effective, moment
 from shared.errors import Invalid, Reason
+from shared.medicines.dosage_rules import check_contents, check_dosages, check_medicine
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 """Before the first prescription that any source of ours can hold."""
@@ -36,6 +37,7 @@ def fed(message: pb.Prescription | pb.Dispensing | pb.MedicationStatement, now: 
 def prescription(message: pb.Prescription, now: datetime) -> None:
     """Checks a prescription. The register's has a state and a time; another source's has that source's status."""
     medication(message.medication, "medication")
+    check_medicine(message)
     _number(message.packages, "packages")
     if not 0 <= message.reit <= MOST_REIT:
         raise Invalid("reit", f"must be 0 to {MOST_REIT}")
@@ -67,6 +69,7 @@ def recall(message: pb.Recall, now: datetime) -> None:
 def dispensing(message: pb.Dispensing, now: datetime) -> None:
     """Checks a dispensing. The register's has a time; another source's has that source's status."""
     medication(message.medication, "medication")
+    check_medicine(message)
     _number(message.packages, "packages")
     if message.HasField("source_record"):
         _source_record(message.source_record)
@@ -80,6 +83,7 @@ def statement(message: pb.MedicationStatement) -> None:
     """Checks a statement: it is about a medicine, or about all of them, and has its source's status."""
     if message.kind == pb.STATEMENT_KIND_MEDICINE:
         medication(message.medication, "medication")
+    check_medicine(message)
     _source_record(message.source_record)
 
 
@@ -109,6 +113,10 @@ def medication_list(message: pb.MedicationList, now: datetime) -> None:
 def list_entry(entry: pb.ListEntry, path: str, now: datetime) -> None:
     """Raises Invalid unless the entry has a medicine and, when it is discontinued and only then, a time of that."""
     medication(entry.medication, f"{path}.medication")
+    check_contents(entry.medication, f"{path}.medication")
+    check_dosages(entry.dosages, f"{path}.dosages")
+    if entry.HasField("planned_end") and moment(entry.planned_end) < _earliest(entry):
+        raise Invalid(f"{path}.planned_end", "is before started")
     if entry.status == pb.ENTRY_STATUS_DISCONTINUED:
         if not entry.discontinuation.HasField("discontinued_at"):
             raise Invalid(f"{path}.discontinuation.discontinued_at", "is required for a discontinued entry")
@@ -141,6 +149,11 @@ def _source_record(message: pb.SourceRecord) -> None:
         raise Invalid("source_record.resource_type", "is required")
     if not message.status:
         raise Invalid("source_record.status", "is required: unknown, where the source states none")
+
+
+def _earliest(entry: pb.ListEntry) -> datetime:
+    """Returns the earliest time that the use of an entry can have begun."""
+    return effective(entry.started, EARLIEST) if entry.HasField("started") else EARLIEST
 
 
 def _number(value: str, field: str) -> None:

@@ -15,8 +15,8 @@ from kjernejournal.common.v1.common_pb2 import Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model, validity
 from services.medications.reconciliation import comparing
-from shared import days_supply
 from shared.convert import moment, timestamp
+from shared.medicines import days_supply
 
 PRESCRIBED = pb.RECONCILIATION_SOURCE_PRESCRIBED
 DISPENSED = pb.RECONCILIATION_SOURCE_DISPENSED

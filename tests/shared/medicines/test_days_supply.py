@@ -3,7 +3,7 @@
 import pytest
 
 from kjernejournal.common.v1.common_pb2 import QUANTITY_COMPARATOR_GREATER_OR_EQUAL, Quantity
-from shared.days_supply import days
+from shared.medicines.days_supply import days
 
 
 @pytest.mark.parametrize(
