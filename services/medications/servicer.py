@@ -8,6 +8,8 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsServiceServicer
 from services.medications import checks, convert, kinds, model
 from services.medications.feed_writes import FeedWrites
+from services.medications.knowledge.repository import KnowledgeRepository
+from services.medications.knowledge.substances import KnownSubstances
 from services.medications.list import convert as list_convert
 from services.medications.list import together
 from services.medications.list.proposals import Proposals
@@ -39,6 +41,7 @@ class Servicer(MedicationsServiceServicer):
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._lists = ListRepository(repository)
+        self._substances = KnownSubstances(KnowledgeRepository(repository.database))
 
     async def ListPrescriptions(
         self, request: pb.ListPrescriptionsRequest, context: Context
@@ -136,7 +139,8 @@ class Servicer(MedicationsServiceServicer):
     async def ReconcileMedications(
         self, request: pb.ReconcileMedicationsRequest, context: Context
     ) -> pb.ReconcileMedicationsResponse:
-        return await Reconciliation(self._lists, caller.current(), caller.patient_refs()).reconcile(request)
+        of_caller = (caller.current(), caller.patient_refs())
+        return await Reconciliation(self._lists, self._substances, *of_caller).reconcile(request)
 
     async def BatchGetSections(
         self, request: pb.BatchGetSectionsRequest, context: Context

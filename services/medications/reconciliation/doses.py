@@ -5,6 +5,7 @@ to be another one. What is taken each time and how often both count: two tablets
 parsers of dose texts read English and answer with their best guess, where here the answer has to be "not known".
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
@@ -18,6 +19,12 @@ _DAYS = {"min": Fraction(1, 1440), "h": Fraction(1, 24), "d": Fraction(1), "wk":
 _MONTHS = {"mo": Fraction(1), "a": Fraction(12)}
 _BESIDES = ("duration_bounds", "count", "count_max", "period_max", "duration", "events", "offset_minutes")
 """Parts of a timing, besides its end, that are not reckoned with: where they differ, doses cannot be compared."""
+
+WEEKLY, DAILY = "weekly", "daily"
+_SAYS_WEEKLY = re.compile(r"\b(?:uken?|uka|ukentlig|ukedose|weekly|week|(?:man|tirs|ons|tors|fre|lør|søn)dag(?:er)?)\b")
+_SAYS_DAILY = re.compile(
+    r"\b(?:daglig|dag|døgn|daily|day|morgen|kveld|natt|x\s?[1-6])\b|\d\s?[x\u00d7]\s?[1-6]\b|\d\s?[+-]\s?\d\s?[+-]\s?\d"
+)
 
 Often = tuple[Fraction, Fraction, str]
 """At least, at most, a day or a month."""
@@ -70,6 +77,25 @@ def compare(one: Dose, other: Dose, strength: Strength | None, other_strength: S
     if one.text and one.text == other.text:
         return EQUAL
     return _by_code(one, other)
+
+
+def rhythm(dosages: Sequence[pb.Dosage]) -> str:
+    """Returns WEEKLY or DAILY; empty: neither, or not known. As structured, else as the words say."""
+    found = {_rhythm(each) for each in dosages} - {""}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _rhythm(dosage: pb.Dosage) -> str:
+    often = _often(dosage.timing)
+    if often is not None:
+        times, most, of = often
+        if of == "d" and most <= Fraction(2, 7):
+            return WEEKLY
+        return DAILY if of == "d" and times >= 1 else ""
+    words = _words(dosage.text or dosage.patient_instruction)
+    if _SAYS_WEEKLY.search(words):
+        return WEEKLY
+    return DAILY if _SAYS_DAILY.search(words) else ""
 
 
 def _by_code(one: Dose, other: Dose) -> Outcome:

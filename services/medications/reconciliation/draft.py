@@ -99,7 +99,7 @@ def _on_one_list(stood: pb.ListEntry) -> pb.ListEntry:
 
 def _kept(item: Item, entry: pb.ListEntry, basis: Basis) -> tuple[pb.ListEntry, str]:
     """Returns an entry of the list, changed where the list brought along, or a newer prescription, says so."""
-    if item.difference in (DOUBTFUL, MISSING):
+    if item.difference in (DOUBTFUL, MISSING) or item.stays:
         return entry, KEPT_AS_IT_STOOD
     incoming = item.group.of(INCOMING)
     newest = _newest(item.group.of(PRESCRIBED))

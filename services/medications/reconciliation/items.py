@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications.knowledge.substances import SubstanceTable
 from services.medications.reconciliation import comparing, matching
 from services.medications.reconciliation.comparing import Basis
+from services.medications.reconciliation.doses import WEEKLY, rhythm
 from services.medications.reconciliation.likeness import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
 from services.medications.reconciliation.matching import Group
 from services.medications.reconciliation.sources import (
@@ -27,6 +29,13 @@ from services.medications.reconciliation.sources import (
     PRESCRIBED,
     STATED,
     Side,
+)
+from services.medications.reconciliation.substances import (
+    METHOTREXATE,
+    WEEKLY_AND_DAILY,
+    SubstancesOf,
+    is_dangerous,
+    ties,
 )
 from shared.convert import moment
 from shared.norwegian_time import norwegian_date
@@ -56,6 +65,9 @@ class Item:
     difference: "pb.Difference.ValueType" = SAME
     undecided: Fields = field(default_factory=set)
     doubts: list[str] = field(default_factory=list)
+    dangers: list[str] = field(default_factory=list)
+    stays: bool = False
+    """Too dangerous to be changed by a draft, though it is known what differs."""
 
     @property
     def fields(self) -> Fields:
@@ -66,13 +78,21 @@ class Item:
         return self.differs[self.group.sides.index(side)]
 
 
-def reconciled(sides: Iterable[Side], *, has_list: bool) -> list[Item]:
-    """Returns an item for each medicine; each side is in exactly one."""
+BY_CODE_ALONE = SubstanceTable().of
+"""What a medicine holds where no knowledge was loaded."""
+
+
+def reconciled(sides: Iterable[Side], *, has_list: bool, substances_of: SubstancesOf = BY_CODE_ALONE) -> list[Item]:
+    """Returns an item for each medicine; each side is in exactly one. `substances_of`: the substances of a medicine."""
     sides = list(sides)
     groups = matching.grouped(sides)
     brought = any(side.source == INCOMING for side in sides)
     items = [_compared(group) for group in groups]
+    for place, doubts in ties(groups, substances_of).items():
+        items[place].doubts += doubts
+        items[place].undecided.add(SUBSTANCE)
     for item in items:
+        _doubt_rhythm(item, substances_of)
         _doubt_identity(item, groups, brought=brought)
         item.difference = DOUBTFUL if item.doubts else _difference(item, brought=brought, has_list=has_list)
     return items
@@ -176,6 +196,14 @@ def _later(side: Side, than: datetime | None) -> bool:
     return side.at is not None and than is not None and norwegian_date(side.at) > norwegian_date(than)
 
 
+def _doubt_rhythm(item: Item, substances_of: SubstancesOf) -> None:
+    """Names a weekly dose against a daily one; a draft does not make daily methotrexate of what is taken weekly."""
+    if is_dangerous([item.group]):
+        item.dangers.append(WEEKLY_AND_DAILY)
+        first = item.group.first
+        item.stays = rhythm(first.dosages) == WEEKLY and bool(substances_of(first.medication) & METHOTREXATE)
+
+
 def _doubt_use(item: Item) -> None:
     """Adds doubts about what is on no list, and may not be in use."""
     sides = item.group.sides
@@ -230,6 +258,7 @@ def explained(item: Item, *, brought: bool, has_list: bool) -> str:
     first = item.group.first
     if first.source in (LISTED, OTHER_LIST, INCOMING) and first.use in _USED:
         sentences.append(f"{_USED[first.use]} {_SAID[first.source]}")
+    sentences += [danger for danger in item.dangers if danger not in item.doubts]
     if item.doubts:
         sentences.append("doubtful: " + "; ".join(dict.fromkeys(item.doubts)))
     return ". ".join(sentence[0].upper() + sentence[1:] for sentence in sentences) + "."

@@ -8,6 +8,7 @@ from uuid import uuid4
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, model
+from services.medications.knowledge.substances import KnownSubstances, SubstanceTable
 from services.medications.list.reads import ListReads
 from services.medications.list.repository import ListRepository
 from services.medications.reconciliation import sources
@@ -32,8 +33,11 @@ _LOCKED = "locked by the patient"
 class Reconciliation:
     """The comparisons of one call: who asks, of which patient."""
 
-    def __init__(self, lists: ListRepository, caller: CallerContext, refs: Sequence[str]) -> None:
+    def __init__(
+        self, lists: ListRepository, substances: KnownSubstances, caller: CallerContext, refs: Sequence[str]
+    ) -> None:
         self._lists = lists
+        self._substances = substances
         self._refs = refs
         self._reading = ListReads(lists, caller, refs)
         self._sees_locked = model.sees_locked(caller)
@@ -46,8 +50,9 @@ class Reconciliation:
         read = await self._reading.medication_list(pb.GetMedicationListRequest(changes_since=since))
         whole = await self._lists.medicines.whole(self._refs, MOST, None, None)
         hidden = await self._hidden(whole)
+        table = await self._substances.table()
         # Long lists take some milliseconds to compare: other calls go on meanwhile.
-        return await asyncio.to_thread(self._response, request, read, whole, hidden, now)
+        return await asyncio.to_thread(self._response, request, read, whole, hidden, table, now)
 
     async def _hidden(self, whole: Whole) -> dict[str, int]:
         if self._sees_locked or not any(whole.totals.get(kind) for kind in kinds.ALL_LOCKED):
@@ -60,6 +65,7 @@ class Reconciliation:
         read: pb.GetMedicationListResponse,
         whole: Whole,
         hidden: dict[str, int],
+        table: SubstanceTable,
         now: datetime,
     ) -> pb.ReconcileMedicationsResponse:
         medicines = read.medication_list if read.HasField("medication_list") else None
@@ -73,7 +79,7 @@ class Reconciliation:
             request.incoming_entries,
             now,
         )
-        items = reconciled(gathered.sides, has_list=medicines is not None)
+        items = reconciled(gathered.sides, has_list=medicines is not None, substances_of=table.of)
         basis = Basis(
             occasion=request.occasion,
             confirmed=moment(read.list_info.confirmed.recorded_at) if medicines is not None else None,

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from kjernejournal.common.v1.common_pb2 import Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications.knowledge.substances import SubstanceTable
 from services.medications.reconciliation import sources
 from services.medications.reconciliation.draft import Basis, Draft, drafted
 from services.medications.reconciliation.items import Item, reconciled
@@ -51,10 +52,11 @@ def reconcile(
     prescriptions: list[pb.Prescription] | None = None,
     dispensings: list[pb.Dispensing] | None = None,
     statements: list[pb.MedicationStatement] | None = None,
+    table: SubstanceTable | None = None,
 ) -> tuple[list[Item], Draft]:
     known = prescriptions or []
     gathered = sources.gathered(known, dispensings or [], statements or [], medicines, incoming, NOW)
-    items = reconciled(gathered.sides, has_list=medicines is not None)
+    items = reconciled(gathered.sides, has_list=medicines is not None, substances_of=(table or SubstanceTable()).of)
     confirmed: datetime | None = None
     if medicines is not None:
         confirmed = medicines.confirmed.recorded_at.ToDatetime(NOW.tzinfo)
