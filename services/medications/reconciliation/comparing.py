@@ -13,7 +13,7 @@ from enum import IntEnum
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
-from services.medications.reconciliation import doses, forms
+from services.medications.reconciliation import doses, forms, ways
 from services.medications.reconciliation.amounts import Strength, states_strength, strength_of
 from services.medications.reconciliation.likeness import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
 from shared.codes import atc
@@ -62,6 +62,7 @@ class Comparable:
     strength_text: str
     form: str
     dose: doses.Dose
+    way: ways.Way
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,20 @@ class Compared:
     form: Outcome
     dose: Outcome
     basis: Basis
+    route: Outcome = EQUAL
+    site: Outcome = EQUAL
+    beside: Outcome = EQUAL
 
     @property
     def likeness(self) -> tuple[int, ...]:
         """Orders what may belong together: higher is more alike."""
-        return (self.basis, self.form, self.strength, self.dose)
+        return (self.basis, self.form, self.route, self.site, self.strength, self.dose)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing is known to differ, or not to compare."""
+        compared = (self.substance, self.strength, self.form, self.dose, self.route, self.site)
+        return all(each in (EQUAL, SILENT) for each in compared)
 
     def fields(self, outcome: Outcome) -> "set[pb.ComparedField.ValueType]":
         """Returns the properties with this outcome."""
@@ -86,6 +96,9 @@ class Compared:
             pb.COMPARED_FIELD_STRENGTH: self.strength,
             pb.COMPARED_FIELD_FORM: self.form,
             pb.COMPARED_FIELD_DOSE: self.dose,
+            pb.COMPARED_FIELD_ROUTE: self.route,
+            pb.COMPARED_FIELD_SITE: self.site,
+            pb.COMPARED_FIELD_INSTRUCTIONS: self.beside,
         }
         return {field for field, each in by_field.items() if each is outcome}
 
@@ -104,6 +117,7 @@ def comparable(medicine: pb.Medication, dosages: Sequence[pb.Dosage]) -> Compara
         _plain(medicine.strength),
         forms.form_of(medicine),
         doses.dose_of(dosages),
+        ways.way_of(dosages),
     )
 
 
@@ -116,6 +130,9 @@ def compare(one: Comparable, other: Comparable) -> Compared:
         _forms(one.form, other.form),
         doses.compare(one.dose, other.dose, single, other_single),
         basis,
+        ways.compare(one.way.route, other.way.route),
+        ways.compare(one.way.site, other.way.site),
+        ways.compare(one.way.beside, other.way.beside),
     )
 
 

@@ -50,6 +50,8 @@ class Dose(NamedTuple):
     as_needed: frozenset[bool]
     whole: tuple[bytes, ...]
     """As its source wrote it."""
+    starts: frozenset[int]
+    """From when, in seconds."""
 
 
 def dose_of(dosages: Sequence[pb.Dosage]) -> Dose:
@@ -58,13 +60,21 @@ def dose_of(dosages: Sequence[pb.Dosage]) -> Dose:
     codes = frozenset((each.short_dose.system, each.short_dose.code) for each in dosages if each.short_dose.code)
     needed = frozenset(each.as_needed for each in dosages if each.HasField("as_needed"))
     whole = tuple(each.SerializeToString(deterministic=True) for each in dosages)
-    return Dose(_phases(dosages), " | ".join(filter(None, texts)), codes, needed, whole)
+    starts = frozenset(each.timing.bounds.start.seconds for each in dosages if each.timing.bounds.HasField("start"))
+    return Dose(_phases(dosages), " | ".join(filter(None, texts)), codes, needed, whole, starts)
 
 
 def compare(one: Dose, other: Dose, strength: Strength | None, other_strength: Strength | None) -> Outcome:
     """Returns how two doses compare. With the strength of a piece, a number of pieces compares with an amount."""
     if one.whole == other.whole:
         return EQUAL
+    outcome = _compare(one, other, strength, other_strength)
+    if outcome is not EQUAL or one.starts == other.starts:
+        return outcome
+    return UNKNOWN if one.starts and other.starts else SILENT  # the same, from another day
+
+
+def _compare(one: Dose, other: Dose, strength: Strength | None, other_strength: Strength | None) -> Outcome:
     stated = [any(dose.whole) for dose in (one, other)]
     if not all(stated):
         return SILENT if any(stated) else EQUAL

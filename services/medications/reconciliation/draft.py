@@ -13,7 +13,19 @@ from datetime import datetime
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks
 from services.medications.list import rules
-from services.medications.reconciliation.items import DOSE, DOUBTFUL, FORM, MISSING, STATUS, STRENGTH, SUBSTANCE, Item
+from services.medications.reconciliation.items import (
+    DOSE,
+    DOUBTFUL,
+    FORM,
+    INSTRUCTIONS,
+    MISSING,
+    ROUTE,
+    SITE,
+    STATUS,
+    STRENGTH,
+    SUBSTANCE,
+    Item,
+)
 from services.medications.reconciliation.sources import (
     DISPENSED,
     ENDED,
@@ -118,7 +130,7 @@ def _take_over(entry: pb.ListEntry, side: Side, fields: "set[pb.ComparedField.Va
     origin = side.origin
     if fields & {STRENGTH, FORM}:
         entry.medication.CopyFrom(side.medication)
-    if DOSE in fields:
+    if fields & {DOSE, ROUTE, SITE, INSTRUCTIONS}:
         del entry.dosages[:]
         entry.dosages.extend(side.dosages)
         entry.ClearField("dose_guidance")

@@ -45,6 +45,9 @@ STRENGTH = pb.COMPARED_FIELD_STRENGTH
 FORM = pb.COMPARED_FIELD_FORM
 DOSE = pb.COMPARED_FIELD_DOSE
 STATUS = pb.COMPARED_FIELD_STATUS
+ROUTE = pb.COMPARED_FIELD_ROUTE
+SITE = pb.COMPARED_FIELD_SITE
+INSTRUCTIONS = pb.COMPARED_FIELD_INSTRUCTIONS
 
 SAME = pb.DIFFERENCE_SAME
 CHANGED = pb.DIFFERENCE_CHANGED
@@ -144,7 +147,7 @@ def _compare(item: Item, place: int, side: Side, *, decides: bool) -> None:
     unknown = found.fields(UNKNOWN) - {SUBSTANCE}
     if {first.source, side.source} <= {LISTED, OTHER_LIST, INCOMING}:
         # Two lists are each meant to be whole; other sources need not say everything.
-        unknown |= found.fields(SILENT) & {STRENGTH, DOSE}
+        unknown |= found.fields(SILENT) & {STRENGTH, DOSE, INSTRUCTIONS}
     item.undecided |= unknown
     item.doubts += [f"the {_CALLED[each]} cannot be compared" for each in sorted(unknown)]
 
@@ -277,5 +280,9 @@ _SAID = {
     DISPENSED: "dispensed",
 }
 _THERE = _SAID | {PRESCRIBED: "as prescribed", STATED: "as stated", DISPENSED: "as dispensed"}
-_CALLED = {SUBSTANCE: "substance", STRENGTH: "strength", FORM: "form", DOSE: "dose", STATUS: "whether it is in use"}
+_CALLED = {SUBSTANCE: "substance", STRENGTH: "strength", FORM: "form", DOSE: "dose", STATUS: "whether it is in use"} | {
+    ROUTE: "way into the body",
+    SITE: "place on the body",
+    INSTRUCTIONS: "instructions",
+}
 _USED = {PAUSED: "paused", ENDED: "discontinued"}

@@ -9,12 +9,12 @@ Every entry is in exactly one group.
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from services.medications.reconciliation import comparing
 from services.medications.reconciliation.comparing import Basis, Compared
-from services.medications.reconciliation.likeness import EQUAL, SILENT, UNKNOWN
+from services.medications.reconciliation.likeness import EQUAL, UNKNOWN
 from services.medications.reconciliation.sources import (
     DISPENSED,
     ENDED,
@@ -74,7 +74,7 @@ def compare(one: Side, other: Side) -> Compared:
     substance = found.substance
     if substance is UNKNOWN and one.medicine.substance.text == other.medicine.substance.text:
         substance = EQUAL  # the same words under the same id, where no code is known
-    return Compared(substance, found.strength, found.form, found.dose, Basis.ID)
+    return replace(found, substance=substance, basis=Basis.ID)
 
 
 def grouped(sides: Iterable[Side]) -> list[Group]:
@@ -190,8 +190,7 @@ def _says_again(side: Side, index: _Index, place: int) -> bool:
 
 
 def _same(one: Side, other: Side) -> bool:
-    found = compare(one, other)
-    return all(each in (EQUAL, SILENT) for each in (found.substance, found.strength, found.form, found.dose))
+    return compare(one, other).is_same
 
 
 def _words(side: Side) -> Iterable[str]:

@@ -386,7 +386,9 @@ class _DifferenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Difference
     DIFFERENCE_UNSPECIFIED: _Difference.ValueType  # 0
     """Never sent."""
     DIFFERENCE_SAME: _Difference.ValueType  # 1
-    """The same in substance, strength, form and dose, as far as each side states them. Generic equivalents are the same."""
+    """The same in substance, strength, form, dose, way and place, as far as each side states them. Generic equivalents are
+    the same.
+    """
     DIFFERENCE_CHANGED: _Difference.ValueType  # 2
     """There on both sides, not the same."""
     DIFFERENCE_MISSING: _Difference.ValueType  # 3
@@ -406,7 +408,9 @@ class Difference(_Difference, metaclass=_DifferenceEnumTypeWrapper):
 DIFFERENCE_UNSPECIFIED: Difference.ValueType  # 0
 """Never sent."""
 DIFFERENCE_SAME: Difference.ValueType  # 1
-"""The same in substance, strength, form and dose, as far as each side states them. Generic equivalents are the same."""
+"""The same in substance, strength, form, dose, way and place, as far as each side states them. Generic equivalents are
+the same.
+"""
 DIFFERENCE_CHANGED: Difference.ValueType  # 2
 """There on both sides, not the same."""
 DIFFERENCE_MISSING: Difference.ValueType  # 3
@@ -437,6 +441,12 @@ class _ComparedFieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Compare
     """The dose."""
     COMPARED_FIELD_STATUS: _ComparedField.ValueType  # 5
     """Whether it is in use."""
+    COMPARED_FIELD_ROUTE: _ComparedField.ValueType  # 6
+    """The way into the body."""
+    COMPARED_FIELD_SITE: _ComparedField.ValueType  # 7
+    """The place on the body: right eye or left."""
+    COMPARED_FIELD_INSTRUCTIONS: _ComparedField.ValueType  # 8
+    """What is said beside the dose: what it is needed for, how it is given, further instructions."""
 
 class ComparedField(_ComparedField, metaclass=_ComparedFieldEnumTypeWrapper):
     """What differs between two sides."""
@@ -453,6 +463,12 @@ COMPARED_FIELD_DOSE: ComparedField.ValueType  # 4
 """The dose."""
 COMPARED_FIELD_STATUS: ComparedField.ValueType  # 5
 """Whether it is in use."""
+COMPARED_FIELD_ROUTE: ComparedField.ValueType  # 6
+"""The way into the body."""
+COMPARED_FIELD_SITE: ComparedField.ValueType  # 7
+"""The place on the body: right eye or left."""
+COMPARED_FIELD_INSTRUCTIONS: ComparedField.ValueType  # 8
+"""What is said beside the dose: what it is needed for, how it is given, further instructions."""
 Global___ComparedField: _TypeAlias = ComparedField  # noqa: Y015
 
 class _CheckKind:
