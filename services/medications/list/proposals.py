@@ -7,8 +7,8 @@ from uuid import uuid4
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds
+from services.medications.list import complete, proposal_rules, rules
 from services.medications.list import convert as list_convert
-from services.medications.list import proposal_rules, rules
 from services.medications.list.repository import ListRepository
 from services.medications.list.updates import check_named
 from shared.convert import digest
@@ -54,6 +54,7 @@ class Proposals:
                 if proposal.HasField("entry"):
                     checks.list_entry(proposal.entry, "entry", self._now)
                     rules.check_goods(proposal.entry, "entry")
+                    complete.check(proposal.entry, on_list.get(proposal.entry_id), "entry")
             except Invalid as error:
                 raise error.inside(f"proposals[{number}]") from None
             found.append(proposal)

@@ -12,7 +12,7 @@ from uuid import uuid4
 from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
-from services.medications.list import multidose
+from services.medications.list import complete, multidose
 from shared.codes import atc
 from shared.codes.systems import ITEM_GROUPS, canonical
 from shared.convert import moment
@@ -115,6 +115,7 @@ def _next_entries(
         was = old.get(entry.id)
         if was is None or _goods(was) != _goods(entry):
             check_goods(entry, f"entries[{number}]")
+        complete.check(entry, was, f"entries[{number}]")
     there = {entry.id for entry in entries} | {error.entry_id.lower() for error in sent.in_error}
     left_out = [entry for entry_id, entry in old.items() if entry_id not in there and is_shown(entry, now)]
     if not all(stands_elsewhere(entry, entries) for entry in left_out):

@@ -96,9 +96,9 @@ def rhythm(dosages: Sequence[pb.Dosage]) -> str:
 
 
 def _rhythm(dosage: pb.Dosage) -> str:
-    often = _often(dosage.timing)
-    if often is not None:
-        times, most, of = often
+    found = how_often(dosage.timing)
+    if found is not None:
+        times, most, of = found
         if of == "d" and most <= Fraction(2, 7):
             return WEEKLY
         return DAILY if of == "d" and times >= 1 else ""
@@ -214,7 +214,7 @@ def _dose_line(dosage: pb.Dosage) -> DoseLine | None:
         least = most = amount(dosage.doses[0].dose)
         if dosage.doses[0].HasField("dose_high"):
             most = amount(dosage.doses[0].dose_high)
-    often = _often(dosage.timing)
+    often = how_often(dosage.timing)
     if least is None and often is None:
         return None
     as_needed = dosage.as_needed if dosage.HasField("as_needed") else None
@@ -240,7 +240,7 @@ def _copy(timing: pb.Timing, to: pb.Timing, field: str) -> None:
     to.MergeFrom(one)
 
 
-def _often(timing: pb.Timing) -> Often | None:
+def how_often(timing: pb.Timing) -> Often | None:
     """Returns how often, a day or a month. On named days of the week: as many times a week."""
     times = timing.frequency or len(timing.times_of_day) or len(timing.when)
     most = max(times, timing.frequency_max)

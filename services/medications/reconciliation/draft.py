@@ -12,7 +12,7 @@ from datetime import datetime
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks
-from services.medications.list import rules
+from services.medications.list import complete, rules
 from services.medications.reconciliation.items import (
     DOSE,
     DOUBTFUL,
@@ -41,6 +41,7 @@ from shared.errors import Invalid
 
 NOT_FOR_THE_LIST = "it is not in the draft: vaccines, nutrition and consumables are not on a medication list"
 OLDER_THAN_THE_LIST = "it is not in the draft: the list was confirmed after this, without it"
+CONTRADICTS_ITSELF = "it is not in the draft: its dose in words and the one in structure contradict each other"
 KEPT_AS_IT_STOOD = "the draft has it as it stood"
 RECALLS = "the draft has it as discontinued, and sending it recalls what is prescribed of it"
 
@@ -122,7 +123,31 @@ def _kept(item: Item, entry: pb.ListEntry, basis: Basis) -> tuple[pb.ListEntry, 
         _link(entry, newest, basis)
     elif any(item.differs):
         return entry, KEPT_AS_IT_STOOD
+    else:
+        return entry, ""
+    complete.say_why_not(entry)
+    stood = item.group.first.origin
+    if _contradicts_itself(entry) and isinstance(stood, pb.ListEntry):
+        return _on_one_list(stood), f"{KEPT_AS_IT_STOOD}: the other dose contradicts itself, in words and in structure"
     return entry, ""
+
+
+def _why_not(entry: pb.ListEntry, basis: Basis) -> str:
+    """Returns why a new entry would be refused; empty: it would not."""
+    try:
+        checks.list_entry(entry, "entry", basis.now)
+        rules.check_goods(entry, "entry")
+    except Invalid:
+        return NOT_FOR_THE_LIST
+    return CONTRADICTS_ITSELF if _contradicts_itself(entry) else ""
+
+
+def _contradicts_itself(entry: pb.ListEntry) -> bool:
+    try:
+        complete.check(entry, None, "entry")
+    except Invalid:
+        return True
+    return False
 
 
 def _take_over(entry: pb.ListEntry, side: Side, fields: "set[pb.ComparedField.ValueType]", basis: Basis) -> None:
@@ -164,11 +189,10 @@ def _new(item: Item, basis: Basis, taken: set[str]) -> tuple[pb.ListEntry | None
     if entry.id.lower() in taken or not entry.id:
         entry.id = basis.new_id()
     taken.add(entry.id.lower())
-    try:
-        checks.list_entry(entry, "entry", basis.now)
-        rules.check_goods(entry, "entry")
-    except Invalid:
-        return None, NOT_FOR_THE_LIST
+    complete.say_why_not(entry)
+    refused = _why_not(entry, basis)
+    if refused:
+        return None, refused
     if not rules.is_shown(entry, basis.now):
         return None, "it is not in the draft: it was discontinued more than 90 days ago"
     return entry, ""

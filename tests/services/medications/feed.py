@@ -162,6 +162,10 @@ class Feed:
         request = pb.GetMedicationListRequest(patient=patient(ref), **fields)
         return await self.stub.GetMedicationList(request, metadata=calling(DOCTOR, ref))
 
+    async def reconcile(self, ref: str, **fields: Any) -> pb.ReconcileMedicationsResponse:
+        request = pb.ReconcileMedicationsRequest(patient=patient(ref), **fields)
+        return await self.stub.ReconcileMedications(request, metadata=calling(DOCTOR, ref))
+
     async def hidden(self, ref: str, caller: CallerContext) -> list[str]:
         """Returns the ids of the entries that do not exist for a reader."""
         request = pb.ListHiddenEntriesRequest()

@@ -1882,11 +1882,13 @@ class ListEntry(_message.Message):
     """The other list that it is on, of MedicationList.other_lists. Empty: the list that was confirmed last. Set when read."""
     @_builtins.property
     def medication(self) -> Global___Medication:
-        """The medicine. No vaccines, nutrition or consumables."""
+        """The medicine, by code and in words. No vaccines, nutrition or consumables."""
 
     @_builtins.property
     def dosages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dosage]:
-        """How it is to be used."""
+        """How it is to be used. People who put an entry on the list or change it say that, and which medicine it is in words,
+        or say in comment why not; words and structure that contradict each other are refused.
+        """
 
     @_builtins.property
     def indication(self) -> Global___Indication:
