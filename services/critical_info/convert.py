@@ -17,6 +17,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
 )
 from services.critical_info import categories, model
 from services.critical_info.absences import ABSENCE, holding
+from services.critical_info.danger import by_danger
 from shared.convert import effective, moment, timestamp
 from shared.register.convert import complete_header
 from shared.register.entry import NewEntry, StoredEntry
@@ -85,13 +86,12 @@ def version(stored: StoredEntry, deleted: bool, now: datetime) -> CriticalInfo:
 
 
 def section(found: list[StoredEntry], most: int, since: datetime | None, now: datetime) -> CriticalInfoSection:
-    """Returns the summary's section: active entries first, newest first among equals, then the statements that hold.
+    """Returns the summary's section: entries by danger, those that are active first, then the statements that hold.
 
     `found` is all that the patient has, newest first, the statements too.
     """
-    present = [stored for stored in found if stored.kind != ABSENCE]
+    present = by_danger([stored for stored in found if stored.kind != ABSENCE], now)
     entries = [entry(stored, now) for stored in present if since is None or stored.effective_at >= since]
-    entries.sort(key=lambda each: each.status != STATUS_ACTIVE)  # stable: the newest stay first among equals
     shown = entries[:most]
     return CriticalInfoSection(
         critical_info=shown,

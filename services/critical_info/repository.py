@@ -1,7 +1,7 @@
 """All SQL of critical information beyond the entry store that every register shares."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -12,10 +12,13 @@ from services.critical_info import model
 from services.critical_info.absences import ABSENCE
 from services.critical_info.categories import CATEGORIES, NEVER_BOTH_ACTIVE
 from services.critical_info.convert import Content
+from services.critical_info.danger import by_danger, key
+from shared.convert import time_of_reading
 from shared.database import Database, Session
 from shared.errors import Invalid, Reason, StateConflict, entry_not_found
-from shared.register.entry import NewEntry, StoredEntry
+from shared.register.entry import EntryPage, NewEntry, StoredEntry, length
 from shared.register.feeds import Feeds
+from shared.register.paging import LARGEST_SIZE, Page, Position, cut, version_below
 from shared.register.rows import COLUMNS, stored_entry
 from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore, lock_patients
@@ -89,6 +92,30 @@ class Repository:
         self.database = database
         self.entries = EntryStore(database, RULES)
         self.feeds = Feeds(database, RULES)
+
+    async def page_by_danger(
+        self, refs: Sequence[str], page: Page, kinds: Sequence[int], as_of: datetime | None, since: datetime | None
+    ) -> EntryPage:
+        """Returns one page of entries, the most dangerous first, in the version that was current at `as_of`.
+
+        Read whole and ordered here: a patient has tens of entries, and what is dangerous stands in them.
+        """
+        read_at = datetime.now(UTC)
+        now = page.at or time_of_reading(as_of)
+        every = [stored async for stored in self.entries.every(refs, kinds, page.pinned(as_of))]
+        ordered = by_danger([stored for stored in every if since is None or stored.effective_at >= since], now)
+        rest = ordered
+        if page.after is not None:
+            last = await self._last_shown(refs, page.after.id, page.pinned(as_of))
+            rest = [stored for stored in ordered if key(stored, now) > key(last, now)]
+        shown, more = cut(rest, page.size, length)
+        token = page.token_after(Position(shown[-1].effective_at, shown[-1].id), read_at) if more else ""
+        return EntryPage(shown, token, len(every), more or len(ordered) < len(every))
+
+    async def _last_shown(self, refs: Sequence[str], entry_id: str, at: datetime | None) -> StoredEntry:
+        """Returns the last entry of the page before, as it was then: it may have been deleted since."""
+        versions = await self.entries.versions(refs, entry_id, version_below(""), LARGEST_SIZE)
+        return next(each for each in versions if at is None or each.stored_at <= at)
 
     async def latest_contents(self, refs: Sequence[str]) -> list[StoredEntry]:
         """Returns the latest version of every entry, deleted ones too; statements of absence are left out."""

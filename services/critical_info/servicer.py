@@ -36,7 +36,7 @@ class Servicer(CriticalInfoServiceServicer):
         kinds = model.asked_categories(request.categories) or convert.CATEGORIES
         refs = caller.patient_refs()
         page = page_of(request.page_size, request.page_token, as_of, since, kinds)
-        found = await self._repository.entries.page(refs, page, kinds=kinds, as_of=as_of, since=since)
+        found = await self._repository.page_by_danger(refs, page, kinds, as_of, since)
         now = time_of_reading(as_of)
         return pb.ListCriticalInfoResponse(
             critical_info=[convert.entry(stored, now) for stored in found.entries],

@@ -606,7 +606,7 @@ class CriticalInfoSection(_message.Message):
     """Entries that are active now: among those shown, or among all when no entries were asked for."""
     @_builtins.property
     def critical_info(self) -> _containers.RepeatedCompositeFieldContainer[Global___CriticalInfo]:
-        """Entries, in the order a reader needs them: active first, then newest first."""
+        """Entries by danger: active first, then by severity, certainty and category, newest first among equals."""
 
     @_builtins.property
     def absences(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryAbsence]:

@@ -87,8 +87,8 @@ class CriticalInfoServiceServicer:
     """
 
     def ListCriticalInfo(self, request, context):
-        """Lists the entries of a patient, newest first, in their latest version or as they were at as_of. Deleted entries are
-        left out.
+        """Lists the entries of a patient by danger: active before the others, then by severity, certainty and category, newest
+        first among equals. In their latest version or as they were at as_of. Deleted entries are left out.
 
         Callers: clinicians, citizens.
 

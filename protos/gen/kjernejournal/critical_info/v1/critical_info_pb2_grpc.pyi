@@ -37,8 +37,8 @@ class CriticalInfoServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CriticalInfoServiceAsyncStub: ...
     ListCriticalInfo: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.ListCriticalInfoRequest, _critical_info_pb2.ListCriticalInfoResponse]
-    """Lists the entries of a patient, newest first, in their latest version or as they were at as_of. Deleted entries are
-    left out.
+    """Lists the entries of a patient by danger: active before the others, then by severity, certainty and category, newest
+    first among equals. In their latest version or as they were at as_of. Deleted entries are left out.
 
     Callers: clinicians, citizens.
 
@@ -126,8 +126,8 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListCriticalInfo: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.ListCriticalInfoRequest, _critical_info_pb2.ListCriticalInfoResponse]  # type: ignore[assignment]
-    """Lists the entries of a patient, newest first, in their latest version or as they were at as_of. Deleted entries are
-    left out.
+    """Lists the entries of a patient by danger: active before the others, then by severity, certainty and category, newest
+    first among equals. In their latest version or as they were at as_of. Deleted entries are left out.
 
     Callers: clinicians, citizens.
 
@@ -218,8 +218,8 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _critical_info_pb2.ListCriticalInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.ListCriticalInfoResponse, _abc.Awaitable[_critical_info_pb2.ListCriticalInfoResponse]]:
-        """Lists the entries of a patient, newest first, in their latest version or as they were at as_of. Deleted entries are
-        left out.
+        """Lists the entries of a patient by danger: active before the others, then by severity, certainty and category, newest
+        first among equals. In their latest version or as they were at as_of. Deleted entries are left out.
 
         Callers: clinicians, citizens.
 
