@@ -24,3 +24,8 @@
 `contract` holds what the descriptors say of each rpc, `settings` what the operator says, and `wiring` puts the parts
 together for `__main__`. `access/` does no I/O but for the issuer's keys.
 """
+
+import os
+
+# Lines of grpc itself, one for each call of anybody that it refuses, without a bound. Before it is loaded.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -8,7 +8,6 @@ through steps 3 to 6, which are in `steps`.
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from gateway.request_bytes import each_message, largest, only_message
 from kjernejournal.audit.v1.audit_pb2 import Receipt
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
-from shared.errors import Invalid, KjernejournalError, NotSupported, Reason, TimedOut, Unauthenticated, reason_name
+from shared.errors import Invalid, NotSupported, Reason, TimedOut, Unauthenticated, reason_name
 from shared.handling import drain, failures, tracing
 
 log = logging.getLogger(__name__)
@@ -43,8 +42,6 @@ IDLE = 30.0
 LARGEST_MESSAGE = 32 * 1024 * 1024
 STRANGERS_DRAINED = 2
 """Refused streams of callers without identity that are read on at a time, so that the refusal reaches them."""
-REFUSALS_LOGGED_A_SECOND = 50
-"""Calls without an identity can be made by anybody: their log is bounded."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +78,6 @@ class FrontDoor(grpc.GenericRpcHandler):
         self._largest_message = largest_message
         self._draining = 0
         self._says = tuple(says)
-        self._logged = 0
-        self._second = 0
         self._handlers = {
             path: self._handler(method, handlers.get(path, Handlers())) for path, method in methods.items()
         }
@@ -162,7 +157,7 @@ class FrontDoor(grpc.GenericRpcHandler):
         try:
             caller = await self._verifier.verify(metadata)
         except Unauthenticated as refusal:
-            self._log_refusal(refusal)
+            log.warning("refused without identity: %s", reason_name(refusal.reason))
             raise
         if caller.kind == common_pb2.CALLER_KIND_SYSTEM:
             caller = replace(caller, client=self._clients.of(caller.client_id, caller.legal_entity))
@@ -180,14 +175,6 @@ class FrontDoor(grpc.GenericRpcHandler):
                 await drain(messages)
             finally:
                 self._draining -= 1
-
-    def _log_refusal(self, refusal: KjernejournalError) -> None:
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second, self._logged = second, 0
-        self._logged += 1
-        if self._logged <= REFUSALS_LOGGED_A_SECOND:
-            log.warning("refused without identity: %s", reason_name(refusal.reason))
 
 
 async def _write(context: Context, message: bytes, idle: float) -> None:

@@ -8,8 +8,10 @@ import json
 import logging
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +23,8 @@ from shared.redaction import redact
 _ROOT = Path(__file__).resolve().parents[1]
 _OUR_PACKAGES = frozenset({"gateway", "kj", "kjernejournal", "services", "shared"})
 _MOST_ERRORS = 8
+LINES_A_SECOND = 10
+"""Of each place in the code that logs."""
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 _log = logging.getLogger(__name__)
@@ -30,10 +34,12 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     """Sends this process's logs to stderr as JSON lines, warnings and uncaught exceptions too.
 
     ValueError for a `level` that logging does not know. Fields: time (UTC), level, service, logger, message, at (for
-    libraries), trace_id and span_id (inside a span), errors (outermost first), and what `extra=` adds.
+    libraries), trace_id and span_id (inside a span), errors (outermost first), left_out (lines of the same place before
+    this one that were too many), and what `extra=` adds.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
+    handler.addFilter(Sparing())
     root = logging.getLogger()
     root.setLevel(level)
     root.handlers[:] = [handler]
@@ -43,6 +49,41 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     sys.unraisablehook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+class Sparing(logging.Filter):
+    """Lets a few lines a second through of each place in the code, and says in the next one how many it has not.
+
+    What a stranger does can make us log, as often as they like.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._places: dict[tuple[str, int], _Place] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        place = self._places.setdefault((record.pathname, record.lineno), _Place())
+        second = int(self._clock())
+        if second != place.second:
+            place.second, place.written = second, 0
+        if place.written >= LINES_A_SECOND and record.levelno < logging.CRITICAL:
+            place.left_out += 1
+            return False
+        place.written += 1
+        if place.left_out:
+            record.left_out, place.left_out = place.left_out, 0
+        return True
+
+
+@dataclass
+class _Place:
+    """What was logged at one place in the code."""
+
+    second: int = 0
+    written: int = 0
+    left_out: int = 0
 
 
 class JsonFormatter(logging.Formatter):

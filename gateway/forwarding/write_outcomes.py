@@ -80,6 +80,11 @@ class WriteOutcomes:
         """
         try:
             await self._recorder.record([decided.permit(request_id)])
+        except KjernejournalError as refusal:
+            # The log has just not answered: whoever asks is not kept waiting for it once more.
+            self._send_later([decided.outcome(request_id, refusal, decided.section(), None)])
+            raise
+        try:
             return await self._steps.fresh(decided)
         except KjernejournalError as refusal:
             await self.record(decided, request_id, refusal, decided.section(), [])

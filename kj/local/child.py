@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +25,8 @@ STEADY_AFTER = 30.0
 ATTEMPTS = 3
 """A process that has never served and ends this often does not start at all."""
 LOG_BYTES = 8 * 1024 * 1024
+LOG_LOOKED_AT = 1.0
+"""Seconds between two looks at how long a log has become."""
 
 
 class Launch(Protocol):
@@ -188,6 +191,7 @@ class Child:
         """Returns when the process has ended: the time since which it served, None when it never did."""
         ready = asyncio.create_task(self._launch.wait_ready())
         ended = asyncio.create_task(process.wait())
+        bounding = asyncio.create_task(self._bound_log())
         since = None
         try:
             await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -199,9 +203,14 @@ class Child:
                 self._served.set()
             await ended
         finally:
-            ready.cancel()
-            ended.cancel()
+            for task in (ready, ended, bounding):
+                task.cancel()
         return since
+
+    async def _bound_log(self) -> None:
+        while True:
+            await asyncio.sleep(LOG_LOOKED_AT)
+            _bound(self._launch.log)
 
     def _set(self, state: str) -> None:
         self.state.state = state
@@ -222,9 +231,18 @@ def _ended(process: asyncio.subprocess.Process) -> str:
 
 
 def _bound(log: Path) -> None:
-    """Puts a log that has grown aside, so that a data directory holds two of them at most."""
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_name(f"{log.name}.1"))
+    """Puts the end of a log that has grown aside, so that a data directory holds two of them at most.
+
+    The process goes on writing to the same file, at its end, which is its beginning again.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        size = log.stat().st_size
+        if size <= LOG_BYTES:
+            return
+        with contextlib.suppress(OSError), log.open("rb") as full:  # a full disk must not keep it from being shortened
+            full.seek(size - LOG_BYTES)
+            log.with_name(f"{log.name}.1").write_bytes(full.read(LOG_BYTES))
+        os.truncate(log, 0)
 
 
 def _last_words(log: Path) -> str:

@@ -1,6 +1,7 @@
 """In processes of their own: logging is configured for the whole process."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.logs import LINES_A_SECOND, JsonFormatter, Sparing
 from shared.telemetry import span
 from tests.support.postgres import Cluster
 from tests.support.telemetry.spans import caught
@@ -174,3 +176,25 @@ def test_groups_and_circles_of_errors_end() -> None:
     )
     assert "Kari" not in str(line)
     assert len(line["errors"]) == 8
+
+
+def test_one_place_logs_some_lines_a_second_and_says_how_many_it_left_out() -> None:
+    now = 100.5
+    sparing = Sparing(lambda: now)
+
+    def record(line: int, level: int = logging.WARNING) -> logging.LogRecord:
+        return logging.makeLogRecord({"name": "gateway", "pathname": "a.py", "lineno": line, "levelno": level})
+
+    assert [sparing.filter(record(1)) for _ in range(1000)].count(True) == LINES_A_SECOND
+    assert sparing.filter(record(2)), "another place"
+    now += 1
+    after = record(1)
+    assert sparing.filter(after)
+    assert json.loads(JsonFormatter("gateway").format(after))["left_out"] == 1000 - LINES_A_SECOND
+    assert all(sparing.filter(record(1, logging.CRITICAL)) for _ in range(100))
+
+
+def test_what_grpc_says_of_strangers_is_not_logged() -> None:
+    code = "import gateway, os; import services; print(os.environ['GRPC_VERBOSITY'])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env={})
+    assert ran.stdout == "NONE\n"

@@ -128,7 +128,7 @@ async def _sections(
     """Asks for a summary; more at once, until breakers open; one after that; and a list of each broken register."""
     reasons = {service: way.reasons for service, way in broken.items()}
     found = faults(await ask(client, patient, SECONDS), before, reasons)
-    shed = {"OVERLOADED"}  # once a breaker is open nobody waits for what has hung
+    shed = {"BREAKER_OPEN"}  # once a breaker is open nobody waits for what has hung
     after = {service: way.reasons | (shed if "TIMEOUT" in way.reasons else set()) for service, way in broken.items()}
     for got in await asyncio.gather(*(ask(client, patient, SECONDS) for _ in range(TIMEOUTS - 1))):
         found += [wrong for wrong in faults(got, before, after) if not wrong.startswith(SLOW)]
@@ -198,7 +198,11 @@ async def _refused(rpc: str, asking: Awaitable[Asked], reason: str) -> list[str]
     found = [f"{SLOW}{rpc} after {got.seconds:.2f} s"] if got.seconds > got.deadline + LATE else []
     if got.refusal is None:
         return [*found, f"{rpc} was answered"]
-    if got.refusal.short not in {("UNAVAILABLE", reason), ("DEADLINE_EXCEEDED", "")}:
+    if got.refusal.short not in {
+        ("UNAVAILABLE", reason),
+        ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
+        ("DEADLINE_EXCEEDED", ""),
+    }:
         found.append(f"{rpc}: {got.refusal.short}")
     return found
 

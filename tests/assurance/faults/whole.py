@@ -25,7 +25,7 @@ LATE = 0.05
 SLOW = "slow: "
 """Begins what a busy machine may do too: the same is tried again, and is a fault when it comes each time."""
 
-_BUSY = frozenset({"UNAVAILABLE TIMEOUT", "UNAVAILABLE OVERLOADED"})
+_BUSY = frozenset({"UNAVAILABLE TIMEOUT", "UNAVAILABLE OVERLOADED", "UNAVAILABLE BREAKER_OPEN"})
 _SECTIONS = {source.section: source for source in SOURCES}
 
 

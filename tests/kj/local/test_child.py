@@ -120,3 +120,22 @@ async def _until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "not in time"
         await asyncio.sleep(0.02)
+
+
+async def test_a_log_is_bounded_while_its_process_writes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kj.local.child.LOG_BYTES", 100_000)
+    monkeypatch.setattr("kj.local.child.LOG_LOOKED_AT", 0.05)
+    writing = "import itertools, time\nfor n in itertools.count():\n print(f'{n:0999}', flush=True); time.sleep(0.0005)"
+    log, largest = folder / "audit.log", 0
+    async with supervised(folder, sys.executable, "-c", writing) as (child, _):
+        starting = asyncio.create_task(child.start(30))
+        for _ in range(60):
+            await asyncio.sleep(0.05)
+            largest = max(largest, log.stat().st_size if log.exists() else 0)
+        starting.cancel()
+        aside = log.with_name("audit.log.1")
+        assert aside.stat().st_size == 100_000
+        assert int(aside.read_bytes().splitlines()[-1]) > 100, "the end of it, not the beginning"
+    assert largest < 1_500_000
+    lines = log.read_bytes().splitlines()
+    assert all(len(line) == 999 for line in lines), "whole lines, and no hole before them"

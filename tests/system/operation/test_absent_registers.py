@@ -104,7 +104,7 @@ async def test_five_timeouts_open_the_breaker_and_a_probe_closes_it(
         for _ in range(TIMEOUTS):
             check_absent(await summary(client, patient), "visits", "TIMEOUT")
         got = await summary(client, patient)
-        check_absent(got, "visits", "OVERLOADED")
+        check_absent(got, "visits", "BREAKER_OPEN")
         assert got.seconds < BUDGETS["visits"], "nobody waits for a register whose breaker is open"
     await healed()
     assert (await summary(client, patient)).states == WHOLE
