@@ -13,7 +13,7 @@ from kjernejournal.common.v1.common_pb2 import ImportCounts
 from shared.handling.identities import MARK
 from shared.register.bulk_import import add
 
-IMPORTED, CHECKED, REFUSED, FAILED = "imported", "checked", "refused", "failed"
+IMPORTED, CHECKED, REFUSED, FAILED, SKIPPED = "imported", "checked", "refused", "failed", "skipped"
 
 FEW = 3
 """Up to so many files, each is shown by resource type; more are a line each, and the types in total."""
@@ -28,7 +28,8 @@ class FileReport:
 
     file: str
     status: str = REFUSED
-    """imported; checked (a dry run); refused: nothing of it was sent; failed: the system did not take all of it."""
+    """imported; checked (a dry run); refused: nothing of it was sent; failed: the system did not take all of it;
+    skipped: it holds nothing of any patient."""
     reason: str = ""
     patients: list[str] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
@@ -37,6 +38,8 @@ class FileReport:
     beside: Counter[str] = field(default_factory=Counter)
     """Entries and states that come from parts of resources: contacts of a Patient, statements of an empty section."""
     cuts: Counter[str] = field(default_factory=Counter)
+    left_out: list[str] = field(default_factory=list)
+    """Patients who could not be read, while others of the file could."""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the file's part of `--json`."""
@@ -86,6 +89,9 @@ def show(files: list[FileReport], console: Console) -> None:
     else:
         for each in taken if len(taken) > 1 else ():
             console.print(_by_type(each, each.file))
+    for each in files:
+        if each.status == SKIPPED:
+            console.print(f"{each.file}: skipped: {each.reason}")
     if not taken:
         return
     whole = total_of(taken)

@@ -5,16 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from google.protobuf.message import Message
 
-from kj.fhir_r4.bundle.bundle import Bundle, Resource
-from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
+from kj.fhir_r4.bundle.bundle import Bundle
+from kj.fhir_r4.bundle.refusals import BadField, NotPlaced, Refused
+from kj.fhir_r4.bundle.resource import Resource
+from kj.fhir_r4.mapped import Mapped
 from kj.fhir_r4.message_spool import ABSENCES, PATIENTS, PLACES, MessageSpool, Place
-from kj.fhir_r4.reading import security_labels
+from kj.fhir_r4.reading import identifiers, security_labels
 from kj.fhir_r4.reading.context import Context
+from kj.fhir_r4.reading.modifiers import modifier
 from kj.fhir_r4.resources import (
     allergies,
     devices_and_procedures,
@@ -31,56 +33,26 @@ from kj.fhir_r4.resources.labs.report_graph import ReportGraph, why_not
 from kj.fhir_r4.resources.national_ids import AssignedIds
 from kj.fhir_r4.resources.notes import Notes
 from kj.fhir_r4.resources.patients import Patients, Record
+from kj.fhir_r4.resources.removals import Removals
 from kj.fhir_r4.tally import Tally
 from kjernejournal.common.v1.common_pb2 import StatedAbsence
+from kjernejournal.critical_info.v1.critical_info_pb2 import STATUS_ENTERED_IN_ERROR, CategoryAbsence, CriticalInfo
 from kjernejournal.documents.v1.documents_pb2 import ImportedDocument
 from kjernejournal.labs.v1.labs_pb2 import EXPERTISE_UNSPECIFIED, LabReport
 from kjernejournal.medications.v1.medications_pb2 import Dispensing, MedicationStatement, Prescription
+from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistration
 from shared.errors import Invalid
 from shared.handling.decoding import validate
 from shared.medicines.dosage_rules import check_medicine
 
 WITHDRAWN = "is entered in error: withdrawn in the register too"
+NO_LONGER = "no longer holds, or is entered in error: withdrawn in the register too"
 MOST_SHARED = 50_000
 """Resources of ids that are not theirs alone; each costs memory until the end."""
 TWICE = "is in the bundle twice"
+MOST_NAMED = 100
+"""Reasons of one resource type that name the place in the file; further ones name the field alone."""
 RESULTS, ALONE = "lab results", "lab results: reports of their own"
-
-
-class Mapped:
-    """A bundle that can be sent. Closing it frees its temporary file."""
-
-    def __init__(
-        self, records: list[Record], messages: MessageSpool, tally: Tally, beside: Counter[str], cuts: Counter[str]
-    ):
-        self.records = records
-        self.messages = messages
-        self.tally = tally
-        self.beside = beside
-        """Entries and states that come from parts of resources, and are no resources of their own, by what they are."""
-        self.cuts = cuts
-        """Texts and forms that were longer or more than our fields hold, counted."""
-
-    @property
-    def national_ids(self) -> list[str]:
-        """The national id of each patient, in order."""
-        return [each.known.national_id for each in self.records]
-
-    def streams(self, register: str) -> Iterator[Iterator[Any]]:
-        """Returns what goes to a register, in streams to be sent one after another."""
-        return self.messages.streams(register, self.national_ids)
-
-    def close(self) -> None:
-        """Frees the temporary file that holds the messages."""
-        self.messages.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True)
@@ -119,9 +91,11 @@ class _Mapping:
             "MedicationStatement": _Home("subject", medicines.map_statement),
             "Encounter": _Home("subject", visits.map_encounter),
             "DocumentReference": _Home("subject", documents.map_document),
-            "Procedure": _Home("subject", self._procedure),
-            "Device": _Home("patient", devices_and_procedures.map_device),
-            "DeviceUseStatement": _Home("subject", devices_and_procedures.map_device_use),
+            "Procedure": _Home("subject", lambda of: devices_and_procedures.map_procedure(of, self._removals)),
+            "Device": _Home("patient", lambda of: devices_and_procedures.map_device(of, self._removals)),
+            "DeviceUseStatement": _Home(
+                "subject", lambda of: devices_and_procedures.map_device_use(of, self._removals)
+            ),
             "Immunization": _Home("patient", vaccinations.map_immunization),
             "RelatedPerson": _Home("patient", own_registrations.map_related_person),
             "DiagnosticReport": _Home("subject", self._report),
@@ -132,7 +106,7 @@ class _Mapping:
         self._graph = ReportGraph(bundle)
         self._unplaced: dict[int, str] = {}
         """Why reports and panels that hold results were not placed, by their position."""
-        self._removals = self._find_removals()
+        self._removals = Removals(bundle)
 
     def mapped(self) -> Mapped:
         self._patients.take(self._messages)
@@ -152,7 +126,14 @@ class _Mapping:
                     self._sections(resource)
         self._count_held()
         self._tally.check()
-        return Mapped(self._patients.records, self._messages, self._tally, +self._beside, +self._bundle.cuts)
+        return Mapped(
+            self._patients.records,
+            self._messages,
+            self._tally,
+            +self._beside,
+            +self._bundle.cuts,
+            self._patients.refused,
+        )
 
     def _count_patient(self, resource: Resource) -> None:
         try:
@@ -161,13 +142,16 @@ class _Mapping:
             self._tally.not_placed("Patient", reason.reason)
             return
         self._tally.placed("Patient", PATIENTS)
-        self._add_parts(own_registrations.of_patient(self._context(resource, record)), record)
+        try:
+            self._add_parts(own_registrations.of_patient(self._context(resource, record)), record)
+        except BadField as field:
+            self._beside[f"contacts and languages of patients, not placed: {field}"] += 1
 
     def _add_parts(self, parts: "Iterator[tuple[str, Message]]", record: Record) -> None:
         """Adds entries that stand inside another resource. One that does not fit is left out, and counted."""
         for counted, message in parts:
             try:
-                _check(message)
+                self._check(message)
             except NotPlaced:
                 self._beside[f"{counted}, not placed: does not fit the contract"] += 1
                 continue
@@ -176,26 +160,36 @@ class _Mapping:
 
     def _place(self, resource: Resource, home: _Home) -> None:
         try:
+            if reason := modifier(resource.node.value):
+                raise NotPlaced(reason)
+            resource.node.text("id")
             record = self._patients.about(resource, home.subject)
             context = self._context(resource, record)
             message = home.map(context)
             if not isinstance(message, LabReport | ImportedDocument):  # which carry their restrictions
                 security_labels.check_open(context.labels)
-            _check(message)
+            self._check(message)
             self._distinguish(message, resource, record)
-        except NotPlaced as reason:
-            self._tally.not_placed(resource.type, reason.reason)
-            self._explain(resource, reason.reason)
+        except (BadField, NotPlaced) as error:
+            reason = self._named(resource.type, error) if isinstance(error, BadField) else error.reason
+            self._tally.not_placed(resource.type, reason)
+            self._explain(resource, reason)
             return
         place = _place_of(message)
         self._messages.add(record.number, message, place)
         if resource.type == "DiagnosticReport" and isinstance(message, LabReport):
             self._present(resource, record)
         if _is_withdrawn(message):
-            self._tally.not_placed(resource.type, WITHDRAWN)
-            self._explain(resource, WITHDRAWN)
+            reason = NO_LONGER if isinstance(message, CategoryAbsence | StatedAbsence | OwnRegistration) else WITHDRAWN
+            self._tally.not_placed(resource.type, reason)
+            self._explain(resource, reason)
         else:
             self._tally.placed(resource.type, ALONE if resource.type == "Observation" else place.shown)
+
+    def _named(self, resource_type: str, field: BadField) -> str:
+        """Returns the reason of a field that cannot be what it says, with its path."""
+        named = len(self._tally.rows[resource_type].not_placed)
+        return str(field) if named < MOST_NAMED else _POSITION.sub("", str(field))
 
     def _explain(self, resource: Resource, reason: str) -> None:
         if self._graph.holds(resource):
@@ -211,32 +205,27 @@ class _Mapping:
             return
         try:
             message = documents.map_presented_form(self._context(resource, record))
-            _check(message)
-        except NotPlaced as reason:
-            self._beside[f"reports as written, not placed: {reason.reason}"] += 1
+            self._check(message)
+        except (BadField, NotPlaced) as error:
+            self._beside[f"reports as written, not placed: {error.reason}"] += 1
             return
         self._messages.add(record.number, message, PLACES[ImportedDocument])
         self._beside["reports as written: documents"] += 1
 
+    def _check(self, message: Any) -> None:
+        """Raises NotPlaced for what breaks our own contract. The front door checks it too, but only once it is sent."""
+        identifiers.clean(message.document if isinstance(message, ImportedDocument) else message, self._bundle.cuts)
+        try:
+            validate(message)
+            if isinstance(message, Prescription | Dispensing | MedicationStatement):
+                check_medicine(message)
+        except Invalid as error:
+            where = _POSITION.sub("", error.field)
+            raise NotPlaced(f"does not fit the contract: {where} {error.problem}") from None
+
     def _context(self, resource: Resource, record: Record) -> Context:
         own_labels = security_labels.labels(resource.node)
         return Context(self._bundle, resource, record.system, record.known.since, self._now, own_labels)
-
-    def _procedure(self, context: Context) -> Message:
-        subject = context.find(context.node.child("subject"))
-        return devices_and_procedures.map_procedure(
-            context, self._removals.get(subject.position if subject else -1, [])
-        )
-
-    def _find_removals(self) -> dict[int, list[devices_and_procedures.Removal]]:
-        """Returns the implants that were taken out, by the position of their Patient."""
-        found: dict[int, list[devices_and_procedures.Removal]] = {}
-        for procedure in self._bundle.of_type("Procedure"):
-            for removal in devices_and_procedures.removals_of([procedure.node]):
-                subject = self._bundle.resolve(procedure.node.child("subject"), procedure)
-                if subject is not None:
-                    found.setdefault(subject.position, []).append(removal)
-        return found
 
     def _report(self, context: Context) -> Message:
         """Returns a laboratory answer, or a document for a report that is a note.
@@ -262,7 +251,10 @@ class _Mapping:
         for position, holder in self._graph.held():
             reason = self._unplaced.get(holder)
             node = self._bundle.at(position).node
-            if reason is not None:
+            left_out = self._graph.left_out.get(position)
+            if left_out is not None and reason is None:
+                self._tally.not_placed("Observation", left_out)
+            elif reason is not None:
                 of = "report" if self._bundle.at(holder).type == "DiagnosticReport" else "panel"
                 self._tally.not_placed("Observation", f"its {of} {reason}")
             elif node.text("status") == "entered-in-error":
@@ -276,10 +268,13 @@ class _Mapping:
         if first is None or first.position != resource.position or not self._patients.records:
             return
         record = self._patients.records[0]
-        for stated in empty_sections.statements(self._context(resource, record)):
-            self._beside[stated.counted] += 1
-            if stated.message is not None and stated.place is not None:
-                self._messages.add(record.number, stated.message, stated.place)
+        try:
+            for stated in empty_sections.statements(self._context(resource, record)):
+                self._beside[stated.counted] += 1
+                if stated.message is not None and stated.place is not None:
+                    self._messages.add(record.number, stated.message, stated.place)
+        except BadField as field:
+            self._beside[f"sections of the document, not read: {field}"] += 1
 
     def _distinguish(self, message: Any, resource: Resource, record: Record) -> None:
         """Gives another resource of the same id an identifier of its own, so that both are kept.
@@ -304,23 +299,16 @@ class _Mapping:
 _POSITION = re.compile(r"\[\d+\]")
 
 
-def _check(message: Message) -> None:
-    """Raises NotPlaced for what breaks our own contract. The front door checks it too, but only once it is sent."""
-    try:
-        validate(message)
-        if isinstance(message, Prescription | Dispensing | MedicationStatement):
-            check_medicine(message)
-    except Invalid as error:
-        where = _POSITION.sub("", error.field)
-        raise NotPlaced(f"does not fit the contract: {where} {error.problem}") from None
-
-
 def _place_of(message: Message) -> Place:
     return ABSENCES["vaccinations"] if isinstance(message, StatedAbsence) else PLACES[type(message)]
 
 
 def _is_withdrawn(message: Any) -> bool:
     """Whether the entry takes an earlier one back: it is sent, and no list shows it."""
+    if isinstance(message, ImportedDocument):
+        return message.document.withdrawn
+    if isinstance(message, CriticalInfo):
+        return message.status == STATUS_ENTERED_IN_ERROR
     if "withdrawn" in message.DESCRIPTOR.fields_by_name:
         return bool(message.withdrawn)
     record = getattr(message, "source_record", None)

@@ -4,27 +4,31 @@ The file is read once, checked whole and kept as a spool of entries with a small
 it is mapped, and when something refers to it. What is held grows by some fifty bytes an entry, whatever its size.
 """
 
-import hashlib
-import json
 import re
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from kj.fhir_r4.bundle.json_window import Reader, reread
 from kj.fhir_r4.bundle.name_index import NameIndex
 from kj.fhir_r4.bundle.node import Node
-from kj.fhir_r4.bundle.refusals import Refused
+from kj.fhir_r4.bundle.refusals import BadField, Refused, Skipped
+from kj.fhir_r4.bundle.resource import Resource, called, identifiers_of, local_name, token_of
 from kj.fhir_r4.bundle.spool import Spool
 from kj.fhir_r4.bundle.times import When, when
 from kj.fhir_r4.bundle.unpacking import PIECE
+from kj.fhir_r4.bundle.versions import other_version
 
 TYPES = frozenset({"transaction", "collection", "document"})
 """Bundles that hold a record. A batch promises nothing about what belongs together, a searchset is one page of an
 answer, a history says what was, a message is an event of another system."""
+_DIRECTORY = frozenset(
+    {"Organization", "OrganizationAffiliation", "Practitioner", "PractitionerRole", "Location", "HealthcareService"}
+) | {"Endpoint"}
+"""What files of hospitals and practitioners hold, whatever type of bundle they are: nothing of a patient."""
 MOST_PATIENTS = 10_000
 """Patients of one bundle: each is given a number and remembered."""
 MOST_TYPES = 1000
@@ -42,32 +46,13 @@ _ADDRESS = re.compile(
 _QUERY = re.compile(r"(?P<type>[A-Z][A-Za-z]{1,63})\?identifier=(?P<identifier>.+)")
 
 
-@dataclass(frozen=True)
-class Resource:
-    """A resource of a bundle, or one that is contained in another."""
-
-    type: str
-    node: Node
-    full_url: str = ""
-    container: "Resource | None" = field(default=None, repr=False)
-    position: int = -1
-    """Its entry's; a contained one has none."""
-
-    @property
-    def id(self) -> str:
-        """Its id at the source, where it has one."""
-        return self.node.text("id")
-
-    def digest(self) -> str:
-        """Returns the SHA-256 of the content in hex, the same for any order of its keys."""
-        return hashlib.sha256(json.dumps(self.node.value, sort_keys=True, default=str).encode()).hexdigest()
-
-
 class Bundle:
     """A transaction, collection or document. Closing it frees its temporary file."""
 
     def __init__(self, file: BinaryIO) -> None:
-        """Reads the file whole. Raises Refused for anything that is no such bundle, naming what it is and where."""
+        """Reads the file whole. Raises Refused for anything that is no such bundle, naming what it is and where, and
+        Skipped for one that is about nobody.
+        """
         self.cuts: Counter[str] = Counter()
         self._spool = Spool()
         self._starts, self._lengths, self._types = array("Q"), array("I"), array("H")
@@ -85,6 +70,9 @@ class Bundle:
                     self._check_kind(reader.fields, partly=True)
                 self._take(entry.text, entry.value)
             self.node = Node(reader.fields, "", self.cuts)
+            if self._type_names and self._type_names.keys() <= _DIRECTORY:
+                counts = {name: self.count(name) for name in self._type_names}
+                raise Skipped("it holds organisations and practitioners alone, nothing of a patient", counts)
             self._check_kind(reader.fields)
             self.type = self.node.text("type")
             self._check_names()
@@ -138,9 +126,16 @@ class Bundle:
         return identifier.text("system") if identifier else ""
 
     def time(self) -> When | None:
-        """Returns when the bundle was put together: a document's Composition says it, else the bundle's timestamp."""
+        """Returns when the bundle was put together: a document's Composition says it, else the bundle's timestamp.
+
+        One that is no possible time says nothing.
+        """
         first = self.composition
-        return (when(first.node, "date") if first else None) or when(self.node, "timestamp")
+        for node, name in ((first.node if first else None, "date"), (self.node, "timestamp")):
+            with suppress(BadField):
+                if node is not None and (found := when(node, name)) is not None:
+                    return found
+        return None
 
     @property
     def composition(self) -> Resource | None:
@@ -155,7 +150,7 @@ class Bundle:
         """
         if resource.full_url:
             return self._urls.find(_key(resource.full_url))[0] < resource.position
-        same = self._locals.find(_local(resource)) if resource.id else ()
+        same = self._locals.find(local_name(resource)) if resource.id else ()
         return next((each for each in same if not self._addresses[each]), resource.position) < resource.position
 
     def is_told_apart(self, name: str) -> bool:
@@ -177,7 +172,7 @@ class Bundle:
         found = self._addressed(written, source) if written else None
         identifier = reference.child("identifier")
         if found is None and identifier is not None and identifier.text("value"):
-            return self._identified(reference.text("type"), _token(identifier))
+            return self._identified(reference.text("type"), token_of(identifier))
         return found
 
     def _addressed(self, written: str, source: Resource) -> Resource | None:
@@ -201,7 +196,7 @@ class Bundle:
         if len({self._addresses[each] for each in positions}) != 1:
             return None
         found = self.at(positions[0])
-        return found if _local(found) == local else None
+        return found if local_name(found) == local else None
 
     def _under(self, url: str) -> Resource | None:
         key = _key(url)
@@ -223,7 +218,7 @@ class Bundle:
         found = [
             each
             for each in map(self.at, self._identifiers.find(token)[:_CANDIDATES])
-            if kind in ("", each.type) and token in map(_token, _identifiers(each.node))
+            if kind in ("", each.type) and token in map(token_of, identifiers_of(each.node))
         ]
         return found[0] if len(found) == 1 else None
 
@@ -237,7 +232,7 @@ class Bundle:
         found, kind = node.text("resourceType"), node.text("type")
         if found != "Bundle" and not (partly and not found):
             raise Refused("resourceType", f"it is not a Bundle but {_shown(found)}")
-        if kind not in TYPES and not (partly and not kind):
+        if kind not in TYPES and not (partly and kind in ("", "batch")):
             raise Refused("type", f"a bundle of type {_shown(kind)} is not imported: {', '.join(sorted(TYPES))} are")
 
     def _take(self, text: str, value: Any) -> None:
@@ -245,6 +240,8 @@ class Bundle:
         if not isinstance(value, dict):
             raise Refused(f"entry[{position}]", "must be an object")
         resource = _resource(Node(value, f"entry[{position}]", self.cuts), position)
+        if version := other_version(resource.node.value):
+            raise Refused(resource.node.path, f"is FHIR {version}, and FHIR R4 is read")
         start = self._spool.end
         for at in range(0, len(text), PIECE):  # a long one whole would stand in memory once more
             self._spool.append(text[at : at + PIECE].encode())
@@ -260,8 +257,8 @@ class Bundle:
         if resource.full_url:
             self._urls.add(_key(resource.full_url), position)
         if resource.id:
-            self._locals.add(_local(resource), position)
-        for token in {_token(each) for each in _identifiers(resource.node)}:
+            self._locals.add(local_name(resource), position)
+        for token in {token_of(each) for each in identifiers_of(resource.node)}:
             self._identifiers.add(token, position)
         self._names.add(called(resource), position)
 
@@ -283,20 +280,6 @@ class Bundle:
                 raise Refused(other.node.path, f"is another resource under the {name} of {first.node.path}")
 
 
-def called(resource: Resource) -> str:
-    """Returns what the source calls the resource.
-
-    That is type and id, else its first identifier, else its address in the bundle, else a digest of its content. It is
-    the same in every bundle of a source that keeps its own ids.
-    """
-    if resource.id:
-        return _local(resource)[:300]
-    for identifier in resource.node.children("identifier"):
-        if identifier.text("value"):
-            return f"{resource.type}?{_token(identifier)}"[:300]
-    return f"{resource.type}#{resource.full_url or resource.digest()}"[:300]
-
-
 def _resource(entry: Node, position: int) -> Resource:
     node = entry.child("resource")
     request = entry.child("request")
@@ -315,24 +298,9 @@ def _type(node: Node) -> str:
     return name
 
 
-def _local(resource: Resource) -> str:
-    return f"{resource.type}/{resource.id}"
-
-
-def _identifiers(node: Node) -> list[Node]:
-    """Returns the identifiers that have a value. A few types have one, most have many; a few of ours have no system."""
-    value = node.value.get("identifier")
-    found = node.children("identifier") if isinstance(value, list) else [node.child("identifier")]
-    return [each for each in found if each is not None and each.text("value")]
-
-
 def _key(url: str) -> str:
     """Returns the address as it is compared: urn:uuid means the same in capitals and in small letters."""
     return url.lower() if url[:9].lower() == "urn:uuid:" else url
-
-
-def _token(identifier: Node) -> str:
-    return f"{identifier.text('system')}|{identifier.text('value')}"
 
 
 def _shown(name: str) -> str:

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from kj.fhir_r4.bundle.refusals import Refused
+from kj.fhir_r4.bundle.refusals import BadField
+
+Value = TypeVar("Value")
 
 _FARTHEST = 30
 """Nothing that is measured has more digits before or after its point, and 1e999999999 fills a computer."""
@@ -37,7 +39,7 @@ class Node:
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise Refused(self.at(name), "must be a string")
+            raise BadField(self.at(name), "must be a string")
         return self.cut(value, most, name) if most else value
 
     def cut(self, text: str, most: int, name: str) -> str:
@@ -47,19 +49,29 @@ class Node:
         self.cuts[f"{name} over {most} characters"] += 1
         return text[: most - 1] + "…"
 
+    def most(self, values: list[Value], limit: int, name: str) -> list[Value]:
+        """Returns at most `limit` of the values, and counts those that are left out."""
+        if len(values) > limit:
+            self.cuts[f"{name} over {limit}"] += len(values) - limit
+        return values[:limit]
+
+    def apart(self) -> "Node":
+        """Returns the same object for looking at alone: what that cuts is not counted."""
+        return Node(self.value, self.path, Counter())
+
     def texts(self, name: str) -> list[str]:
         """Returns a list of strings without nulls, which stand for extensions without a value."""
         values = self._list(name)
         for position, value in enumerate(values):
             if value is not None and not isinstance(value, str):
-                raise Refused(f"{self.at(name)}[{position}]", "must be a string")
+                raise BadField(f"{self.at(name)}[{position}]", "must be a string")
         return [value for value in values if value]
 
     def flag(self, name: str) -> bool | None:
         """Returns a boolean; None: not stated."""
         value = self.value.get(name)
         if value is not None and not isinstance(value, bool):
-            raise Refused(self.at(name), "must be true or false")
+            raise BadField(self.at(name), "must be true or false")
         return value
 
     def decimal(self, name: str) -> str:
@@ -68,12 +80,12 @@ class Node:
         if value is None:
             return ""
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            raise Refused(self.at(name), "must be a number")
+            raise BadField(self.at(name), "must be a number")
         text = str(value)
         if len(text) > 40:
-            raise Refused(self.at(name), "is longer than 40 characters")
+            raise BadField(self.at(name), "is longer than 40 characters")
         if isinstance(value, Decimal) and not -_FARTHEST <= value.adjusted() <= _FARTHEST:
-            raise Refused(self.at(name), f"is beyond 10 to the power of {_FARTHEST}")
+            raise BadField(self.at(name), f"is beyond 10 to the power of {_FARTHEST}")
         return text
 
     def integer(self, name: str) -> int:
@@ -82,7 +94,7 @@ class Node:
         if value is None:
             return 0
         if isinstance(value, bool) or not isinstance(value, int) or not -999_999_999 <= value <= 999_999_999:
-            raise Refused(self.at(name), "must be a whole number of at most nine digits")
+            raise BadField(self.at(name), "must be a whole number of at most nine digits")
         return value
 
     def child(self, name: str) -> "Node | None":
@@ -91,7 +103,7 @@ class Node:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise Refused(self.at(name), "must be an object")
+            raise BadField(self.at(name), "must be an object")
         return Node(value, self.at(name), self.cuts)
 
     def children(self, name: str) -> "list[Node]":
@@ -100,7 +112,7 @@ class Node:
         for position, value in enumerate(self._list(name)):
             path = f"{self.at(name)}[{position}]"
             if not isinstance(value, dict):
-                raise Refused(path, "must be an object")
+                raise BadField(path, "must be an object")
             nodes.append(Node(value, path, self.cuts))
         return nodes
 
@@ -109,5 +121,5 @@ class Node:
         if value is None:
             return []
         if not isinstance(value, list):
-            raise Refused(self.at(name), "must be a list")
+            raise BadField(self.at(name), "must be a list")
         return value

@@ -10,6 +10,18 @@ class Refused(Exception):
         self.reason = reason
 
 
+class BadField(Refused):
+    """A field cannot be what it says it is. Its resource has no place; nor has a file whose bundle has it."""
+
+
+class Skipped(Exception):
+    """The file holds nothing of any patient. `counts` says what it does hold, by resource type."""
+
+    def __init__(self, reason: str, counts: dict[str, int]) -> None:
+        super().__init__(reason)
+        self.counts = counts
+
+
 class Failed(Exception):
     """The file may be right, and this machine could not take it. Nothing of it was sent."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from kj.fhir_r4.bundle.node import Node
-from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
+from kj.fhir_r4.bundle.refusals import BadField, NotPlaced
 from kjernejournal.common.v1.common_pb2 import EventTime, PartialDate, Period
 from shared.convert import timestamp
 
@@ -53,7 +53,7 @@ class When(NamedTuple):
 
 
 def when(node: Node, *names: str) -> When | None:
-    """Returns the first of these fields that is stated. Raises Refused for what is no possible time."""
+    """Returns the first of these fields that is stated. Raises BadField for what is no possible time."""
     for name in names:
         written = node.text(name)
         if written:
@@ -62,7 +62,7 @@ def when(node: Node, *names: str) -> When | None:
 
 
 def period(node: Node | None) -> Period | None:
-    """Returns a span; None: neither end is stated. Raises Refused when it ends before it begins (FHIR, per-1).
+    """Returns a span; None: neither end is stated. Raises BadField when it ends before it begins (FHIR, per-1).
 
     An end in the year 9999 is how many systems write that there is none.
     """
@@ -71,7 +71,7 @@ def period(node: Node | None) -> Period | None:
     start = when(node, "start")
     end = None if _NEVER.fullmatch(node.text("end")) else when(node, "end")
     if start and end and (end.moment < start.first() if end.moment else end.after() <= start.first()):
-        raise Refused(node.path, "ends before it begins")
+        raise BadField(node.path, "ends before it begins")
     if not start and not end:
         return None
     return Period(start=start.stamp() if start else None, end=timestamp(end.after()) if end else None)
@@ -92,7 +92,7 @@ def check_plausible(times: Iterable[When], now: datetime) -> None:
 def _parse(written: str, path: str) -> When:
     found = _DATE_TIME.fullmatch(written)
     if found is None:
-        raise Refused(path, "is not a date or time of FHIR R4")
+        raise BadField(path, "is not a date or time of FHIR R4")
     year, month, day, hour, minute, second = (int(each or 0) for each in found.groups()[:6])
     try:
         # Everything that is not stated is checked as the first there is, and room is left for a zone and an end.
@@ -105,7 +105,7 @@ def _parse(written: str, path: str) -> When:
         moment = datetime(year, month, day, hour, minute, second - leap, _micros(found[7]), tzinfo=_zone(found[8]))
         return When(year, month, day, moment.astimezone(UTC) + timedelta(seconds=leap))
     except (ValueError, OverflowError):
-        raise Refused(path, "is not a possible date or time") from None
+        raise BadField(path, "is not a possible date or time") from None
 
 
 def _micros(fraction: str | None) -> int:

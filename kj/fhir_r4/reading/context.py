@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kj.fhir_r4.bundle.bundle import Bundle, Resource, called
+from kj.fhir_r4.bundle.bundle import Bundle
 from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.resource import Resource, called
 from kj.fhir_r4.bundle.times import AHEAD, When, when
 from kj.fhir_r4.reading import datatypes, security_labels
 from kjernejournal.common.v1.common_pb2 import (
@@ -106,6 +107,7 @@ class Context:
         stated = recorded or self.bundle.time()
         if stated is not None and stated.first() > self.now + AHEAD:
             stated = None  # nothing was recorded in the future
+        changed = changed_at(self.node, self.now)
         return EntryHeader(
             provenance=Provenance(
                 recorder=recorder,
@@ -114,6 +116,7 @@ class Context:
                 on_behalf_of="patient" if of_patient else "",
                 source_system=self.system,
                 source_id=called(self.resource),
+                changed_at=timestamp(changed) if changed else None,
             )
         )
 
@@ -138,6 +141,13 @@ class Context:
         """Returns at most 20 of the resource's identifiers that have a value."""
         nodes = [each for each in self.node.children("identifier") if each.text("value")][:20]
         return [Coding(system=each.text("system"), code=each.text("value", 100)) for each in nodes]
+
+
+def changed_at(node: Node, now: datetime) -> datetime | None:
+    """Returns when the source last changed a resource; None: it does not say, or says a time to come."""
+    meta = node.child("meta")
+    changed = when(meta, "lastUpdated") if meta else None
+    return changed.first() if changed is not None and changed.first() <= now + AHEAD else None
 
 
 def kind_of(reference: Node | None, found: Resource | None) -> str:

@@ -1,13 +1,20 @@
 """FHIR's general datatypes: codes, quantities, notes, and who stands behind a reference."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Organisation, Practitioner, Quantity
 from shared.codes.icd10 import is_cause_or_contact
 from shared.codes.identifiers import HPR, ORGANISATION_NUMBER, RESH
+from shared.codes.systems import ATC, FEST_BEGINNINGS, ICD10, SNOMED, canonical
 from shared.national_id import valid_hpr_number, valid_organisation_number
+
+MOST_CODINGS = 30
+_LONGEST_SYSTEM, _LONGEST_CODE = 300, 100
+"""As our contract has them."""
+_KNOWN = (ATC, SNOMED, ICD10, *FEST_BEGINNINGS)
+"""Systems that checks are made by: their codings are cut last."""
 
 
 def coding(node: Node) -> Coding:
@@ -29,12 +36,39 @@ def concept(node: Node | None) -> CodeableConcept | None:
     if node is None:
         return None
     codings = [coding(each) for each in node.children("coding")]
-    kept = [each for each in codings if each.code]
+    kept = _fitting(node, [each for each in codings if each.code])
     texts = [each.display for each in codings if not each.code and each.display]
     text = node.text("text", 2000) or node.cut("; ".join(texts), 2000, "text")
     if not kept and not text:
         return None
     return CodeableConcept(codings=kept, text=text)
+
+
+def _fitting(node: Node, codings: list[Coding]) -> list[Coding]:
+    """Returns the codings that our field holds, those of the systems that we know first; the rest is counted."""
+    short = [each for each in codings if len(each.system) <= _LONGEST_SYSTEM and len(each.code) <= _LONGEST_CODE]
+    if len(short) < len(codings):
+        node.cuts["codings with a system or code that is too long"] += len(codings) - len(short)
+    if len(short) <= MOST_CODINGS:
+        return short
+    known = [canonical(each.system).startswith(_KNOWN) for each in short]
+    best = sorted(range(len(short)), key=lambda at: not known[at])[:MOST_CODINGS]
+    node.cuts[f"codings over {MOST_CODINGS}"] += len(short) - MOST_CODINGS
+    return [short[at] for at in sorted(best)]
+
+
+def status_code(node: Node | None, systems: Collection[str], known: Sequence[str]) -> str:
+    """Returns the status that a CodeableConcept gives in its own system, wherever it stands in the list.
+
+    Without such a coding one of another system that has the same code counts, then the text. Of several, the first in
+    `known`.
+    """
+    made = concept(node)
+    if made is None:
+        return ""
+    own = {each.code for each in made.codings if each.system.removesuffix("/") in systems}
+    own = own or {each.code for each in made.codings if each.code in known} or {"-".join(made.text.lower().split())}
+    return next((each for each in known if each in own), "")
 
 
 def concepts(nodes: Iterable[Node]) -> list[CodeableConcept]:

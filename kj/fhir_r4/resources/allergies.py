@@ -4,11 +4,9 @@ from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced
 from kj.fhir_r4.bundle.times import period, when
 from kj.fhir_r4.reading.context import Context
-from kj.fhir_r4.reading.datatypes import concept, concepts, critical, named, notes
-from kj.fhir_r4.resources import absence_codes
+from kj.fhir_r4.reading.datatypes import concept, concepts, critical, named, notes, status_code
+from kj.fhir_r4.resources import absence_codes, absence_words
 from kjernejournal.common.v1.common_pb2 import (
-    ABSENCE_KIND_NIL_KNOWN,
-    ABSENCE_KIND_NOT_ASKED,
     CodeableConcept,
     EventTime,
 )
@@ -28,15 +26,16 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CRITICALITY_UNABLE_TO_ASSESS,
     CRITICALITY_UNSPECIFIED,
     STATUS_ACTIVE,
+    STATUS_ENDED,
+    STATUS_ENTERED_IN_ERROR,
     STATUS_REFUTED,
     Category,
     CategoryAbsence,
     CriticalInfo,
     Reaction,
+    Status,
 )
 from shared.codes import systems
-
-NIL_KNOWN, NOT_ASKED = ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED
 
 _KINDS = {
     "medication": ALLERGEN_KIND_MEDICATION,
@@ -52,7 +51,16 @@ _CRITICALITIES = {
 _CERTAINTIES = {"confirmed": CERTAINTY_CONFIRMED, "unconfirmed": CERTAINTY_SUSPECTED}
 """FHIR R4's verificationStatus. "presumed" and "provisional" are not of R4."""
 _GONE = frozenset({"inactive", "resolved"})
-_WRONG = frozenset({"refuted", "entered-in-error"})
+_WRONG = {"refuted": STATUS_REFUTED, "entered-in-error": STATUS_ENTERED_IN_ERROR}
+_HL7 = "http://terminology.hl7.org/CodeSystem/allergyintolerance-"
+_STATUSES = frozenset(
+    {
+        *(_HL7 + "clinical", _HL7 + "verification"),
+        *("http://hl7.org/fhir/allergy-clinical-status", "http://hl7.org/fhir/allergy-verification-status"),
+        *("http://hl7.org/fhir/allergyintolerance-clinical", "http://hl7.org/fhir/allergyintolerance-verification"),
+    }
+)
+"""HL7's systems of both statuses; sources take one for the other, and no code is in both."""
 _MEDICINE_SYSTEMS = (systems.ATC, systems.RXNORM, systems.NDC, *systems.FEST_BEGINNINGS)
 """Beginnings of code systems that hold medicines alone."""
 
@@ -60,8 +68,8 @@ _MEDICINE_SYSTEMS = (systems.ATC, systems.RXNORM, systems.NDC, *systems.FEST_BEG
 def map_allergy(context: Context) -> CriticalInfo | CategoryAbsence:
     """Returns the entry; for "no known allergies" and "no information", the statement.
 
-    What is inactive, resolved, refuted or entered in error becomes refuted: a reader who knew it sees that it no longer
-    holds. Raises NotPlaced for an allergy without a substance.
+    What is inactive or resolved has ended, what is refuted is refuted, what is entered in error is taken back; a
+    statement that no longer holds is withdrawn. Raises NotPlaced for an allergy without a substance.
     """
     node = context.node
     code = concept(node.child("code"))
@@ -70,28 +78,35 @@ def map_allergy(context: Context) -> CriticalInfo | CategoryAbsence:
         recorder=context.practitioner(node.child("recorder")) or context.practitioner(node.child("asserter")),
         of_patient=context.is_patient("asserter"),
     )
+    status = _status(node)
     statement = _statement(code)
     if statement is not None:
         statement.header.CopyFrom(header)
         statement.text = node.cut(named(code), 500, "text")
+        statement.withdrawn = status != STATUS_ACTIVE
         return statement
     code = code or _substance(node)
+    if code is None and status == STATUS_ENTERED_IN_ERROR:
+        code = CodeableConcept(text="not stated")
     if code is None:
         raise NotPlaced("does not say to what")
     category = category_of(node.texts("category"), code)
     return CriticalInfo(
         header=header,
         category=category,
-        status=STATUS_REFUTED if _is_over(node) else STATUS_ACTIVE,
+        status=status,
+        ended=_ended(node) if status == STATUS_ENDED else None,
         code=critical(code),
         event_time=_onset(node),
         comment=notes(node, 500, *_descriptions(node)),
         reaction=Reaction(
             criticality=_CRITICALITIES.get(node.text("criticality"), CRITICALITY_UNSPECIFIED),
-            certainty=_CERTAINTIES.get(_code(node, "verificationStatus"), CERTAINTY_UNSPECIFIED),
-            manifestations=[
-                each for reaction in node.children("reaction") for each in concepts(reaction.children("manifestation"))
-            ][:50],
+            certainty=_CERTAINTIES.get(_verification(node), CERTAINTY_UNSPECIFIED),
+            manifestations=node.most(
+                [each for one in node.children("reaction") for each in concepts(one.children("manifestation"))],
+                50,
+                "reaction.manifestation",
+            ),
             allergen_kind=next(
                 (_KINDS[each] for each in node.texts("category") if each in _KINDS), ALLERGEN_KIND_UNSPECIFIED
             ),
@@ -115,22 +130,37 @@ def _statement(code: CodeableConcept | None) -> CategoryAbsence | None:
 
     "No known allergy" becomes a statement of drugs, which matter most. It never says that nothing critical is known.
     """
-    if absence_codes.says(code, absence_codes.NO_KNOWN_ALLERGY | absence_codes.NO_KNOWN_DRUG_ALLERGY):
-        return CategoryAbsence(kind=NIL_KNOWN, category=CATEGORY_DRUG_REACTION)
-    if absence_codes.says(code, absence_codes.NO_KNOWN_OTHER_ALLERGY):
-        return CategoryAbsence(kind=NIL_KNOWN, category=CATEGORY_OTHER_ALLERGY)
-    if absence_codes.says(code, absence_codes.NO_ALLERGY_INFORMATION):
-        return CategoryAbsence(kind=NOT_ASKED, category=CATEGORY_DRUG_REACTION)
-    return None
+    kind = absence_codes.stated(code, absence_codes.ALLERGIES)
+    if kind is None:
+        return None
+    drugs = absence_codes.NO_KNOWN_ALLERGY | absence_codes.NO_KNOWN_DRUG_ALLERGY
+    others = absence_codes.says(code, absence_codes.NO_KNOWN_OTHER_ALLERGY)
+    if not others and not absence_codes.says(code, drugs | absence_codes.NO_ALLERGY_INFORMATION):
+        words = named(code)
+        others = bool(absence_words.OTHER_ALLERGENS.search(words)) and not absence_words.DRUGS.search(words)
+    of_others = others and not absence_codes.says(code, drugs)
+    return CategoryAbsence(kind=kind, category=CATEGORY_OTHER_ALLERGY if of_others else CATEGORY_DRUG_REACTION)
 
 
-def _is_over(node: Node) -> bool:
-    return _code(node, "clinicalStatus") in _GONE or _code(node, "verificationStatus") in _WRONG
+def _status(node: Node) -> "Status.ValueType":
+    verified = _verification(node)
+    if verified in _WRONG:
+        return _WRONG[verified]
+    clinical = status_code(node.child("clinicalStatus"), _STATUSES, ("resolved", "inactive", "active"))
+    return STATUS_ENDED if clinical in _GONE else STATUS_ACTIVE
 
 
-def _code(node: Node, name: str) -> str:
-    made = concept(node.child(name))
-    return made.codings[0].code if made and made.codings else ""
+def _verification(node: Node) -> str:
+    """Returns the verification status; of several that a source gives at once, the one that holds least."""
+    known = ("entered-in-error", "refuted", "unconfirmed", "confirmed")
+    return status_code(node.child("verificationStatus"), _STATUSES, known)
+
+
+def _ended(node: Node) -> EventTime | None:
+    """Returns when the allergy was over, where the source says it: at the end of its period."""
+    span = node.child("onsetPeriod")
+    ended = when(span, "end") if span is not None and period(span) is not None else None
+    return ended.event() if ended is not None else None
 
 
 def _substance(node: Node) -> CodeableConcept | None:

@@ -1,67 +1,61 @@
 """Device, DeviceUseStatement and Procedure -> critical information, where `implants` says that they last."""
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import NamedTuple
-
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced
-from kj.fhir_r4.bundle.times import When, period, when
+from kj.fhir_r4.bundle.times import When
 from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.reading.datatypes import concept, critical, named, notes
 from kj.fhir_r4.resources import absence_codes, unplaced
-from kj.fhir_r4.resources.implants import Decision, Lasting, decide_device, decide_procedure, removable, removes
-from kjernejournal.common.v1.common_pb2 import (
-    ABSENCE_KIND_NIL_KNOWN,
-    ABSENCE_KIND_NOT_ASKED,
-    CodeableConcept,
-    EntryHeader,
-    EventTime,
-)
+from kj.fhir_r4.resources.implant_kinds import removed_kind
+from kj.fhir_r4.resources.implants import Decision, Lasting, decide_device, decide_procedure
+from kj.fhir_r4.resources.removals import Removals, is_over, performed, use_of
+from kjernejournal.common.v1.common_pb2 import CodeableConcept, EntryHeader, EventTime
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_IMPLANT,
     CATEGORY_ONGOING_TREATMENT,
     STATUS_ACTIVE,
-    STATUS_REFUTED,
+    STATUS_ENDED,
+    STATUS_ENTERED_IN_ERROR,
     CategoryAbsence,
     CriticalInfo,
     Implant,
-    Status,
     Treatment,
 )
-from shared.convert import moment
+
+NEVER_DONE = frozenset({"not-done", "entered-in-error"})
 
 
-class Removal(NamedTuple):
-    """An implant of this kind was taken out of somebody then."""
-
-    kind: str
-    at: datetime
-
-
-def map_procedure(context: Context, removals: Iterable[Removal]) -> CriticalInfo:
-    """Returns what the procedure left, or the treatment that it is.
+def map_procedure(context: Context, removals: Removals) -> CriticalInfo:
+    """Returns what the procedure left, or the treatment that it is; what was never done, or is entered in error, takes
+    an earlier entry of it back.
 
     Raises NotPlaced with the rule that says otherwise.
     """
     node = context.node
-    code = concept(node.child("code"))
-    if node.text("status") not in ("not-done", "entered-in-error") and removes(code) and not removable(code):
-        raise NotPlaced("takes an implant out: the entry of that implant is refuted")
-    decision = decide_procedure(code, node.text("status"))
-    done = _performed(node)
+    code, status = concept(node.child("code")), node.text("status")
+    withdrawn = status in NEVER_DONE
+    if not withdrawn and removed_kind(code) and not decide_procedure(code, status).lasting:
+        raise NotPlaced("takes an implant out: the entry of that implant has ended")
+    # Treatment that goes on is an entry; of what is withdrawn nobody knows any longer whether it did.
+    decision = decide_procedure(code, "in-progress" if withdrawn else status)
+    if withdrawn and decision.lasting is None:
+        decision = decide_procedure(code, status)
+    done = performed(node)
     performers = [each.child("actor") for each in node.children("performer")]
     header = context.header(
         done,
         recorder=next(filter(None, map(context.practitioner, performers)), None),
         organisation=context.organisation(node.child("location")),
     )
-    kind = removable(code)
-    gone = kind and done and any(each.kind == kind and each.at > done.first() for each in removals)
-    return _entry(header, decision, code, done, STATUS_REFUTED if gone else STATUS_ACTIVE, notes(node, 500))
+    made = _entry(header, decision, code, done, notes(node, 500))
+    if withdrawn:
+        made.status = STATUS_ENTERED_IN_ERROR
+    elif (gone := removals.removed(context.resource, "subject", code, done)) is not None:
+        _end(made, gone)
+    return made
 
 
-def map_device(context: Context) -> CriticalInfo | CategoryAbsence:
+def map_device(context: Context, removals: Removals) -> CriticalInfo | CategoryAbsence:
     """Returns the device as its patient's implant or treatment, or what it states instead of one.
 
     "No known devices" and "no information" are statements, each its own. Raises NotPlaced with the rule that says
@@ -72,17 +66,24 @@ def map_device(context: Context) -> CriticalInfo | CategoryAbsence:
     status = node.text("status")
     made = context.recorded("manufactureDate")  # for the record's time alone: nobody says when it was implanted
     header = context.header(made, organisation=context.organisation(node.child("owner")))
-    if (stated := _statement(code, header, node)) is not None:
+    if (stated := _statement(code, header, node, status)) is not None:
         return stated
-    decision = decide_device(code, status)
-    over = STATUS_REFUTED if status == "inactive" else STATUS_ACTIVE
-    return _entry(header, decision, code, None, over, notes(node, 500))
+    use = removals.use(context.resource, context.now)
+    began = use.began if use else None
+    entry = _entry(header, decide_device(code), code, began, notes(node, 500))
+    gone = removals.removed(context.resource, "patient", code, began or made)
+    if status == "entered-in-error":
+        entry.status = STATUS_ENTERED_IN_ERROR
+    elif status == "inactive" or (use is not None and use.over) or gone is not None:
+        _end(entry, (use.ended if use else None) or gone)
+    return entry
 
 
-def map_device_use(context: Context) -> CriticalInfo | CategoryAbsence:
+def map_device_use(context: Context, removals: Removals) -> CriticalInfo | CategoryAbsence:
     """Returns the use of a device that names no patient of its own, with the time of implantation.
 
-    Raises NotPlaced for one whose Device is placed itself, and with the rule that says that it does not last.
+    Raises NotPlaced for one whose Device is placed itself, for one that is only intended, and with the rule that says
+    that it does not last.
     """
     node = context.node
     reference = node.child("device")
@@ -92,41 +93,32 @@ def map_device_use(context: Context) -> CriticalInfo | CategoryAbsence:
     code = (concept(device.node.child("type")) or _device_name(device.node)) if device else None
     if code is None and reference is not None and reference.text("display"):
         code = CodeableConcept(text=reference.text("display", 2000))
-    span = node.child("timingPeriod")
-    began = when(node, "timingDateTime") or (when(span, "start") if span else None)
+    use, status = use_of(node), node.text("status")
     header = context.header(
-        context.recorded("recordedOn") or began,
+        context.recorded("recordedOn") or use.began,
         recorder=context.practitioner(node.child("source")),
         of_patient=context.is_patient("source"),
     )
-    if (stated := _statement(code, header, node)) is not None:
+    if (stated := _statement(code, header, node, status)) is not None:
         return stated
-    status = node.text("status")
-    decision = decide_device(code, status)
-    used = period(span)
-    over = status in ("completed", "stopped") or bool(used and used.HasField("end") and moment(used.end) <= context.now)
-    return _entry(header, decision, code, began, STATUS_REFUTED if over else STATUS_ACTIVE, notes(node, 500))
+    if status == "intended":
+        raise NotPlaced("is not in use yet")
+    entry = _entry(header, decide_device(code), code, use.began, notes(node, 500))
+    gone = removals.removed(context.resource, "subject", code, use.began)
+    if status == "entered-in-error" or (device is not None and device.node.text("status") == "entered-in-error"):
+        entry.status = STATUS_ENTERED_IN_ERROR
+    elif is_over(node, context.now) or gone is not None:
+        _end(entry, use.ended or gone)
+    return entry
 
 
-def removals_of(procedures: Iterable[Node]) -> list[Removal]:
-    """Returns which kinds of implant these completed procedures took out, and when."""
-    found = []
-    for node in procedures:
-        kind, done = removes(concept(node.child("code"))), _performed(node)
-        if kind and done and node.text("status") == "completed":
-            found.append(Removal(kind, done.first()))
-    return found
-
-
-def _statement(code: CodeableConcept | None, header: EntryHeader, node: Node) -> CategoryAbsence | None:
-    if absence_codes.says(code, absence_codes.NO_KNOWN_DEVICES):
-        kind = ABSENCE_KIND_NIL_KNOWN
-    elif absence_codes.says(code, absence_codes.NO_DEVICE_INFORMATION):
-        kind = ABSENCE_KIND_NOT_ASKED
-    else:
+def _statement(code: CodeableConcept | None, header: EntryHeader, node: Node, status: str) -> CategoryAbsence | None:
+    kind = absence_codes.stated(code, absence_codes.DEVICES)
+    if kind is None:
         return None
     text = node.cut(named(code), 500, "text")
-    return CategoryAbsence(header=header, kind=kind, category=CATEGORY_IMPLANT, text=text)
+    holds = status in ("", "active", "unknown", "on-hold")
+    return CategoryAbsence(header=header, kind=kind, category=CATEGORY_IMPLANT, text=text, withdrawn=not holds)
 
 
 def _entry(
@@ -134,7 +126,6 @@ def _entry(
     decision: Decision,
     code: CodeableConcept | None,
     done: When | None,
-    status: "Status.ValueType",
     comment: str,
 ) -> CriticalInfo:
     if decision.lasting is None or code is None:
@@ -143,7 +134,7 @@ def _entry(
     entry = CriticalInfo(
         header=header,
         category=CATEGORY_ONGOING_TREATMENT if decision.lasting is Lasting.TREATMENT else CATEGORY_IMPLANT,
-        status=status,
+        status=STATUS_ACTIVE,
         code=critical(code),
         event_time=began if done else None,
         comment=comment,
@@ -156,9 +147,11 @@ def _entry(
     return entry
 
 
-def _performed(node: Node) -> When | None:
-    span = node.child("performedPeriod")
-    return when(node, "performedDateTime") or (when(span, "start") if span else None)
+def _end(entry: CriticalInfo, at: When | None) -> None:
+    """Marks what was there and is no longer, since when as far as that is known."""
+    entry.status = STATUS_ENDED
+    if at is not None:
+        entry.ended.CopyFrom(at.event())
 
 
 def _device_name(node: Node) -> CodeableConcept | None:

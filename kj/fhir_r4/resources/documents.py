@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 
 from kj.fhir_r4.bundle.node import Node
-from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
+from kj.fhir_r4.bundle.refusals import BadField, NotPlaced
 from kj.fhir_r4.bundle.times import AHEAD, EARLIEST, When, period, when
 from kj.fhir_r4.reading import security_labels
 from kj.fhir_r4.reading.context import Context
@@ -41,12 +41,12 @@ _UNKNOWN = "application/octet-stream"
 def map_document(context: Context) -> ImportedDocument:
     """Returns the document in its first form that is in the bundle; its other forms are counted as left out.
 
-    Raises NotPlaced for a document that is withdrawn, whose content is elsewhere, or that carries a restriction which
-    is not understood and so could not be kept.
+    One that is entered in error is withdrawn, of which nothing is kept. Raises NotPlaced for a document whose content
+    is elsewhere, or that carries a restriction which is not understood and so could not be kept.
     """
     node = context.node
-    if node.text("status") == "entered-in-error":
-        raise NotPlaced("is entered in error")
+    if "entered-in-error" in (node.text("status"), node.text("docStatus")):
+        return _withdrawn(context, context.recorded("date"))
     each = node.children("content")
     attachment, form, content = _content(context, [(one.child("attachment"), one.child("format")) for one in each])
     about = node.child("context")
@@ -87,7 +87,7 @@ def map_presented_form(context: Context) -> ImportedDocument:
     """Returns as a document what a source wrote as a report: a PDF of its results, or a note."""
     node = context.node
     if node.text("status") == "entered-in-error":
-        raise NotPlaced("is entered in error")
+        return _withdrawn(context, when(node, "issued", "effectiveDateTime"))
     attachment, _, content = _content(context, [(each, None) for each in node.children("presentedForm")])
     made = when(node, "issued", "effectiveDateTime") or when(attachment, "creation")
     _check_times(context, made, None)
@@ -110,6 +110,11 @@ def map_presented_form(context: Context) -> ImportedDocument:
         ),
         content=content,
     )
+
+
+def _withdrawn(context: Context, made: When | None) -> ImportedDocument:
+    context.labels.clear()  # nothing of it is shown that could be restricted
+    return ImportedDocument(document=Document(header=context.header(made), withdrawn=True))
 
 
 def media_type(written: str) -> str:
@@ -148,7 +153,7 @@ def _bytes(context: Context, attachment: Node) -> bytes | None:
         raise NotPlaced(f"has more than {LARGEST} bytes of content")
     content = _decoded(data)
     if content is None:
-        raise Refused(holder.at("data"), "is not base64")
+        raise BadField(holder.at("data"), "is not base64")
     if len(content) > LARGEST:
         raise NotPlaced(f"has more than {LARGEST} bytes of content")
     return content or None

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from google.protobuf.message import Message
 
-from kj.fhir_r4.bundle.bundle import called
 from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.resource import called
 from kj.fhir_r4.message_spool import ABSENCES, PLACES, Place
 from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.reading.datatypes import concept, named

@@ -4,20 +4,19 @@ Most procedures are over when they are done, and most devices are equipment. Wha
 goes on, is what somebody has to know in an emergency. The decision is a pure function of the codes and the state, and
 gives its rule:
 
-- a code of the tables below (SNOMED CT), which are not complete and need not be;
-- else the name that a coding displays, by the words below, in English as international bundles have it;
+- a code of the tables below (SNOMED CT, NCSP), which are not complete and need not be;
+- else the name that a coding displays, by the words below, in English as international bundles have it, and Norwegian;
 - else nothing: the resource is counted with that reason, not guessed at.
 
-An implant that a later procedure of the same bundle removed is refuted, not left standing as active.
+An implant that a later procedure of the same bundle took out has ended, and does not stand as active.
 """
 
 import re
-from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from kj.fhir_r4.resources.implant_kinds import longest, names, ncsp, snomed
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
-from shared.codes.systems import SNOMED, canonical
 
 
 class Lasting(Enum):
@@ -34,8 +33,6 @@ class Decision(NamedTuple):
     lasting: Lasting | None
     rule: str
 
-
-INTRAUTERINE, SUBCUTANEOUS = "intrauterine device", "subcutaneous contraceptive"
 
 _PROCEDURES = {
     "65200003": Lasting.MECHANICAL_IMPLANT,  # insertion of intrauterine contraceptive device
@@ -72,31 +69,47 @@ _DEVICES = {
     "69805005": Lasting.TREATMENT,  # insulin pump
     "702172008": Lasting.TREATMENT,  # home continuous positive airway pressure unit
 }
-_REMOVALS = {"68254000": INTRAUTERINE, "46706006": INTRAUTERINE, "301807007": SUBCUTANEOUS}
-_REMOVABLE = {"65200003": INTRAUTERINE, "46706006": INTRAUTERINE, "169553002": SUBCUTANEOUS}
+_NCSP = {
+    **dict.fromkeys(("FPE10", "FPE20", "FPE26"), Lasting.MECHANICAL_IMPLANT),  # permanent pacemaker
+    "FPG": Lasting.MECHANICAL_IMPLANT,  # defibrillator
+    "FNG05": Lasting.MECHANICAL_IMPLANT,  # stent in coronary artery
+    **dict.fromkeys(("FKD", "FMD"), Lasting.MECHANICAL_IMPLANT),  # prosthesis of mitral and aortic valve
+    **dict.fromkeys(("NBB", "NBC", "NFB", "NFC", "NGB", "NGC"), Lasting.MECHANICAL_IMPLANT),  # shoulder, hip, knee
+    **dict.fromkeys(("FQA", "FQB", "GDG", "JJC", "KAS10", "KAS20"), Lasting.TRANSPLANT),  # heart, lung, liver, kidney
+}
+"""Beginnings of codes of NCSP, as Norwegian hospitals write them."""
 
 _NOT_LASTING = re.compile(
     r"\b(remov|explant|extract|check|evaluat|assess|interrogat|consult|refer|plan|counsel|screen|test|imaging"
-    r"|education|history of|status)",
+    r"|education|history of|status|temporary"
+    r"|fjern|uttak|eksplant|ekstraksjon|kontroll|vurdering|utredning|henvis|temporær|midlertidig)",
     re.IGNORECASE,
 )
-_TRANSPLANT = re.compile(r"\b(transplant\b|transplantation of)", re.IGNORECASE)
+_TRANSPLANT = re.compile(
+    r"\b(transplant\b|transplantation of|(?:nyre|lever|hjerte|lunge|pankreas|beinmarg|stamcelle)transplantasjon"
+    r"|transplantasjon av (?:nyre|lever|hjerte|lunge|pankreas|beinmarg|stamceller))",
+    re.IGNORECASE,
+)
 _IMPLANT_PROCEDURE = re.compile(
-    r"\b(implantation of"
+    r"\b(implantation of|implantasjon av"
     r"|insertion of (?:\S+ ){0,4}(?:pacemaker|stent|shunt|implant|intrauterine|defibrillator|prosthesis)"
+    r"|innsett\w* av (?:\S+ ){0,4}(?:pacemaker|stent|shunt|implantat|spiral|hjertestarter|\w*protese)"
     r"|(?:hip|knee|shoulder|valve) (?:joint )?replacement|replacement of (?:\S+ ){0,2}(?:hip|knee|shoulder|valve))",
     re.IGNORECASE,
 )
 _IMPLANT_DEVICE = re.compile(
     r"\b(implant|pacemaker|stent\b|shunt\b|intrauterine|cochlear|neurostimulator|(?:heart|cardiac|aortic|mitral) valve"
-    r"|(?:hip|knee|shoulder|joint) prosthesis|vascular graft|aneurysm clip)",
+    r"|(?:hip|knee|shoulder|joint) prosthesis|vascular graft|aneurysm clip"
+    r"|hjerteklaff|(?:hofte|kne|skulder|ledd)protese|kobberspiral|hormonspiral)",
     re.IGNORECASE,
 )
 _TREATMENT = re.compile(
     r"\b(dialysis|chemotherapy|radiotherapy|radiation therapy|immunosuppress|immunotherapy|anticoagulation therapy"
-    r"|home oxygen|insulin pump|continuous positive airway)",
+    r"|home oxygen|insulin pump|continuous positive airway|hemodialyse|dialyse|cellegift|strålebehandling"
+    r"|insulinpumpe)",
     re.IGNORECASE,
 )
+
 _NOT_DONE = frozenset({"preparation", "not-done", "entered-in-error", "unknown"})
 _GOING_ON = frozenset({"in-progress", "on-hold"})
 
@@ -107,7 +120,11 @@ def decide_procedure(code: CodeableConcept | None, status: str) -> Decision:
         return Decision(None, "was not done, or is not known to be")
     lasting, rule = _by_table(code, _PROCEDURES)
     if lasting is None:
+        lasting = longest(_NCSP, ncsp(code))
+    if lasting is None:
         lasting, rule = _by_name(code, _IMPLANT_PROCEDURE)
+    if lasting is None and ncsp(code) and not any(names(code)):
+        return Decision(None, "has a code of NCSP that is not known here, and no name: it may be an implant")
     if lasting is None:
         return Decision(None, "is neither an implant nor ongoing treatment: no register holds procedures")
     if lasting is Lasting.TREATMENT and status not in _GOING_ON:
@@ -115,10 +132,8 @@ def decide_procedure(code: CodeableConcept | None, status: str) -> Decision:
     return Decision(lasting, rule)
 
 
-def decide_device(code: CodeableConcept | None, status: str) -> Decision:
+def decide_device(code: CodeableConcept | None) -> Decision:
     """Decides whether a device of a patient is an implant or gives ongoing treatment."""
-    if status == "entered-in-error":
-        return Decision(None, "is entered in error")
     lasting, rule = _by_table(code, _DEVICES)
     if lasting is None:
         lasting, rule = _by_name(code, _IMPLANT_DEVICE)
@@ -127,23 +142,13 @@ def decide_device(code: CodeableConcept | None, status: str) -> Decision:
     return Decision(lasting, rule)
 
 
-def removes(code: CodeableConcept | None) -> str:
-    """Returns the kind of implant that a procedure takes out; "": none."""
-    return next((_REMOVALS[each] for each in _snomed(code) if each in _REMOVALS), "")
-
-
-def removable(code: CodeableConcept | None) -> str:
-    """Returns the kind of implant that a procedure puts in, if it is one that is taken out again; "": it is not."""
-    return next((_REMOVABLE[each] for each in _snomed(code) if each in _REMOVABLE), "")
-
-
 def _by_table(code: CodeableConcept | None, table: dict[str, Lasting]) -> tuple[Lasting | None, str]:
-    found = next((table[each] for each in _snomed(code) if each in table), None)
+    found = next((table[each] for each in snomed(code) if each in table), None)
     return found, "by code"
 
 
 def _by_name(code: CodeableConcept | None, implant: re.Pattern[str]) -> tuple[Lasting | None, str]:
-    for name in _names(code):
+    for name in names(code):
         if _NOT_LASTING.search(name):
             continue
         for pattern, lasting in (
@@ -154,11 +159,3 @@ def _by_name(code: CodeableConcept | None, implant: re.Pattern[str]) -> tuple[La
             if pattern.search(name):
                 return lasting, "by name"
     return None, ""
-
-
-def _snomed(code: CodeableConcept | None) -> list[str]:
-    return [each.code for each in code.codings if canonical(each.system) == SNOMED] if code else []
-
-
-def _names(code: CodeableConcept | None) -> Sequence[str]:
-    return [each.display for each in code.codings if each.display] or [code.text] if code else []

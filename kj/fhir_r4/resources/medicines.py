@@ -4,15 +4,15 @@ None of them is a prescription of the national prescription register: what the s
 as it stands, and no state of the prescription register is made up.
 """
 
-from kj.fhir_r4.bundle.bundle import called
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced
+from kj.fhir_r4.bundle.resource import called
 from kj.fhir_r4.bundle.times import period
 from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.reading.datatypes import concept, concepts, named, notes, quantity
 from kj.fhir_r4.resources import absence_codes
 from kj.fhir_r4.resources.dosage import dosages
-from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, CodeableConcept, Coding
 from kjernejournal.medications.v1.medications_pb2 import (
     STATEMENT_KIND_MEDICINE,
     STATEMENT_KIND_NIL_KNOWN,
@@ -91,7 +91,7 @@ def map_statement(context: Context) -> MedicationStatement:
     """Returns what a source says is used; "no known medications" and "no information" are about all medicines."""
     node = context.node
     made = context.concept_of("medicationCodeableConcept", "medicationReference")
-    kind = _kind(made)
+    kind = _kind(made, node.text("status"))
     span, point = node.child("effectivePeriod"), context.recorded("effectiveDateTime")
     asserted = context.recorded("dateAsserted")
     return MedicationStatement(
@@ -121,12 +121,13 @@ def _order(context: Context) -> str:
     return called(found) if found else orders[0].text("reference")[:300]
 
 
-def _kind(made: CodeableConcept | None) -> "StatementKind.ValueType":
-    if absence_codes.says(made, absence_codes.NO_KNOWN_MEDICATIONS):
-        return STATEMENT_KIND_NIL_KNOWN
-    if absence_codes.says(made, absence_codes.NO_MEDICATION_INFORMATION):
-        return STATEMENT_KIND_NOT_ASKED
-    return STATEMENT_KIND_MEDICINE
+def _kind(made: CodeableConcept | None, status: str) -> "StatementKind.ValueType":
+    """Returns what a statement is about. "No known medications" that is not in force says nothing sure."""
+    kind = absence_codes.stated(made, absence_codes.MEDICINES)
+    if kind is None:
+        return STATEMENT_KIND_MEDICINE
+    in_force = status in ("", "active", "entered-in-error", "unknown")
+    return STATEMENT_KIND_NIL_KNOWN if kind == ABSENCE_KIND_NIL_KNOWN and in_force else STATEMENT_KIND_NOT_ASKED
 
 
 def _medication(context: Context) -> Medication:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from kj.fhir_r4.bundle.bundle import Bundle, Resource
+from kj.fhir_r4.bundle.bundle import Bundle
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import Refused
+from kj.fhir_r4.bundle.resource import Resource
 from kj.fhir_r4.bundle.times import When, when
 from shared.codes.identifiers import D_NUMBER, FH_NUMBER, FODSELSNUMMER
 from shared.errors import Invalid
+from shared.handling.identities import holds_one
 from shared.national_id import make_synthetic, parse
 
 NORWEGIAN = {
@@ -39,7 +41,7 @@ class Source:
     key: str
     """SHA-256 over the identifier and birth date: the same patient has the same one. It shows nobody who it is."""
     system: str
-    """The system that identifies the patient: the source of their entries."""
+    """The system that identifies the patient: the source of their entries. It holds no national id."""
     national_ids: tuple[str, ...]
     """Norwegian ids that the source states."""
     birth: When | None
@@ -98,6 +100,7 @@ def source_of(patient: Resource, bundle: Bundle) -> Source:
                 raise Refused(identifier.at("value"), f"{kind}: {error.problem}") from None
     birth = when(patient.node, "birthDate")
     system, parts = _identifier(patient, bundle)
+    system = "FHIR" if holds_one(system) else system
     if numbers:
         parts = [min(numbers)]
     parts.append("-".join(str(part) for part in birth[:3]) if birth else "")

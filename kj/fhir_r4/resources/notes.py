@@ -2,10 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 
-from kj.fhir_r4.bundle.bundle import Bundle, Resource
+from kj.fhir_r4.bundle.bundle import Bundle
 from kj.fhir_r4.bundle.name_index import NameIndex
 from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import BadField
+from kj.fhir_r4.bundle.resource import Resource
 
 
 class Notes:
@@ -17,17 +20,21 @@ class Notes:
         if not bundle.count("DiagnosticReport"):
             return
         for document in bundle.of_type("DocumentReference"):
-            node = document.node
-            for each in node.children("identifier"):
-                self._names.add(each.text("value"), document.position)
-            attachments = (each.child("attachment") for each in node.children("content"))
-            for digest in _digests(each for each in attachments if each is not None):
-                self._contents.add(digest, document.position)
-            about = node.child("context")
-            for reference in about.children("related") if about else []:
-                found = bundle.resolve(reference, document)
-                if found is not None and found.type == "DiagnosticReport":
-                    self._related.add(found.position)
+            with suppress(BadField):  # such a document is not placed, and so stands for no note
+                self._take(bundle, document)
+
+    def _take(self, bundle: Bundle, document: Resource) -> None:
+        node = document.node
+        names = [each.text("value") for each in node.children("identifier")]
+        attachments = (each.child("attachment") for each in node.children("content"))
+        digests = _digests(each for each in attachments if each is not None)
+        about = node.child("context")
+        related = [bundle.resolve(each, document) for each in (about.children("related") if about else [])]
+        for name in names:
+            self._names.add(name, document.position)
+        for digest in digests:
+            self._contents.add(digest, document.position)
+        self._related |= {each.position for each in related if each is not None and each.type == "DiagnosticReport"}
 
     def hold(self, report: Resource) -> bool:
         """Whether a document holds this DiagnosticReport too.

@@ -6,9 +6,9 @@ A Patient's contacts and languages are no resources of their own: what is made o
 import re
 from collections.abc import Iterator
 
-from kj.fhir_r4.bundle.bundle import called
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced
+from kj.fhir_r4.bundle.resource import called
 from kj.fhir_r4.bundle.times import period
 from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.reading.datatypes import concepts, name_of
@@ -54,10 +54,13 @@ UNNAMED = "Ikke oppgitt"
 
 
 def map_related_person(context: Context) -> OwnRegistration:
-    """Returns somebody close to the patient. Raises NotPlaced for one with neither a name nor a way to reach them."""
+    """Returns somebody close to the patient; one who is no longer, is withdrawn.
+
+    Raises NotPlaced for one with neither a name nor a way to reach them.
+    """
     node = context.node
     if node.flag("active") is False:
-        raise NotPlaced("is no longer related: not active")
+        return OwnRegistration(header=context.header(None), contact=Contact(name=UNNAMED), withdrawn=True)
     contact = _contact(node, node.children("name"), node.children("address"))
     return OwnRegistration(header=context.header(None), contact=contact)
 

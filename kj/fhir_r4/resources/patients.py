@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from kj.fhir_r4.bundle.bundle import Bundle, Resource
+from kj.fhir_r4.bundle.bundle import Bundle
 from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
+from kj.fhir_r4.bundle.resource import Resource
+from kj.fhir_r4.bundle.times import AHEAD
 from kj.fhir_r4.message_spool import MessageSpool
 from kj.fhir_r4.reading import security_labels
+from kj.fhir_r4.reading.context import changed_at
+from kj.fhir_r4.reading.modifiers import modifier
 from kj.fhir_r4.resources import person, unplaced
 from kj.fhir_r4.resources.national_ids import AssignedIds, Known, source_of
 from shared.errors import Invalid
@@ -27,7 +31,8 @@ class Record:
 class Patients:
     """The patients of a bundle: of a document its subject, else every Patient that it holds.
 
-    Two Patient resources of one person share a record. One that is restricted has none.
+    Two Patient resources of one person share a record. One that is restricted has none, nor has one that cannot be
+    read.
     """
 
     def __init__(self, bundle: Bundle, ids: AssignedIds, now: datetime) -> None:
@@ -37,43 +42,65 @@ class Patients:
         self._now = now
         self._of: dict[int, Record] = {}
         """By the position of the Patient resource."""
-        self._restricted: set[int] = set()
+        self._left_out: dict[int, str] = {}
+        """Why Patients have no record, by their position."""
+        self.refused: list[str] = []
+        """Why Patients could not be read, with the path."""
 
     def take(self, messages: MessageSpool) -> None:
         """Gives each patient a number and puts them in the spool.
 
-        Raises Refused where there is none, or one whose fields cannot be what they say.
+        Raises Refused where there is none, or none whose fields can be what they say.
         """
         if not self._bundle.count("Patient"):
             raise Refused("", "it has no Patient: nobody to import")
         patients = iter([self._subject()]) if self._bundle.type == "document" else self._bundle.of_type("Patient")
         by_number: dict[str, Record] = {}
+        first: Refused | None = None
         for resource in patients:
-            if security_labels.labels(resource.node):
-                self._restricted.add(resource.position)
-                continue
-            source = source_of(resource, self._bundle)
-            known = self._ids.assign(source, self._now)
-            record = by_number.get(known.national_id)
-            if record is None:
-                record = by_number[known.national_id] = Record(len(self.records), source.system, known)
-                self.records.append(record)
-                numbers = list(source.national_ids) or [known.national_id]
-                imported = person.imported(resource.node, numbers, source.birth)
-                try:
-                    validate(imported)
-                except Invalid as error:
-                    told = f"does not fit the contract: {error.field} {error.problem}"
-                    raise Refused(resource.node.path, told) from None
-                messages.patient(record.number, imported)
-            self._of[resource.position] = record
+            try:
+                self._take(resource, messages, by_number)
+            except Refused as refused:
+                first = first or refused
+                self._left_out[resource.position] = str(refused)
+                self.refused.append(str(refused))
+        if not self.records and first is not None:
+            raise first
+
+    def _take(self, resource: Resource, messages: MessageSpool, by_number: dict[str, Record]) -> None:
+        """Gives a patient a record; one that is restricted has none. Raises Refused for one that cannot be read."""
+        if security_labels.labels(resource.node):
+            self._left_out[resource.position] = security_labels.CANNOT_KEEP
+            return
+        if reason := modifier(resource.node.value):
+            raise Refused(resource.node.path, reason)
+        source = source_of(resource, self._bundle)
+        known = self._ids.assign(source, self._now)
+        stated = changed_at(resource.node, self._now) or self._bundle_time() or known.since
+        imported = person.imported(resource.node, list(source.national_ids), source.birth, stated)
+        if not source.national_ids:
+            imported.person.national_ids.add(value=known.national_id)
+        try:
+            validate(imported)
+        except Invalid as error:
+            told = f"does not fit the contract: {error.field} {error.problem}"
+            raise Refused(resource.node.path, told) from None
+        record = by_number.get(known.national_id)
+        if record is None:
+            record = by_number[known.national_id] = Record(len(self.records), source.system, known)
+            self.records.append(record)
+            messages.patient(record.number, imported)
+        self._of[resource.position] = record
+
+    def _bundle_time(self) -> datetime | None:
+        found = self._bundle.time()
+        return found.first() if found is not None and found.first() <= self._now + AHEAD else None
 
     def placed(self, patient: Resource) -> Record:
         """Returns a Patient resource's record, once. Raises NotPlaced for one without a record, and the second time."""
         record = self._of.get(patient.position)
         if record is None:
-            restricted = patient.position in self._restricted
-            raise NotPlaced(security_labels.CANNOT_KEEP if restricted else unplaced.OTHER_PERSON)
+            raise NotPlaced(self._left_out.get(patient.position, unplaced.OTHER_PERSON))
         if record.counted:
             raise NotPlaced("is the same patient again")
         record.counted = True
@@ -87,8 +114,9 @@ class Patients:
         found = self._bundle.resolve(reference, resource)
         if found is None:
             raise NotPlaced("is about somebody who is not in the bundle")
-        if found.position in self._restricted:
-            raise NotPlaced(unplaced.RESTRICTED_PATIENT)
+        if (reason := self._left_out.get(found.position)) is not None:
+            restricted = reason == security_labels.CANNOT_KEEP
+            raise NotPlaced(unplaced.RESTRICTED_PATIENT if restricted else unplaced.PATIENT_LEFT_OUT)
         record = self._of.get(found.position)
         if record is None:
             raise NotPlaced(unplaced.OTHER_PERSON)

@@ -16,6 +16,7 @@ FAMILY = "no register holds family history"
 NO_HOME = "no register holds this type"
 NOTE = "the same note as a DocumentReference: one document"
 RESTRICTED_PATIENT = "is about a patient whose record carries a restriction that the registers cannot keep"
+PATIENT_LEFT_OUT = "is about a patient who is not placed"
 OTHER_PERSON = "about somebody else than the document's patient"
 
 REASONS: dict[str, str] = {

@@ -9,8 +9,6 @@ from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.reading.datatypes import concept, concepts, notes, quantity
 from kj.fhir_r4.resources import absence_codes
 from kjernejournal.common.v1.common_pb2 import (
-    ABSENCE_KIND_NIL_KNOWN,
-    ABSENCE_KIND_NOT_ASKED,
     CodeableConcept,
     EntryHeader,
     EventTime,
@@ -47,6 +45,7 @@ def map_immunization(context: Context) -> Vaccination | StatedAbsence:
     header = context.header(context.recorded("recorded") or time, recorder=recorder, organisation=place)
     stated = _statement(vaccine, header)
     if stated is not None:
+        stated.withdrawn = node.text("status") not in ("", "completed")
         return stated
     withdrawn = node.text("status") == "entered-in-error"
     occurrence = _occurrence(node, time)
@@ -88,11 +87,8 @@ def map_immunization(context: Context) -> Vaccination | StatedAbsence:
 
 def _statement(vaccine: CodeableConcept | None, header: EntryHeader) -> StatedAbsence | None:
     words = vaccine.text or next((each.display for each in vaccine.codings), "") if vaccine else ""
-    if absence_codes.says(vaccine, absence_codes.NO_KNOWN_IMMUNIZATIONS):
-        return StatedAbsence(header=header, kind=ABSENCE_KIND_NIL_KNOWN, text=words[:500])
-    if absence_codes.says(vaccine, absence_codes.NO_IMMUNIZATION_INFORMATION):
-        return StatedAbsence(header=header, kind=ABSENCE_KIND_NOT_ASKED, text=words[:500])
-    return None
+    kind = absence_codes.stated(vaccine, absence_codes.VACCINES)
+    return None if kind is None else StatedAbsence(header=header, kind=kind, text=words[:500])
 
 
 def _check(context: Context, vaccine: CodeableConcept | None, occurrence: EventTime | None, time: When | None) -> None:

@@ -11,7 +11,7 @@ from kjernejournal.own_registrations.v1.own_registrations_pb2 import PatientEntr
 from kjernejournal.patients.v1.patients_pb2 import ImportedPatient
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import PatientEntries as Vaccinations
 from kjernejournal.visits.v1.visits_pb2 import PatientEntries as Visits
-from services.critical_info import model as critical_info
+from services.critical_info import importing as critical_info
 from services.documents import model as documents
 from services.labs import checks as labs
 from services.medications import checks as medications
@@ -29,7 +29,7 @@ def check(message: Any, now: datetime) -> None:
         patients.check_person(message.person, production=False)
     elif isinstance(message, CriticalInfo):
         for entry in message.critical_info:
-            critical_info.check(entry)
+            critical_info.check(entry, "critical_info")
         assert all(absence.kind for absence in message.absences)
     elif isinstance(message, Medications):
         kinds: list[Any] = [*message.prescriptions, *message.dispensings, *message.statements]

@@ -7,9 +7,12 @@ is visited once.
 
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 
-from kj.fhir_r4.bundle.bundle import Bundle, Resource
+from kj.fhir_r4.bundle.bundle import Bundle
 from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import BadField
+from kj.fhir_r4.bundle.resource import Resource
 from kj.fhir_r4.reading.datatypes import concept, concepts
 from kj.fhir_r4.resources.labs import expertise
 from kjernejournal.labs.v1.labs_pb2 import EXPERTISE_UNSPECIFIED, Expertise
@@ -42,12 +45,15 @@ class ReportGraph:
         self._bundle = bundle
         self._holders = array("I", [_NOBODY]) * len(bundle)
         self._holding = bytearray(len(bundle))
-        self._in_results: set[int] = set(self._section())
+        self.left_out: dict[int, str] = {}
+        """Why Observations are not among the results of the report that holds them, by their position."""
+        self._in_results: set[int] = set()
+        with suppress(BadField):
+            self._in_results.update(self._section())
         for report in bundle.of_type("DiagnosticReport"):
             self._hold(report, "result")
         for observation in bundle.of_type("Observation"):
-            stands_alone = self._holders[observation.position] == _NOBODY and not bundle.is_again(observation)
-            if stands_alone and observation.node.children("hasMember"):
+            if self._holders[observation.position] == _NOBODY and not bundle.is_again(observation):
                 self._hold(observation, "hasMember")
         self._find_outermost()
 
@@ -82,11 +88,12 @@ class ReportGraph:
         return found
 
     def members(self, resource: Resource, field: str) -> Iterator[Resource]:
-        """Yields the Observations of the same patient that a report or panel names."""
-        for reference in resource.node.children(field)[: MOST_RESULTS + 1]:
-            found = self._bundle.resolve(reference, resource)
-            if found is not None and self.is_of(resource, found):
-                yield found
+        """Yields the Observations of the same patient that a report or panel names, as far as it can be read."""
+        with suppress(BadField):
+            for reference in resource.node.children(field)[: MOST_RESULTS + 1]:
+                found = self._bundle.resolve(reference, resource)
+                if found is not None and self.is_of(resource, found):
+                    yield found
 
     def is_of(self, resource: Resource, found: Resource) -> bool:
         """Whether what a report or panel names is an Observation, and of its own patient as far as it says whose."""
@@ -145,8 +152,11 @@ def _category(node: Node) -> str:
 
 def _subject(bundle: Bundle, resource: Resource) -> int | None:
     """Returns the position of the patient; None: it names none; -1: not in the bundle."""
-    node = resource.node.child("subject")
-    if node is None:
-        return None
-    found = bundle.resolve(node, resource)
+    try:
+        node = resource.node.child("subject")
+        if node is None:
+            return None
+        found = bundle.resolve(node, resource)
+    except BadField:
+        return -1
     return found.position if found is not None else -1

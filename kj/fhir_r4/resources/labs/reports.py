@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
-from kj.fhir_r4.bundle.bundle import Resource, called
 from kj.fhir_r4.bundle.node import Node
-from kj.fhir_r4.bundle.refusals import NotPlaced
+from kj.fhir_r4.bundle.refusals import BadField, NotPlaced
+from kj.fhir_r4.bundle.resource import Resource, called
 from kj.fhir_r4.bundle.times import When, check_plausible, when
 from kj.fhir_r4.reading import security_labels
 from kj.fhir_r4.reading.context import Context, kind_of
 from kj.fhir_r4.reading.datatypes import concept, concepts, notes
+from kj.fhir_r4.reading.modifiers import modifier
 from kj.fhir_r4.resources.labs import expertise
 from kj.fhir_r4.resources.labs.report_graph import MOST_RESULTS, ReportGraph
-from kj.fhir_r4.resources.labs.results import MOST_TEXT, STATUSES, happened, issued, result
+from kj.fhir_r4.resources.labs.results import MOST_TEXT, STATUSES, happened, issued, result, unread
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Organisation, Practitioner
 from kjernejournal.labs.v1.labs_pb2 import (
     EXPERTISE_UNSPECIFIED,
@@ -43,6 +44,7 @@ def map_report(context: Context, graph: ReportGraph) -> LabReport:
     withdrawn = node.text("status") == "entered-in-error"
     if not withdrawn:
         parts.take(graph.members(context.resource, "result"), "")
+        withdrawn = _is_empty(context, graph, parts.results)
     performers = node.children("performer")
     interpreters = [*node.children("resultsInterpreter"), *performers]
     made = LabReport(
@@ -68,6 +70,15 @@ def map_report(context: Context, graph: ReportGraph) -> LabReport:
         elif not graph.is_of(context.resource, found):
             node.cuts["results that are about somebody else, or no Observations"] += 1
     return made
+
+
+def _is_empty(context: Context, graph: ReportGraph, results: list[Result]) -> bool:
+    """Whether a report says nothing any longer: all of its results are entered in error, and it has no other words."""
+    node = context.node
+    if results or node.text("conclusion") or _conclusions(node) or node.children("presentedForm"):
+        return False
+    found = list(graph.members(context.resource, "result"))
+    return bool(found) and all(each.node.text("status") == "entered-in-error" for each in found)
 
 
 def map_observation(context: Context, graph: ReportGraph) -> LabReport:
@@ -119,35 +130,46 @@ class _Parts:
                 continue
             self._visited.add(name)
             self._context.labels.extend(security_labels.labels(node))
-            made = result(node)
-            self.expertise = (
-                self.expertise
-                or expertise.of_categories(concepts(node.children("category")))
-                or expertise.of_code(made.code)
-            )
-            made.key = self._key(observation.id)
-            made.part_of = part_of
+            try:
+                made, components = self._read(observation)
+            except (BadField, NotPlaced) as error:
+                if observation.position == self._context.resource.position:
+                    raise  # what stands by itself is not placed
+                made, components = unread(node, str(error)), []
+                self._graph.left_out[observation.position] = str(error)
+            made.key, made.part_of = self._key(observation.id), part_of
             made.source_id = called(observation)[:300]
-            made.specimen = self._specimens(node.value.get("specimen"), node, observation)
-            time = happened(node)
-            check_plausible([time] if time else [], self._context.now)
-            if time is not None and time != self._time:
-                made.effective.CopyFrom(time.event())
             self._add(made, node)
-            if level + 1 == DEEPEST and node.children("component"):
+            if level + 1 == DEEPEST and components:
                 raise NotPlaced(TOO_DEEP)
-            for component in node.children("component"):
-                part = result(component)
+            for part, component in components:
                 part.key, part.part_of = self._key(""), made.key
                 self._add(part, component)
             self.take(self._graph.members(observation, "hasMember"), made.key, level + 1)
+
+    def _read(self, observation: Resource) -> tuple[Result, list[tuple[Result, Node]]]:
+        """Returns an Observation as a result, and its components. Raises BadField or NotPlaced for what it cannot."""
+        node = observation.node
+        if reason := modifier(node.value):
+            raise NotPlaced(reason)
+        made = result(node)
+        components = [(result(each), each) for each in node.children("component")]
+        node.children("hasMember")
+        for each, _ in [(made, node), *components]:
+            _check_result(each)
+        shown = expertise.of_categories(concepts(node.children("category"))) or expertise.of_code(made.code)
+        self.expertise = self.expertise or shown
+        made.specimen = self._specimens(node.value.get("specimen"), node, observation)
+        time = happened(node)
+        check_plausible([time] if time else [], self._context.now)
+        if time is not None and time != self._time:
+            made.effective.CopyFrom(time.event())
+        return made, components
 
     def _add(self, made: Result, node: Node) -> None:
         if not made.code.codings and not made.code.text:
             made.code.text = "not stated"
             node.cuts["results without a code"] += 1
-        concepts_ = [made.code, made.method, made.body_site, made.concept, made.absent_reason, *made.interpretations]
-        _check_lists([*concepts_, *(each.type for each in made.reference_ranges)])
         if len(self.results) == MOST_RESULTS:
             raise NotPlaced(f"has more than {MOST_RESULTS} results")
         self.results.append(made)
@@ -223,6 +245,11 @@ def _finish(context: Context, made: LabReport, parts: _Parts) -> None:
         if not getattr(made, name).ListFields():
             made.ClearField(name)
             getattr(made.header.provenance, "recorder" if name == "interpreter" else "organisation").Clear()
+
+
+def _check_result(made: Result) -> None:
+    found = [made.code, made.method, made.body_site, made.concept, made.absent_reason, *made.interpretations]
+    _check_lists([*found, *(each.type for each in made.reference_ranges)])
 
 
 def _check_lists(concepts_: Iterable[CodeableConcept]) -> None:

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import BadField
 from kj.fhir_r4.bundle.times import When, period, when
 from kj.fhir_r4.reading.datatypes import concept, concepts, notes
 from kj.fhir_r4.resources import absence_codes
@@ -87,6 +88,20 @@ def result(node: Node) -> Result:
     _value(node, made)
     made.deviation = _deviation(made)
     return made
+
+
+def unread(node: Node, reason: str) -> Result:
+    """Returns what stands in a report for a result that cannot be read: that there is one, never what it may say."""
+    try:
+        code = concept(node.child("code"))
+    except BadField:
+        code = None
+    return Result(
+        code=code or CodeableConcept(text="not stated"),
+        absent_reason=CodeableConcept(
+            codings=[Coding(system=absence_codes.DATA_ABSENT_CODES, code="error")], text=reason[:2000]
+        ),
+    )
 
 
 def happened(node: Node) -> When | None:

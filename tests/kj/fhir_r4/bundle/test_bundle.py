@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from kj.fhir_r4.bundle.bundle import Resource
-from kj.fhir_r4.bundle.refusals import Refused
+from kj.fhir_r4.bundle.refusals import Refused, Skipped
+from kj.fhir_r4.bundle.resource import Resource
 from kj.fhir_r4.resources.national_ids import AssignedIds
 from tests.kj.fhir_r4.bundles import NOW, allergy, bundle, mapped, opened, patient, reasons, record_of
 
@@ -44,14 +44,54 @@ def test_other_bundles_are_refused_by_name(kind: str) -> None:
             "entry[0].resource: is missing",
         ),
         (bundle(patient(), {"resourceType": "12", "id": "x"}), "entry[1].resource.resourceType: is not the name"),
-        (bundle(patient(), allergy(code="penicillin")), "entry[1].resource.code: must be an object"),
-        (bundle(patient(), allergy(code={"coding": {}})), "entry[1].resource.code.coding: must be a list"),
-        (bundle(patient(), allergy(recordedDate="2020-02-31")), "entry[1].resource.recordedDate: is not a possible"),
         (bundle(patient(), patient(value="other")), "is another resource under the fullUrl"),
     ],
 )
 def test_what_is_refused_says_where(value: Any, said: str) -> None:
     assert said in refusal(value)
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"code": "penicillin"}, "code: must be an object"),
+        ({"code": {"coding": {}}}, "code.coding: must be a list"),
+        ({"recordedDate": "2020-02-31"}, "recordedDate: is not a possible date or time"),
+        ({"recordedDate": "2020-02-03T10:00:00"}, "recordedDate: is not a date or time of FHIR R4"),
+        ({"id": 5}, "id: must be a string"),
+        ({"identifier": "x", "patient": "Patient/p"}, "patient: must be an object"),
+        ({"meta": {"lastUpdated": "yesterday"}}, "meta.lastUpdated: is not a date or time of FHIR R4"),
+    ],
+)
+def test_one_bad_field_keeps_its_resource_out_and_the_rest_is_kept(fields: dict[str, Any], said: str) -> None:
+    made = mapped(bundle(patient(), {**allergy("bad"), **fields}, allergy("good")))
+    assert made.tally.rows["AllergyIntolerance"].not_placed == {f"entry[1].resource.{said}": 1}
+    assert len(made.records[0].critical_info.critical_info) == 1
+
+
+def test_one_bad_patient_keeps_their_own_out_and_the_others_are_kept() -> None:
+    other = allergy("b", patient={"reference": "Patient/q"})
+    made = mapped(bundle(patient(birthDate="1961-13-01"), allergy(), patient("q", "56-78"), other))
+    [record] = made.records
+    assert len(record.critical_info.critical_info) == 1
+    assert made.tally.rows["Patient"].not_placed == {"entry[0].resource.birthDate: is not a possible date or time": 1}
+    assert made.tally.rows["AllergyIntolerance"].not_placed == {"is about a patient who is not placed": 1}
+
+
+def test_a_resource_without_an_id_is_known_by_its_one_identifier() -> None:
+    composition: dict[str, Any] = {"resourceType": "Composition", "subject": {"reference": "Patient/p"}}
+    composition["identifier"] = {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:1"}  # an object in R4
+    value = bundle(patient(), allergy(), kind="document")
+    value["entry"].insert(0, {"resource": composition})
+    assert len(mapped(value).records[0].critical_info.critical_info) == 1
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction", "collection"])
+def test_a_file_of_hospitals_alone_is_skipped(kind: str) -> None:
+    value = bundle({"resourceType": "Organization", "id": "o"}, {"resourceType": "Practitioner", "id": "q"}, kind=kind)
+    with pytest.raises(Skipped, match="organisations and practitioners alone") as caught:
+        mapped(value)
+    assert caught.value.counts == {"Organization": 1, "Practitioner": 1}
 
 
 def test_a_transaction_that_deletes_is_refused() -> None:

@@ -58,10 +58,10 @@ def test_the_category(categories: list[str], system: str, category: int) -> None
     "field, code, status",
     [
         ("clinicalStatus", "active", pb.STATUS_ACTIVE),
-        ("clinicalStatus", "inactive", pb.STATUS_REFUTED),
-        ("clinicalStatus", "resolved", pb.STATUS_REFUTED),
+        ("clinicalStatus", "inactive", pb.STATUS_ENDED),
+        ("clinicalStatus", "resolved", pb.STATUS_ENDED),
         ("verificationStatus", "refuted", pb.STATUS_REFUTED),
-        ("verificationStatus", "entered-in-error", pb.STATUS_REFUTED),
+        ("verificationStatus", "entered-in-error", pb.STATUS_ENTERED_IN_ERROR),
         ("verificationStatus", "confirmed", pb.STATUS_ACTIVE),
     ],
 )

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from kj.fhir_r4.bundle.refusals import Refused
 from kj.fhir_r4.resources import documents
 from kj.fhir_r4.resources.documents import media_type
 from kjernejournal.documents.v1 import documents_pb2 as pb
@@ -60,7 +59,8 @@ def test_of_several_forms_the_first_is_kept_and_the_others_counted() -> None:
     [
         ({"content": []}, "has no content in the bundle"),
         ({"content": [{"attachment": {"url": "http://x.example/1"}}]}, "has no content in the bundle"),
-        ({"status": "entered-in-error"}, "is entered in error"),
+        ({"status": "entered-in-error"}, "is entered in error: withdrawn in the register too"),
+        ({"docStatus": "entered-in-error"}, "is entered in error: withdrawn in the register too"),
         ({"date": "2031-01-01T00:00:00Z"}, "is dated before 1900 or in the future"),
         (
             {"securityLabel": [coded("TOPSECRET", "", "http://x.example")]},
@@ -82,9 +82,10 @@ def test_a_restriction_that_is_understood_is_kept() -> None:
 
 
 @pytest.mark.parametrize("data", ["abc", "a b=", "æ", "aGVp=aGVp"])
-def test_bytes_that_are_not_base64_refuse_the_file(data: str) -> None:
-    with pytest.raises(Refused, match="is not base64"):
-        made(content=[{"attachment": {"data": data}}])
+def test_bytes_that_are_not_base64_keep_the_document_out(data: str) -> None:
+    assert reasons(document(content=[{"attachment": {"data": data}}])) == {
+        "entry[1].resource.content[0].attachment.data: is not base64": 1
+    }
 
 
 @pytest.mark.parametrize(

@@ -115,5 +115,11 @@ def test_the_person() -> None:
     assert (person.death.date.year, person.death.date.month, person.marital_status.code) == (2024, 3, "gift")
 
 
-def test_a_patient_without_a_name_is_not_lost() -> None:
-    assert mapped(bundle(patient(name=None))).records[0].patient.person.name.family == "Ukjent"
+def test_a_patient_states_what_its_source_says_and_nothing_else() -> None:
+    person = mapped(bundle(patient(name=None, gender=None))).records[0].patient.person
+    assert (list(person.stated.paths), person.HasField("name")) == (["birth_date"], False)
+    bare = {"resourceType": "Patient", "id": "p", "identifier": [{"system": "http://a.example", "value": "1"}]}
+    stub = mapped(bundle(bare)).records[0].patient.person
+    assert (list(stub.stated.paths), stub.HasField("stated")) == ([], True)
+    alive = mapped(bundle(patient(deceasedBoolean=False))).records[0].patient.person
+    assert "death" not in alive.stated.paths

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kj.fhir_r4.mapping import NO_LONGER
 from kj.fhir_r4.resources import own_registrations
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb
 from services.own_registrations import model
@@ -74,7 +75,10 @@ def test_who_can_be_reached_needs_no_name() -> None:
     "fields, said",
     [
         ({}, "has neither a name nor a way to reach them"),
-        ({"name": [{"text": "x"}], "active": False}, "is no longer related: not active"),
+        (
+            {"name": [{"text": "x"}], "active": False},
+            NO_LONGER,
+        ),
     ],
 )
 def test_nobody_is_not_placed(fields: dict[str, Any], said: str) -> None:
