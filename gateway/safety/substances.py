@@ -86,7 +86,7 @@ def of_medication(medication: Medication, knowledge: Knowledge) -> Identified:
         unknown.append(concept)
     if known and not parts and not _holds_several(codes):
         unknown += _other_substances(concept, knowledge)
-    return Identified(tuple(sorted(codes)), tuple(unknown))
+    return Identified(_narrowed(codes), tuple(unknown))
 
 
 def of_allergen(concept: CodeableConcept, specification: str, knowledge: Knowledge) -> Identified:
@@ -97,7 +97,7 @@ def of_allergen(concept: CodeableConcept, specification: str, knowledge: Knowled
     codes = coded.codes.union(*(piece.codes for piece in known))
     in_words = any(all(piece.codes and piece.whole for piece in pieces) for pieces in named)
     whole = coded.whole if coded.codes else in_words
-    return Identified(tuple(sorted(codes)), () if codes and whole else (concept,))
+    return Identified(_narrowed(codes), () if codes and whole else (concept,))
 
 
 def concept_of(medication: Medication) -> CodeableConcept:
@@ -114,6 +114,12 @@ def words(concept: CodeableConcept) -> Phrase:
     displays = (coding.display or coding.code for coding in concept.codings)
     name = concept.text or next((each for each in displays if each), "")
     return named(name) if name else of_catalogue("MEDICINE_WITHOUT_NAME")
+
+
+def _narrowed(codes: Iterable[str]) -> Codes:
+    """Returns the codes in order, without groups of which a member is there: it says more."""
+    ordered = sorted(codes)
+    return tuple(each for each in ordered if not any(other != each and other.startswith(each) for other in ordered))
 
 
 def _of_concept(concept: CodeableConcept, knowledge: Knowledge) -> Substances:

@@ -136,6 +136,13 @@ def test_the_name_of_another_substance_on_a_code_is_checked_too(made: Made) -> N
     assert kinds(made.checked(medicine)) == ["INTERACTION"]
 
 
+def test_the_name_of_a_group_beside_a_member_says_no_more(made: Made) -> None:
+    made.allergic("J01CA04")
+    medicine = pb.Medication(atc=Coding(system=ATC, code="J01CE02"), code=in_words("Penicillin V 500 mg"))
+    assert unknown(made, medicine) == set()
+    assert ("ALLERGY", "SUBSTANCE_UNKNOWN", "Penicillin V 500 mg") not in not_checked(made.checked(medicine))
+
+
 def test_a_name_within_words_is_found_and_stays_unsure(made: Made) -> None:
     made.prescribed(WARFARIN)
     medicine = pb.Medication(code=in_words("Ibuprofen mot smerter, kjøpt i utlandet"))
