@@ -78,12 +78,17 @@ def taken(section: pb.MedicationsSection, knowledge: Knowledge, now: datetime) -
         links = _links(header.id, header.provenance.source_id, prescription.treatment_id, prescription.renews)
         said = Said(uses.of_prescription(prescription, now), uses.at_of(prescription))
         collected.add(prescription.medication, _entry(header, prescription.medication), said, links)
-    for medicines in (section.medication_list,):
-        for each in medicines.entries:
-            confirmed = each.last_changed if each.HasField("last_changed") else medicines.confirmed
-            entry = Entry(_MEDICATIONS, each.id, medicines.header.version, concept_of(each.medication), confirmed)
-            links = _links(each.prescription_id, each.prescription_source_id, each.treatment_id)
-            collected.add(each.medication, entry, Said(uses.of_list_entry(each, now), 0, listed=True), links)
+    medicines = section.medication_list
+    others = {each.list_id: each for each in medicines.other_lists}
+    for each in medicines.entries:
+        other = others.get(each.other_list_id)
+        confirmed, version = (
+            (other.confirmed, other.version) if other else (medicines.confirmed, medicines.header.version)
+        )
+        by = each.last_changed if each.HasField("last_changed") else confirmed
+        entry = Entry(_MEDICATIONS, each.id, version, concept_of(each.medication), by)
+        links = _links(each.prescription_id, each.prescription_source_id, each.treatment_id)
+        collected.add(each.medication, entry, Said(uses.of_list_entry(each, now), 0, listed=True), links)
     for statement in section.statements:
         said = Said(uses.of_statement(statement, now), uses.at_of(statement), stated=True)
         collected.add(statement.medication, _entry(statement.header, statement.medication), said)

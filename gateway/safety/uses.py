@@ -21,6 +21,7 @@ IN_USE, DISPENSED = pb.EVIDENCE_USE_IN_USE, pb.EVIDENCE_USE_DISPENSED
 NOT_KNOWN, PAUSED, ENDED = pb.EVIDENCE_USE_NOT_KNOWN, pb.EVIDENCE_USE_PAUSED, pb.EVIDENCE_USE_DISCONTINUED
 PAST_END = pb.EVIDENCE_USE_PAST_PLANNED_END
 SUPPLY_OVER, PREPARED = pb.EVIDENCE_USE_SUPPLY_OVER, pb.EVIDENCE_USE_PREPARED
+OTHER_LIST = pb.EVIDENCE_USE_ON_OTHER_LIST
 
 RECENT_DAYS = 100
 """Days for which a dispensing counts that does not say how long it lasts: pharmacies give three months' use at most
@@ -48,6 +49,7 @@ _DOUBTS: tuple[tuple[UseValue, Phrase], ...] = (
     (PAUSED, of_catalogue("USE_PAUSED")),
     (PAST_END, of_catalogue("USE_PAST_PLANNED_END")),
     (NOT_KNOWN, of_catalogue("USE_NOT_KNOWN")),
+    (OTHER_LIST, of_catalogue("USE_ON_OTHER_LIST")),
     (PREPARED, of_catalogue("USE_PREPARED")),
     (SUPPLY_OVER, of_catalogue("USE_SUPPLY_OVER")),
 )
@@ -93,7 +95,9 @@ def of_list_entry(entry: pb.ListEntry, now: datetime) -> UseValue:
     if entry.status != pb.ENTRY_STATUS_ACTIVE:
         return _BY_ENTRY_STATUS.get(entry.status, NOT_KNOWN)
     over = entry.HasField("planned_end") and _passed(entry.planned_end, now)
-    return PAST_END if over else IN_USE
+    if over:
+        return PAST_END
+    return OTHER_LIST if entry.other_list_id else IN_USE
 
 
 def of_statement(statement: pb.MedicationStatement, now: datetime) -> UseValue:
@@ -162,7 +166,7 @@ def doubt(said: Sequence[Said]) -> Phrase:
     """
     if any(each.listed and each.use == IN_USE for each in said):
         return NO_WORDS
-    against = {each.use for each in said if each.listed}
+    against = {each.use for each in said if each.listed and each.use != OTHER_LIST}
     newest = max((each.at for each in said if each.has and not each.listed), default=0)
     goes_on = any(each.use == IN_USE for each in said)
     for each in said:

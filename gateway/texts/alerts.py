@@ -70,6 +70,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "MEDICINE_WITHOUT_NAME": ("et legemiddel uten navn", "a medicine without a name"),
     "USE_DISCONTINUED": ("seponert", "discontinued"),
     "USE_PAUSED": ("pause", "paused"),
+    "USE_ON_OTHER_LIST": ("bare på en annen liste etter sammenslåing", "on another list alone, after a merge"),
     "USE_PAST_PLANNED_END": ("over planlagt slutt", "past its planned end"),
     "USE_NOT_KNOWN": ("ikke kjent om i bruk", "not known whether in use"),
     "USE_PREPARED": ("klargjort, ikke kjent om utlevert", "prepared, not known whether handed over"),

@@ -174,3 +174,15 @@ def test_the_alerts_of_allergies_and_conditions_say_it_too(made: Made) -> None:
     found = made.checked().findings(Language.ENGLISH)
     assert {each.kind for each in found} == {pb.CHECK_KIND_ALLERGY_CLASS, pb.CHECK_KIND_CONDITION}
     assert all(each.doubtful and "(paused)" in each.text.text for each in found)
+
+
+def test_what_is_on_a_second_list_that_a_merge_has_left_is_checked_and_said_to_be_there(made: Made) -> None:
+    entry = made.listed(WARFARIN, other_list_id="second")
+    made.medicines.medication_list.other_lists.add(list_id="second", version=7)
+    found = only(made)
+    assert (found.severity, found.doubtful) == (pb.SEVERITY_AVOID, True)
+    assert "on another list" in found.text.text
+    [evidence] = [each for each in found.evidence if each.entry_id == entry.id]
+    assert (evidence.use, evidence.version) == (pb.EVIDENCE_USE_ON_OTHER_LIST, 7)
+    made.prescribed(WARFARIN)
+    assert not only(made).doubtful

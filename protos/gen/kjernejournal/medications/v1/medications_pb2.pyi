@@ -619,6 +619,8 @@ class _EvidenceUseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EvidenceU
     """Perhaps in use: prepared by a pharmacy, and not known to be handed over."""
     EVIDENCE_USE_DISCONTINUED: _EvidenceUse.ValueType  # 8
     """Discontinued, or said not to be taken, while another entry says that the patient may have it."""
+    EVIDENCE_USE_ON_OTHER_LIST: _EvidenceUse.ValueType  # 9
+    """Perhaps in use: on a second list alone, which a merge has left; nobody has confirmed both lists together."""
 
 class EvidenceUse(_EvidenceUse, metaclass=_EvidenceUseEnumTypeWrapper):
     """What an entry says of whether the medicine is in use."""
@@ -641,6 +643,8 @@ EVIDENCE_USE_PREPARED: EvidenceUse.ValueType  # 7
 """Perhaps in use: prepared by a pharmacy, and not known to be handed over."""
 EVIDENCE_USE_DISCONTINUED: EvidenceUse.ValueType  # 8
 """Discontinued, or said not to be taken, while another entry says that the patient may have it."""
+EVIDENCE_USE_ON_OTHER_LIST: EvidenceUse.ValueType  # 9
+"""Perhaps in use: on a second list alone, which a merge has left; nobody has confirmed both lists together."""
 Global___EvidenceUse: _TypeAlias = EvidenceUse  # noqa: Y015
 
 class _ReconciliationOccasion:
