@@ -138,7 +138,7 @@ def _is_to_come(ended: EventTime, now: datetime) -> bool:
     """Whether every moment that the time can mean is after `now`; one that nobody knows, or knows as an age, is not."""
     if ended.HasField("instant"):
         return moment(ended.instant) > now
-    return ended.HasField("date") and start_of(ended.date) > now
+    return ended.HasField("date") and norwegian_date(start_of(ended.date)) > norwegian_date(now)
 
 
 def both_active(entries: Iterable[CriticalInfo], now: datetime) -> bool:

@@ -252,6 +252,13 @@ def test_today_is_today_in_norway() -> None:
     assert model.status_at(entry, datetime(2026, 5, 10, 22, 0, tzinfo=UTC)) == pb.STATUS_EXPIRED
 
 
+def test_what_ended_on_a_day_has_ended_when_that_day_begins_in_norway() -> None:
+    entry = made(pb.CATEGORY_IMPLANT, status=pb.STATUS_ENDED)
+    entry.ended.date.CopyFrom(PartialDate(year=2026, month=5, day=11))
+    assert model.status_at(entry, datetime(2026, 5, 10, 21, 59, tzinfo=UTC)) == pb.STATUS_ACTIVE
+    assert model.status_at(entry, datetime(2026, 5, 10, 22, 0, tzinfo=UTC)) == pb.STATUS_ENDED
+
+
 def test_category_8_stays_active_past_its_date() -> None:
     entry = made(pb.CATEGORY_LIFE_PROLONGING_TREATMENT)
     entry.valid_until.CopyFrom(PartialDate(year=2020, month=1, day=1))
