@@ -89,6 +89,8 @@ def _clinician_section(
         return SectionVerdict(
             common_pb2.SECTION_DECISION_WITHHOLD, reasons.ERROR_REASON_SECTION_RESTRICTED, "section-restricted"
         )
+    if facts.deceased and access.action == common_pb2.ACTION_WRITE and section in CLINICAL:
+        return denied(reasons.ERROR_REASON_PATIENT_DECEASED, "dead-patient")
     return permitted(rule.name)
 
 

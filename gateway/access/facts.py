@@ -284,5 +284,6 @@ _TEXTS: dict[ReasonValue, str] = {
     reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED: "nothing is restricted here: use an ordinary basis",
     reasons.ERROR_REASON_SECTION_RESTRICTED: "the patient has restricted this section: an elevated basis is needed",
     reasons.ERROR_REASON_CLIENT_NOT_REGISTERED: "this client is not registered for this: ask who operates the gateway",
+    reasons.ERROR_REASON_PATIENT_DECEASED: "the patient is dead: nothing more is written, but by feeds",
     reasons.ERROR_REASON_NOT_REPRESENTATIVE: "the citizen may not act for this person",
 }

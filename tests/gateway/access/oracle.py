@@ -221,6 +221,8 @@ def _clinician_one(case: Case, section: str) -> Answer:
         return "DENY", "NO_ACCESS"
     if section in case.restricted and section in CLINICAL and not case.basis.startswith("FORHOYET"):
         return "WITHHOLD", "SECTION_RESTRICTED"
+    if case.deceased and case.action == "WRITE" and section in CLINICAL:
+        return "DENY", "PATIENT_DECEASED"
     return "PERMIT", "UNSPECIFIED"
 
 

@@ -7,11 +7,14 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from kj.synthetic.people.cast import PLACES
 from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest
+from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
+from kjernejournal.patients.v1 import patients_pb2 as patients
+from kjernejournal.visits.v1.visits_pb2 import RecordVisitRequest
 from shared.codes.personnel import ServiceKind
 from tests.services.patients.people import new_id
 from tests.support.client import Client, refusal
-from tests.support.patients import Patient, reaction
+from tests.support.patients import Patient, reaction, visit
 from tests.support.summaries import summary
 
 HOME: dict[str, Any] = {"kind": "doctor", "service": "nursing-home", "hpr": "900000031", "basis": "SAMTYKKE"}
@@ -101,3 +104,21 @@ async def test_the_status_is_the_same_for_machines_and_personnel_and_says_no_rec
     request.patient.national_id = new_id()
     told = await refusal(client.call("GetCriticalInfoStatus", request, **HOSPITAL))
     assert told.short == ("NOT_FOUND", "PATIENT_NOT_FOUND")
+
+
+async def test_nobody_writes_to_a_dead_patient_and_late_feeds_are_taken(client: Client) -> None:
+    value = new_id()
+    person = patients.Person(
+        national_ids=[patients.NationalId(value=value)],
+        name=patients.HumanName(given="Død", family="Nordmann"),
+        death=patients.Death(),
+    )
+    dead = PatientIdentifier(national_id=value)
+    register = patients.RegisterPatientRequest(request_id=str(uuid4()), person=person)
+    await client.call("RegisterPatient", register, kind="system")
+    entry = pb.CriticalInfo(category=pb.CATEGORY_IMPLANT, specification="Pacemaker", status=pb.STATUS_ACTIVE)
+    request = pb.CreateCriticalInfoRequest(patient=dead, request_id=str(uuid4()), critical_info=entry)
+    refused = await refusal(client.call("CreateCriticalInfo", request, **HOSPITAL))
+    assert refused.short == ("PERMISSION_DENIED", "PATIENT_DECEASED")
+    late = RecordVisitRequest(patient=dead, request_id=str(uuid4()), visit=visit("late"))
+    assert (await client.call("RecordVisit", late, kind="system")).written.version == 1

@@ -108,6 +108,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A machine names, or would change the entry of, a source system that it may not speak for; metadata "field" names it.
     PERMISSION_DENIED.
     """
+    ERROR_REASON_PATIENT_DECEASED: _ErrorReason.ValueType  # 60
+    """The patient is dead: health personnel write nothing more to the clinical sections. What feeds bring late is taken.
+    PERMISSION_DENIED.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorInfo.reason of every refused call, without the prefix; ErrorInfo.domain is "kjernejournal".
@@ -206,6 +210,10 @@ ERROR_REASON_CLIENT_NOT_REGISTERED: ErrorReason.ValueType  # 50
 """The operator has not registered this machine for this. PERMISSION_DENIED."""
 ERROR_REASON_SOURCE_SYSTEM_REFUSED: ErrorReason.ValueType  # 51
 """A machine names, or would change the entry of, a source system that it may not speak for; metadata "field" names it.
+PERMISSION_DENIED.
+"""
+ERROR_REASON_PATIENT_DECEASED: ErrorReason.ValueType  # 60
+"""The patient is dead: health personnel write nothing more to the clinical sections. What feeds bring late is taken.
 PERMISSION_DENIED.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
