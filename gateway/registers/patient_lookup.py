@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import grpc
@@ -62,8 +61,13 @@ class PatientLookup:
         """Returns the same, fresh enough for a release. Raises Unavailable when it comes too late for that."""
         hurried = deadline.callers_own(FRESH_TRIES * BLOCK_HOLDS_WITHIN)
         for _ in range(FRESH_TRIES):
-            with suppress(Unavailable):
+            began = time.monotonic()
+            try:
                 resolved = await self.resolve(national_ids, seconds=BLOCK_HOLDS_WITHIN)
+            except Unavailable:
+                if time.monotonic() - began < BLOCK_HOLDS_WITHIN / 2:
+                    raise  # it is not late but away, and was asked twice
+            else:
                 if resolved.fresh:
                     return resolved
         if hurried and not deadline.inside(math.inf):

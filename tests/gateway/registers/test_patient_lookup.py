@@ -191,3 +191,19 @@ async def test_without_the_patients_service_there_is_no_answer(front: Front, tol
 def test_facts_are_fresh_for_a_quarter_of_a_second() -> None:
     assert Resolved(time.monotonic(), {}).fresh
     assert not Resolved(time.monotonic() - BLOCK_HOLDS_WITHIN - 0.01, {}).fresh
+
+
+async def test_a_patients_service_that_is_away_is_not_asked_again_and_again() -> None:
+    """Reads are tried twice by the channel's own layer: three tries of a fresh answer would be six questions."""
+
+    class Away:
+        calls = 0
+
+        async def read(self, *_: Any, **__: Any) -> bytes:
+            self.calls += 1
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+    away: Any = Away()
+    with pytest.raises(Unavailable):
+        await PatientLookup(away).resolve_fresh([new_id()])
+    assert away.calls == 1
