@@ -17,7 +17,7 @@ from kjernejournal.common.v1.common_pb2 import (
 )
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.codes import atc
-from shared.convert import moment
+from shared.convert import effective, moment
 from shared.errors import Reason, StateConflict
 
 DISPENSABLE = pb.PRESCRIPTION_STATE_DISPENSABLE
@@ -85,7 +85,8 @@ def is_active(prescription: pb.Prescription, now: datetime) -> bool:
         source = prescription.source_record
         ends = [moment(end) for end in _ends(prescription)]
         asked = source.intent in ORDERS and not source.do_not_perform
-        return source.status == "active" and asked and all(end > now for end in ends)
+        begun = not prescription.use_period.HasField("start") or moment(prescription.use_period.start) <= now
+        return source.status == "active" and asked and begun and all(end > now for end in ends)
     return state_at(prescription, now) in (DISPENSABLE, BEING_DISPENSED) and not prescription.HasField("recall")
 
 
@@ -175,7 +176,22 @@ def is_in_use(statement: pb.MedicationStatement, now: datetime) -> bool:
     if statement.kind != pb.STATEMENT_KIND_MEDICINE or statement.source_record.do_not_perform:
         return False
     over = statement.period.HasField("end") and moment(statement.period.end) <= now
-    return statement.source_record.status == "active" and not over
+    return statement.source_record.status == "active" and not over and not begins_later(statement, now)
+
+
+def begins_later(statement: pb.MedicationStatement, now: datetime) -> bool:
+    """Whether the use that a source states begins after `now`: it is not in use yet."""
+    if statement.period.HasField("start"):
+        return moment(statement.period.start) > now
+    return statement.HasField("effective") and effective(statement.effective, now) > now
+
+
+def may_be_used(statement: pb.MedicationStatement, now: datetime) -> bool:
+    """Whether a statement about one medicine leaves open that it is used, now or later."""
+    if statement.kind != pb.STATEMENT_KIND_MEDICINE or statement.source_record.do_not_perform:
+        return False
+    over = statement.period.HasField("end") and moment(statement.period.end) <= now
+    return statement.source_record.status in ("active", "intended", "on-hold", "unknown") and not over
 
 
 def is_in_force(statement: pb.MedicationStatement, now: datetime) -> bool:

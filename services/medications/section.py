@@ -81,7 +81,8 @@ def _stated_absence(
         moment(each.dispensed_at) >= moment(when) for each in found.dispensings if each.HasField("dispensed_at")
     )
     withheld = found.prescriptions_window.withheld or found.dispensings_window.withheld
-    in_use = any(each.in_use for each in found.statements)
+    in_use = any(model.may_be_used(each, now) for each in found.statements)
+    in_use = in_use or any(each.status != pb.ENTRY_STATUS_DISCONTINUED for each in found.medication_list.entries)
     perhaps = any(each.HasField("source_record") and model.is_open(each) for each in found.prescriptions)
     if perhaps or found.active_prescriptions or found.list_info.active_entries or in_use or dispensed_since or withheld:
         return pb.STATEMENT_KIND_UNSPECIFIED

@@ -5,6 +5,7 @@ from datetime import datetime
 from kjernejournal.common.v1.common_pb2 import EntryHeader, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.convert import first_recorded, new_entry
+from services.medications.list import rules
 from shared.convert import digest, moment
 from shared.register.convert import complete_header
 from shared.register.entry import NewEntry, StoredEntry, imported_id
@@ -58,7 +59,7 @@ def list_info(medicines: pb.MedicationList | None, open_proposals: int, now: dat
         state=pb.MEDICATION_LIST_STATE_LIST,
         version=medicines.header.version,
         confirmed=medicines.confirmed,
-        active_entries=sum(entry.status == pb.ENTRY_STATUS_ACTIVE for entry in medicines.entries),
+        active_entries=sum(rules.is_in_use(entry, now) for entry in medicines.entries),
         open_proposals=open_proposals,
         other_lists=medicines.other_lists,
     )

@@ -15,7 +15,7 @@ from services.medications import model
 from services.medications.list import complete, multidose
 from shared.codes import atc
 from shared.codes.systems import ITEM_GROUPS, canonical
-from shared.convert import moment
+from shared.convert import effective, moment
 from shared.errors import Denied, Invalid, Reason, entry_not_found
 from shared.norwegian_time import norwegian_date
 
@@ -50,6 +50,12 @@ def is_shown(entry: pb.ListEntry, now: datetime) -> bool:
     if entry.status != DISCONTINUED:
         return True
     return norwegian_date(now) - norwegian_date(moment(entry.discontinuation.discontinued_at)) <= DISCONTINUED_FOR
+
+
+def is_in_use(entry: pb.ListEntry, now: datetime) -> bool:
+    """Whether an entry says that the medicine is in use at `now`: one that begins later is not, yet."""
+    begins = effective(entry.started, now) if entry.HasField("started") else now
+    return entry.status == ACTIVE and begins <= now
 
 
 def really_changed(before: pb.ListEntry, after: pb.ListEntry) -> bool:

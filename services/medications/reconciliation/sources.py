@@ -190,7 +190,7 @@ def _stated(statement: pb.MedicationStatement, now: datetime) -> Side | None:
     use = _USE_BY_STATUS.get(statement.source_record.status)
     over = statement.period.HasField("end") and moment(statement.period.end) <= now
     about_one = statement.kind == pb.STATEMENT_KIND_MEDICINE and not statement.source_record.do_not_perform
-    if use is None or over or not about_one:
+    if use is None or over or not about_one or model.begins_later(statement, now):
         return None
     return Side(
         STATED,

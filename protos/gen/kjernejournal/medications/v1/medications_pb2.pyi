@@ -1565,7 +1565,7 @@ class MedicationStatement(_message.Message):
     comment: _builtins.str
     """Note."""
     in_use: _builtins.bool
-    """In use now, as far as status and period say. Computed when read."""
+    """In use now, as far as status and period say: one that begins later is not, yet. Computed when read."""
     @_builtins.property
     def header(self) -> _common_pb2.EntryHeader:
         """Id, version and who recorded it. Set by the system; a feed states the original author."""
@@ -2033,7 +2033,7 @@ class MedicationListInfo(_message.Message):
     version: _builtins.int
     """Its version. 0: there is none."""
     active_entries: _builtins.int
-    """Entries in use."""
+    """Entries in use: those that begin later are not, yet."""
     open_proposals: _builtins.int
     """Proposals that wait for a doctor."""
     @_builtins.property
