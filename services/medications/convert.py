@@ -1,6 +1,6 @@
 """Between stored versions and the messages of the contract."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import TypeVar
@@ -97,10 +97,12 @@ def known_as(refs: Iterable[str], kind: type[Message], source: Provenance, sourc
     return [imported_id(ref, source.source_system, f"{name}/{source_id}") for ref in refs]
 
 
-def prescription(stored: StoredEntry, now: datetime) -> pb.Prescription:
-    """Returns the prescription as a reader sees it at `now`."""
+def prescription(stored: StoredEntry, now: datetime, dispensed: Mapping[str, int]) -> pb.Prescription:
+    """Returns the prescription as a reader sees it at `now`. `dispensed`: dispensings that stand, by prescription."""
     message = pb.Prescription.FromString(stored.content)
     complete_header(message.header, stored)
+    if not message.HasField("source_record"):
+        message.dispensed = max(message.dispensed, dispensed.get(stored.id, 0))
     left = model.dispensings_left(message, now)
     if left is not None:
         message.dispensings_left = left

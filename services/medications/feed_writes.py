@@ -7,6 +7,7 @@ from typing import NamedTuple
 from kjernejournal.common.v1.common_pb2 import CallerContext, Provenance
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, model
+from services.medications.dispensed import NOT_GIVEN
 from services.medications.repository import Latest, Repository
 from shared.convert import digest
 from shared.database import Session
@@ -122,11 +123,13 @@ class FeedWrites:
         stated = sent.header.provenance
         content = convert.to_store(sent, self._source(stated), _first(pb.Dispensing, latest))
         after: StoredEntry | None = None
+        moved = await self._free_of(session, latest, content, of)
         if of is not None:
             content.prescription_id = of.entry.id
             content.locked = content.locked or of.entry.kind in kinds.LOCKED_PRESCRIPTIONS
             before = pb.Prescription.FromString(of.entry.content)
-            changed = model.after_dispensing(before, sent, counts=latest is None)
+            given = content.source_record.status not in NOT_GIVEN
+            changed = model.after_dispensing(before, sent, counts=latest is None or moved) if given else before
             # Stored before the dispensing, so that a retry finds it by the dispensing's time.
             after = of.entry
             if changed != before:
@@ -135,6 +138,22 @@ class FeedWrites:
         ref, entry_id, version = self._place(latest, ids)
         new = convert.new_entry(content, ref, entry_id, version, request_id, digest(sent))
         return Dispensed(await self._repository.entries.add_in(session, new, self._refs), after)
+
+    async def _free_of(self, session: Session, latest: Latest | None, now: pb.Dispensing, of: Latest | None) -> bool:
+        """Takes a dispensing back from the prescription that it was of before. Whether it is of another one now."""
+        if latest is None:
+            return False
+        before = pb.Dispensing.FromString(latest.entry.content)
+        if before.source_record.status in NOT_GIVEN:
+            return False
+        stays = of is not None and of.entry.id == before.prescription_id
+        if not before.prescription_id or (stays and now.source_record.status not in NOT_GIVEN):
+            return not before.prescription_id and of is not None
+        was = await self._prescription(session, [before.prescription_id])
+        if was is not None:
+            freed = model.without_dispensing(pb.Prescription.FromString(was.entry.content), before)
+            await self._repository.entries.add_in(session, self._following(was, freed), self._refs)
+        return not stays
 
     async def _prescription_of(self, session: Session, sent: pb.Dispensing) -> Latest | None:
         """Returns the prescription that a dispensing names, by its id in this record or at its source."""

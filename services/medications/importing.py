@@ -1,6 +1,5 @@
 """One message of a feed's stream as the entries to be stored: checked, linked, and named by their path."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
@@ -106,16 +105,12 @@ def _list(message: pb.MedicationList, refs: Sequence[str], path: str, caller: Ca
 
 
 def _link(patient: pb.PatientEntries, ref: str) -> None:
-    """Ties the dispensings of a message to its prescriptions, in place, and counts them.
-
-    A prescription's count is what its feed states, or the dispensings that came with it, where those are more. What a
-    prescription is locked for, its dispensings are locked for.
-    """
+    """Ties the dispensings of a message to its prescriptions, in place. What a prescription is locked for, its
+    dispensings are locked for."""
     by_source = {}
     for prescription in patient.prescriptions:
         source = prescription.header.provenance
         by_source[source.source_system, source.source_id] = prescription
-    linked: Counter[tuple[str, str]] = Counter()
     for dispensing in patient.dispensings:
         key = (dispensing.header.provenance.source_system, dispensing.prescription_source_id)
         of = by_source.get(key)
@@ -124,5 +119,3 @@ def _link(patient: pb.PatientEntries, ref: str) -> None:
         source = of.header.provenance
         [dispensing.prescription_id] = convert.known_as([ref], pb.Prescription, source, source.source_id)
         dispensing.locked = dispensing.locked or of.locked
-        linked[key] += 1
-        of.dispensed = max(of.dispensed, linked[key])

@@ -171,6 +171,18 @@ def after_dispensing(before: pb.Prescription, dispensing: pb.Dispensing, *, coun
     return after
 
 
+def without_dispensing(before: pb.Prescription, dispensing: pb.Dispensing) -> pb.Prescription:
+    """Returns the prescription after a dispensing that was counted turns out to be of another one, or an error."""
+    after = pb.Prescription()
+    after.CopyFrom(before)
+    if before.HasField("source_record"):
+        return after
+    after.dispensed = max(0, before.dispensed - 1)
+    if before.state == FINISHED and dispensing.finishes_prescription:
+        after.state = RECALLED if before.HasField("recall") else DISPENSABLE
+    return after
+
+
 def is_in_use(statement: pb.MedicationStatement, now: datetime) -> bool:
     """Whether a source says that the medicine is in use at `now`. Source: FHIR R4, medication-statement-status."""
     if statement.kind != pb.STATEMENT_KIND_MEDICINE or statement.source_record.do_not_perform:

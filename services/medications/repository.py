@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import importing, kinds
+from services.medications.dispensed import DISPENSINGS, Counted, counted
 from services.medications.reserved import ALL, MARKED, Reserved, reserved
 from shared.convert import moment
 from shared.database import Database, Session
@@ -122,6 +123,11 @@ class Repository:
     async def reserved(self, refs: Sequence[str]) -> Reserved:
         """Returns what the patient's guardian is not to see."""
         return reserved((await self.entries.newest(refs, ALL, kinds=MARKED)).entries)
+
+    async def dispensed(self, refs: Sequence[str], as_of: datetime | None) -> Counted:
+        """Returns how many dispensings stand on each prescription, locked or not."""
+        found = await self.entries.newest(refs, ALL, kinds=DISPENSINGS, as_of=as_of)
+        return counted(found.entries, refs)
 
     async def visible(
         self, refs: Sequence[str], of_kinds: Sequence[int] | None, as_of: datetime | None

@@ -6,6 +6,7 @@ from datetime import datetime
 from kjernejournal.common.v1.common_pb2 import ListWindow
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import convert, kinds, model
+from services.medications.dispensed import Counted
 from services.medications.list import convert as list_convert
 from services.medications.list import together
 from services.medications.repository import Whole
@@ -17,14 +18,21 @@ ABSENCES = (pb.STATEMENT_KIND_NIL_KNOWN, pb.STATEMENT_KIND_NOT_ASKED)
 
 
 def section(
-    whole: Whole, most: int, since: datetime | None, now: datetime, *, locked: bool, hidden: Collection[str]
+    whole: Whole,
+    most: int,
+    since: datetime | None,
+    now: datetime,
+    *,
+    locked: bool,
+    hidden: Collection[str],
+    dispensed: Counted,
 ) -> pb.MedicationsSection:
     """Returns the section with at most `most` entries a list. `locked`: locked prescriptions are shown; `hidden`: ids
-    of entries that are not, whatever their version says."""
+    of entries that are not, whatever their version says; `dispensed`: dispensings that stand, by prescription."""
     shown = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if locked else ())
     given = kinds.DISPENSINGS + (kinds.LOCKED_DISPENSINGS if locked else ())
     entries = [stored for stored in whole.entries if locked or not convert.is_hidden(stored, hidden)]
-    prescriptions = [convert.prescription(stored, now) for stored in _of(entries, shown)]
+    prescriptions = [convert.prescription(stored, now, dispensed) for stored in _of(entries, shown)]
     prescriptions.sort(key=lambda each: not each.active)  # stable: the newest stay first among equals
     dispensings = [convert.dispensing(stored) for stored in _of(entries, given)][:most]
     statements = [convert.statement(stored, now) for stored in _of(entries, kinds.STATEMENTS)]

@@ -7,6 +7,7 @@ from kjernejournal.common.v1.common_pb2 import Provenance, SectionQuery
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.medications_pb2_grpc import MedicationsServiceServicer
 from services.medications import checks, convert, kinds, model
+from services.medications.dispensed import counted as counted_dispensings
 from services.medications.feed_writes import FeedWrites
 from services.medications.knowledge.repository import KnowledgeRepository
 from services.medications.knowledge.substances import KnownSubstances
@@ -47,9 +48,10 @@ class Servicer(MedicationsServiceServicer):
         self, request: pb.ListPrescriptionsRequest, context: Context
     ) -> pb.ListPrescriptionsResponse:
         found, withheld = await self._page(request, kinds.PRESCRIPTIONS, kinds.LOCKED_PRESCRIPTIONS)
-        now = time_of_reading(optional_moment(request, "as_of"))
+        as_of = optional_moment(request, "as_of")
+        now, dispensed = time_of_reading(as_of), await self._repository.dispensed(caller.patient_refs(), as_of)
         return pb.ListPrescriptionsResponse(
-            prescriptions=[convert.prescription(stored, now) for stored in found.entries],
+            prescriptions=[convert.prescription(stored, now, dispensed) for stored in found.entries],
             next_page_token=found.next_page_token,
             window=window(found, optional_moment(request, "since"), withheld),
         )
@@ -114,12 +116,13 @@ class Servicer(MedicationsServiceServicer):
         now = datetime.now(UTC)
         made = await ListUpdates(self._lists, caller.current(), caller.patient_refs(), now).send(request)
         still_open = await self._repository.entries.newest(caller.patient_refs(), 0, kinds=[kinds.PROPOSAL_OPEN])
+        dispensed = await self._repository.dispensed(caller.patient_refs(), None) if made[1:] else {}
         seen = kinds.PRESCRIPTIONS + (kinds.LOCKED_PRESCRIPTIONS if model.sees_locked(caller.current()) else ())
         medicines = together.medication_list(made[:1], now)
         return pb.UpdateMedicationListResponse(
             medication_list=medicines,
             list_info=list_convert.list_info(medicines, still_open.total, now),
-            recalled_prescriptions=[convert.prescription(each, now) for each in made if each.kind in seen],
+            recalled_prescriptions=[convert.prescription(each, now, dispensed) for each in made if each.kind in seen],
             answered_proposals=[list_convert.proposal(each) for each in made if each.kind in kinds.PROPOSALS],
         )
 
@@ -197,7 +200,10 @@ class Servicer(MedicationsServiceServicer):
         hidden: dict[str, int] = {}
         if not sees_locked and (as_of is not None or any(whole.totals.get(kind) for kind in kinds.ALL_LOCKED)):
             hidden = await self._repository.kinds_of(refs, kinds.ALL_LOCKED)
-        return section(whole, most, since, time_of_reading(as_of), locked=sees_locked, hidden=hidden)
+        prescribed = any(stored.kind in kinds.ANY_PRESCRIPTION for stored in whole.entries)
+        dispensed = await self._repository.dispensed(refs, as_of) if prescribed else {}
+        now = time_of_reading(as_of)
+        return section(whole, most, since, now, locked=sees_locked, hidden=hidden, dispensed=dispensed)
 
     async def _section_for_guardian(
         self, refs: Sequence[str], most: int, as_of: datetime | None, since: datetime | None
@@ -208,7 +214,8 @@ class Servicer(MedicationsServiceServicer):
         whole = Whole(of_section(seen, most, since), counted(seen))
         # A guardian stands for the patient, to whom nothing is locked. What is reserved denies that there is nothing.
         hidden = reserved.prescriptions | reserved.list_entries
-        return section(whole, most, since, time_of_reading(as_of), locked=True, hidden=hidden)
+        now, dispensed = time_of_reading(as_of), counted_dispensings(every, refs)
+        return section(whole, most, since, now, locked=True, hidden=hidden, dispensed=dispensed)
 
     def _recording(self, now: datetime) -> FeedWrites:
         return FeedWrites(self._repository, caller.current(), caller.patient_refs(), now)

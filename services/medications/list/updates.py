@@ -61,7 +61,7 @@ class ListUpdates:
             checks.medication_list(request.medication_list, self._now)
             registered = await self._registered(session, base, request.medication_list)
             after = rules.next_list(base.medicines, request.medication_list, self._author, self._now, registered)
-            known = [convert.prescription(each.entry, self._now) for each in prescriptions]
+            known = [convert.prescription(each.entry, self._now, {}) for each in prescriptions]
             check_named(self._caller, after.entries, base.medicines, prescriptions)
             rules.check_prescriptions(after.entries, known)
         except Invalid as error:

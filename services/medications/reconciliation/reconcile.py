@@ -70,7 +70,7 @@ class Reconciliation:
     ) -> pb.ReconcileMedicationsResponse:
         medicines = read.medication_list if read.HasField("medication_list") else None
         entries = [stored for stored in whole.entries if not convert.is_hidden(stored, hidden)]
-        prescriptions = [convert.prescription(each, now) for each in _of(entries, kinds.ANY_PRESCRIPTION)]
+        prescriptions = [convert.prescription(each, now, {}) for each in _of(entries, kinds.ANY_PRESCRIPTION)]
         gathered = sources.gathered(
             prescriptions,
             [convert.dispensing(each) for each in _of(entries, kinds.DISPENSINGS + kinds.LOCKED_DISPENSINGS)],

@@ -3,6 +3,7 @@
 It keeps what stands now, in dictionaries, and knows nothing of versions in a database, retries or other writers.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -109,6 +110,7 @@ class Plain:
     left: set[int] = field(default_factory=set)
     """The entries that the last version took off as registered in error: named once more, they say nothing."""
     held: dict[str, Held] = field(default_factory=dict)
+    given: Counter[str] = field(default_factory=Counter)
     proposals: list[Proposal] = field(default_factory=list)
 
     def do(self, operation: Operation) -> set[str]:
@@ -135,7 +137,7 @@ class Plain:
             return {INVALID if sent.stream else CONFLICT}
         recalled = sent.state == "T" or (before is not None and before.recalled)
         state = "T" if sent.state == "E" and recalled else sent.state
-        dispensed = before.dispensed if before else 0
+        dispensed = self.given[sent.name]
         self.held[sent.name] = Held(state, sent.mark, sent.state, recalled, dispensed)
         return {OK}
 
@@ -150,6 +152,7 @@ class Plain:
 
     def _dispense(self, given: Dispense) -> set[str]:
         before = self.held.get(given.name)
+        self.given[given.name] += 1  # also before its prescription comes
         if before is not None:
             state = before.state
             if state in "EU":

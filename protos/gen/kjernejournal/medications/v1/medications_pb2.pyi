@@ -1268,7 +1268,9 @@ class Prescription(_message.Message):
     reit: _builtins.int
     """Dispensings after the first (reit): n gives n + 1 in all."""
     dispensed: _builtins.int
-    """Dispensings so far. Counted by the system as dispensings are recorded; a feed states where counting begins."""
+    """Dispensings so far. Computed when read, from the dispensings that stand, in whatever order they came; a feed may
+    state where counting begins.
+    """
     dispensings_left: _builtins.int
     """Dispensings left of reit + 1. Computed when read; unset: not of the prescription register."""
     active: _builtins.bool
