@@ -170,6 +170,8 @@ def _show(loaded: Loaded, day: date, seconds: float) -> None:
             continue
         counts = loaded.counts[register]
         print(f"{register:18} {counts.created:8} new {counts.updated:8} changed {counts.unchanged:8} unchanged")
+        if counts.outdated:
+            print(f"{'':18} {counts.outdated:8} outdated: something later was there")
     if whole.national_ids_replaced:
         print(f"{whole.national_ids_replaced} national ids stood in free text, and were replaced by {MARK}")
     rate = loaded.patients / seconds * 60

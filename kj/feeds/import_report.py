@@ -106,7 +106,7 @@ def show(files: list[FileReport], console: Console) -> None:
 
 def _by_file(files: list[FileReport]) -> Table:
     sent = any(each.stored for each in files)
-    counts = ("in bundle", "placed", "not placed", *(("new", "changed", "unchanged") if sent else ()))
+    counts = ("in bundle", "placed", "not placed", *(("new", "changed", "unchanged", "outdated") if sent else ()))
     table = Table(title="Files", **_LOOK)
     table.add_column("file", no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column("patients")
@@ -126,6 +126,7 @@ def _sums(report: FileReport) -> tuple[int, ...]:
         sum(counts.created for counts in stored),
         sum(counts.updated for counts in stored),
         sum(counts.unchanged for counts in stored),
+        sum(counts.outdated for counts in stored),
     )
 
 
@@ -143,10 +144,10 @@ def _by_type(report: FileReport, title: str) -> Table:
 def _by_register(report: FileReport) -> Table:
     table = Table(title="Registers", **_LOOK)
     table.add_column("register")
-    for column in ("new", "changed", "unchanged"):
+    for column in ("new", "changed", "unchanged", "outdated"):
         table.add_column(column, justify="right")
     for name, counts in report.stored.items():
-        table.add_row(name, str(counts.created), str(counts.updated), str(counts.unchanged))
+        table.add_row(name, str(counts.created), str(counts.updated), str(counts.unchanged), str(counts.outdated))
     replaced = sum(counts.national_ids_replaced for counts in report.stored.values())
     if replaced:
         table.caption = f"{replaced} national ids stood in free text, and were replaced by {MARK}"
@@ -163,6 +164,7 @@ def _stored_json(stored: dict[str, ImportCounts]) -> dict[str, dict[str, int]]:
             "created": counts.created,
             "updated": counts.updated,
             "unchanged": counts.unchanged,
+            "outdated": counts.outdated,
             "national_ids_replaced": counts.national_ids_replaced,
         }
         for name, counts in stored.items()

@@ -43,6 +43,7 @@ def test_the_total_counts_what_was_placed_even_where_sending_failed() -> None:
         "created": 2,
         "updated": 0,
         "unchanged": 0,
+        "outdated": 0,
         "national_ids_replaced": 0,
     }
     assert told["total"]["patients"] == ["53848658681"]
