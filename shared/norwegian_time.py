@@ -10,6 +10,11 @@ from zoneinfo import ZoneInfo
 _OSLO = ZoneInfo("Europe/Oslo")
 
 
+def norwegian_time(moment: datetime) -> datetime:
+    """Returns a moment, which must have a time zone, by the clock in Norway."""
+    return moment.astimezone(_OSLO)
+
+
 def norwegian_date(moment: datetime) -> date:
     """Returns the date in Norway at a moment, which must have a time zone."""
     return moment.astimezone(_OSLO).date()

@@ -10,6 +10,7 @@ from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.personnel import PERSONNEL
 from shared.errors import reason_name
+from shared.norwegian_time import norwegian_time
 
 _OUTCOMES = {
     pb.ACCESS_OUTCOME_DISCLOSED: ("seen", ""),
@@ -39,7 +40,7 @@ def table(accesses: Iterable[pb.Access], *, entries: bool) -> Table:
         rows.add_column(title, overflow="fold", no_wrap=title in ("when", "trace"))
     for access in accesses:
         rows.add_row(
-            access.occurred_at.ToDatetime(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            norwegian_time(access.occurred_at.ToDatetime(tzinfo=UTC)).strftime("%Y-%m-%d %H:%M:%S"),
             who(access),
             where(access),
             basis(access),

@@ -107,8 +107,8 @@ async def test_a_pipe_gets_the_reply_as_it_came(local: Local, capsys: pytest.Cap
 async def test_a_person_sees_first_what_is_missing(local: Local, capsys: pytest.CaptureFixture[str]) -> None:
     await local.summary(new_id(), as_text=True)
     printed = capsys.readouterr().out
-    assert printed.strip().startswith("CRITICAL INFORMATION OR MEDICINES ARE MISSING")
-    assert "NOT AVAILABLE (timeout): unknown, not none" in printed
+    assert printed.strip().startswith("KRITISK INFORMASJON ELLER LEGEMIDLER MANGLER")
+    assert "IKKE TILGJENGELIG (registeret svarte ikke i tide): ukjent, ikke ingen" in printed
     assert "access access-1" in printed
 
 

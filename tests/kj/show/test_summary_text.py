@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from gateway.registers.sources import SOURCES
+from kj.show.norwegian import words
 from kj.show.section_rows import MOST_RESULTS
 from kj.show.summary_text import MOST_ROWS, render
 from kjernejournal.common.v1 import common_pb2
@@ -32,8 +33,8 @@ from kjernejournal.vaccinations.v1 import vaccinations_pb2
 from kjernejournal.visits.v1 import visits_pb2
 
 SECTIONS = [source.section for source in SOURCES]
-READS_AS_NONE = re.compile(r"\bnone\b|\bnothing\b|\bnobody\b|\bno \w+|\bempty\b", re.IGNORECASE)
-SAID_TO_BE_UNKNOWN = re.compile(r"unknown, not none|not: the patient has none")
+READS_AS_NONE = re.compile(r"\bingen\b|\bingenting\b|\bintet\b|\bikke noe\b|\btomt?\b", re.IGNORECASE)
+SAID_TO_BE_UNKNOWN = re.compile(r"ukjent, ikke ingen|ikke: pasienten har ingen")
 
 
 def shown(*sections: SummarySection, completeness: Any = summary_pb2.COMPLETENESS_COMPLETE, width: int = 120) -> str:
@@ -49,12 +50,12 @@ def only(section: Any, state: Any, **fields: Any) -> str:
 @pytest.mark.parametrize(
     "value, text",
     [
-        (summary_pb2.COMPLETENESS_COMPLETE, "COMPLETE"),
-        (summary_pb2.COMPLETENESS_PARTIAL, "PARTIAL: a section is missing"),
-        (summary_pb2.COMPLETENESS_CRITICAL_MISSING, "CRITICAL INFORMATION OR MEDICINES ARE MISSING"),
-        (summary_pb2.COMPLETENESS_CRITICAL_WITHHELD, "CRITICAL INFORMATION OR MEDICINES ARE WITHHELD BY THE PATIENT"),
-        (summary_pb2.COMPLETENESS_UNSPECIFIED, "COMPLETENESS UNKNOWN"),
-        (77, "COMPLETENESS UNKNOWN"),
+        (summary_pb2.COMPLETENESS_COMPLETE, "FULLSTENDIG"),
+        (summary_pb2.COMPLETENESS_PARTIAL, "UFULLSTENDIG: en del mangler"),
+        (summary_pb2.COMPLETENESS_CRITICAL_MISSING, "KRITISK INFORMASJON ELLER LEGEMIDLER MANGLER"),
+        (summary_pb2.COMPLETENESS_CRITICAL_WITHHELD, "KRITISK INFORMASJON ELLER LEGEMIDLER ER SPERRET AV PASIENTEN"),
+        (summary_pb2.COMPLETENESS_UNSPECIFIED, "UKJENT OM SAMMENDRAGET ER FULLSTENDIG"),
+        (77, "UKJENT OM SAMMENDRAGET ER FULLSTENDIG"),
     ],
 )
 def test_completeness_stands_first(value: Any, text: str) -> None:
@@ -62,13 +63,13 @@ def test_completeness_stands_first(value: Any, text: str) -> None:
 
 
 STATES = {
-    summary_pb2.SECTION_STATE_NONE_RECORDED: "nothing is registered here (not: the patient has none)",
-    summary_pb2.SECTION_STATE_NIL_KNOWN: "none known, as a clinician has said",
-    summary_pb2.SECTION_STATE_NOT_ASKED: "nobody has asked",
-    summary_pb2.SECTION_STATE_WITHHELD: "restricted by the patient",
-    summary_pb2.SECTION_STATE_NOT_AUTHORIZED: "not for this caller",
-    summary_pb2.SECTION_STATE_UNAVAILABLE: "unknown, not none",
-    summary_pb2.SECTION_STATE_UNSPECIFIED: "STATE UNKNOWN",
+    summary_pb2.SECTION_STATE_NONE_RECORDED: "ingenting er registrert her (ikke: pasienten har ingen)",
+    summary_pb2.SECTION_STATE_NIL_KNOWN: "ingen kjente, har helsepersonell oppgitt",
+    summary_pb2.SECTION_STATE_NOT_ASKED: "ingen har spurt",
+    summary_pb2.SECTION_STATE_WITHHELD: "SPERRET AV PASIENTEN",
+    summary_pb2.SECTION_STATE_NOT_AUTHORIZED: "IKKE TILGJENGELIG FOR DENNE BRUKEREN",
+    summary_pb2.SECTION_STATE_UNAVAILABLE: "ukjent, ikke ingen",
+    summary_pb2.SECTION_STATE_UNSPECIFIED: "UKJENT TILSTAND",
 }
 
 
@@ -96,14 +97,14 @@ def test_nothing_unknown_reads_as_none(section: Any, state: Any, reason: Any) ->
 
 @pytest.mark.parametrize("reason", common_pb2.UnavailableReason.values()[1:])
 def test_an_unavailable_section_says_why(reason: Any) -> None:
-    name = common_pb2.UnavailableReason.Name(reason).removeprefix("UNAVAILABLE_REASON_").replace("_", " ").lower()
+    name = words(common_pb2.UnavailableReason, reason)
     text = only(common_pb2.SECTION_MEDICATIONS, summary_pb2.SECTION_STATE_UNAVAILABLE, unavailable_reason=reason)
-    assert f"NOT AVAILABLE ({name}): unknown, not none" in text
+    assert f"IKKE TILGJENGELIG ({name}): ukjent, ikke ingen" in text
 
 
 def test_data_without_content_is_not_an_empty_list() -> None:
     text = only(common_pb2.SECTION_VISITS, summary_pb2.SECTION_STATE_DATA)
-    assert "unknown, not none" in text
+    assert "ukjent, ikke ingen" in text
 
 
 def concept(display: str) -> CodeableConcept:
@@ -125,20 +126,20 @@ def test_critical_information() -> None:
         summary_pb2.SECTION_STATE_DATA,
         critical_info=ki.CriticalInfoSection(critical_info=entries, window=ListWindow(returned=2, total=2)),
     )
-    assert "drug reaction Penicillin active 2019-04" in text
-    assert "unknown (99) noe annet unknown (99) at age 7" in text
+    assert "legemiddelreaksjon Penicillin aktiv 2019-04" in text
+    assert "ukjent (99) noe annet UKJENT (99) 7 år gammel" in text
 
 
 def test_medicines_without_a_confirmed_list_say_so() -> None:
     medicine = medications_pb2.Medication(code=concept("Lipitor"), strength="20 mg", atc=Coding(code="C10AA05"))
     content = medications_pb2.MedicationsSection(prescriptions=[medications_pb2.Prescription(medication=medicine)])
     text = only(common_pb2.SECTION_MEDICATIONS, summary_pb2.SECTION_STATE_DATA, medications=content)
-    assert "prescriptions only: no medication list has been confirmed" in text
+    assert "bare resepter: ingen legemiddelliste er bekreftet" in text
     assert "Lipitor 20 mg (C10AA05)" in text
-    content.medication_list.entries.add(medication=medicine)
+    content.medication_list.entries.add(medication=medicine, status=medications_pb2.ENTRY_STATUS_ACTIVE)
     text = only(common_pb2.SECTION_MEDICATIONS, summary_pb2.SECTION_STATE_DATA, medications=content)
-    assert "prescriptions only" not in text
-    assert "on the list Lipitor" in text
+    assert "bare resepter" not in text
+    assert "i bruk Lipitor" in text
 
 
 def test_a_cut_list_says_how_many_there_are() -> None:
@@ -147,15 +148,15 @@ def test_a_cut_list_says_how_many_there_are() -> None:
         window=ListWindow(returned=MOST_ROWS + 3, total=40, older_exist=True, withheld=2),
     )
     text = only(common_pb2.SECTION_VISITS, summary_pb2.SECTION_STATE_DATA, visits=content)
-    assert "... and 3 more here" in text
-    assert f"{MOST_ROWS + 3} of 40: older ones exist" in text
-    assert "2 withheld: restricted by the patient" in text
+    assert "... og 3 til her" in text
+    assert f"{MOST_ROWS + 3} av 40: det finnes eldre" in text
+    assert "2 SPERRET AV PASIENTEN" in text
 
 
 def test_a_list_that_is_older_than_its_window_is_not_empty() -> None:
     content = documents_pb2.DocumentsSection(window=ListWindow(returned=0, total=4, older_exist=True))
     text = only(common_pb2.SECTION_DOCUMENTS, summary_pb2.SECTION_STATE_DATA, documents=content)
-    assert "0 of 4: older ones exist" in text
+    assert "0 av 4: det finnes eldre" in text
 
 
 def test_a_dead_patient_is_said_to_be_dead_before_anything_else() -> None:
@@ -177,10 +178,10 @@ def test_about_the_patient() -> None:
         death=patients_pb2.Death(date=PartialDate(year=2026, month=1, day=2)),
     )
     text = only(common_pb2.SECTION_PATIENT, summary_pb2.SECTION_STATE_DATA, patient=content)
-    assert "name Kari Nordmann" in text
-    assert "born not known" in text
-    assert "dead 2026-01-02" in text
-    assert "general practitioner none is registered" in text
+    assert "navn Kari Nordmann" in text
+    assert "født ikke kjent" in text
+    assert "død 2026-01-02" in text
+    assert "fastlege ikke registrert" in text
 
 
 def test_laboratory_answers_say_how_far_they_have_come_and_what_is_outside_its_limits() -> None:
@@ -199,9 +200,9 @@ def test_laboratory_answers_say_how_far_they_have_come_and_what_is_outside_its_l
     )
     content = labs_pb2.LabsSection(reports=[report], window=ListWindow(returned=1, total=1))
     text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
-    for words in ("2026-03-01 Medisinsk biokjemi PRELIMINARY K 6.1 (above)", "Hb 13.2 g/dL", "CRP <5 mg/L"):
-        assert words in text
-    assert "Na unknown: hemolyse" in text
+    for said in ("2026-03-01 Medisinsk biokjemi FORELØPIG K 6.1 (over)", "Hb 13.2 g/dL", "CRP <5 mg/L"):
+        assert said in text
+    assert "Na ukjent: hemolyse" in text
     assert "Hematologi" not in text, "a heading has no value of its own"
 
 
@@ -209,7 +210,7 @@ def test_results_that_do_not_fit_are_counted() -> None:
     results = [labs_pb2.Result(code=concept(f"a{number}"), text="x" * 1000) for number in range(MOST_RESULTS + 4)]
     content = labs_pb2.LabsSection(reports=[labs_pb2.LabReport(results=results)])
     text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
-    assert "and 4 more" in text
+    assert "og 4 til" in text
     assert "[...]" in text
 
 
@@ -223,7 +224,7 @@ def test_every_form_of_a_value_can_be_shown(form: str) -> None:
     content = labs_pb2.LabsSection(reports=[labs_pb2.LabReport(results=[result])])
     text = only(common_pb2.SECTION_LABS, summary_pb2.SECTION_STATE_DATA, labs=content)
     assert "Analyse" in text
-    assert "unknown: " not in text
+    assert "ukjent: " not in text
 
 
 def test_a_vaccine_that_was_not_given_is_loud() -> None:
@@ -235,8 +236,8 @@ def test_a_vaccine_that_was_not_given_is_loud() -> None:
     )
     content = vaccinations_pb2.VaccinationsSection(vaccinations=[given, refused])
     text = only(common_pb2.SECTION_VACCINATIONS, summary_pb2.SECTION_STATE_DATA, vaccinations=content)
-    assert "MMR dose 2, given in PL" in text
-    assert "BCG NOT DONE" in text
+    assert "MMR dose 2, gitt i PL" in text
+    assert "BCG IKKE GITT" in text
 
 
 def test_who_must_not_be_contacted_stands_first() -> None:
@@ -245,7 +246,7 @@ def test_who_must_not_be_contacted_stands_first() -> None:
     entries.append(own.OwnRegistration(contact=own.Contact(name="Per", not_to_be_contacted=True)))
     content = own.OwnRegistrationsSection(registrations=entries)
     text = only(common_pb2.SECTION_OWN_REGISTRATIONS, summary_pb2.SECTION_STATE_DATA, own_registrations=content)
-    assert text.index("MUST NOT BE CONTACTED Per") < text.index("Astma")
+    assert text.index("SKAL IKKE KONTAKTES Per") < text.index("Astma")
 
 
 def test_what_a_patient_has_registered() -> None:
@@ -262,10 +263,10 @@ def test_what_a_patient_has_registered() -> None:
         ]
     )
     text = only(common_pb2.SECTION_OWN_REGISTRATIONS, summary_pb2.SECTION_STATE_DATA, own_registrations=content)
-    assert "next of kin Kari (Barn) +4710000000" in text
-    assert "communication language so interpreter needed" in text
-    assert "donor card unwilling to donate" in text
-    assert "registered something that cannot be shown here" in text
+    assert "pårørende Kari (Barn) +4710000000" in text
+    assert "kommunikasjon språk so tolk trengs" in text
+    assert "donorkort nei til å donere" in text
+    assert "registrert noe som ikke kan vises her" in text
 
 
 def test_escape_sequences_of_a_source_do_not_reach_the_terminal() -> None:
@@ -286,7 +287,7 @@ def alerts(**fields: Any) -> str:
 
 
 def test_a_summary_without_alerts_was_not_checked() -> None:
-    assert "MEDICINES WERE NOT CHECKED" in shown()
+    assert "LEGEMIDLENE ER IKKE KONTROLLERT" in shown()
 
 
 def test_a_finding_says_how_serious_it_is_what_to_do_and_where_that_is_known_from() -> None:
@@ -298,8 +299,8 @@ def test_a_finding_says_how_serious_it_is_what_to_do_and_where_that_is_known_fro
         knowledge_source="SPC Marevan 4.5",
     )
     text = alerts(findings=[finding], checked=[medications_pb2.CHECK_KIND_INTERACTION], knowledge_version="2026.1")
-    assert "AVOID Warfarin with Ibuprofen: bleeding. Use paracetamol. interaction; SPC Marevan 4.5" in text
-    assert "knowledge 2026.1" in text
+    assert "BØR UNNGÅS Warfarin with Ibuprofen: bleeding. Use paracetamol. interaksjon; SPC Marevan 4.5" in text
+    assert "kunnskap 2026.1" in text
 
 
 def test_what_was_not_checked_is_told_once_for_each_cause() -> None:
@@ -309,9 +310,9 @@ def test_what_was_not_checked_is_told_once_for_each_cause() -> None:
         for kind in medications_pb2.CheckKind.values()[1:]
     ]
     text = alerts(not_checked=every)
-    assert "NOT CHECKED: everything: section unavailable (medications)" in text
-    assert "nothing was found" not in text
-    assert "without drug knowledge" in text
+    assert "IKKE KONTROLLERT: alt: ikke tilgjengelig (legemidler)" in text
+    assert "ingen funn" not in text
+    assert "uten legemiddelkunnskap" in text
 
 
 def test_a_substance_that_is_not_known_is_named() -> None:
@@ -321,7 +322,7 @@ def test_a_substance_that_is_not_known_is_named() -> None:
         medication=CodeableConcept(text="Urtete"),
     )
     text = alerts(not_checked=[unknown], checked=[medications_pb2.CHECK_KIND_ALLERGY])
-    assert "NOT CHECKED: Urtete: allergy: substance unknown" in text
+    assert "IKKE KONTROLLERT: Urtete: allergi: ukjent virkestoff" in text
 
 
 def test_what_interactions_were_checked_against_is_one_line() -> None:
@@ -329,7 +330,7 @@ def test_what_interactions_were_checked_against_is_one_line() -> None:
         pairs=1200, medicines_without_pairs=[CodeableConcept(text="Metformin"), CodeableConcept(text="Timolol")]
     )
     text = alerts(interaction_coverage=coverage, checked=[medications_pb2.CHECK_KIND_INTERACTION])
-    assert "checked against a sample of 1200 pairs; none of them about: Metformin, Timolol" in text
+    assert "kontrollert mot et utvalg på 1200 par; ikke for: Metformin, Timolol" in text
 
 
 def test_laboratory_answers_that_are_not_looked_at_are_a_line_of_their_own() -> None:
@@ -338,4 +339,4 @@ def test_laboratory_answers_that_are_not_looked_at_are_a_line_of_their_own() -> 
         reason=medications_pb2.NOT_CHECKED_REASON_NOT_LOOKED_AT,
         section=common_pb2.SECTION_LABS,
     )
-    assert "NOT CHECKED: laboratory: not looked at (labs)" in alerts(not_checked=[line])
+    assert "IKKE KONTROLLERT: prøvesvar: blir ikke sett på (prøvesvar)" in alerts(not_checked=[line])
