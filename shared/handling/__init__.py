@@ -26,7 +26,7 @@ from google.protobuf.message_factory import GetMessageClass
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
 from shared.errors import NotSupported, Reason
-from shared.handling import caller, decoding, failures, identities, peer, tracing
+from shared.handling import caller, codings, decoding, failures, identities, peer, tracing
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -132,7 +132,9 @@ def _handler(
 def _request(rpc: Rpc, data: bytes) -> Message:
     message = decoding.decode(rpc.request, data)
     if rpc.writes:
-        identities.clean(message, people=caller.current().kind != common_pb2.CALLER_KIND_SYSTEM)
+        people = caller.current().kind != common_pb2.CALLER_KIND_SYSTEM
+        identities.clean(message, people=people)
+        codings.mark(message, people=people)
     return message
 
 

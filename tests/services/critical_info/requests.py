@@ -14,7 +14,7 @@ ATC = "http://www.whocc.no/atc"
 def reaction(code: str = "J01CE02", **fields: object) -> pb.CriticalInfo:
     entry = pb.CriticalInfo(
         category=pb.CATEGORY_DRUG_REACTION,
-        code=CodeableConcept(codings=[Coding(system=ATC, code=code, display="Fenoksymetylpenicillin")]),
+        code=CodeableConcept(codings=[Coding(system=ATC, code=code, display=f"Stoffet {code}")]),
         reaction=pb.Reaction(criticality=pb.CRITICALITY_HIGH, certainty=pb.CERTAINTY_CONFIRMED),
     )
     entry.MergeFrom(pb.CriticalInfo(**fields))  # type: ignore[arg-type]  # the fields of the message

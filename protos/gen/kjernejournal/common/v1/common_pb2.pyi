@@ -367,6 +367,30 @@ UNAVAILABLE_REASON_BREAKER_OPEN: UnavailableReason.ValueType  # 5
 """The register did not answer in time the last times, and was not asked: it is tried once a second. Ask again later."""
 Global___UnavailableReason: _TypeAlias = UnavailableReason  # noqa: Y015
 
+class _CodeVerification:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CodeVerificationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CodeVerification.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CODE_VERIFICATION_UNSPECIFIED: _CodeVerification.ValueType  # 0
+    """Nothing is wrong that can be seen: not every system's codes are looked up."""
+    CODE_VERIFICATION_NOT_VERIFIED: _CodeVerification.ValueType  # 1
+    """The code is none that is known of its system. It is kept as it came."""
+    CODE_VERIFICATION_CONTRADICTORY: _CodeVerification.ValueType  # 2
+    """The display is the name of another code. Which of the two was meant nobody knows: both are checked."""
+
+class CodeVerification(_CodeVerification, metaclass=_CodeVerificationEnumTypeWrapper):
+    """What is known of a code and the display beside it."""
+
+CODE_VERIFICATION_UNSPECIFIED: CodeVerification.ValueType  # 0
+"""Nothing is wrong that can be seen: not every system's codes are looked up."""
+CODE_VERIFICATION_NOT_VERIFIED: CodeVerification.ValueType  # 1
+"""The code is none that is known of its system. It is kept as it came."""
+CODE_VERIFICATION_CONTRADICTORY: CodeVerification.ValueType  # 2
+"""The display is the name of another code. Which of the two was meant nobody knows: both are checked."""
+Global___CodeVerification: _TypeAlias = CodeVerification  # noqa: Y015
+
 class _QuantityComparator:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -622,6 +646,7 @@ class Coding(_message.Message):
     DISPLAY_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     USER_SELECTED_FIELD_NUMBER: _builtins.int
+    VERIFICATION_FIELD_NUMBER: _builtins.int
     system: _builtins.str
     """The code system: an OID as urn:oid:..., or a URL."""
     code: _builtins.str
@@ -632,6 +657,8 @@ class Coding(_message.Message):
     """The version of the code system, where the source states one."""
     user_selected: _builtins.bool
     """The user chose this coding among several."""
+    verification: Global___CodeVerification.ValueType
+    """What is known of code and display. Set by the system in what is stored from now on."""
     def __init__(
         self,
         *,
@@ -640,10 +667,11 @@ class Coding(_message.Message):
         display: _builtins.str = ...,
         version: _builtins.str = ...,
         user_selected: _builtins.bool = ...,
+        verification: Global___CodeVerification.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "display", b"display", "system", b"system", "user_selected", b"user_selected", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "display", b"display", "system", b"system", "user_selected", b"user_selected", "verification", b"verification", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
