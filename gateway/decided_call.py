@@ -74,6 +74,11 @@ class DecidedCall:
         so that the answer is that of somebody of whom nothing is registered."""
         return (self._nobody,) if section in self.decision.hidden else self.refs
 
+    def restricts(self, section: SectionValue) -> bool:
+        """Returns whether the patient restricts a section, and that may be shown."""
+        facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None
+        return facts is not None and section in facts.restricted_sections - self.decision.hidden
+
     def hides_more_than(self, earlier: "DecidedCall") -> bool:
         """Whether something is hidden now that the register was asked about on an earlier decision."""
         return not self.decision.hidden.intersection(self.decision.sections) <= earlier.decision.hidden

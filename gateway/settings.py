@@ -9,6 +9,8 @@ from pydantic import Field, field_validator
 from gateway import contract
 from gateway.access.clients import NO_CLIENTS, Clients, read_clients
 from gateway.admission import MAX_CALLS, MAX_STREAMS
+from gateway.changes.places import own_key
+from shared.sealing import KeyFileError, keys_of
 from shared.settings import Address, ProcessSettings, ReadableFile
 
 
@@ -24,8 +26,13 @@ class GatewaySettings(ProcessSettings):
     clients: ReadableFile | None = None
     """The table of machines and what each may do (`gateway/access/clients.py`), read at start. None: no machine may do
     anything."""
-    indicator_quota: int = Field(default=600, ge=1)
-    """GetIndicator: patients an organisation may ask about in a minute."""
+    resume_key_file: ReadableFile | None = None
+    """The keys that authenticate followers' tokens, as `shared/sealing.py` says; all gateways need the same.
+
+    None: a key of this process alone, with which its tokens end."""
+    indicator_quota: int = Field(default=60, ge=1)
+    """GetIndicator and GetCriticalInfoStatus: patients an organisation may ask about in a minute, where the table of
+    clients has no number for it."""
     max_calls: int = Field(default=MAX_CALLS, ge=1)
     """Calls and summaries at a time. Beyond it they are refused with RESOURCE_EXHAUSTED; emergencies find half as much
     again."""
@@ -56,6 +63,17 @@ class GatewaySettings(ProcessSettings):
             read_clients(clients.read_bytes())
         return clients
 
+    @field_validator("resume_key_file")
+    @classmethod
+    def _keys(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            _keys_in(file)
+        return file
+
+    def resume_keys(self) -> list[bytes]:
+        """Returns the keys of followers' tokens, the one in use first. Raises ValueError for a file that has none."""
+        return [own_key()] if self.resume_key_file is None else _keys_in(self.resume_key_file)
+
     def registered_clients(self) -> Clients:
         """Returns the table of machines. Raises ValueError when its file has become wrong since the start."""
         return NO_CLIENTS if self.clients is None else read_clients(self.clients.read_bytes())
@@ -68,3 +86,10 @@ class GatewaySettings(ProcessSettings):
         if forgotten:
             raise ValueError(f"has no address for {', '.join(sorted(forgotten))}")
         return services
+
+
+def _keys_in(file: Path) -> list[bytes]:
+    try:
+        return list(keys_of(file).values())
+    except KeyFileError as error:
+        raise ValueError(str(error)) from None

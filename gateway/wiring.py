@@ -10,6 +10,7 @@ from gateway.changes.handlers import Changes
 from gateway.forwarding.handlers import Forwarding
 from gateway.forwarding.hidden_entries import HiddenEntries
 from gateway.front_door import IDLE, RESTRICTIONS_HEADER, FrontDoor
+from gateway.quota import Quota
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend, open_backends
 from gateway.registers.patient_lookup import PatientLookup
@@ -21,7 +22,7 @@ from gateway.steps import LOOK_AGAIN, Steps
 from gateway.summary.check_medication import MedicationSafety
 from gateway.summary.fanout import Fanout
 from gateway.summary.handlers import Summary
-from gateway.summary.indicator import Indicator, Quota
+from gateway.summary.indicator import Indicator
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,16 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
         hides=settings.hides,
     )
     fanout, knowledge_cache = Fanout(section_reader, hides=settings.hides), KnowledgeCache(backends["medications"])
-    indicator = Indicator(steps, section_reader, Quota(settings.indicator_quota))
+    quota = Quota(settings.indicator_quota, settings.registered_clients().quotas)
+    indicator = Indicator(steps, section_reader, quota)
     summary = Summary(steps, recorder, fanout, knowledge_cache, hides=settings.hides)
     methods = contract.methods()
     hidden_entries = HiddenEntries(methods, backends)
     forwarding = Forwarding(
-        steps, recorder, backends, hidden_entries, idle=idle, look_again=look_again, hides=settings.hides
+        steps, recorder, backends, hidden_entries, quota, idle=idle, look_again=look_again, hides=settings.hides
     )
     safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding, methods)
-    changes = Changes(steps, recorder, backends, look_again=look_again)
+    changes = Changes(steps, recorder, backends, settings.resume_keys(), look_again=look_again)
     front_door = FrontDoor(
         methods,
         {

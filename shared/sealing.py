@@ -60,29 +60,7 @@ class KeyWrap:
     @classmethod
     def from_file(cls, path: Path) -> "KeyWrap":
         """Reads the keys of a key file. Raises KeyFileError."""
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
-        if len(content) == _KEY:
-            return cls({1: content})
-        keys: dict[int, bytes] = {}
-        for line in content.split(b"\n"):
-            if not line.strip():
-                continue
-            found = _LINE.fullmatch(line.strip())
-            key = _decoded(found[2]) if found else b""
-            if found is None or len(key) != _KEY:
-                raise KeyFileError(
-                    f"{path}: must hold {_KEY} random bytes, or a line for each key: its number (1 to {_HIGHEST}) and"
-                    f" {_KEY} bytes in base64"
-                )
-            if int(found[1]) in keys:
-                raise KeyFileError(f"{path}: holds two keys with number {int(found[1])}")
-            keys[int(found[1])] = key
-        if not keys:
-            raise KeyFileError(f"{path}: holds no key")
-        return cls(keys)
+        return cls(keys_of(path))
 
     def new_key(self, patient_ref: str) -> WrappedKey:
         """Returns a fresh key for a patient, wrapped."""
@@ -101,6 +79,33 @@ class KeyWrap:
 
     def _wrap(self, patient_ref: str, key: bytes) -> WrappedKey:
         return WrappedKey(encrypt(self._ciphers[self.key_id], key, _wrapping(patient_ref)), self.key_id)
+
+
+def keys_of(path: Path) -> dict[int, bytes]:
+    """Returns the keys in a key file by their numbers, the one in use first. Raises KeyFileError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(content) == _KEY:
+        return {1: content}
+    keys: dict[int, bytes] = {}
+    for line in content.split(b"\n"):
+        if not line.strip():
+            continue
+        found = _LINE.fullmatch(line.strip())
+        key = _decoded(found[2]) if found else b""
+        if found is None or len(key) != _KEY:
+            raise KeyFileError(
+                f"{path}: must hold {_KEY} random bytes, or a line for each key: its number (1 to {_HIGHEST}) and"
+                f" {_KEY} bytes in base64"
+            )
+        if int(found[1]) in keys:
+            raise KeyFileError(f"{path}: holds two keys with number {int(found[1])}")
+        keys[int(found[1])] = key
+    if not keys:
+        raise KeyFileError(f"{path}: holds no key")
+    return keys
 
 
 def file_line(key_id: int, key: bytes) -> bytes:

@@ -8,14 +8,15 @@ The table is JSON, a row a client and organisation:
       "feeds": ["visits"],
       "source_systems": ["npr"],
       "rights": ["indicator"]
-    }]}
+    }], "indicator_quotas": {"983658776": 600}}
 
 `feeds` are sections of the record, whose registers the client may write into. `source_systems` are those that it may
 name as the source of what it sends; "*" is any, for who moves a whole record from elsewhere. `rights` are the other
 values of MachineRight. A client that is not in the table, or under another organisation, may do nothing.
+`indicator_quotas` are patients a minute of whom an organisation may ask for the status, by its size.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -78,8 +79,10 @@ class Client(BaseModel):
 class Clients:
     """The table."""
 
-    def __init__(self, clients: Iterable[Client] = ()) -> None:
+    def __init__(self, clients: Iterable[Client] = (), quotas: Mapping[str, int] | None = None) -> None:
         """Raises ValueError for two rows about one client of one organisation."""
+        self.quotas = quotas or {}
+        """Patients a minute whose status an organisation may ask for, where it has a number of its own."""
         self._clients: dict[tuple[str, str], Client] = {}
         for client in clients:
             key = (client.client_id, client.organisation)
@@ -100,12 +103,21 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     clients: list[Client]
+    indicator_quotas: dict[str, Annotated[int, Field(ge=1)]] = {}
+
+    @field_validator("indicator_quotas")
+    @classmethod
+    def _of_organisations(cls, quotas: dict[str, int]) -> dict[str, int]:
+        if wrong := [each for each in quotas if not valid_organisation_number(each)]:
+            raise ValueError(f"{wrong[0]!r} is no organisation number")
+        return quotas
 
 
 def read_clients(text: str | bytes) -> Clients:
     """Returns the table in this JSON. Raises ValueError, whose text says where it is wrong."""
     try:
-        return Clients(_Table.model_validate_json(text).clients)
+        table = _Table.model_validate_json(text)
+        return Clients(table.clients, table.indicator_quotas)
     except ValidationError as error:
         [first, *_] = error.errors(include_url=False, include_context=False, include_input=False)
         where = ".".join(str(each) for each in first["loc"])

@@ -203,8 +203,8 @@ class Outcome(enum.Enum):
 
     PERMIT = "permit"
     EXISTS = "exists"
-    """The caller hears that a record exists, and nothing of what is in it: an empty reply of a status rpc. No register
-    is asked. Whoever does not look for this outcome refuses."""
+    """The caller hears that a record exists, and that what is in it is not shown: a status rpc says so. No register is
+    asked. Whoever does not look for this outcome refuses."""
     DENY = "deny"
     NOT_FOUND = "not found"
 

@@ -15,8 +15,9 @@ The order is part of the contract, since the caller hears the first reason that 
 Without an emergency or consent basis a named block must look like having no relation to the patient. So a blocked
 caller then hears what anybody with the same token and no relation would hear.
 
-An rpc that says only whether something exists is open to all whose token is in order, so that a refusal would show the
-block: a blocked caller hears that a record exists, and no more (Outcome.EXISTS).
+An rpc that says only whether something exists is open to all whose token is in order. A blocked caller hears that a
+record exists and that the rest is not shown (Outcome.EXISTS), as everybody does where the section is restricted: so
+neither reads as "there is nothing", and neither shows a block.
 """
 
 from datetime import datetime
@@ -33,7 +34,7 @@ from gateway.access.facts import (
     SectionValue,
 )
 from gateway.access.systems import decide_auditor, decide_system, not_registered
-from gateway.access.verdicts import Refusal, deny, level, not_found, permit
+from gateway.access.verdicts import Refusal, denied, deny, level, not_found, permit, same
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.register.sections import SUMMARY_SECTIONS
@@ -76,11 +77,26 @@ def decide(
         return deny(asked, refusal)
     if facts is None or (facts.reservation and (caller.kind, access.section) not in _OUTLIVES_RESERVATION):
         return not_found(asked, "reservation" if facts else "no-record")
-    if caller.kind == _CLINICIAN:
-        return decide_clinician(caller, basis, facts, access, asked)
     if caller.kind == _CITIZEN:
         return decide_citizen(caller, basis, facts, access, asked, now)
+    if access.status_only:
+        return _status(caller, basis, facts, access, asked)
+    if caller.kind == _CLINICIAN:
+        return decide_clinician(caller, basis, facts, access, asked)
     return _without_basis(caller, basis, facts, access, asked)
+
+
+def _status(
+    caller: Caller, basis: BasisValue, facts: PatientFacts, access: AccessRule, asked: tuple[SectionValue, ...]
+) -> Decision:
+    """Decides on an rpc that says whether something exists: of what the patient has restricted it says nothing."""
+    if caller.kind == _CLINICIAN:
+        decision = decide_clinician(caller, basis, facts, access, asked)
+    else:
+        decision = _without_basis(caller, basis, facts, access, asked)
+    if not decision.permitted or not facts.restricted_sections.intersection(asked):
+        return decision
+    return same(asked, Outcome.EXISTS, denied(reasons.ERROR_REASON_SECTION_RESTRICTED, "status-of-what-is-restricted"))
 
 
 def decide_without_patient(caller: Caller, basis: BasisValue, access: AccessRule) -> Decision:

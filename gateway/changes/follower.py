@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from gateway.access.facts import SectionValue
 from gateway.changes.followed import Followed
 from gateway.changes.outbox_reader import OutboxReader, Track
-from gateway.changes.places import Place, token_of
+from gateway.changes.places import Place, ResumeTokens
 from gateway.decided_call import DecidedCall
 from gateway.recorder import Recorder
 from gateway.steps import LOOK_AGAIN, Steps
@@ -41,6 +41,7 @@ class Follower:
         whole: DecidedCall,
         followed: Followed,
         outboxes: Mapping[SectionValue, OutboxReader],
+        tokens: ResumeTokens,
         *,
         look_again: float = LOOK_AGAIN,
     ) -> None:
@@ -48,6 +49,7 @@ class Follower:
         self._recorder = recorder
         self._whole = whole
         self._followed = followed
+        self._tokens = tokens
         self._look_interval = look_again
         self._awake = asyncio.Event()
         self._closing = False
@@ -214,4 +216,4 @@ class Follower:
         places = {section: track.place for section, track in self._tracks.items()}
         if self._followed.unknown:
             places[common_pb2.SECTION_PATIENT] = min(self._looked_from, self._who.place)
-        return token_of(places)
+        return self._tokens.of(places)

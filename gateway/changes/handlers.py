@@ -7,7 +7,7 @@ from gateway.access.facts import SectionValue
 from gateway.changes.followed import Followed
 from gateway.changes.follower import Follower
 from gateway.changes.outbox_reader import OutboxReader
-from gateway.changes.places import places_of
+from gateway.changes.places import ResumeTokens
 from gateway.decided_call import Incoming
 from gateway.front_door import Context, Handlers
 from gateway.recorder import Recorder
@@ -33,11 +33,13 @@ class Changes:
         steps: Steps,
         recorder: Recorder,
         backends: Mapping[str, Backend],
+        resume_keys: Sequence[bytes],
         *,
         look_again: float = LOOK_AGAIN,
     ) -> None:
         self._steps = steps
         self._recorder = recorder
+        self._resume_keys = resume_keys
         self._look_again = look_again
         self._outboxes = {each.section: OutboxReader(each.section, backends[each.service]) for each in SOURCES}
         self._followers: set[Follower] = set()
@@ -59,11 +61,12 @@ class Changes:
         patients = self._patients(request)
         validate(request)
         sections, keys = _sections(request), _keys(request, patients)
-        places = places_of(request.resume_token) if request.resume_token else {}
+        tokens = ResumeTokens(self._resume_keys, incoming.caller, patients)
+        places = tokens.places_of(request.resume_token) if request.resume_token else {}
         whole = await self._steps.enter(incoming, None)
         followed = Followed(self._steps, self._recorder, whole, keys, sections)
         outboxes = {section: self._outboxes[section] for section in sections}
-        follower = Follower(self._steps, self._recorder, whole, followed, outboxes, look_again=self._look_again)
+        follower = Follower(self._steps, self._recorder, whole, followed, outboxes, tokens, look_again=self._look_again)
         self._followers.add(follower)
         try:
             await follower.begin({section: place for section, place in places.items() if section in outboxes})

@@ -14,6 +14,7 @@ from gateway.forwarding.hidden_entries import HiddenEntries
 from gateway.forwarding.incoming_streams import IncomingStreams
 from gateway.forwarding.write_outcomes import LONGEST_WRITE, WriteOutcomes
 from gateway.front_door import IDLE, Context, Handlers, add_receipt
+from gateway.quota import Quota
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
 from gateway.registers.refusals import refusal_of, service_fault
@@ -24,7 +25,7 @@ from gateway.steps import LOOK_AGAIN, Steps
 from gateway.texts.catalogue import put_texts
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
-from shared.errors import KjernejournalError, Reason, Unavailable, entry_not_found
+from shared.errors import Denied, KjernejournalError, Reason, Unavailable, entry_not_found
 
 LONGEST_READ = 1.5
 """Seconds for which a register is waited for, at most. A caller who waits longer hears that the register is slow, and
@@ -41,6 +42,7 @@ class Forwarding:
         recorder: Recorder,
         backends: dict[str, Backend],
         hidden_entries: HiddenEntries,
+        quota: Quota,
         *,
         idle: float = IDLE,
         look_again: float = LOOK_AGAIN,
@@ -55,6 +57,7 @@ class Forwarding:
         )
         self._backends = backends
         self._hidden_entries = hidden_entries
+        self._quota = quota
         self._idle = idle
         self._look_again = look_again
 
@@ -73,6 +76,7 @@ class Forwarding:
         """Serves a read, on record before its reply leaves; or a write, on record before it is made, and after."""
         request = parse(incoming.method, data)
         if incoming.method.rule.status_only:
+            self._quota.take(incoming.caller.legal_entity, 1)
             return await self._status(await self._steps.decide(incoming, request), request)
         decided = await self._steps.enter(incoming, request)
         if incoming.method.rule.action == common_pb2.ACTION_READ:
@@ -119,7 +123,8 @@ class Forwarding:
             reply, _ = await self._asked(decided, request)
             [decided] = await self._steps.fresh_each([decided])
         if decided.decision.outcome is Outcome.EXISTS:
-            return decided.method.response().SerializeToString()
+            # An empty reply would read as none.
+            raise Denied(Reason.ERROR_REASON_NO_ACCESS, "what there is is not shown here: look in the record")
         await self._steps.refuse_if_denied(decided)
         return reply
 

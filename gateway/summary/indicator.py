@@ -1,8 +1,7 @@
 """Serves GetIndicator: what an EHR's icon shows, 0 to 4, for a patient or a day's list. No content, no audit record."""
 
-import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -10,8 +9,10 @@ from google.protobuf.message import DecodeError
 from gateway.access.facts import Outcome
 from gateway.decided_call import DecidedCall, Incoming
 from gateway.front_door import Context, Handlers
+from gateway.quota import Quota
 from gateway.registers.section_reader import SectionReader
 from gateway.registers.sources import BY_SECTION, Source
+from gateway.requests import parse
 from gateway.steps import Steps
 from gateway.summary.fanout import seconds_for
 from kjernejournal.common.v1 import common_pb2
@@ -20,8 +21,8 @@ from kjernejournal.own_registrations.v1 import own_registrations_pb2
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetIndicatorRequest, GetIndicatorResponse
 from shared import telemetry
-from shared.errors import Invalid, Overloaded, Reason, Unavailable
-from shared.handling.decoding import decode
+from shared.errors import Invalid, Reason, Unavailable
+from shared.handling.decoding import validate
 
 CRITICAL_INFO = BY_SECTION[common_pb2.SECTION_CRITICAL_INFO]
 OWN_REGISTRATIONS = BY_SECTION[common_pb2.SECTION_OWN_REGISTRATIONS]
@@ -31,25 +32,8 @@ _SHOWN = frozenset(
 """Kinds of own registrations that the icon shows. Contacts and the donor card are not among them."""
 
 
-class Quota:
-    """Patients that an organisation may ask about in a minute."""
-
-    def __init__(self, a_minute: int) -> None:
-        self._a_minute = a_minute
-        self._minute = 0
-        self._used: dict[str, int] = {}
-
-    def take(self, organisation: str, patients: int) -> None:
-        """Counts these patients. Raises Overloaded (QUOTA_EXCEEDED), which says when the next minute begins."""
-        now = time.time()
-        minute = int(now // 60)
-        if minute != self._minute:
-            self._minute, self._used = minute, {}
-        used = self._used.get(organisation, 0) + patients
-        if used > self._a_minute:
-            text = "the organisation's quota of this minute is used up"
-            raise Overloaded(Reason.ERROR_REASON_QUOTA_EXCEEDED, text, retry_ms=int((60 - now % 60) * 1000) + 1)
-        self._used[organisation] = used
+DIGITS = 11
+"""Of a national id."""
 
 
 class Indicator:
@@ -67,7 +51,8 @@ class Indicator:
     async def get(self, incoming: Incoming, data: bytes, _: Context) -> bytes:
         """Returns the statuses, the one patient's and the list's. Raises Unavailable: it is not known, which is not
         none."""
-        request = decode(GetIndicatorRequest, data)
+        request = cast("GetIndicatorRequest", parse(incoming.method, data))
+        validate(_without_what_is_no_id(request))
         if not request.HasField("patient") and not request.patients:
             raise Invalid("patient", "is required, or patients")
         asked = incoming.method.patients_in(request)
@@ -105,7 +90,7 @@ class Indicator:
         if decided.decision.outcome is Outcome.NOT_FOUND:
             return summary_pb2.INDICATOR_STATUS_NO_RECORD
         if decided.decision.outcome is Outcome.EXISTS:
-            return summary_pb2.INDICATOR_STATUS_RECORD
+            return summary_pb2.INDICATOR_STATUS_NOT_SHOWN
         await self._steps.refuse_if_denied(decided)
         if decided.patient not in present:
             raise _not_known()  # permitted a moment ago: nothing was asked
@@ -118,6 +103,10 @@ class Indicator:
             if critical.active:
                 found[patient] = summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION
         rest = {patient: decided for patient, decided in wanted.items() if patient not in found}
+        for patient, decided in list(rest.items()):
+            if decided.restricts(OWN_REGISTRATIONS.section):
+                found[patient] = summary_pb2.INDICATOR_STATUS_NOT_SHOWN
+                del rest[patient]
         for patient, own in (await self._sections(OWN_REGISTRATIONS, rest)).items():
             shown = any(each.total for each in own.counts if each.kind in _SHOWN)
             found[patient] = (
@@ -133,7 +122,6 @@ class Indicator:
         queries = [
             SectionQuery(
                 access_id=str(number),
-                # What was decided for the rpc: a restricted section shows that there is something, and no more.
                 caller=decided.context(decided.method.rule.section, read=source.section),
                 traceparent=telemetry.traceparent(),
             )
@@ -150,6 +138,14 @@ class Indicator:
                 raise _not_known()
             found[patient] = answer.section
         return found
+
+
+def _without_what_is_no_id(request: GetIndicatorRequest) -> GetIndicatorRequest:
+    """Returns the request with "" for ids that are too long to be any: one of a list must not stop the others."""
+    for patient in (request.patient, *request.patients):
+        if len(patient.national_id) > DIGITS:
+            patient.national_id = ""
+    return request
 
 
 def _not_known() -> Unavailable:

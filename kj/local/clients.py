@@ -46,4 +46,4 @@ def table() -> str:
         for name, row in ROWS.items()
         for organisation in (everywhere if name == EHR else [REGISTERS])
     ]
-    return json.dumps({"clients": rows}, indent=2) + "\n"
+    return json.dumps({"clients": rows, "indicator_quotas": dict.fromkeys(everywhere, 600)}, indent=2) + "\n"

@@ -79,6 +79,7 @@ def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, tr
         "KJ_JWKS": str(jwks),
         "KJ_ISSUER": ISSUER,
         "KJ_CLIENTS": str(jwks.with_name(CLIENTS_FILE)),
+        "KJ_RESUME_KEY_FILE": str(key_file(jwks.parent, "resume.key")),
         "KJ_TRACE_DIR": str(traces),
     }
     return Program(GATEWAY, (sys.executable, "-m", "gateway"), address, settings)

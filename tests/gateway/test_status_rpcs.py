@@ -1,10 +1,12 @@
 """Rpcs that say only whether something exists: both answer by the outcome of the policy, and by it alone."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.message import Message
 
@@ -23,8 +25,8 @@ from kjernejournal.summary.v1 import summary_pb2
 from shared.codes.helseid import ATTEST
 from shared.codes.identifiers import FODSELSNUMMER
 from tests.services.patients.people import new_id
-from tests.support.client import SECONDS, method, refusal
-from tests.support.gateway import Front
+from tests.support.client import SECONDS, Refusal, method, refusal
+from tests.support.gateway import Front, running_gateway
 from tests.support.waiting import becomes
 
 HPR = "900000001"
@@ -32,11 +34,11 @@ INDICATOR, STATUS = "GetIndicator", "GetCriticalInfoStatus"
 BOTH = pytest.mark.parametrize("rpc", [INDICATOR, STATUS])
 BASES = ("", "SAMTYKKE", "AKUTT", "UNNTAK", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT")
 SECTIONS = BY_SECTION[common_pb2.SECTION_CRITICAL_INFO].path
-ALONE: dict[str, Message] = {
-    INDICATOR: summary_pb2.GetIndicatorResponse(status=summary_pb2.INDICATOR_STATUS_RECORD),
-    STATUS: ki.GetCriticalInfoStatusResponse(),
+NOT_SHOWN: dict[str, Message | str] = {
+    INDICATOR: summary_pb2.GetIndicatorResponse(status=summary_pb2.INDICATOR_STATUS_NOT_SHOWN),
+    STATUS: "NO_ACCESS",
 }
-"""That a record exists, and no more."""
+"""That a record exists, and that the rest is not shown: a state of its own, or a refusal, and never an empty answer."""
 SOMETHING: dict[str, Message] = {
     INDICATOR: summary_pb2.GetIndicatorResponse(status=summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION),
     STATUS: ki.GetCriticalInfoStatusResponse(has_critical_information=True),
@@ -69,16 +71,24 @@ def asking(rpc: str, patient: str) -> Message:
     return request
 
 
+async def heard(call: Awaitable[Message]) -> Message | str:
+    """Returns the reply; of a refusal, the reason."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        return Refusal.of(error).reason
+
+
 def test_these_are_all() -> None:
     status_only = {each.descriptor.name for each in contract.methods().values() if each.rule.status_only}
-    assert status_only == set(ALONE)
+    assert status_only == set(NOT_SHOWN)
 
 
 @BOTH
 async def test_who_is_blocked_hears_that_a_record_exists_on_any_basis(front: Front, rpc: str) -> None:
     patient = ill(front, blocked_hpr_numbers=[HPR])
     for basis in BASES:
-        assert await front.client.call(rpc, asking(rpc, patient), basis=basis) == ALONE[rpc]
+        assert await heard(front.client.call(rpc, asking(rpc, patient), basis=basis)) == NOT_SHOWN[rpc]
     assert not front.registers["critical_info"].calls
     assert await front.client.call(rpc, asking(rpc, patient), kind="nurse") == SOMETHING[rpc]
     assert not front.log.records
@@ -112,7 +122,7 @@ async def test_a_block_that_comes_meanwhile_is_answered_like_one_that_was_there(
     front.people.known[patient].facts.blocked_hpr_numbers.append(HPR)
     await asyncio.sleep(0.3)
     go_on.set()
-    assert await call == ALONE[rpc]
+    assert await heard(call) == NOT_SHOWN[rpc]
 
 
 @BOTH
@@ -121,7 +131,8 @@ async def test_the_name_of_a_rule_decides_nothing(front: Front, rpc: str, monkey
         return replace(decide(*arguments, **named), rule="of another name")
 
     monkeypatch.setattr(steps, "decide", renamed)
-    assert await front.client.call(rpc, asking(rpc, ill(front, blocked_hpr_numbers=[HPR]))) == ALONE[rpc]
+    blocked = front.client.call(rpc, asking(rpc, ill(front, blocked_hpr_numbers=[HPR])))
+    assert await heard(blocked) == NOT_SHOWN[rpc]
     assert await front.client.call(rpc, asking(rpc, ill(front))) == SOMETHING[rpc]
 
 
@@ -150,3 +161,22 @@ async def test_a_reservation_looks_like_no_record(front: Front, rpc: str) -> Non
         assert reply.status == summary_pb2.INDICATOR_STATUS_NO_RECORD
     else:
         assert (await refusal(front.client.call(rpc, asking(rpc, patient)))).short == ("NOT_FOUND", "PATIENT_NOT_FOUND")
+
+
+@BOTH
+@pytest.mark.parametrize("kind", ["doctor", "system"])
+async def test_a_restricted_section_and_a_block_are_heard_alike(front: Front, rpc: str, kind: str) -> None:
+    patient = ill(front, restricted_sections=[common_pb2.SECTION_CRITICAL_INFO])
+    assert await heard(front.client.call(rpc, asking(rpc, patient), kind=kind, basis="")) == NOT_SHOWN[rpc]
+    assert not front.registers["critical_info"].calls
+
+
+async def test_the_two_rpcs_have_one_quota(issuer: Path) -> None:
+    async with running_gateway(issuer, quota=3) as front:
+        patient = ill(front)
+        for _ in range(3):
+            await front.client.call(STATUS, asking(STATUS, patient), kind="system", org="983658776")
+        for rpc in (STATUS, INDICATOR):
+            told = await refusal(front.client.call(rpc, asking(rpc, patient), kind="system", org="983658776"))
+            assert told.short == ("RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED")
+        await front.client.call(STATUS, asking(STATUS, patient), kind="system", org="100100673")

@@ -156,7 +156,7 @@ def test_settings_are_ones_that_the_processes_read(local: list[Manifest]) -> Non
     for name, container in servers(local).items():
         fields = ProcessSettings.model_fields if name == "gateway" else ServiceSettings.model_fields
         special = {
-            "gateway": {"KJ_SERVICES", "KJ_CLIENTS"},
+            "gateway": {"KJ_SERVICES", "KJ_CLIENTS", "KJ_RESUME_KEY_FILE"},
             "documents": {"KJ_DOCUMENT_KEY_FILE"},
             "own-registrations": {"KJ_OWN_REGISTRATIONS_KEY_FILE"},
         }.get(name, set())

@@ -72,6 +72,12 @@ def expected(case: Case) -> tuple[str, dict[str, Answer]]:
     if whole:
         return _answered_as_a_whole(case, whole), dict.fromkeys(sections, ("DENY", whole))
     answers = {section: _one(case, section) for section in sections}
+    if (
+        case.kind in {"CLINICIAN", "SYSTEM"}
+        and case.status_only
+        and any(section in case.restricted for section in sections)
+    ):
+        return "EXISTS", dict.fromkeys(sections, ("DENY", "SECTION_RESTRICTED"))
     good = {"PERMIT", "WITHHOLD"} if case.section == "SUMMARY" else {"PERMIT"}
     return ("PERMIT" if any(decision in good for decision, _ in answers.values()) else "DENY"), answers
 

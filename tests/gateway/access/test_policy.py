@@ -191,8 +191,13 @@ NO_BASIS = common_pb2.ACCESS_BASIS_UNSPECIFIED
 
 @pytest.mark.parametrize("caller", [doctor(), SYSTEM])
 def test_the_indicator_needs_no_basis(caller: Caller) -> None:
+    assert decide(caller, NO_BASIS, PatientFacts(PATIENT), STATUS, NOW).permitted
+
+
+@pytest.mark.parametrize("caller", [doctor(), SYSTEM])
+def test_the_indicator_says_of_a_restricted_section_that_it_is_not_shown(caller: Caller) -> None:
     restricted = PatientFacts(PATIENT, restricted_sections=frozenset({common_pb2.SECTION_CRITICAL_INFO}))
-    assert decide(caller, NO_BASIS, restricted, STATUS, NOW).permitted
+    assert decide(caller, NO_BASIS, restricted, STATUS, NOW).outcome is Outcome.EXISTS
 
 
 def test_the_indicator_tells_nothing_to_the_blocked_or_of_the_reserved() -> None:

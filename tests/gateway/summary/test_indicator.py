@@ -10,8 +10,9 @@ from uuid import uuid4
 import grpc
 import pytest
 
+from gateway.quota import Quota
 from gateway.registers.sources import Source
-from gateway.summary.indicator import CRITICAL_INFO, OWN_REGISTRATIONS, Quota
+from gateway.summary.indicator import CRITICAL_INFO, OWN_REGISTRATIONS
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier, SectionFailure
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
@@ -24,7 +25,7 @@ from tests.support.gateway import Front, running_gateway
 from tests.support.scripted.services import refusing, saying
 from tests.support.waiting import becomes
 
-INVALID, NO_RECORD, RECORD, REGISTERED, CRITICAL = 0, 1, 2, 3, 4
+INVALID, NO_RECORD, RECORD, REGISTERED, CRITICAL, NOT_SHOWN = 0, 1, 2, 3, 4, 5
 
 CONTACT, COMMUNICATION, ILLNESS, DONOR = (
     own.REGISTRATION_KIND_CONTACT,
@@ -182,14 +183,23 @@ async def test_a_frozen_register_is_unavailable_well_before_the_callers_deadline
     assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
 
 
-async def test_a_restricted_section_still_tells_that_there_is_something(gateway: Front) -> None:
-    """The icon shows no content, and what a restriction holds back is content."""
-    restricted = [common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_OWN_REGISTRATIONS]
-    ill, other = (gateway.people.add(restricted_sections=restricted) for _ in range(2))
-    has_critical_information(gateway, ill)
+async def test_of_a_restricted_section_nothing_is_said_and_that_is_not_none(gateway: Front) -> None:
+    ill = gateway.people.add(restricted_sections=[common_pb2.SECTION_CRITICAL_INFO])
+    own = [common_pb2.SECTION_OWN_REGISTRATIONS]
+    other, both = gateway.people.add(restricted_sections=own), gateway.people.add(restricted_sections=own)
+    has_critical_information(gateway, ill, both)
     has_registered(gateway, {other: {ILLNESS: 1}})
-    reply = await gateway.client.call("GetIndicator", several(ill, other))
-    assert list(reply.statuses) == [CRITICAL, REGISTERED]
+    reply = await gateway.client.call("GetIndicator", several(ill, other, both))
+    assert list(reply.statuses) == [NOT_SHOWN, NOT_SHOWN, CRITICAL]
+
+
+@pytest.mark.parametrize("no_id", ["137174 04089", "137174-04089", " 13717404089", "1" * 200, "", "abc"])
+async def test_one_that_is_no_id_does_not_stop_the_others(gateway: Front, no_id: str) -> None:
+    ill = gateway.people.add()
+    has_critical_information(gateway, ill)
+    reply = await gateway.client.call("GetIndicator", several(ill, no_id, ill))
+    assert list(reply.statuses) == [CRITICAL, INVALID, CRITICAL]
+    assert (await gateway.client.call("GetIndicator", one(no_id))).status == INVALID
 
 
 async def test_a_days_list_is_one_call_to_each_register(gateway: Front) -> None:
@@ -216,7 +226,7 @@ async def test_a_blocked_clinician_learns_that_a_record_exists_and_no_more(gatew
     patient = gateway.people.add(blocked_hpr_numbers=["900000001"])
     has_critical_information(gateway, patient)
     has_registered(gateway, {patient: {ILLNESS: 1}})
-    assert await status(gateway, patient) == RECORD
+    assert await status(gateway, patient) == NOT_SHOWN
     assert not gateway.registers["critical_info"].calls
     assert not gateway.registers["own_registrations"].calls
     assert await status(gateway, patient, kind="nurse") == CRITICAL
@@ -308,7 +318,7 @@ async def test_the_quota_is_an_organisations_and_counts_patients(issuer: Path) -
 
 def test_a_new_minute_is_a_new_quota(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000_000_020.0
-    monkeypatch.setattr("gateway.summary.indicator.time.time", lambda: now)
+    monkeypatch.setattr("gateway.quota.time.time", lambda: now)
     quota = Quota(2)
     quota.take("a", 2)
     with pytest.raises(Overloaded) as refused:
@@ -335,4 +345,4 @@ async def test_a_block_that_comes_meanwhile_holds(gateway: Front) -> None:
     gateway.people.known[patient].facts.blocked_hpr_numbers.append("900000001")
     await asyncio.sleep(0.3)
     go_on.set()
-    assert await asking == RECORD
+    assert await asking == NOT_SHOWN

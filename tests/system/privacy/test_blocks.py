@@ -11,10 +11,10 @@ import pytest
 from kj.synthetic.people.cast import PEOPLE
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Practitioner
-from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest, GetCriticalInfoStatusResponse
+from kjernejournal.critical_info.v1.critical_info_pb2 import CreateCriticalInfoRequest
 from kjernejournal.documents.v1.documents_pb2 import DownloadDocumentRequest, UploadDocumentRequest
 from kjernejournal.patients.v1.patients_pb2 import BlockPersonnelRequest, UnblockPersonnelRequest
-from kjernejournal.summary.v1.summary_pb2 import INDICATOR_STATUS_RECORD, GetIndicatorRequest
+from kjernejournal.summary.v1.summary_pb2 import INDICATOR_STATUS_NOT_SHOWN, GetIndicatorRequest
 from tests.services.documents.calls import document
 from tests.support.client import LATER, Client, methods, read, refusal
 from tests.support.filling import least
@@ -33,8 +33,6 @@ INDICATOR = "SummaryService/GetIndicator"
 """Says that there is a record, which everybody may know, and nothing of what is in it."""
 WINDOW = 64 * 1024
 """Bytes that a reader's window takes, from HTTP/2's own default."""
-STATUS = "CriticalInfoService/GetCriticalInfoStatus"
-"""Says whether there is critical information: to whom the patient has blocked, nothing."""
 
 
 def block(patient: Patient) -> BlockPersonnelRequest:
@@ -52,10 +50,7 @@ async def test_a_blocked_doctor_gets_nothing_by_any_rpc_on_any_basis(client: Cli
         request = least(method.descriptor.input_type, patient.identifier)
         if name == INDICATOR:
             reply = await client.call("GetIndicator", request, basis=basis)
-            assert reply.status == INDICATOR_STATUS_RECORD, "critical information stays out of it"
-            continue
-        if name == STATUS:
-            assert await client.call("GetCriticalInfoStatus", request, basis=basis) == GetCriticalInfoStatusResponse()
+            assert reply.status == INDICATOR_STATUS_NOT_SHOWN, "critical information stays out of it"
             continue
         told = await refusal(client.any(method, request, basis=basis))
         expected = "UNIMPLEMENTED" if name in LATER else "PERMISSION_DENIED"
@@ -140,7 +135,7 @@ async def test_a_stalled_reader_gets_at_most_one_more_message_after_a_block(
     assert sum(len(each.chunk) for each in rest) <= WINDOW + 64 * 1024
 
 
-async def test_the_indicator_of_a_blocked_doctor_says_record_in_a_list_too(client: Client, patient: Patient) -> None:
+async def test_the_indicator_of_a_blocked_doctor_says_not_shown_in_a_list_too(client: Client, patient: Patient) -> None:
     await client.call("BlockPersonnel", block(patient), **patient.asks())
     reply = await client.call("GetIndicator", GetIndicatorRequest(patients=[patient.identifier]), basis="")
-    assert list(reply.statuses) == [INDICATOR_STATUS_RECORD]
+    assert list(reply.statuses) == [INDICATOR_STATUS_NOT_SHOWN]

@@ -59,8 +59,9 @@ class WatchChangesRequest(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     SECTIONS_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
-    """The last token that was dealt with. Empty: only what changes from now on. The token says nothing of the patients:
-    somebody who is followed from now on is read first, and followed with the same token as the others.
+    """The last token that was dealt with. Empty: only what changes from now on. A token is this machine's for exactly these
+    patients. To follow others: read who is new, begin a stream with the new list and no token, and end the old one when
+    the first message has come.
     """
     @_builtins.property
     def patients(self) -> _containers.RepeatedCompositeFieldContainer[Global___FollowedPatient]:

@@ -169,12 +169,14 @@ class CriticalInfoServiceServicer:
 
     def GetCriticalInfoStatus(self, request, context):
         """Says whether there is critical information, without content: what an EHR asks before it shows its icon. Not put on
-        record. That the patient has restricted the section is not said here: whoever reads it hears of it then.
+        record.
 
-        Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked gets an empty answer: a
-        refusal would show the block.
+        Callers: clinicians, without a basis; systems.
 
-        Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record, or the patient has reserved against it; the two look the same.
+        Errors: PERMISSION_DENIED (NO_ACCESS): what there is is not shown here, since the patient has restricted the section
+        or blocked the caller; the two look the same, and neither is none. NOT_FOUND (PATIENT_NOT_FOUND): no record, or the
+        patient has reserved against it; the two look the same. RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's
+        quota, which is GetIndicator's too, is used up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

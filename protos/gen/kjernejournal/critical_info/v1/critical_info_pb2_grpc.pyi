@@ -95,12 +95,14 @@ class CriticalInfoServiceStub:
     """
     GetCriticalInfoStatus: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoStatusRequest, _critical_info_pb2.GetCriticalInfoStatusResponse]
     """Says whether there is critical information, without content: what an EHR asks before it shows its icon. Not put on
-    record. That the patient has restricted the section is not said here: whoever reads it hears of it then.
+    record.
 
-    Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked gets an empty answer: a
-    refusal would show the block.
+    Callers: clinicians, without a basis; systems.
 
-    Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record, or the patient has reserved against it; the two look the same.
+    Errors: PERMISSION_DENIED (NO_ACCESS): what there is is not shown here, since the patient has restricted the section
+    or blocked the caller; the two look the same, and neither is none. NOT_FOUND (PATIENT_NOT_FOUND): no record, or the
+    patient has reserved against it; the two look the same. RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's
+    quota, which is GetIndicator's too, is used up.
     """
     BatchGetSections: _grpc.UnaryUnaryMultiCallable[_critical_info_pb2.BatchGetSectionsRequest, _critical_info_pb2.BatchGetSectionsResponse]
     """Answers the gateway's section reads, many patients in one call, each under its access id.
@@ -184,12 +186,14 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
     """
     GetCriticalInfoStatus: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.GetCriticalInfoStatusRequest, _critical_info_pb2.GetCriticalInfoStatusResponse]  # type: ignore[assignment]
     """Says whether there is critical information, without content: what an EHR asks before it shows its icon. Not put on
-    record. That the patient has restricted the section is not said here: whoever reads it hears of it then.
+    record.
 
-    Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked gets an empty answer: a
-    refusal would show the block.
+    Callers: clinicians, without a basis; systems.
 
-    Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record, or the patient has reserved against it; the two look the same.
+    Errors: PERMISSION_DENIED (NO_ACCESS): what there is is not shown here, since the patient has restricted the section
+    or blocked the caller; the two look the same, and neither is none. NOT_FOUND (PATIENT_NOT_FOUND): no record, or the
+    patient has reserved against it; the two look the same. RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's
+    quota, which is GetIndicator's too, is used up.
     """
     BatchGetSections: _aio.UnaryUnaryMultiCallable[_critical_info_pb2.BatchGetSectionsRequest, _critical_info_pb2.BatchGetSectionsResponse]  # type: ignore[assignment]
     """Answers the gateway's section reads, many patients in one call, each under its access id.
@@ -312,12 +316,14 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_critical_info_pb2.GetCriticalInfoStatusResponse, _abc.Awaitable[_critical_info_pb2.GetCriticalInfoStatusResponse]]:
         """Says whether there is critical information, without content: what an EHR asks before it shows its icon. Not put on
-        record. That the patient has restricted the section is not said here: whoever reads it hears of it then.
+        record.
 
-        Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked gets an empty answer: a
-        refusal would show the block.
+        Callers: clinicians, without a basis; systems.
 
-        Errors: NOT_FOUND (PATIENT_NOT_FOUND): no record, or the patient has reserved against it; the two look the same.
+        Errors: PERMISSION_DENIED (NO_ACCESS): what there is is not shown here, since the patient has restricted the section
+        or blocked the caller; the two look the same, and neither is none. NOT_FOUND (PATIENT_NOT_FOUND): no record, or the
+        patient has reserved against it; the two look the same. RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's
+        quota, which is GetIndicator's too, is used up.
         """
 
     @_abc_1.abstractmethod

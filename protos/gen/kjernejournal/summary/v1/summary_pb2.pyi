@@ -146,6 +146,10 @@ class _IndicatorStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Indic
     """The patient has registered an illness or a communication need. Contacts and a donor card alone do not count."""
     INDICATOR_STATUS_CRITICAL_INFORMATION: _IndicatorStatus.ValueType  # 4
     """Critical information exists."""
+    INDICATOR_STATUS_NOT_SHOWN: _IndicatorStatus.ValueType  # 5
+    """A record exists; what is in it is not shown to this caller, or to anybody here. Never to be read as none: look in the
+    record.
+    """
 
 class IndicatorStatus(_IndicatorStatus, metaclass=_IndicatorStatusEnumTypeWrapper):
     """What an EHR's icon shows (helseindikator), by the real service's own numbers."""
@@ -160,6 +164,10 @@ INDICATOR_STATUS_OWN_REGISTRATIONS: IndicatorStatus.ValueType  # 3
 """The patient has registered an illness or a communication need. Contacts and a donor card alone do not count."""
 INDICATOR_STATUS_CRITICAL_INFORMATION: IndicatorStatus.ValueType  # 4
 """Critical information exists."""
+INDICATOR_STATUS_NOT_SHOWN: IndicatorStatus.ValueType  # 5
+"""A record exists; what is in it is not shown to this caller, or to anybody here. Never to be read as none: look in the
+record.
+"""
 Global___IndicatorStatus: _TypeAlias = IndicatorStatus  # noqa: Y015
 
 @_typing.final

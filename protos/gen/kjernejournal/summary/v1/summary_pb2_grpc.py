@@ -99,11 +99,10 @@ class SummaryServiceServicer:
 
     def GetIndicator(self, request, context):
         """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
-        access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
-        something, and no more. A national id that is not valid gives status 0, not an error.
+        access log. The highest status that holds. Of what the patient has restricted nothing is said: status 5, as for
+        somebody whom the patient has blocked. A national id that is not valid gives status 0, not an error.
 
-        Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked is shown that a record exists,
-        and no more.
+        Callers: clinicians, without a basis; systems.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, PATIENT_REF_REFUSED): no patient is named, or one by reference.
         RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's quota is used up. UNAVAILABLE (SERVICE_UNAVAILABLE): it

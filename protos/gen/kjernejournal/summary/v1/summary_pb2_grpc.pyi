@@ -59,11 +59,10 @@ class SummaryServiceStub:
     """
     GetIndicator: _grpc.UnaryUnaryMultiCallable[_summary_pb2.GetIndicatorRequest, _summary_pb2.GetIndicatorResponse]
     """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
-    access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
-    something, and no more. A national id that is not valid gives status 0, not an error.
+    access log. The highest status that holds. Of what the patient has restricted nothing is said: status 5, as for
+    somebody whom the patient has blocked. A national id that is not valid gives status 0, not an error.
 
-    Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked is shown that a record exists,
-    and no more.
+    Callers: clinicians, without a basis; systems.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, PATIENT_REF_REFUSED): no patient is named, or one by reference.
     RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's quota is used up. UNAVAILABLE (SERVICE_UNAVAILABLE): it
@@ -109,11 +108,10 @@ class SummaryServiceAsyncStub(SummaryServiceStub):
     """
     GetIndicator: _aio.UnaryUnaryMultiCallable[_summary_pb2.GetIndicatorRequest, _summary_pb2.GetIndicatorResponse]  # type: ignore[assignment]
     """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
-    access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
-    something, and no more. A national id that is not valid gives status 0, not an error.
+    access log. The highest status that holds. Of what the patient has restricted nothing is said: status 5, as for
+    somebody whom the patient has blocked. A national id that is not valid gives status 0, not an error.
 
-    Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked is shown that a record exists,
-    and no more.
+    Callers: clinicians, without a basis; systems.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, PATIENT_REF_REFUSED): no patient is named, or one by reference.
     RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's quota is used up. UNAVAILABLE (SERVICE_UNAVAILABLE): it
@@ -174,11 +172,10 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_summary_pb2.GetIndicatorResponse, _abc.Awaitable[_summary_pb2.GetIndicatorResponse]]:
         """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
-        access log. The highest status that holds. What the patient has restricted counts: the icon says that there is
-        something, and no more. A national id that is not valid gives status 0, not an error.
+        access log. The highest status that holds. Of what the patient has restricted nothing is said: status 5, as for
+        somebody whom the patient has blocked. A national id that is not valid gives status 0, not an error.
 
-        Callers: clinicians, without a basis; systems. Somebody whom the patient has blocked is shown that a record exists,
-        and no more.
+        Callers: clinicians, without a basis; systems.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, PATIENT_REF_REFUSED): no patient is named, or one by reference.
         RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's quota is used up. UNAVAILABLE (SERVICE_UNAVAILABLE): it
