@@ -121,7 +121,7 @@ class _Mapping:
             elif resource.type in self._homes:
                 self._place(resource, self._homes[resource.type])
             else:
-                self._tally.not_placed(resource.type, unplaced.reason_of(resource.type))
+                self._tally.not_placed(resource.type, unplaced.reason_of(resource))
                 if resource.type == "Composition":
                     self._sections(resource)
         self._count_held()

@@ -60,6 +60,8 @@ class Bundle:
         """A hash of each entry's fullUrl; 0: it has none."""
         self._type_names: dict[str, int] = {}
         self._urls, self._locals, self._identifiers, self._names = NameIndex(), NameIndex(), NameIndex(), NameIndex()
+        self._newest: dict[int, int] = {}
+        """The position of the newest version of what has several, by that of the first."""
         self._held: OrderedDict[int, Resource] = OrderedDict()
         self._held_bytes = 0
         self._patients = 0
@@ -144,12 +146,13 @@ class Bundle:
         return first if first is not None and first.type == "Composition" else None
 
     def is_again(self, resource: Resource) -> bool:
-        """Whether an entry repeats an earlier one: of the same address, or without any and of the same id.
+        """Whether an entry repeats another one: of the same address, or without any and of the same id.
 
-        That their contents are the same has been checked.
+        That their contents are the same has been checked; of several versions of one, the newest counts.
         """
         if resource.full_url:
-            return self._urls.find(_key(resource.full_url))[0] < resource.position
+            first = self._urls.find(_key(resource.full_url))[0]
+            return self._newest.get(first, first) != resource.position
         same = self._locals.find(local_name(resource)) if resource.id else ()
         return next((each for each in same if not self._addresses[each]), resource.position) < resource.position
 
@@ -200,8 +203,8 @@ class Bundle:
 
     def _under(self, url: str) -> Resource | None:
         key = _key(url)
-        for position in self._urls.find(key)[:1]:  # all of one address are the same: it was checked
-            found = self.at(position)
+        for position in self._urls.find(key)[:1]:  # all of one address are the same, or versions: it was checked
+            found = self.at(self._newest.get(position, position))
             return found if _key(found.full_url) == key else None
         return None
 
@@ -272,11 +275,16 @@ class Bundle:
                 self._check_same(bare, "id")
 
     def _check_same(self, positions: "array[int]", name: str) -> None:
-        first = self.at(positions[0])
+        first = newest = self.at(positions[0])
         digest = first.digest()
         for position in positions[1:]:
             other = self._parsed(position)
-            if other.digest() != digest:
+            if other.digest() == digest:
+                continue
+            if name == "fullUrl" and _version(other)[1] not in ("", _version(first)[1]):
+                newest = max(newest, other, key=_version)
+                self._newest[positions[0]] = newest.position
+            else:
                 raise Refused(other.node.path, f"is another resource under the {name} of {first.node.path}")
 
 
@@ -289,6 +297,14 @@ def _resource(entry: Node, position: int) -> Resource:
     if node is None:
         raise Refused(entry.at("resource"), "is missing: only entries with a resource are imported")
     return Resource(_type(node), node, entry.text("fullUrl"), position=position)
+
+
+def _version(resource: Resource) -> tuple[str, str]:
+    """Returns what orders the versions of one resource: when it was changed, then its number (FHIR R4, bdl-7)."""
+    meta = resource.node.child("meta")
+    number = meta.text("versionId") if meta else ""
+    changed = when(meta, "lastUpdated") if meta else None
+    return changed.first().isoformat() if changed else "", number.zfill(20) if number.isdigit() else number
 
 
 def _type(node: Node) -> str:

@@ -17,6 +17,8 @@ from kjernejournal.common.v1.common_pb2 import (
     Practitioner,
     Provenance,
 )
+from shared.codes.personnel import ROLE_SYSTEM
+from shared.codes.systems import canonical
 from shared.convert import timestamp
 
 PLACES = ("Organization", "Location", "HealthcareService")
@@ -75,7 +77,11 @@ class Context:
         if found is not None and found.type == "PractitionerRole":
             person = found.node.child("practitioner")
             behind = self.bundle.resolve(person, found)
-            return datatypes.practitioner(person or reference, behind.node if behind else None)
+            made = datatypes.practitioner(person or reference, behind.node if behind else None)
+            roles = [each for one in datatypes.concepts(found.node.children("code")) for each in one.codings]
+            if made is not None and roles:
+                made.role.CopyFrom(next((each for each in roles if canonical(each.system) == ROLE_SYSTEM), roles[0]))
+            return made
         if kind_of(reference, found) in (*PLACES, "Patient", "Device"):
             return None
         return datatypes.practitioner(reference, found.node if found else None)

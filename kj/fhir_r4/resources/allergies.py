@@ -25,6 +25,13 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CRITICALITY_LOW,
     CRITICALITY_UNABLE_TO_ASSESS,
     CRITICALITY_UNSPECIFIED,
+    REACTION_KIND_ALLERGY,
+    REACTION_KIND_INTOLERANCE,
+    REACTION_KIND_UNSPECIFIED,
+    REACTION_SEVERITY_MILD,
+    REACTION_SEVERITY_MODERATE,
+    REACTION_SEVERITY_SEVERE,
+    REACTION_SEVERITY_UNSPECIFIED,
     STATUS_ACTIVE,
     STATUS_ENDED,
     STATUS_ENTERED_IN_ERROR,
@@ -50,6 +57,12 @@ _CRITICALITIES = {
 }
 _CERTAINTIES = {"confirmed": CERTAINTY_CONFIRMED, "unconfirmed": CERTAINTY_SUSPECTED}
 """FHIR R4's verificationStatus. "presumed" and "provisional" are not of R4."""
+_SEVERITIES = {
+    "mild": REACTION_SEVERITY_MILD,
+    "moderate": REACTION_SEVERITY_MODERATE,
+    "severe": REACTION_SEVERITY_SEVERE,
+}
+_REACTION_KINDS = {"allergy": REACTION_KIND_ALLERGY, "intolerance": REACTION_KIND_INTOLERANCE}
 _GONE = frozenset({"inactive", "resolved"})
 _WRONG = {"refuted": STATUS_REFUTED, "entered-in-error": STATUS_ENTERED_IN_ERROR}
 _HL7 = "http://terminology.hl7.org/CodeSystem/allergyintolerance-"
@@ -91,6 +104,10 @@ def map_allergy(context: Context) -> CriticalInfo | CategoryAbsence:
     if code is None:
         raise NotPlaced("does not say to what")
     category = category_of(node.texts("category"), code)
+    reactions = node.children("reaction")
+    routes = concepts(child for each in reactions if (child := each.child("exposureRoute")) is not None)
+    node.cuts["category of an allergy beyond the first"] += max(len(node.texts("category")) - 1, 0)
+    node.cuts["lastOccurrence: no register holds it"] += node.has("lastOccurrence")
     return CriticalInfo(
         header=header,
         category=category,
@@ -102,8 +119,14 @@ def map_allergy(context: Context) -> CriticalInfo | CategoryAbsence:
         reaction=Reaction(
             criticality=_CRITICALITIES.get(node.text("criticality"), CRITICALITY_UNSPECIFIED),
             certainty=_CERTAINTIES.get(_verification(node), CERTAINTY_UNSPECIFIED),
+            severity=max(
+                (_SEVERITIES.get(each.text("severity"), REACTION_SEVERITY_UNSPECIFIED) for each in reactions),
+                default=REACTION_SEVERITY_UNSPECIFIED,
+            ),
+            exposure_route=next(iter(node.most(routes, 1, "exposureRoute")), None),
+            kind=_REACTION_KINDS.get(node.text("type"), REACTION_KIND_UNSPECIFIED),
             manifestations=node.most(
-                [each for one in node.children("reaction") for each in concepts(one.children("manifestation"))],
+                [each for one in reactions for each in concepts(one.children("manifestation"))],
                 50,
                 "reaction.manifestation",
             ),

@@ -13,12 +13,16 @@ MOST_DOSAGES, MOST_DOSES = 50, 20
 
 def dosages(nodes: list[Node]) -> list[Dosage]:
     """Returns the dosages that say something, in their order."""
-    made = (_dosage(each) for each in nodes[:MOST_DOSAGES])
+    if not nodes:
+        return []
+    made = (_dosage(each) for each in nodes[0].most(nodes, MOST_DOSAGES, "dosages"))
     return [each for each in made if each.ListFields()]
 
 
 def _dosage(node: Node) -> Dosage:
     most, most_period = _ratio(node.child("maxDosePerPeriod"))
+    for name in ("maxDosePerAdministration", "maxDosePerLifetime"):
+        node.cuts[f"{name}: no dosage holds it"] += node.has(name)
     as_needed_for = concept(node.child("asNeededCodeableConcept"))
     return Dosage(
         sequence=node.integer("sequence"),
@@ -29,8 +33,8 @@ def _dosage(node: Node) -> Dosage:
         site=concept(node.child("site")),
         route=concept(node.child("route")),
         method=concept(node.child("method")),
-        doses=[_dose(each) for each in node.children("doseAndRate")[:MOST_DOSES]],
-        instructions=concepts(node.children("additionalInstruction"))[:20],
+        doses=[_dose(each) for each in node.most(node.children("doseAndRate"), MOST_DOSES, "doseAndRate")],
+        instructions=node.most(concepts(node.children("additionalInstruction")), 20, "additionalInstruction"),
         patient_instruction=node.text("patientInstruction", 2000),
         max_dose=most,
         max_dose_period=most_period,
@@ -69,7 +73,9 @@ def _timing(node: Node | None) -> Timing | None:
 
 
 def _events(node: Node) -> list[Timestamp]:
-    singles = [Node({"event": each}, node.path, node.cuts) for each in node.texts("event")[:100]]
+    singles = [
+        Node({"event": each}, node.path, node.cuts) for each in node.most(node.texts("event"), 100, "timing.event")
+    ]
     return [found.stamp() for each in singles if (found := when(each, "event"))]
 
 
@@ -78,6 +84,7 @@ def _repeat(node: Node, made: Timing) -> None:
     if bounds.ListFields():
         made.bounds.CopyFrom(bounds)
     span = node.child("boundsRange")
+    node.cuts["boundsRange.low: no dosage holds it"] += bool(span and span.has("low"))
     length = quantity(node.child("boundsDuration")) or (quantity(span.child("high")) if span else None)
     if length:
         made.duration_bounds.CopyFrom(length)
@@ -86,7 +93,7 @@ def _repeat(node: Node, made: Timing) -> None:
     made.period, made.period_max = node.decimal("period"), node.decimal("periodMax")
     made.period_unit = node.text("periodUnit")
     made.duration, made.duration_unit = node.decimal("duration"), node.text("durationUnit")
-    made.days_of_week.extend(node.texts("dayOfWeek")[:7])
-    made.times_of_day.extend(node.texts("timeOfDay")[:48])
-    made.when.extend(node.texts("when")[:24])
+    made.days_of_week.extend(node.most(node.texts("dayOfWeek"), 7, "dayOfWeek"))
+    made.times_of_day.extend(node.most(node.texts("timeOfDay"), 48, "timeOfDay"))
+    made.when.extend(node.most(node.texts("when"), 24, "when"))
     made.offset_minutes = node.integer("offset")

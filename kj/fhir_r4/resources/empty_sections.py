@@ -74,8 +74,12 @@ def _section(context: Context, node: Node) -> Stated | None:
     codes = [each.code for each in code.codings if canonical(each.system) == LOINC] if code else []
     kind = next((each for each in codes if each in _MAKERS), "")
     reason = _reason(node, entries)
-    if not reason or not kind:
+    if not reason and not entries and node.has("text") and not node.children("section"):
+        return Stated("sections of a document with text alone: no register holds it")
+    if not reason:
         return None
+    if not kind:
+        return Stated("statements of absence in sections that no register holds")
     nil_known = reason in _NONE
     if not nil_known and reason not in _UNKNOWN:
         return Stated(f"empty sections that state nothing of the patient ({reason})")

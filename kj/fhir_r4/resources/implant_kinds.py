@@ -81,7 +81,7 @@ _AFTER = re.compile(
     r"(?:remov(?:al|ed)|explant\w*|extraction|taken out|fjern\w*|uttak\w*|eksplant\w*)\s*$", re.IGNORECASE
 )
 _STAYS = re.compile(
-    r"replac|exchang|revision|reimplant|\blead|electrode|\bwire|battery|generator|temporary|plan|refer|consult|counsel"
+    r"replac|exchang|revision|reimplant|\blead|electrode|\bwire|battery|generator|temporary|\bplan|refer|consult|counsel"
     r"|failed|attempt|unsuccess|history|bytt|skift|revisjon|elektrode|ledning|batteri|midlertidig|temporær|henvis|mislyk",
     re.IGNORECASE,
 )

@@ -44,6 +44,12 @@ def map_request(context: Context) -> Prescription:
     place = context.organisation(requester) or context.organisation(dispense.child("performer") if dispense else None)
     recorder = context.practitioner(node.child("recorder")) or context.practitioner(requester)
     written = context.recorded("authoredOn")
+    _count_left_out(node, "priorPrescription", "courseOfTherapyType")
+    if dispense is not None:
+        _count_left_out(dispense, "expectedSupplyDuration", "initialFill", "dispenseInterval")
+        node.cuts[f"numberOfRepeatsAllowed over {MOST_REPEATS}"] += (
+            dispense.integer("numberOfRepeatsAllowed") > MOST_REPEATS
+        )
     return Prescription(
         header=context.header(
             written, recorder=recorder, organisation=place, of_patient=context.is_patient("requester")
@@ -112,6 +118,12 @@ def map_statement(context: Context) -> MedicationStatement:
     )
 
 
+def _count_left_out(node: Node, *names: str) -> None:
+    """Counts fields that the register has no place for."""
+    for name in names:
+        node.cuts[f"{name}: no register holds it"] += node.has(name)
+
+
 def _order(context: Context) -> str:
     """Returns the order's identifier at the source: the one it is recorded under, when it is in the bundle too."""
     orders = context.node.children("authorizingPrescription")
@@ -151,7 +163,7 @@ def _medication(context: Context) -> Medication:
 
 def _ingredients(context: Context, resource: Node | None) -> list[Ingredient]:
     made = []
-    for node in resource.children("ingredient")[:100] if resource else []:
+    for node in resource.most(resource.children("ingredient"), 100, "ingredient") if resource else []:
         substance = concept(node.child("itemCodeableConcept"))
         reference = node.child("itemReference")
         if substance is None and reference is not None:
@@ -191,7 +203,7 @@ def _indication(context: Context) -> Indication | None:
             made = CodeableConcept(text=reference.text("display", 2000))
         if made is not None:
             reasons.append(made)
-    return Indication(reasons=reasons[:50]) if reasons else None
+    return Indication(reasons=context.node.most(reasons, 50, "reasonCode")) if reasons else None
 
 
 def _substitution(node: Node) -> "Substitution.ValueType":
@@ -222,7 +234,7 @@ def _source_record(context: Context) -> SourceRecord:
         status=node.text("status") or "unknown",
         status_reasons=_status_reasons(node),
         intent=node.text("intent"),
-        categories=[made for each in categories if (made := concept(each))][:20],
+        categories=node.most([made for each in categories if (made := concept(each))], 20, "category"),
         priority=node.text("priority"),
         do_not_perform=bool(node.flag("doNotPerform")),
         reported=True if reported else node.flag("reportedBoolean"),
@@ -234,6 +246,6 @@ def _source_record(context: Context) -> SourceRecord:
 
 def _status_reasons(node: Node) -> list[CodeableConcept]:
     if isinstance(node.value.get("statusReason"), list):
-        return concepts(node.children("statusReason"))[:20]
+        return node.most(concepts(node.children("statusReason")), 20, "statusReason")
     one = concept(node.child("statusReason") or node.child("statusReasonCodeableConcept"))
     return [one] if one else []

@@ -29,6 +29,9 @@ NORWEGIAN = {
 }
 """Systems of national ids (HL7 Norway, no-basis-Patient)."""
 
+_CIVIL = frozenset({"SS", "DL", "PPN", "TAX", "NI", "NNxxx", "PRN", "BCT", "MCN", "JHN", "SB", "UDI", "CZ", "VS"})
+"""Kinds of identifiers (HL7 v2 table 0203) of others than the source: none of them is the name of a source."""
+
 _OLDEST = date(1900, 1, 1)
 _DAYS = 36_500
 """Birth dates that are not known are spread over a century; nobody reads them from a number."""
@@ -135,17 +138,25 @@ def _synthetic(born: date, serial: int) -> str | None:
 def _identifier(patient: Resource, bundle: Bundle) -> tuple[str, list[str]]:
     """Returns the system that identifies the patient, and what identifies them in it.
 
-    The first identifier with a system is taken. Without one, name and address of the resource join in: every test
+    Of identifiers with a system one is taken whatever their order: numbers of the source itself before those of
+    passports and the like, then the first by name. Without one, name and address of the resource join in: every test
     server has a "Patient/1", and two people must never become one.
     """
     own = [each for each in patient.node.children("identifier") if each.text("value")]
-    for identifier in own:
+    for identifier in sorted(own, key=_rank):
         if identifier.text("system"):
             return identifier.text("system")[:512], ["identifier", identifier.text("system"), identifier.text("value")]
     base = patient.full_url.rpartition("/Patient/")[0]
     system = (base or bundle.issuer or "FHIR")[:512]
     local = own[0].text("value") if own else patient.id or patient.full_url or patient.digest()
     return system, ["local", system, local, _name(patient.node)]
+
+
+def _rank(identifier: Node) -> tuple[int, str, str]:
+    kind = identifier.child("type")
+    codes = {each.text("code") for each in kind.children("coding")} if kind else set()
+    rank = 2 if codes & _CIVIL else 1 if codes else 0
+    return rank, identifier.text("system"), identifier.text("value")
 
 
 def _name(node: Node) -> str:

@@ -40,6 +40,9 @@ def imported(
 
     Alive is the one thing that is never stated: systems write it of everybody who is not known to be dead.
     """
+    patient.cuts["generalPractitioner: only the register of general practitioners says who that is"] += bool(
+        patient.value.get("generalPractitioner")
+    )
     person = Person(
         national_ids=[NationalId(value=number) for number in national_ids],
         name=_name(patient),

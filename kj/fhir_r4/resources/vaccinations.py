@@ -48,6 +48,8 @@ def map_immunization(context: Context) -> Vaccination | StatedAbsence:
         stated.withdrawn = node.text("status") not in ("", "completed")
         return stated
     withdrawn = node.text("status") == "entered-in-error"
+    for name in ("reaction", "reasonCode", "reasonReference"):
+        node.cuts[f"{name} of a vaccination: no register holds it"] += bool(node.value.get(name))
     occurrence = _occurrence(node, time)
     if not withdrawn:
         _check(context, vaccine, occurrence, time)
@@ -185,7 +187,7 @@ def _diseases(node: Node) -> list[CodeableConcept]:
     found: list[CodeableConcept] = []
     for each in _protocols(node):
         found += [made for made in concepts(each.children("targetDisease")) if made not in found]
-    return found[:30]
+    return node.most(found, 30, "targetDisease")
 
 
 def _why_not(node: Node) -> CodeableConcept | None:

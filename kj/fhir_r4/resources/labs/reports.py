@@ -41,11 +41,13 @@ def map_report(context: Context, graph: ReportGraph) -> LabReport:
     """
     node = context.node
     parts = _Parts(context, graph)
+    performers = node.children("performer")
     withdrawn = node.text("status") == "entered-in-error"
     if not withdrawn:
         parts.take(graph.members(context.resource, "result"), "")
         withdrawn = _is_empty(context, graph, parts.results)
-    performers = node.children("performer")
+        if not performers:
+            performers = parts.performers()
     interpreters = [*node.children("resultsInterpreter"), *performers]
     made = LabReport(
         code=concept(node.child("code")),
@@ -115,6 +117,8 @@ class _Parts:
         self._graph = graph
         self._time = happened(context.node)
         self._keys: set[str] = set()
+        self._performers: list[tuple[Result, list[Node]]] = []
+        """Who made each result that says so."""
         self._visited: set[tuple[int, str]] = set()
         self._positions: dict[tuple[int, str], int] = {}
         self._specimens(context.node.value.get("specimen"), context.node, context.resource)
@@ -140,12 +144,31 @@ class _Parts:
             made.key, made.part_of = self._key(observation.id), part_of
             made.source_id = called(observation)[:300]
             self._add(made, node)
+            if performers := node.children("performer"):
+                self._performers.append((made, performers))
             if level + 1 == DEEPEST and components:
                 raise NotPlaced(TOO_DEEP)
             for part, component in components:
                 part.key, part.part_of = self._key(""), made.key
                 self._add(part, component)
             self.take(self._graph.members(observation, "hasMember"), made.key, level + 1)
+
+    def performers(self) -> list[Node]:
+        """Returns who made the results, where the report names nobody and all of them name the same.
+
+        Where they differ, each result says it in its comment.
+        """
+        names = [self._named(each) for _, each in self._performers]
+        if len(set(names)) == 1:
+            return self._performers[0][1]
+        for (made, _), name in zip(self._performers, names, strict=True):
+            if name:
+                made.comment = "\n".join(filter(None, [made.comment, f"Utført av: {name}"]))[:MOST_TEXT]
+        return []
+
+    def _named(self, performers: list[Node]) -> str:
+        found = [self._context.organisation(each) or self._context.practitioner(each) for each in performers]
+        return ", ".join(each.name for each in found if each is not None and each.name)
 
     def _read(self, observation: Resource) -> tuple[Result, list[tuple[Result, Node]]]:
         """Returns an Observation as a result, and its components. Raises BadField or NotPlaced for what it cannot."""

@@ -76,11 +76,13 @@ MOST_TEXT = 20_000
 
 def result(node: Node) -> Result:
     """Returns an Observation, or one of its components, as a result without its place in a report."""
+    for name in ("device", "derivedFrom"):
+        node.cuts[f"{name} of a result: no register holds it"] += bool(node.value.get(name))
     made = Result(
         code=concept(node.child("code")),
         status=STATUSES.get(node.text("status"), RESULT_STATUS_UNSPECIFIED),
-        interpretations=_interpretations(node)[:10],
-        reference_ranges=[_limits(each) for each in node.children("referenceRange")][:20],
+        interpretations=node.most(_interpretations(node), 10, "interpretation"),
+        reference_ranges=node.most([_limits(each) for each in node.children("referenceRange")], 20, "referenceRange"),
         method=concept(node.child("method")),
         body_site=concept(node.child("bodySite")),
         comment=notes(node, MOST_TEXT, node.text("comment")),
@@ -277,13 +279,13 @@ def _meaning(each: Coding, is_measured: bool) -> "Deviation.ValueType":
 
 
 def _limits(node: Node) -> ReferenceRange:
-    kinds = [concept(node.child("type")), *concepts(node.children("appliesTo"))]
     span, words = _range(node)
     told = (node.text("text") or words, _ages(node.child("age")))
     return ReferenceRange(
         range=span,
         text=node.cut("; ".join(filter(None, told)), 2000, "text"),
-        type=next((each for each in kinds if each is not None), None),
+        type=concept(node.child("type")),
+        applies_to=node.most(concepts(node.children("appliesTo")), 20, "appliesTo"),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, ABSENCE_KIND_NOT_ASKED, PartialDate
 from kjernejournal.critical_info.v1 import critical_info_pb2 as pb
 from shared.codes import atc
-from tests.kj.fhir_r4.bundles import RXNORM, SNOMED, allergy, coded, reasons, record_of
+from tests.kj.fhir_r4.bundles import RXNORM, SNOMED, allergy, bundle, coded, mapped, patient, reasons, record_of
 
 IPS_ABSENT = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
@@ -119,3 +119,78 @@ def test_a_code_that_critical_information_refuses_is_not_placed() -> None:
     assert reasons(allergy(code=allergy_status)) == {
         "is of ICD-10 chapter XX or XXI, which is no critical information": 1
     }
+
+
+@pytest.mark.parametrize(
+    "words, kind, category",
+    [
+        ("No known allergies", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        ("No known allergies.", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        ("NKDA", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        ("None known", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        ("Patient has no known drug allergies", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        ("Ingen kjente allergier", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_DRUG_REACTION),
+        ("No known food allergies", ABSENCE_KIND_NIL_KNOWN, pb.CATEGORY_OTHER_ALLERGY),
+        ("Allergies: unknown", ABSENCE_KIND_NOT_ASKED, pb.CATEGORY_DRUG_REACTION),
+        ("Unknown", ABSENCE_KIND_NOT_ASKED, pb.CATEGORY_DRUG_REACTION),
+        ("Ingen opplysninger", ABSENCE_KIND_NOT_ASKED, pb.CATEGORY_DRUG_REACTION),
+    ],
+)
+def test_no_known_allergy_in_words_is_a_statement(words: str, kind: int, category: int) -> None:
+    for code in ({"text": words}, coded("NONE", words, "http://local.example")):
+        made = statement(code=code)
+        assert (made.kind, made.category, made.text, made.withdrawn) == (kind, category, words, False)
+
+
+def test_words_that_name_something_are_an_allergy() -> None:
+    for words in ("Penicillin", "Nilotinib", "No known allergies except penicillin", "Unknown antibiotic"):
+        assert entry(code={"text": words}).code.text == words
+    assert entry(code={**coded("91936005", "Penicillin"), "text": "No known allergies"}).status == pb.STATUS_ACTIVE
+
+
+def test_words_that_say_none_and_more_are_not_placed() -> None:
+    said = "says in words that there is none, and more that is not understood"
+    assert reasons(allergy(code={"text": "No known allergies, reviewed with mother"})) == {said: 1}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"verificationStatus": coded("entered-in-error", "", CLINICAL)},
+        {"verificationStatus": coded("refuted", "", CLINICAL)},
+        {"clinicalStatus": coded("resolved", "", CLINICAL)},
+        {"clinicalStatus": coded("inactive", "", CLINICAL)},
+    ],
+)
+def test_a_statement_that_does_not_hold_is_withdrawn(fields: dict[str, Any]) -> None:
+    assert statement(code=coded("716186003", "No known allergy"), **fields).withdrawn
+
+
+def test_the_status_is_the_coding_of_hl7_wherever_it_stands() -> None:
+    own = {"system": CLINICAL.replace("clinical", "verification"), "code": "refuted"}
+    local = {"system": "http://local.example", "code": "confirmed"}
+    assert entry(verificationStatus={"coding": [local, own]}).status == pb.STATUS_REFUTED
+    assert entry(verificationStatus={"coding": [own, local]}).status == pb.STATUS_REFUTED
+    two = {"coding": [{**own, "code": "confirmed"}, {**own, "code": "entered-in-error"}]}
+    assert entry(verificationStatus=two).status == pb.STATUS_ENTERED_IN_ERROR
+    assert entry(verificationStatus={"coding": [{"code": "refuted"}]}).status == pb.STATUS_REFUTED
+    assert entry(clinicalStatus={"text": "Resolved"}).status == pb.STATUS_ENDED
+
+
+def test_codings_that_do_not_fit_are_cut_and_counted_and_those_that_are_checked_are_kept() -> None:
+    many = [{"system": RXNORM, "code": str(each)} for each in range(40)]
+    last = {"system": atc.SYSTEM, "code": "J01CE02"}
+    made = mapped(bundle(patient(), allergy(code={"coding": [*many, last], "text": "Penicillin"})))
+    code = made.records[0].critical_info.critical_info[0].code
+    assert (len(code.codings), code.codings[-1].code, code.text) == (30, "J01CE02", "Penicillin")
+    assert made.cuts["codings over 30"] == 11
+
+
+def test_severity_route_and_kind_of_a_reaction_are_kept() -> None:
+    reactions = [
+        {"manifestation": [coded("1")], "severity": "mild"},
+        {"manifestation": [coded("2")], "severity": "severe", "exposureRoute": coded("26643006", "Oral route")},
+    ]
+    reaction = entry(type="intolerance", reaction=reactions).reaction
+    assert (reaction.severity, reaction.kind) == (pb.REACTION_SEVERITY_SEVERE, pb.REACTION_KIND_INTOLERANCE)
+    assert reaction.exposure_route.codings[0].code == "26643006"

@@ -79,7 +79,8 @@ def test_absent_data_instead_of_entries(code: str, said: int) -> None:
 
 def test_sections_inside_sections_and_sections_of_no_register() -> None:
     made = document(section("1", section=[empty("11369-6", "nilknown")]), empty("11450-4", "nilknown"))
-    assert made.beside == {"statements of absence: vaccinations": 1}
+    unheld = "statements of absence in sections that no register holds"
+    assert made.beside == {"statements of absence: vaccinations": 1, unheld: 1}
 
 
 def test_a_composition_that_is_no_document_states_nothing() -> None:

@@ -124,3 +124,75 @@ def test_a_device_is_in_use_until_the_end_has_come(end: str, status: int) -> Non
     )
     [entry] = record_of(used).critical_info.critical_info
     assert entry.status == status
+
+
+def words(name: str, said: str, year: int, **fields: Any) -> dict[str, Any]:
+    return {**procedure(name, "1", year, **fields), "code": {"text": said}}
+
+
+@pytest.mark.parametrize(
+    "put_in, taken_out, status",
+    [
+        ("Implantation of cardiac pacemaker", "Removal of cardiac pacemaker", pb.STATUS_ENDED),
+        ("Implantation of cardiac pacemaker", "Pacemaker explantation", pb.STATUS_ENDED),
+        ("Implantasjon av permanent pacemaker", "Fjerning av pacemaker", pb.STATUS_ENDED),
+        ("Total hip replacement, left", "Removal of left hip prosthesis", pb.STATUS_ENDED),
+        ("Implantation of cardiac pacemaker", "Removal of pacemaker lead", pb.STATUS_ACTIVE),
+        ("Implantation of cardiac pacemaker", "Removal of temporary pacemaker", pb.STATUS_ACTIVE),
+        ("Implantation of cardiac pacemaker", "Removal and replacement of pacemaker", pb.STATUS_ACTIVE),
+        ("Implantation of cardiac pacemaker", "Removal of suture from pacemaker pocket", pb.STATUS_ACTIVE),
+        ("Implantation of cardiac pacemaker", "Removal of intrauterine device", pb.STATUS_ACTIVE),
+        ("Total hip replacement, left", "Removal of right hip prosthesis", pb.STATUS_ACTIVE),
+        ("Total knee replacement", "Removal of foreign body from knee", pb.STATUS_ACTIVE),
+    ],
+)
+def test_a_removal_ends_the_implant_that_it_names_and_no_other(put_in: str, taken_out: str, status: int) -> None:
+    entries = record_of(words("in", put_in, 2010), words("out", taken_out, 2020)).critical_info.critical_info
+    assert entries[0].status == status
+    assert entries[0].HasField("ended") == (status == pb.STATUS_ENDED)
+
+
+def test_of_two_hips_a_removal_that_names_no_side_ends_neither() -> None:
+    removal = words("out", "Removal of hip prosthesis", 2020)
+    record = record_of(words("a", "Total hip replacement", 2010), words("b", "Total hip replacement", 2012), removal)
+    assert [each.status for each in record.critical_info.critical_info] == [pb.STATUS_ACTIVE] * 2
+
+
+def test_a_removal_before_the_implant_or_never_done_ends_nothing() -> None:
+    device = resource("Device", "d", type=coded("14106009", "Cardiac pacemaker"), status="active")
+    put_in = words("in", "Implantation of cardiac pacemaker", 2021)
+    removal = words("out", "Removal of cardiac pacemaker", 2020)
+    statuses = [each.status for each in record_of(device, put_in, removal).critical_info.critical_info]
+    assert statuses == [pb.STATUS_ACTIVE] * 2
+    planned = words("out", "Removal of cardiac pacemaker", 2020, status="preparation")
+    assert record_of(device, planned).critical_info.critical_info[0].status == pb.STATUS_ACTIVE
+    assert record_of(device, removal).critical_info.critical_info[0].status == pb.STATUS_ENDED
+
+
+def used(name: str, **fields: Any) -> dict[str, Any]:
+    return resource("DeviceUseStatement", name, device={"reference": "Device/d"}, **fields)
+
+
+def test_a_device_has_ended_when_all_of_its_uses_have() -> None:
+    device = resource("Device", "d", type=coded("14106009", "Cardiac pacemaker"), status="active")
+    over = used("u", status="completed", timingPeriod={"start": "2010-04-01", "end": "2020-05-02"})
+    [entry] = record_of(device, over).critical_info.critical_info
+    assert (entry.status, entry.ended.date.year, entry.implant.implanted.date.year) == (pb.STATUS_ENDED, 2020, 2010)
+    again = used("v", status="active", timingDateTime="2021-01-01")
+    assert record_of(device, over, again).critical_info.critical_info[0].status == pb.STATUS_ACTIVE
+    wrong = used("w", status="entered-in-error", timingDateTime="2021-01-01")
+    assert record_of(device, over, wrong).critical_info.critical_info[0].status == pb.STATUS_ENDED
+
+
+@pytest.mark.parametrize("status", ["entered-in-error", "not-done"])
+def test_a_procedure_that_never_was_takes_its_entry_back(status: str) -> None:
+    [entry] = record_of(procedure("i", "65200003", 2015, status=status)).critical_info.critical_info
+    assert (entry.category, entry.status) == (pb.CATEGORY_IMPLANT, pb.STATUS_ENTERED_IN_ERROR)
+
+
+def test_codes_of_ncsp_are_known_and_those_that_are_not_are_named() -> None:
+    ncsp = "urn:oid:2.16.578.1.12.4.1.1.7210"
+    [entry] = record_of({**procedure("i", "1", 2015), "code": coded("NFB40", "", ncsp)}).critical_info.critical_info
+    assert entry.category == pb.CATEGORY_IMPLANT
+    [reason] = reasons({**procedure("i", "1", 2015), "code": coded("ZZZ99", "", ncsp)})
+    assert "a code of NCSP that is not known here" in reason

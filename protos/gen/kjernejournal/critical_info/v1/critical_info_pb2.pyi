@@ -129,6 +129,58 @@ Apart from refuted, which reads as "never was". `ended` says since when, where t
 """
 Global___Status: _TypeAlias = Status  # noqa: Y015
 
+class _ReactionSeverity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReactionSeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReactionSeverity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REACTION_SEVERITY_UNSPECIFIED: _ReactionSeverity.ValueType  # 0
+    """Not stated."""
+    REACTION_SEVERITY_MILD: _ReactionSeverity.ValueType  # 1
+    """Mild."""
+    REACTION_SEVERITY_MODERATE: _ReactionSeverity.ValueType  # 2
+    """Moderate."""
+    REACTION_SEVERITY_SEVERE: _ReactionSeverity.ValueType  # 3
+    """Severe."""
+
+class ReactionSeverity(_ReactionSeverity, metaclass=_ReactionSeverityEnumTypeWrapper):
+    """How severe the worst reaction was."""
+
+REACTION_SEVERITY_UNSPECIFIED: ReactionSeverity.ValueType  # 0
+"""Not stated."""
+REACTION_SEVERITY_MILD: ReactionSeverity.ValueType  # 1
+"""Mild."""
+REACTION_SEVERITY_MODERATE: ReactionSeverity.ValueType  # 2
+"""Moderate."""
+REACTION_SEVERITY_SEVERE: ReactionSeverity.ValueType  # 3
+"""Severe."""
+Global___ReactionSeverity: _TypeAlias = ReactionSeverity  # noqa: Y015
+
+class _ReactionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReactionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReactionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REACTION_KIND_UNSPECIFIED: _ReactionKind.ValueType  # 0
+    """Not stated."""
+    REACTION_KIND_ALLERGY: _ReactionKind.ValueType  # 1
+    """Allergy: the immune system reacts."""
+    REACTION_KIND_INTOLERANCE: _ReactionKind.ValueType  # 2
+    """Intolerance: another reaction than of the immune system."""
+
+class ReactionKind(_ReactionKind, metaclass=_ReactionKindEnumTypeWrapper):
+    """What kind of reaction it is."""
+
+REACTION_KIND_UNSPECIFIED: ReactionKind.ValueType  # 0
+"""Not stated."""
+REACTION_KIND_ALLERGY: ReactionKind.ValueType  # 1
+"""Allergy: the immune system reacts."""
+REACTION_KIND_INTOLERANCE: ReactionKind.ValueType  # 2
+"""Intolerance: another reaction than of the immune system."""
+Global___ReactionKind: _TypeAlias = ReactionKind  # noqa: Y015
+
 class _Certainty:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -350,6 +402,9 @@ class Reaction(_message.Message):
     MANIFESTATIONS_FIELD_NUMBER: _builtins.int
     ALLERGEN_KIND_FIELD_NUMBER: _builtins.int
     INACTIVE_INGREDIENT_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    EXPOSURE_ROUTE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     criticality: Global___Criticality.ValueType
     """How dangerous."""
     certainty: Global___Certainty.ValueType
@@ -358,9 +413,17 @@ class Reaction(_message.Message):
     """The kind of allergen."""
     inactive_ingredient: _builtins.bool
     """A reaction to an excipient, not to the active ingredient (hjelpestoffreaksjon)."""
+    severity: Global___ReactionSeverity.ValueType
+    """How severe the worst reaction was."""
+    kind: Global___ReactionKind.ValueType
+    """Allergy or intolerance."""
     @_builtins.property
     def manifestations(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodeableConcept]:
         """What happened: Volven 7497, or the source's coding."""
+
+    @_builtins.property
+    def exposure_route(self) -> _common_pb2.CodeableConcept:
+        """The way into the body by which it came."""
 
     def __init__(
         self,
@@ -370,10 +433,13 @@ class Reaction(_message.Message):
         manifestations: _abc.Iterable[_common_pb2.CodeableConcept] | None = ...,
         allergen_kind: Global___AllergenKind.ValueType = ...,
         inactive_ingredient: _builtins.bool = ...,
+        severity: Global___ReactionSeverity.ValueType = ...,
+        exposure_route: _common_pb2.CodeableConcept | None = ...,
+        kind: Global___ReactionKind.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exposure_route", b"exposure_route"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allergen_kind", b"allergen_kind", "certainty", b"certainty", "criticality", b"criticality", "inactive_ingredient", b"inactive_ingredient", "manifestations", b"manifestations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allergen_kind", b"allergen_kind", "certainty", b"certainty", "criticality", b"criticality", "exposure_route", b"exposure_route", "inactive_ingredient", b"inactive_ingredient", "kind", b"kind", "manifestations", b"manifestations", "severity", b"severity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

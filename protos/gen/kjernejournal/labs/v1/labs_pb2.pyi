@@ -545,6 +545,7 @@ class ReferenceRange(_message.Message):
     RANGE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
+    APPLIES_TO_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The limits in words."""
     @_builtins.property
@@ -553,7 +554,11 @@ class ReferenceRange(_message.Message):
 
     @_builtins.property
     def type(self) -> _common_pb2.CodeableConcept:
-        """What the limits are: normal, therapeutic, of which group."""
+        """What the limits are: normal, therapeutic."""
+
+    @_builtins.property
+    def applies_to(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodeableConcept]:
+        """Whom they are for, such as women. All of them have to fit. Empty: everybody, as far as stated."""
 
     def __init__(
         self,
@@ -561,10 +566,11 @@ class ReferenceRange(_message.Message):
         range: Global___ValueRange | None = ...,
         text: _builtins.str = ...,
         type: _common_pb2.CodeableConcept | None = ...,
+        applies_to: _abc.Iterable[_common_pb2.CodeableConcept] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["range", b"range", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["range", b"range", "text", b"text", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to", b"applies_to", "range", b"range", "text", b"text", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

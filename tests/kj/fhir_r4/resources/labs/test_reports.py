@@ -171,9 +171,33 @@ def test_a_withdrawn_report_takes_its_results_along() -> None:
 
 
 def test_a_withdrawn_result_is_left_out_of_its_report() -> None:
-    made = mapped(bundle(patient(), observation(status="entered-in-error"), report(result=held("obs"))))
+    wrong = observation(status="entered-in-error")
+    made = mapped(bundle(patient(), wrong, report(result=held("obs"), conclusion="Normal")))
     assert not made.records[0].labs.reports[0].results
     assert made.tally.rows["Observation"].not_placed == {"is entered in error": 1}
+
+
+def test_a_report_whose_results_are_all_withdrawn_is_withdrawn() -> None:
+    made = mapped(bundle(patient(), observation(status="entered-in-error"), report(result=held("obs"))))
+    assert made.records[0].labs.reports[0].withdrawn
+
+
+def test_a_result_that_cannot_be_read_costs_itself_and_shows_in_its_report() -> None:
+    bad = observation("bad", effectiveDateTime="2020-03-04T11:00:00")
+    made = mapped(bundle(patient(), observation(), bad, report(result=held("obs", "bad"))))
+    good, unread = made.records[0].labs.reports[0].results
+    assert good.quantity.value == "14.2"
+    assert (unread.WhichOneof("value"), unread.absent_reason.codings[0].code) == (None, "error")
+    said = "entry[2].resource.effectiveDateTime: is not a date or time of FHIR R4"
+    assert made.tally.rows["Observation"].not_placed == {said: 1}
+
+
+def test_a_report_without_a_performer_has_that_of_its_results() -> None:
+    one, other = (observation(each, performer=[{"display": f"Lab {each}"}]) for each in ("a", "b"))
+    [alone] = mapped(bundle(patient(), one, report(result=held("a")))).records[0].labs.reports
+    assert alone.laboratory.name == "Lab a"
+    [both] = mapped(bundle(patient(), one, other, report(result=held("a", "b")))).records[0].labs.reports
+    assert [each.comment for each in both.results] == ["Utført av: Lab a", "Utført av: Lab b"]
 
 
 def test_results_that_are_elsewhere_are_counted() -> None:
