@@ -150,7 +150,8 @@ def test_a_refusal_names_neither_patient_nor_token(elsewhere: Elsewhere, patient
     token = elsewhere.token("doctor")
     done = elsewhere.run("summary", patient.national_id, "--ca", "ca.pem", "--token-file", token)
     assert done.returncode == 1
-    assert "Refused, PERMISSION_DENIED: an access basis is needed (BASIS_MISSING)" in done.stderr
+    assert "Refused, PERMISSION_DENIED: an access basis is needed: SAMTYKKE" in done.stderr
+    assert "(BASIS_MISSING)" in done.stderr
     assert "Its trace: " in done.stderr
     assert patient.national_id not in done.stderr
     assert "eyJ" not in done.stderr

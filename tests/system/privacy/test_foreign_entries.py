@@ -47,6 +47,9 @@ IGNORED = {
     "proposals.entry.id": "the same",
     "incoming_entries.id": "compared, never looked up",
     "incoming_entries.prescription_id": "the same",
+    "other_list_id": "set when read, taken away from what is sent",
+    "other_lists.list_id": "the same",
+    "taken_over.list_id": "the same",
     "facts.facts.evidence.entry_id": "the gateway's own, put in from the patient's sections",
 }
 COMES_LATER = {
