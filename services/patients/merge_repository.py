@@ -85,7 +85,8 @@ async def _merge(
             name="merge_of_request",
         )
         return Merged(row["content"], row["stored_at"], refs)
-    standing = await _later(session, refs, provenance)
+    pair = ({ref, canonical_of[ref]}, {other, canonical_of[other]} - {canonical_of[ref]})
+    standing = await _later(session, refs, pair, provenance)
     if standing is not None:
         content = convert.merged(await session.fetch(_IDENTITIES_OF, canonical_of[ref], name="identities_of_patient"))
         return Merged(content, standing, refs, outdated=True)
@@ -116,15 +117,19 @@ async def _merge(
     return Merged(content, stored_at, refs)
 
 
-async def _later(session: Session, refs: Sequence[str], source: Provenance) -> datetime | None:
-    """Returns when a merge or unmerge of them was stored that is later at its source; None: there is none, or the
-    source says no time."""
+async def _later(
+    session: Session, refs: Sequence[str], pair: tuple[set[str], set[str]], source: Provenance
+) -> datetime | None:
+    """Returns when a merge or unmerge of this pair was stored that is later at its source; None: there is none, or the
+    source says no time. What became of others in the same set says nothing about the two."""
     if not source.HasField("changed_at"):
         return None
     rows = await session.fetch(
         "SELECT provenance, stored_at FROM merges WHERE patient_ref = ANY($1::uuid[]) AND alias_ref = ANY($1::uuid[])"
+        " AND (alias_ref = ANY($3::uuid[]) OR (alias_ref = ANY($2::uuid[]) AND patient_ref = ANY($3::uuid[])))"
         " ORDER BY stored_at DESC LIMIT 1",
         refs,
+        *map(sorted, pair),
         name="last_merge",
     )
     for row in rows:

@@ -308,7 +308,7 @@ def _latest(rows: Sequence[asyncpg.Record]) -> dict[str, _Latest]:
 def _next(counts: ImportCounts, latest: _Latest | None, sent: bytes, at: datetime | None) -> int:
     """Returns the version to be stored, counted; 0: there is nothing to store.
 
-    What was imported before is never a change back: a feed that says no time of it has sent it again.
+    What was imported before and is not said to be later is no change back: the feed has sent it again.
     """
     if latest is None:
         counts.created += 1
@@ -316,7 +316,8 @@ def _next(counts: ImportCounts, latest: _Latest | None, sent: bytes, at: datetim
     if sent == latest.digest:
         counts.unchanged += 1
         return 0
-    if sent in latest.older or (at is not None and at < latest.at):
+    is_later = at is not None and at > latest.at
+    if (sent in latest.older and not is_later) or (at is not None and at < latest.at):
         counts.outdated += 1
         return 0
     counts.updated += 1

@@ -197,3 +197,35 @@ async def test_a_merge_that_was_taken_back_is_not_made_again_late(service: Patie
     one, two = await service.resolve(stays, other)
     assert set(one.patient_refs).isdisjoint(two.patient_refs)
     assert not (await merge(3)).outdated
+
+
+async def test_a_later_merge_with_somebody_else_does_not_outdate_an_unmerge(service: Patients) -> None:
+    stays, wrong, third = [await service.register() for _ in range(3)]
+    for other, day in ((wrong, 1), (third, 3)):
+        patient, metadata = await service.on(stays, FEED)
+        merge = pb.MergePatientsRequest(
+            patient=patient, request_id=str(uuid4()), merged_national_id=other, changed_at=timestamp(at(day))
+        )
+        await service.patients.MergePatients(merge, metadata=metadata)
+    patient, metadata = await service.on(stays, FEED)
+    apart = pb.UnmergePatientsRequest(
+        patient=patient, request_id=str(uuid4()), separated_national_id=wrong, changed_at=timestamp(at(2))
+    )
+    assert not (await service.patients.UnmergePatients(apart, metadata=metadata)).outdated
+    one, two, three = await service.resolve(stays, wrong, third)
+    assert set(one.patient_refs).isdisjoint(two.patient_refs)
+    assert list(one.patient_refs) == list(three.patient_refs)
+
+
+async def test_an_earlier_history_of_lists_that_holds_again_is_taken(service: Patients) -> None:
+    value = new_id()
+    one = person(value, changed_at=timestamp(at(0)))
+    start = years_ago(1)
+    for day, hpr in ((1, "1111111"), (2, "2222222"), (3, "1111111")):
+        sent = pb.ImportedPatient(
+            person=one,
+            general_practitioners=[place("now", start, hpr=hpr)],
+            general_practitioners_changed_at=timestamp(at(day)),
+        )
+        await load(service, sent)
+        assert list((await service.facts(value)).gp_hpr_numbers) == [hpr]
