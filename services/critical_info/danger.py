@@ -12,6 +12,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CERTAINTY_SUSPECTED,
     CRITICALITY_HIGH,
     CRITICALITY_LOW,
+    REACTION_SEVERITY_SEVERE,
     STATUS_ACTIVE,
     STATUS_EXPIRED,
     CriticalInfo,
@@ -50,6 +51,9 @@ def key(stored: StoredEntry, now: datetime) -> Key:
 
 
 def _severity(reaction: Reaction) -> int:
+    """Returns how severe a reaction is: a worst one that was severe counts, whatever is said of the next one."""
+    if reaction.severity == REACTION_SEVERITY_SEVERE:
+        return 0
     if any(word in text.lower() for text in _words(reaction) for word in _ANAPHYLAXIS):
         return 0
     return _SEVERITIES.get(reaction.criticality, 1)

@@ -1,6 +1,7 @@
 """All SQL of critical information beyond the entry store that every register shares."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -15,10 +16,10 @@ from services.critical_info.convert import Content
 from services.critical_info.danger import by_danger, key
 from shared.convert import time_of_reading
 from shared.database import Database, Session
-from shared.errors import Invalid, Reason, StateConflict, entry_not_found
+from shared.errors import Invalid, NotFound, Reason, StateConflict, entry_not_found
 from shared.register.entry import EntryPage, NewEntry, StoredEntry, length
 from shared.register.feeds import Feeds
-from shared.register.paging import LARGEST_SIZE, Page, Position, cut, version_below
+from shared.register.paging import LARGEST_SIZE, Page, Position, cut, not_of_this_list, version_below
 from shared.register.rows import COLUMNS, stored_entry
 from shared.register.rules import RegisterRules
 from shared.register.store import EntryStore, lock_patients
@@ -113,9 +114,15 @@ class Repository:
         return EntryPage(shown, token, len(every), more or len(ordered) < len(every))
 
     async def _last_shown(self, refs: Sequence[str], entry_id: str, at: datetime | None) -> StoredEntry:
-        """Returns the last entry of the page before, as it was then: it may have been deleted since."""
-        versions = await self.entries.versions(refs, entry_id, version_below(""), LARGEST_SIZE)
-        return next(each for each in versions if at is None or each.stored_at <= at)
+        """Returns the last entry of the page before, as it was then: it may have been deleted since.
+
+        Raises Invalid for a token that names none of the patient's entries.
+        """
+        with suppress(NotFound):
+            for each in await self.entries.versions(refs, entry_id, version_below(""), LARGEST_SIZE):
+                if at is None or each.stored_at <= at:
+                    return each
+        raise not_of_this_list()
 
     async def latest_contents(self, refs: Sequence[str]) -> list[StoredEntry]:
         """Returns the latest version of every entry, deleted ones too; statements of absence are left out."""

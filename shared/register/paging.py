@@ -99,11 +99,12 @@ def version_below(page_token: str) -> int:
     if not page_token:
         return 2**31 - 1
     if not page_token.isascii() or not page_token.isdigit() or len(page_token) > 9:
-        raise _refused()
+        raise not_of_this_list()
     return int(page_token)
 
 
-def _refused() -> Invalid:
+def not_of_this_list() -> Invalid:
+    """Returns the refusal of a page token."""
     return Invalid("page_token", "is not a page token of this list", reasons.ERROR_REASON_INVALID_PAGE_TOKEN)
 
 
@@ -117,14 +118,14 @@ def _micros(moment: datetime) -> int:
 
 def _position(token: str, question: bytes) -> tuple[Position, datetime]:
     if len(token) > 64:
-        raise _refused()
+        raise not_of_this_list()
     try:
         packed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         micros, entry_id, asked, read_at = _TOKEN.unpack(packed)
         position = Position(_EPOCH + timedelta(microseconds=micros), str(UUID(bytes=entry_id)))
         at = _EPOCH + timedelta(microseconds=read_at)
     except (binascii.Error, struct.error, OverflowError, ValueError):
-        raise _refused() from None
+        raise not_of_this_list() from None
     if asked != question:
-        raise _refused()
+        raise not_of_this_list()
     return position, at

@@ -41,6 +41,16 @@ async def test_critical_information_is_listed_by_danger(register: Register) -> N
     assert [each.specification for each in (await register.section(ref, most=1)).critical_info] == ["anaphylaxis"]
 
 
+async def test_a_reaction_that_was_severe_stands_above_one_that_nobody_has_judged(register: Register) -> None:
+    ref = new_ref()
+    for name, severity in (("severe", pb.REACTION_SEVERITY_SEVERE), ("not judged", pb.REACTION_SEVERITY_UNSPECIFIED)):
+        entry = made(pb.CATEGORY_DRUG_REACTION, name)
+        entry.reaction.severity, entry.reaction.certainty = severity, pb.CERTAINTY_CONFIRMED
+        entry.reaction.criticality = pb.CRITICALITY_UNSPECIFIED
+        await register.create(ref, entry)
+    assert [each.specification for each in (await register.section(ref)).critical_info] == ["severe", "not judged"]
+
+
 async def test_a_page_goes_on_after_an_entry_that_is_deleted_meanwhile(register: Register) -> None:
     ref = new_ref()
     first, second, _ = [await register.create(ref, made(pb.CATEGORY_IMPLANT, name)) for name in "abc"][::-1]

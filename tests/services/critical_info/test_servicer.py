@@ -129,6 +129,16 @@ async def test_a_page_token_of_another_question_is_refused(service: CriticalInfo
         assert reason_of(refused.value) == "INVALID_PAGE_TOKEN"
 
 
+async def test_a_page_token_of_another_patient_is_refused(service: CriticalInfoServiceAsyncStub) -> None:
+    one, two = str(uuid4()), str(uuid4())
+    for ref in (one, one, two):
+        await service.CreateCriticalInfo(create(ref, reaction()), metadata=calling(DOCTOR, ref))
+    page = await service.ListCriticalInfo(listing(one, page_size=1), metadata=calling(DOCTOR, one))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.ListCriticalInfo(listing(two, page_token=page.next_page_token), metadata=calling(DOCTOR, two))
+    assert reason_of(refused.value) == "INVALID_PAGE_TOKEN"
+
+
 async def test_the_history_window_cuts_and_says_so(service: CriticalInfoServiceAsyncStub) -> None:
     ref = str(uuid4())
     for year in (1999, 2020):
