@@ -68,7 +68,9 @@ def allergies(section: ki.CriticalInfoSection, knowledge: Knowledge) -> Allergie
         if found is None:
             found = known[codes, excipient] = Allergy(codes, knowledge.reach(codes), excipient)
         found.entries.append(entry)
-        found.mild &= info.reaction.criticality == ki.CRITICALITY_LOW
+        found.mild &= (
+            info.reaction.criticality == ki.CRITICALITY_LOW and info.reaction.severity != ki.REACTION_SEVERITY_SEVERE
+        )
         found.certain |= info.reaction.certainty == ki.CERTAINTY_CONFIRMED
     return Allergies(list(known.values()), unknown)
 

@@ -9,7 +9,7 @@ from gateway.safety.wording import Phrase, named
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
-from shared.codes import atc
+from shared.codes import atc, meanings
 from shared.codes.atc_combinations import is_combination
 from shared.codes.icd10 import is_icd10
 from shared.codes.systems import canonical
@@ -102,22 +102,23 @@ class Knowledge:
         self._reaches: dict[Codes, Reach] = {}
 
     def coded(self, codings: Iterable[Coding]) -> Substances:
-        """Returns what is coded so, each coding being of the same thing; no codes when none of them is known.
+        """Returns what is coded so, each coding being of the same thing; no codes when none of them is known. Where the
+        name beside an ATC code is another code's, it is both.
 
-        It is whole unless an ATC code is of a combination whose substances nothing here names.
+        It is whole unless a code is of a combination, or holds others, whose substances nothing here names.
         """
         codes: set[str] = set()
         whole, named = True, False
         for coding in codings:
             if atc.is_atc(coding.system):
-                code = atc.substance(coding.code)
-                if len(code) >= _SECOND_LEVEL:  # anything else is no code, and not a known substance without rules
-                    codes.add(code)
-                    whole &= self._is_whole(code)
+                for code in map(atc.substance, meanings.of(coding)):
+                    if len(code) >= _SECOND_LEVEL:  # anything else is no code, and not a known substance without rules
+                        codes.add(code)
+                        whole &= self._is_whole(code)
             elif held := self._substances.get((canonical(coding.system), coding.code)):
                 codes |= held.codes
                 named |= held.whole and len(held.codes) > 1
-                whole &= all(self._is_whole(code) for code in held.codes)
+                whole &= held.whole and all(self._is_whole(code) for code in held.codes)
         return Substances(self.with_parts(codes), whole=whole or named)
 
     def named(self, name: str) -> Substances:

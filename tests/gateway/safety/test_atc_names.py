@@ -3,9 +3,10 @@
 import pytest
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.codes import atc
-from tests.gateway.safety.patients import Made, kinds
+from tests.gateway.safety.patients import Made, found, kinds
 
 NAMES = pytest.mark.parametrize("name", atc.NAMES)
 
@@ -51,3 +52,22 @@ def test_other_systems_are_known_by_every_name_as_well(name: str) -> None:
     made.prescribed("", medication=pb.Medication(code=warfarin))
     made.prescribed("M01AE01")
     assert kinds(made.checked()) == ["INTERACTION"]
+
+
+def test_a_code_with_the_name_of_another_is_checked_under_both() -> None:
+    both = Coding(system=atc.NAMES[0], code="J01CE02", display="Ibuprofen")
+    asked = pb.Medication(atc=both)
+    for allergen in ("J01CE02", "M01AE01"):
+        made = Made()
+        made.allergic(allergen)
+        assert kinds(made.checked(asked)) == ["ALLERGY"]
+        made = Made()
+        made.allergic("J01CE02").code.codings[0].display = "Ibuprofen"
+        assert kinds(made.checked(named(atc.NAMES[0], allergen))) == ["ALLERGY"]
+
+
+def test_an_allergy_that_was_severe_is_not_mild() -> None:
+    made = Made()
+    made.allergic("M01AE01", criticality=ki.CRITICALITY_LOW, severity=ki.REACTION_SEVERITY_SEVERE)
+    [(_, severity, _)] = found(made.checked(named(atc.NAMES[0], "M01AE01")))
+    assert severity == "CONTRAINDICATED"

@@ -5,11 +5,11 @@ import pytest
 from gateway.safety.knowledge import Knowledge
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from kjernejournal.medications.v1.knowledge_pb2 import DrugKnowledge
+from kjernejournal.medications.v1.knowledge_pb2 import DrugKnowledge, SubstanceCode
 from shared.codes.atc_combinations import is_combination
 from shared.codes.systems import ATC
 from tests.gateway.safety.patients import Made, kinds, medication, not_checked
-from tests.gateway.safety.substances import IBUPROFEN, PARACETAMOL, WARFARIN
+from tests.gateway.safety.substances import IBUPROFEN, PARACETAMOL, SNOMED, WARFARIN
 
 KINDS = {"ALLERGY", "ALLERGY_CLASS", "INTERACTION", "DUPLICATE", "CONDITION"}
 CODEINE = "R05DA04"
@@ -173,3 +173,10 @@ def test_an_allergen_in_words_beside_a_coded_one_counts(made: Made) -> None:
 )  # fmt: skip
 def test_combinations_by_the_rules_of_atc(code: str, combined: bool) -> None:
     assert is_combination(code) is combined
+
+
+def test_a_code_that_holds_others_is_not_whole() -> None:
+    """The loaded table says that more is in it than it names, for codes of other systems too."""
+    rows = [SubstanceCode(coding=Coding(system=SNOMED, code="1"), atc=[PARACETAMOL], holds_others=True)]
+    known = Knowledge(DrugKnowledge(substances=rows))
+    assert not known.coded([Coding(system=SNOMED, code="1")]).whole
