@@ -9,7 +9,10 @@ Both rules of the first check digit are read in parallel: for fødselsnummer and
 """
 
 import enum
+import re
+import unicodedata
 from calendar import monthrange
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -26,6 +29,18 @@ _K1_WEIGHTS = (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)
 _K2_WEIGHTS = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)
 _ORGANISATION_WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2, 1)
 _LEAP_YEAR = 2000
+
+_BETWEEN = r"[\s.\-\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212\ufeff]"
+"""What people put between the parts of a number: blanks, dots and dashes of every kind, and what is not seen."""
+_BEGINS = r"(?:(?<!\d)|(?<=%[0-9A-Fa-f]{2}))"
+_IN_TEXT = re.compile(
+    # Day, month, year, individual number, check digits; no decimals.
+    rf"{_BEGINS}(?<!\d[.,])\d\d{_BETWEEN}?\d\d{_BETWEEN}?\d\d{_BETWEEN}{{0,3}}\d{{3}}{_BETWEEN}?\d\d(?!\d)"
+    rf"|(?<!\d)(?<!\d{_BETWEEN})\d(?P<each>{_BETWEEN})(?:\d(?P=each)){{9}}\d(?!\d)(?!(?P=each)\d)"
+    r"|(?<=\d\.)\d{11}(?!\d)"
+)
+_OBJECT_IDENTIFIER = re.compile(r"\d(?:\.\d+){2,}\.\Z")
+_LONGEST_ROOT = 64
 
 
 class Kind(enum.Enum):
@@ -77,6 +92,26 @@ def is_one(value: str) -> bool:
     except Invalid:
         return False
     return True
+
+
+def in_text(text: str) -> Iterator[tuple[int, int]]:
+    """Yields where national ids stand in a text, also written in parts, with other digits than ours, or at the end of
+    an object identifier. Digits whose check digits do not fit, and decimals, are none."""
+    for found in _IN_TEXT.finditer(text):
+        start, end = found.span()
+        before = text[max(0, start - _LONGEST_ROOT) : start]
+        if before[-1:] == "." and before[-2:-1].isdecimal() and not _OBJECT_IDENTIFIER.search(before):
+            continue
+        if is_one("".join(str(unicodedata.decimal(char)) for char in found.group() if char.isdecimal())):
+            yield start, end
+
+
+def without(text: str, mark: str) -> tuple[str, int]:
+    """Returns a text with the mark in the place of each national id, and how many there were."""
+    places = list(in_text(text))
+    for start, end in reversed(places):
+        text = text[:start] + mark + text[end:]
+    return text, len(places)
 
 
 def classify(value: str, *, field: str = FIELD) -> NationalId:

@@ -6,6 +6,7 @@ from kjernejournal.common.v1.common_pb2 import Coding, EntryHeader, PatientIdent
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from shared.errors import Invalid
 from shared.handling import decoding, identities
+from shared.redaction import redact
 from tests.services.patients.people import new_id
 
 
@@ -20,6 +21,44 @@ def test_in_what_a_feed_sends_a_national_id_is_replaced_and_counted(between: str
     identities.clean(entry, people=False)
     assert entry.comment == f"Se {identities.MARK}, og ({identities.MARK})."
     assert identities.replaced() == 2
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{0} {1} {2} {3}{4}",
+        "{0}.{1}.{2}-{3}{4}",
+        "{0}{1}{2} {3} {4}",
+        "{0}{1}{2}  {3}{4}",
+        "{0}{1}{2} - {3}{4}",
+        "{0}{1}{2}\u2013{3}{4}",
+        "{0}{1}{2}\u00a0{3}{4}",
+        "{0}{1}{2}\n{3}{4}",
+        "{0}{1}{2}\u200b{3}{4}",
+        "urn:oid:2.16.578.1.12.4.1.4.1.{0}{1}{2}{3}{4}",
+        "https://ehr.example/?fnr%20{0}{1}{2}{3}{4}",
+    ],
+)
+def test_a_national_id_is_found_however_it_is_written(written: str) -> None:
+    value = new_id()
+    parts = value[:2], value[2:4], value[4:6], value[6:9], value[9:]
+    others = "".join(chr(0xFF10 + int(digit)) for digit in value)
+    for text in (written.format(*parts), " ".join(value), "-".join(value), others):
+        with pytest.raises(Invalid):
+            decoding.validate(Provenance(source_id=text))
+        entry = ki.CriticalInfo(comment=text)
+        identities.clean(entry, people=False)
+        assert entry.comment.endswith(identities.MARK)
+        assert "[id]" in redact(f"fra {text}.")
+
+
+def test_what_the_contract_does_not_have_is_not_kept() -> None:
+    value = new_id().encode()
+    entry = ki.CriticalInfo(comment="ingen")
+    entry.header.provenance.MergeFromString(b"\xa2\x38" + bytes([len(value)]) + value)  # a string in field 900
+    assert value in entry.SerializeToString()
+    identities.clean(entry, people=False)
+    assert value not in entry.SerializeToString()
 
 
 def test_a_message_without_any_counts_none() -> None:
@@ -43,6 +82,9 @@ def test_people_are_told_the_field() -> None:
         "0f8fad5b-d9cb-469f-a165-70867728950e",
         "1.12057900499",
         "112057900499",
+        "01.12.2026 08:30, 1-0-1-0, 120/80 og 37.5",
+        "(+47) 22 85 30 06 eller 974 589 095",
+        "2.16.578.1.12.4.1.1.9060",
     ],
 )
 def test_what_is_no_national_id_stays(text: str) -> None:
