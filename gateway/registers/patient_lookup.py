@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -133,11 +133,19 @@ def _facts(found: PatientResolution) -> PatientFacts:
         birth_date=BirthDate.known_in_part(facts.birth_date.year, facts.birth_date.month, facts.birth_date.day),
         guardians=guardians,
         appointed=appointed,
-        proxies={each.patient_ref: frozenset(each.areas) for each in facts.proxies},
+        proxies=_areas_of(facts.proxies),
         gp_hpr_numbers=frozenset((*facts.gp_hpr_numbers, *facts.gp_substitute_hpr_numbers)),
         address_protection=facts.address_protection != patients_pb2.ADDRESS_PROTECTION_UGRADERT,
         deceased=facts.deceased,
     )
+
+
+def _areas_of(proxies: Iterable[patients_pb2.ProxyFact]) -> dict[str, frozenset[int]]:
+    """Returns what each proxy may do. One person may hold several grants: each reference of the patient has its own."""
+    areas: dict[str, frozenset[int]] = {}
+    for each in proxies:
+        areas[each.patient_ref] = areas.get(each.patient_ref, frozenset()).union(each.areas)
+    return areas
 
 
 def _hurried() -> TimedOut:

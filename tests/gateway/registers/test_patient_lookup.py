@@ -207,3 +207,21 @@ async def test_a_patients_service_that_is_away_is_not_asked_again_and_again() ->
     with pytest.raises(Unavailable):
         await PatientLookup(away).resolve_fresh([new_id()])
     assert away.calls == 1
+
+
+async def test_a_proxy_by_two_grants_may_do_what_either_says() -> None:
+    person = new_id()
+    found = await resolved(
+        registered(
+            person,
+            proxies=[
+                patients_pb2.ProxyFact(patient_ref="proxy", areas=[patients_pb2.PROXY_AREA_DIGITALE_HELSETJENESTER]),
+                patients_pb2.ProxyFact(patient_ref="proxy", areas=[patients_pb2.PROXY_AREA_INNSYN]),
+                patients_pb2.ProxyFact(patient_ref="proxy"),
+            ],
+        ),
+        asked=person,
+    )
+    facts = found.facts(person)
+    assert facts is not None
+    assert facts.proxies == {"proxy": {patients_pb2.PROXY_AREA_DIGITALE_HELSETJENESTER, patients_pb2.PROXY_AREA_INNSYN}}
