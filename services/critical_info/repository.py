@@ -16,7 +16,7 @@ from services.critical_info.convert import Content
 from services.critical_info.danger import by_danger, key
 from shared.convert import time_of_reading
 from shared.database import Database, Session
-from shared.errors import Invalid, NotFound, Reason, StateConflict, entry_not_found
+from shared.errors import NotFound, Reason, StateConflict, entry_not_found
 from shared.register.entry import EntryPage, NewEntry, StoredEntry, length
 from shared.register.feeds import Feeds
 from shared.register.paging import LARGEST_SIZE, Page, Position, cut, not_of_this_list, version_below
@@ -40,20 +40,15 @@ class Imported(NamedTuple):
     path: str
 
 
-class CategoryChanged(Exception):
-    """A feed sends another category of an entry that is there."""
-
-    def __init__(self, place: tuple[str, str]) -> None:
-        super().__init__()
-        self.place = place
-
-
 def _message_type(kind: int) -> type[Content]:
     return CategoryAbsence if kind == ABSENCE else CriticalInfo
 
 
 async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry]:
-    """Returns the versions that may follow: none follows a deletion that was made here. Raises CategoryChanged."""
+    """Returns the versions that may follow: none follows a deletion that was made here.
+
+    What a source takes back keeps the category that it had, whatever the source says of it now.
+    """
     later = [entry for entry in changed if entry.version > 1]
     if not later:
         return changed
@@ -71,10 +66,17 @@ async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry
         row = latest.get(entry[:2])
         if row is not None and row["deleted"] and not _by_feed(row):
             continue
-        if row is not None and row["kind"] != entry.kind and row["kind"] in CATEGORIES and entry.kind in CATEGORIES:
-            raise CategoryChanged(entry[:2])
+        if row is not None and entry.deleted and {row["kind"], entry.kind} <= CATEGORIES.keys():
+            following.append(_in_category(entry, row["kind"]))
+            continue
         following.append(entry)
     return following
+
+
+def _in_category(entry: NewEntry, category: int) -> NewEntry:
+    content = CriticalInfo.FromString(entry.content)
+    content.category = category  # type: ignore[assignment]  # a number of the enum, as stored
+    return entry._replace(kind=category, content=content.SerializeToString(deterministic=True))
 
 
 def _by_feed(row: asyncpg.Record) -> bool:
@@ -127,8 +129,8 @@ class Repository:
     async def latest_contents(self, refs: Sequence[str]) -> list[StoredEntry]:
         """Returns the latest version of every entry, deleted ones too; statements of absence are left out."""
         rows = await self.database.fetch(
-            f"SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries"
-            " WHERE patient_ref = ANY($1::uuid[]) AND kind <> $2 ORDER BY patient_ref, id, version DESC",
+            f"SELECT * FROM (SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries"
+            " WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC) AS latest WHERE kind <> $2",
             refs,
             ABSENCE,
             name="latest_contents",
@@ -165,8 +167,8 @@ class Repository:
         rows = await session.fetch(
             "SELECT * FROM ("
             f" SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries"
-            " WHERE patient_ref = ANY($1::uuid[]) AND kind = ANY($2::smallint[]) ORDER BY patient_ref, id, version DESC"
-            ") AS latest WHERE NOT deleted",
+            " WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC"
+            ") AS latest WHERE kind = ANY($2::smallint[]) AND NOT deleted",
             refs,
             kinds,
             name="latest_of_kinds",
@@ -176,19 +178,15 @@ class Repository:
     async def store(self, batch: Sequence[Imported], now: datetime) -> ImportCounts:
         """Stores the entries of one message of a feed, all or none.
 
-        What has been deleted stays deleted, whatever the feed sends. Raises Invalid for another category of an entry,
-        StateConflict for an entry that would be active beside one of the other of categories 8 and 11.
+        What has been deleted stays deleted, whatever the feed sends; a source may correct the category of its entry.
+        Raises StateConflict for an entry that would be active beside one of the other of categories 8 and 11.
         """
         known = await self.feeds.as_known([each.new for each in batch])
-        paths = {entry[:2]: each.path for entry, each in zip(known, batch, strict=True)}
         deciding = {each.refs: each.path for each in batch if each.new.kind in NEVER_BOTH_ACTIVE}
         async with self.database.transaction() as session:
             await lock_patients(session, [ref for refs in deciding for ref in refs])
             in_conflict = {refs for refs in deciding if await self._both_active(session, refs, now)}
-            try:
-                counts = await self.feeds.import_in(session, known)
-            except CategoryChanged as error:
-                raise Invalid(f"{paths[error.place]}.category", "never changes: send a new entry") from None
+            counts = await self.feeds.import_in(session, known)
             for refs, path in deciding.items():
                 if refs not in in_conflict and await self._both_active(session, refs, now):
                     raise StateConflict(

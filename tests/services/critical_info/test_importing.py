@@ -57,6 +57,34 @@ async def test_a_feed_sent_again_changes_nothing_and_a_changed_entry_gets_a_vers
     assert history.next_page_token == "2"
 
 
+async def test_what_a_source_takes_back_is_withdrawn_whatever_category_it_names(
+    service: CriticalInfoServiceAsyncStub,
+) -> None:
+    ref = str(uuid4())
+    await service.BulkImport(
+        iter([pb.BulkImportRequest(patients=[imported(ref, "w-1", reaction())])]), metadata=calling(FEED)
+    )
+    back = imported(ref, "w-1", pb.CriticalInfo(category=pb.CATEGORY_OTHER_ALLERGY))
+    back.critical_info[0].status = pb.STATUS_ENTERED_IN_ERROR
+    message = pb.BulkImportRequest(patients=[back, imported(ref, "w-2", reaction("N02BE01"))])
+    counts = (await service.BulkImport(iter([message]), metadata=calling(FEED))).counts
+    assert (counts.updated, counts.created) == (1, 1)
+    listed = await service.ListCriticalInfo(listing(ref), metadata=calling(DOCTOR, ref))
+    assert [each.code.codings[0].code for each in listed.critical_info] == ["N02BE01"]
+
+
+async def test_a_source_corrects_the_category_of_its_entry(service: CriticalInfoServiceAsyncStub) -> None:
+    ref = str(uuid4())
+    for category in (pb.CATEGORY_DRUG_REACTION, pb.CATEGORY_OTHER_ALLERGY):
+        entry = reaction()
+        entry.category = category
+        message = pb.BulkImportRequest(patients=[imported(ref, "c-1", entry)])
+        await service.BulkImport(iter([message]), metadata=calling(FEED))
+    for asked, versions in ((pb.CATEGORY_DRUG_REACTION, []), (pb.CATEGORY_OTHER_ALLERGY, [2])):
+        listed = await service.ListCriticalInfo(listing(ref, categories=[asked]), metadata=calling(DOCTOR, ref))
+        assert [each.header.version for each in listed.critical_info] == versions
+
+
 async def test_a_bad_entry_in_a_feed_is_named_and_its_message_not_stored(
     service: CriticalInfoServiceAsyncStub,
 ) -> None:

@@ -196,12 +196,13 @@ class CriticalInfoServiceServicer:
     def BulkImport(self, request_iterator, context):
         """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
         stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
-        here stays deleted; what a source has withdrawn is in no list until it sends the entry anew.
+        here stays deleted; what a source has withdrawn is in no list until it sends the entry anew. A source may correct
+        the category of its own entry.
 
         Callers: systems.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or another category of an entry that is there;
-        details name it. FAILED_PRECONDITION (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; details name it. FAILED_PRECONDITION
+        (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -114,12 +114,13 @@ class CriticalInfoServiceStub:
     BulkImport: _grpc.StreamUnaryMultiCallable[_critical_info_pb2.BulkImportRequest, _critical_info_pb2.BulkImportResponse]
     """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
     stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
-    here stays deleted; what a source has withdrawn is in no list until it sends the entry anew.
+    here stays deleted; what a source has withdrawn is in no list until it sends the entry anew. A source may correct
+    the category of its own entry.
 
     Callers: systems.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or another category of an entry that is there;
-    details name it. FAILED_PRECONDITION (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; details name it. FAILED_PRECONDITION
+    (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
     """
 
 @_typing.type_check_only
@@ -205,12 +206,13 @@ class CriticalInfoServiceAsyncStub(CriticalInfoServiceStub):
     BulkImport: _aio.StreamUnaryMultiCallable[_critical_info_pb2.BulkImportRequest, _critical_info_pb2.BulkImportResponse]  # type: ignore[assignment]
     """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
     stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
-    here stays deleted; what a source has withdrawn is in no list until it sends the entry anew.
+    here stays deleted; what a source has withdrawn is in no list until it sends the entry anew. A source may correct
+    the category of its own entry.
 
     Callers: systems.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or another category of an entry that is there;
-    details name it. FAILED_PRECONDITION (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; details name it. FAILED_PRECONDITION
+    (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
     """
 
 class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -347,12 +349,13 @@ class CriticalInfoServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_critical_info_pb2.BulkImportResponse, _abc.Awaitable[_critical_info_pb2.BulkImportResponse]]:
         """Imports entries of many patients. Each message is stored whole or not at all; the first that is refused ends the
         stream and leaves the messages before it stored. Sending the same again changes nothing; what has been deleted
-        here stays deleted; what a source has withdrawn is in no list until it sends the entry anew.
+        here stays deleted; what a source has withdrawn is in no list until it sends the entry anew. A source may correct
+        the category of its own entry.
 
         Callers: systems.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule, or another category of an entry that is there;
-        details name it. FAILED_PRECONDITION (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): a field breaks a rule; details name it. FAILED_PRECONDITION
+        (STATE_CONFLICT): categories 8 and 11 would both be active for a patient.
         """
 
 def add_CriticalInfoServiceServicer_to_server(servicer: CriticalInfoServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
