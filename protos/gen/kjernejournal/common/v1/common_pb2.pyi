@@ -1103,8 +1103,7 @@ Global___EntryHeader: _TypeAlias = EntryHeader  # noqa: Y015
 class EntryVersion(_message.Message):
     """Which version of which entry a write is about, without what the entry holds: all that machines get back, as they never
     read clinical content. In every reply `written` is what the request wrote, or what was there already, the same or
-    later;
-    `replaced` what it replaced; `deleted` what is gone.
+    later; `replaced` what it replaced; `deleted` what is gone.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

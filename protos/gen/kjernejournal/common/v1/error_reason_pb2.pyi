@@ -95,20 +95,20 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NOT_SUPPORTED: _ErrorReason.ValueType  # 33
     """Part of the contract whose behaviour comes later, or not for outside callers. UNIMPLEMENTED."""
     ERROR_REASON_STREAM_TIMEOUT: _ErrorReason.ValueType  # 34
-    """The stream was idle or open for too long. DEADLINE_EXCEEDED."""
+    """The stream was idle or open for too long, or the request did not come in time. DEADLINE_EXCEEDED."""
     ERROR_REASON_PEER_REFUSED: _ErrorReason.ValueType  # 35
     """The call is not from a permitted peer. PERMISSION_DENIED."""
     ERROR_REASON_INVALID_RESUME_TOKEN: _ErrorReason.ValueType  # 36
     """A resume token that is none of ours. INVALID_ARGUMENT."""
     ERROR_REASON_CHANGES_GONE: _ErrorReason.ValueType  # 37
     """What changed after a resume token is not kept any more. FAILED_PRECONDITION."""
-    ERROR_REASON_CLIENT_NOT_REGISTERED: _ErrorReason.ValueType  # 50
+    ERROR_REASON_CLIENT_NOT_REGISTERED: _ErrorReason.ValueType  # 38
     """The operator has not registered this machine for this. PERMISSION_DENIED."""
-    ERROR_REASON_SOURCE_SYSTEM_REFUSED: _ErrorReason.ValueType  # 51
+    ERROR_REASON_SOURCE_SYSTEM_REFUSED: _ErrorReason.ValueType  # 39
     """A machine names, or would change the entry of, a source system that it may not speak for; metadata "field" names it.
     PERMISSION_DENIED.
     """
-    ERROR_REASON_PATIENT_DECEASED: _ErrorReason.ValueType  # 60
+    ERROR_REASON_PATIENT_DECEASED: _ErrorReason.ValueType  # 40
     """The patient is dead: health personnel write nothing more to the clinical sections. What feeds bring late is taken.
     PERMISSION_DENIED.
     """
@@ -117,13 +117,13 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorInfo.reason of every refused call, without the prefix; ErrorInfo.domain is "kjernejournal".
 
     An rpc's comment names the errors that are its own. Each rpc may also give, as far as they concern it:
-    INVALID_ARGUMENT (MALFORMED_MESSAGE, INVALID_FIELD, INVALID_NATIONAL_ID, PATIENT_REF_REFUSED, UNKNOWN_BASIS);
-    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED);
+    INVALID_ARGUMENT (MALFORMED_MESSAGE, INVALID_FIELD, INVALID_NATIONAL_ID, PATIENT_REF_REFUSED, UNKNOWN_BASIS,
+    TOO_LARGE); UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED);
     PERMISSION_DENIED (CALLER_KIND_REFUSED, SECURITY_LEVEL_TOO_LOW, ROLE_REFUSED, NO_ACCESS, BASIS_MISSING, BASIS_REFUSED,
-    ELEVATED_BASIS_NOT_NEEDED, SECTION_RESTRICTED, NOT_REPRESENTATIVE; machines: CLIENT_NOT_REGISTERED,
-    SOURCE_SYSTEM_REFUSED); NOT_FOUND (PATIENT_NOT_FOUND);
-    RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (AUDIT_UNAVAILABLE, SERVICE_UNAVAILABLE);
-    DEADLINE_EXCEEDED (DEADLINE_EXCEEDED, on streams STREAM_TIMEOUT); INTERNAL (INTERNAL); UNIMPLEMENTED (NOT_SUPPORTED).
+    ELEVATED_BASIS_NOT_NEEDED, SECTION_RESTRICTED, NOT_REPRESENTATIVE; what clinicians write: PATIENT_DECEASED; machines:
+    CLIENT_NOT_REGISTERED, SOURCE_SYSTEM_REFUSED); NOT_FOUND (PATIENT_NOT_FOUND); RESOURCE_EXHAUSTED (OVERLOADED);
+    UNAVAILABLE (AUDIT_UNAVAILABLE, SERVICE_UNAVAILABLE); DEADLINE_EXCEEDED (DEADLINE_EXCEEDED; STREAM_TIMEOUT on streams,
+    and where the request itself does not come); INTERNAL (INTERNAL); UNIMPLEMENTED (NOT_SUPPORTED).
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -199,20 +199,20 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 32
 ERROR_REASON_NOT_SUPPORTED: ErrorReason.ValueType  # 33
 """Part of the contract whose behaviour comes later, or not for outside callers. UNIMPLEMENTED."""
 ERROR_REASON_STREAM_TIMEOUT: ErrorReason.ValueType  # 34
-"""The stream was idle or open for too long. DEADLINE_EXCEEDED."""
+"""The stream was idle or open for too long, or the request did not come in time. DEADLINE_EXCEEDED."""
 ERROR_REASON_PEER_REFUSED: ErrorReason.ValueType  # 35
 """The call is not from a permitted peer. PERMISSION_DENIED."""
 ERROR_REASON_INVALID_RESUME_TOKEN: ErrorReason.ValueType  # 36
 """A resume token that is none of ours. INVALID_ARGUMENT."""
 ERROR_REASON_CHANGES_GONE: ErrorReason.ValueType  # 37
 """What changed after a resume token is not kept any more. FAILED_PRECONDITION."""
-ERROR_REASON_CLIENT_NOT_REGISTERED: ErrorReason.ValueType  # 50
+ERROR_REASON_CLIENT_NOT_REGISTERED: ErrorReason.ValueType  # 38
 """The operator has not registered this machine for this. PERMISSION_DENIED."""
-ERROR_REASON_SOURCE_SYSTEM_REFUSED: ErrorReason.ValueType  # 51
+ERROR_REASON_SOURCE_SYSTEM_REFUSED: ErrorReason.ValueType  # 39
 """A machine names, or would change the entry of, a source system that it may not speak for; metadata "field" names it.
 PERMISSION_DENIED.
 """
-ERROR_REASON_PATIENT_DECEASED: ErrorReason.ValueType  # 60
+ERROR_REASON_PATIENT_DECEASED: ErrorReason.ValueType  # 40
 """The patient is dead: health personnel write nothing more to the clinical sections. What feeds bring late is taken.
 PERMISSION_DENIED.
 """

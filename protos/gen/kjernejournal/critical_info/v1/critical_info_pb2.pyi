@@ -284,8 +284,8 @@ class CriticalInfo(_message.Message):
     SOURCE_OF_INFORMATION_FIELD_NUMBER: _builtins.int
     VALID_UNTIL_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
-    ENDED_FIELD_NUMBER: _builtins.int
     VERIFIED_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
     REACTION_FIELD_NUMBER: _builtins.int
     ANAESTHESIA_FIELD_NUMBER: _builtins.int
     CONDITION_FIELD_NUMBER: _builtins.int
@@ -322,14 +322,14 @@ class CriticalInfo(_message.Message):
         """Last day of validity (varsles til). The entry shows as expired from this day on, counted in Norway."""
 
     @_builtins.property
+    def verified(self) -> _common_pb2.Provenance:
+        """Who last verified that the entry still holds, other than its author. Unset once something but the comment changes."""
+
+    @_builtins.property
     def ended(self) -> _common_pb2.EventTime:
         """When it was over, with STATUS_ENDED alone: such as the day an implant was removed. Unset: not known. While it lies in
         the future the entry reads as active.
         """
-
-    @_builtins.property
-    def verified(self) -> _common_pb2.Provenance:
-        """Who last verified that the entry still holds, other than its author. Unset once something but the comment changes."""
 
     @_builtins.property
     def reaction(self) -> Global___Reaction:
@@ -371,8 +371,8 @@ class CriticalInfo(_message.Message):
         source_of_information: _common_pb2.Coding | None = ...,
         valid_until: _common_pb2.PartialDate | None = ...,
         comment: _builtins.str = ...,
-        ended: _common_pb2.EventTime | None = ...,
         verified: _common_pb2.Provenance | None = ...,
+        ended: _common_pb2.EventTime | None = ...,
         reaction: Global___Reaction | None = ...,
         anaesthesia: Global___AnaesthesiaProblem | None = ...,
         condition: Global___Condition | None = ...,
@@ -946,7 +946,8 @@ class UpdateCriticalInfoRequest(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """The fields to change: status, code, specification, event_time, source_of_information, valid_until, ended, comment or
-        the details' name; one that entry leaves unset is cleared. `ended` goes with the status, and is cleared with it. Empty with verify set: nothing but the verification.
+        the details' name; one that entry leaves unset is cleared. `ended` goes with the status, and is cleared with it. Empty
+        with verify set: nothing but the verification.
         """
 
     def __init__(

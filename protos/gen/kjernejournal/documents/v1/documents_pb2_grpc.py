@@ -108,8 +108,8 @@ class DocumentsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadDocument(self, request, context):
-        """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller
-        whom the patient blocks meanwhile gets at most one more message, which was on its way.
+        """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller whom the
+        patient blocks meanwhile gets at most one more message, which was on its way.
 
         Callers: clinicians, citizens.
 

@@ -59,8 +59,8 @@ class DocumentsServiceStub:
     (SERVICE_UNAVAILABLE): the upload took too long; send it again.
     """
     DownloadDocument: _grpc.UnaryStreamMultiCallable[_documents_pb2.DownloadDocumentRequest, _documents_pb2.DownloadDocumentResponse]
-    """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller
-    whom the patient blocks meanwhile gets at most one more message, which was on its way.
+    """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller whom the
+    patient blocks meanwhile gets at most one more message, which was on its way.
 
     Callers: clinicians, citizens.
 
@@ -135,8 +135,8 @@ class DocumentsServiceAsyncStub(DocumentsServiceStub):
     (SERVICE_UNAVAILABLE): the upload took too long; send it again.
     """
     DownloadDocument: _aio.UnaryStreamMultiCallable[_documents_pb2.DownloadDocumentRequest, _documents_pb2.DownloadDocumentResponse]  # type: ignore[assignment]
-    """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller
-    whom the patient blocks meanwhile gets at most one more message, which was on its way.
+    """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller whom the
+    patient blocks meanwhile gets at most one more message, which was on its way.
 
     Callers: clinicians, citizens.
 
@@ -226,8 +226,8 @@ class DocumentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.DownloadDocumentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_documents_pb2.DownloadDocumentResponse], _abc.AsyncIterator[_documents_pb2.DownloadDocumentResponse]]:
-        """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller
-        whom the patient blocks meanwhile gets at most one more message, which was on its way.
+        """Sends a document: its metadata, then its content in order, in pieces of at most 63 KiB. A caller whom the
+        patient blocks meanwhile gets at most one more message, which was on its way.
 
         Callers: clinicians, citizens.
 

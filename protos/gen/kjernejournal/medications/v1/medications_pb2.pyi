@@ -3411,12 +3411,12 @@ class Finding(_message.Message):
 
     KIND_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_SOURCE_FIELD_NUMBER: _builtins.int
     KNOWLEDGE_VERSION_FIELD_NUMBER: _builtins.int
     DOUBTFUL_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
-    ADVICE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     kind: Global___CheckKind.ValueType
     """What kind."""
@@ -3431,16 +3431,16 @@ class Finding(_message.Message):
     perhaps used up. Each entry of the evidence says what it says.
     """
     @_builtins.property
-    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
-        """The entries that it rests on."""
-
-    @_builtins.property
     def text(self) -> _common_pb2.CodedText:
         """What was found, with the medicines' names and every doubt."""
 
     @_builtins.property
     def advice(self) -> _common_pb2.CodedText:
         """What to do, as the knowledge says. Unset: it says nothing."""
+
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
+        """The entries that it rests on."""
 
     @_builtins.property
     def reason(self) -> _common_pb2.CodedText:
@@ -3451,12 +3451,12 @@ class Finding(_message.Message):
         *,
         kind: Global___CheckKind.ValueType = ...,
         severity: Global___Severity.ValueType = ...,
+        text: _common_pb2.CodedText | None = ...,
+        advice: _common_pb2.CodedText | None = ...,
         evidence: _abc.Iterable[Global___Evidence] | None = ...,
         knowledge_source: _builtins.str = ...,
         knowledge_version: _builtins.str = ...,
         doubtful: _builtins.bool = ...,
-        text: _common_pb2.CodedText | None = ...,
-        advice: _common_pb2.CodedText | None = ...,
         reason: _common_pb2.CodedText | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "reason", b"reason", "text", b"text"]  # noqa: Y015
