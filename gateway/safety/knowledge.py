@@ -1,5 +1,6 @@
 """The knowledge in force, in memory, so that a medicine's rules are found by its ATC codes at once."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ Codes: TypeAlias = tuple[str, ...]
 
 _SECOND_LEVEL = 3
 """Characters of the shortest codes that say something of a medicine: "heart and circulation" does not."""
+_SALT = re.compile(
+    r"(?<=[^\W\d_]{4})(?:dihydrogen|hydrogen|hemi|di)?(?:fosfat|klorid|hydroklorid|hydrobromid|sulfat|suksinat|tartrat"
+    r"|maleat|mesilat|besilat|citrat|sitrat|acetat|fumarat|natrium|kalium|kalsium|magnesium)(?:hemi|mono|di|tri|seskvi)?"
+    r"(?:hydrat)?$"
+)
+"""The salt at the end of a substance's name: kodeinfosfat, metoprololsuksinat. It is the same substance."""
 _MOST_REMEMBERED = 20_000
 """Medicines whose rules are remembered. There are some 6 000 ATC codes; sources may send what they like."""
 
@@ -123,15 +130,19 @@ class Knowledge:
 
     def named(self, name: str) -> Substances:
         """Returns what has this name; no codes when it is not known."""
-        held = self._names.get(plain_name(name))
+        plain = plain_name(name)
+        held = self._names.get(plain) or self._names.get(_SALT.sub("", plain))
         if held is None:
             return NOTHING
         return Substances(self.with_parts(held.codes), held.whole and all(map(self._is_whole, held.codes)))
 
     def with_parts(self, codes: Iterable[str]) -> frozenset[str]:
         """Returns the codes, and those of the substances that they hold or are other codes of."""
-        codes = frozenset(codes)
-        return codes.union(*(self._parts[code].codes for code in codes if code in self._parts))
+        found, new = set[str](), set(codes)
+        while new:
+            found |= new
+            new = {part for code in new if code in self._parts for part in self._parts[code].codes} - found
+        return frozenset(found)
 
     def _is_whole(self, code: str) -> bool:
         held = self._parts.get(code)

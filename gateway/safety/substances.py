@@ -25,6 +25,9 @@ _AMOUNT = re.compile(r"\d+([.,]\d+)?\s*(mg|g|µg|ug|mikrog|mcg|ml|ie|iu|%)?(?!\w
 _DENIED_BY = frozenset({"ikke", "ingen", "mot", "no", "non", "not", "uten", "without"})
 _LONGEST_NAME = 3
 """Words of the longest name that is looked for within a text."""
+_TWO_NAMES = re.compile(r"[^\W\d_]{5,}(?: [^\W\d_]{5,})?\s*(?:\+|/|\bog\b|\band\b)\s*[^\W\d_]{5,}")
+"""A text that is nothing but two names of substances, as it looks: not "pulver og væske til injeksjonsvæske"."""
+_FORMS = re.compile(r"pulver|væske|tablett|kaps|krem|salve|mikstur|dråper|spray|gel\b|morgen|kveld|dag\b|natt")
 _SEVERAL = re.compile(r"\b(og|and|kombinasjon\w*|combinations?|comb)\b|\+")
 """What an ATC code's name says where it is of several substances."""
 
@@ -85,7 +88,7 @@ def of_medication(medication: Medication, knowledge: Knowledge) -> Identified:
     if not known and not (unknown and not coded.codes):  # an ingredient that is not known is named by itself
         unknown.append(concept)
     if known and not parts and not _holds_several(codes):
-        unknown += _other_substances(concept, knowledge)
+        unknown += _names_two(concept, said) or _other_substances(concept, knowledge)
     return Identified(_narrowed(codes), tuple(unknown))
 
 
@@ -154,6 +157,13 @@ def _other_substances(concept: CodeableConcept, knowledge: Knowledge) -> Iterato
         for piece in pieces:
             if piece and not any(knowledge.named(name).codes for name in (piece, *_names_in(piece))):
                 yield CodeableConcept(text=piece)
+
+
+def _names_two(concept: CodeableConcept, said: Substances) -> list[CodeableConcept]:
+    """Returns a medicine that is coded as one substance, and whose text names two that nobody here knows."""
+    text = _without_amounts(plain_name(concept.text))
+    two = not said.codes and _TWO_NAMES.fullmatch(text) and not _FORMS.search(text)
+    return [concept] if two else []
 
 
 def _is_named_as_several(concept: CodeableConcept) -> bool:

@@ -128,7 +128,7 @@ def of_dispensing(dispensing: pb.Dispensing, stopped: set[str], now: datetime) -
     if status in _GIVEN_BY_STATUS:
         return _GIVEN_BY_STATUS[status]
     if not dispensing.HasField("dispensed_at"):
-        return PREPARED
+        return PREPARED if dispensing.HasField("prepared_at") else NOT_KNOWN
     return DISPENSED if left >= 0 else SUPPLY_OVER
 
 
@@ -153,7 +153,7 @@ def stopped_prescriptions(section: pb.MedicationsSection) -> set[str]:
 def at_of(entry: pb.Prescription | pb.Dispensing | pb.MedicationStatement) -> int:
     """Returns when it was prescribed, dispensed or said; 0: not known."""
     if isinstance(entry, pb.Dispensing):
-        return _first(entry.dispensed_at, entry.prepared_at)
+        return _first(entry.dispensed_at, entry.prepared_at, _recorded(entry.header))
     named = entry.prescribed_at if isinstance(entry, pb.Prescription) else entry.asserted_at
     return _first(named, _recorded(entry.header))
 

@@ -28,7 +28,12 @@ _GROUPS = (
     *("R01AB", "R03AK", "R03AL", "R03DB", "R05F", "S01C", "S01BB", "S02C", "S03C"),
 )
 """Groups of combinations, by their names."""
-_CODES = frozenset({"A06AD10", "B05BA10", "C09XA52", "N04BA02", "N04BA03", "R05CB10"})
+_CODES = frozenset(
+    {
+        *("A02AA10", "A02AB10", "A02AC10", "A02AF01", "A02AF02", "A06AD10", "B05BA10"),
+        *("C05AX03", "C09XA52", "N04BA02", "N04BA03", "R05CA10", "R05CB10"),
+    }
+)
 """Combinations with another number."""
 _ONE_SUBSTANCE = frozenset({"B02BD30", "S01XA20", "V03AB20"})
 """Codes whose number is that of a combination, and which are none: thrombin, artificial tears, copper sulfate."""

@@ -23,7 +23,8 @@ _BESIDES = ("duration_bounds", "count", "count_max", "period_max", "duration", "
 WEEKLY, DAILY = "weekly", "daily"
 _SAYS_WEEKLY = re.compile(r"\b(?:uken?|uka|ukentlig|ukedose|weekly|week|(?:man|tirs|ons|tors|fre|lør|søn)dag(?:er)?)\b")
 _SAYS_DAILY = re.compile(
-    r"\b(?:daglig|dag|døgn|daily|day|morgen|kveld|natt|x\s?[1-6])\b|\d\s?[x\u00d7]\s?[1-6]\b|\d\s?[+-]\s?\d\s?[+-]\s?\d"
+    r"\b(?:daglig|dagl|dgl|dag|dagen|døgn|døgnet|daily|day|(?:morgen|middag|kveld|natt)(?:en)?|x\s?[1-6])\b"
+    r"|\d\s?[x\u00d7]\s?[1-6]\b|\d\s?[+-]\s?\d\s?[+-]\s?\d|\bhver\s(?:\d|1\d|2[0-4])\.?\stime"
 )
 
 Often = tuple[Fraction, Fraction, str]

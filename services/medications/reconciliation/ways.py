@@ -32,8 +32,8 @@ _ROUTES = {
     "transdermal": r"transdermalt?",
 }
 _SIDES = {
-    "right": r"høyre|hø\.|right|dexter|dextra|o\.d\.",
-    "left": r"venstre|ve\.|left|sinister|sinistra|o\.s\.",
+    "right": r"høyre|hø\.|hø?\.? ?øye|right|dexter|dextra|o\.d\.",
+    "left": r"venstre|ve\.|ve?\.? ?øye|left|sinister|sinistra|o\.s\.",
     "both": r"begge|both|bilateral\w*|hvert øye|hvert øre|o\.u\.",
 }
 _WORDS = {
@@ -68,6 +68,8 @@ def way_of(dosages: Sequence[pb.Dosage]) -> Way:
     """Returns what dosages say of it."""
     texts = [text for each in dosages for text in (each.text, each.patient_instruction)]
     besides = [concept for each in dosages for concept in (each.as_needed_for, each.method, *each.instructions)]
+    # Beside a text, what is said to the patient is more than the dose.
+    besides += [CodeableConcept(text=each.patient_instruction) for each in dosages if each.text]
     return Way(
         _said([each.route for each in dosages], texts, "route"),
         _said([each.site for each in dosages], texts, "site"),

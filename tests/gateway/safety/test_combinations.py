@@ -180,3 +180,30 @@ def test_a_code_that_holds_others_is_not_whole() -> None:
     rows = [SubstanceCode(coding=Coding(system=SNOMED, code="1"), atc=[PARACETAMOL], holds_others=True)]
     known = Knowledge(DrugKnowledge(substances=rows))
     assert not known.coded([Coding(system=SNOMED, code="1")]).whole
+
+
+@pytest.mark.parametrize("text", ["cinnarizin + dimenhydrinat", "Tavegyl og efedrin", "kinnarizin/dimenhydrinat"])
+def test_two_names_that_nobody_knows_on_the_code_of_one_substance_are_not_checked(made: Made, text: str) -> None:
+    medicine = pb.Medication(atc=Coding(system=ATC, code="R06AX13"), code=in_words(text))
+    assert unknown(made, medicine) == {text}
+
+
+@pytest.mark.parametrize("text", ["Clarityn tablett 10 mg", "Fragmin pulver og væske", "Morgen og kveld", "Nicorette"])
+def test_a_name_or_a_form_on_the_code_of_one_substance_is_no_doubt(made: Made, text: str) -> None:
+    medicine = pb.Medication(atc=Coding(system=ATC, code="R06AX13"), code=in_words(text))
+    assert unknown(made, medicine) == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["Kodeinfosfat", "kodeinfosfathemihydrat 30 mg", "Paralgin forte", "Pinex Forte tabletter"]
+)
+def test_a_salt_or_a_well_known_brand_is_its_substance(made: Made, text: str) -> None:
+    made.allergic(CODEINE)
+    medicine = pb.Medication(atc=Coding(system=ATC, code=PARACETAMOL), code=in_words(text))
+    assert "ALLERGY" in kinds(made.checked(medicine))
+
+
+@pytest.mark.parametrize("allergen, given", [("M01AE01", "M02AA13"), ("J01FA01", "D10AF02"), ("N01BB02", "R02AD02")])
+def test_an_allergy_reaches_the_same_substance_in_another_form(made: Made, allergen: str, given: str) -> None:
+    made.allergic(allergen)
+    assert kinds(made.checked(medication(given))) == ["ALLERGY_CLASS"]

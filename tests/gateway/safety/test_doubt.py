@@ -186,3 +186,8 @@ def test_what_is_on_a_second_list_that_a_merge_has_left_is_checked_and_said_to_b
     assert (evidence.use, evidence.version) == (pb.EVIDENCE_USE_ON_OTHER_LIST, 7)
     made.prescribed(WARFARIN)
     assert not only(made).doubtful
+
+
+def test_a_dispensing_that_does_not_say_when_is_doubtful_from_when_it_was_recorded(made: Made) -> None:
+    made.dispensed(WARFARIN).ClearField("dispensed_at")
+    assert [each.use for each in only(made).evidence if each.entry_id] == [pb.EVIDENCE_USE_NOT_KNOWN]

@@ -125,3 +125,12 @@ def test_any_weekly_dose_against_a_daily_one_is_named_as_dangerous() -> None:
     items, _ = reconcile(listed(entry(medication=alendronate, dosages=taken("wk"))), brought)
     assert [item.difference for item in items] == [CHANGED]
     assert "DANGEROUS" in explained(items[0], brought=True, has_list=True)
+
+
+@pytest.mark.parametrize("weekly", ["10 mg ukentlig", "10 mg hver mandag", "10 mg/uke"])
+@pytest.mark.parametrize("daily", ["10 mg om morgenen", "10 mg dgl", "10 mg x 1", "10 mg hver 24. time"])
+def test_weekly_against_daily_in_any_words_is_dangerous(weekly: str, daily: str) -> None:
+    on_list = entry(medication=RHEUMATIC, dosages=[pb.Dosage(text=weekly)])
+    brought = entry(medication=CANCER, dosages=[pb.Dosage(text=daily)])
+    items, _ = reconcile(listed(on_list), brought, table=TABLE)
+    assert all("DANGEROUS" in explained(item, brought=True, has_list=True) for item in items)

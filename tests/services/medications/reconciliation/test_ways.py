@@ -104,3 +104,18 @@ def test_what_a_prescription_does_not_say_beside_the_dose_is_no_difference() -> 
     on_list = entry(dosages=[taken(instructions=[worded("tas med mat")], as_needed_for=worded("smerter"))])
     items, _ = reconcile(listed(on_list), prescriptions=[prescribed(dosages=[taken()])])
     assert [item.difference for item in items] == [SAME]
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ({"text": "1 dråpe h. øye"}, {"text": "1 dråpe v. øye"}),
+        ({"text": "1 x 1", "patient_instruction": "før mat"}, {"text": "1 x 1", "patient_instruction": "etter mat"}),
+    ],
+)
+def test_an_eye_in_short_and_what_is_said_to_the_patient_are_compared(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    on_list = entry(dosages=[taken(**one)])
+    [item] = reconcile(listed(on_list), changed(on_list, dosages=[taken(**other)]))[0]
+    assert item.difference in (CHANGED, DOUBTFUL)
