@@ -17,9 +17,7 @@ _LONGEST = 10_000
 
 def days(quantity: Quantity) -> float | None:
     """Returns the days that a quantity of time is; None where it is not understood, or out of all proportion."""
-    unit = _DAYS_OF.get((quantity.code or quantity.unit).strip().lower().strip("{}."))
-    if unit is None:
-        unit = _DAYS_OF.get(quantity.unit.strip().lower().strip(".")) if quantity.unit else None
+    unit = _unit(quantity)
     try:
         value = Decimal(quantity.value.strip().replace(",", "."))
     except InvalidOperation:
@@ -29,3 +27,15 @@ def days(quantity: Quantity) -> float | None:
     if not 0 < value * unit < _LONGEST:
         return None
     return float(value * unit)
+
+
+def is_time(quantity: Quantity) -> bool:
+    """Whether its unit is one of days, weeks, months or years, in code or words."""
+    return _unit(quantity) is not None
+
+
+def _unit(quantity: Quantity) -> int | None:
+    unit = _DAYS_OF.get((quantity.code or quantity.unit).strip().lower().strip("{}."))
+    if unit is None:
+        unit = _DAYS_OF.get(quantity.unit.strip().lower().strip(".")) if quantity.unit else None
+    return unit

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from kjernejournal.common.v1.common_pb2 import Quantity
 from shared.convert import moment
 from shared.errors import Invalid
+from shared.medicines import days_supply
 
 UNITS_OF_TIME = ("s", "min", "h", "d", "wk", "mo", "a")
 DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -31,6 +32,21 @@ MOST_MINUTES = 7 * 24 * 60
 _LARGEST_EXPONENT = 12
 """Beyond a million million, or a millionth of a millionth, no amount is a dose in any unit."""
 
+_SAME_AS = {
+    "kg": ("g", "1000"),
+    "g": ("g", "1"),
+    "gram": ("g", "1"),
+    "mg": ("g", "1e-3"),
+    "milligram": ("g", "1e-3"),
+    "ug": ("g", "1e-6"),
+    "mcg": ("g", "1e-6"),
+    "mikrogram": ("g", "1e-6"),
+    "ng": ("g", "1e-9"),
+    "l": ("l", "1"),
+    "dl": ("l", "1e-1"),
+    "ml": ("l", "1e-3"),
+}
+"""Units of weight and volume, so that a range in two of them is compared. Other units compare with themselves alone."""
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?", re.ASCII)
 _PLAIN = re.compile(r"\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -117,8 +133,9 @@ def _range(message: Message, low: str, path: str) -> None:
     amounts = {
         name: check_amount(getattr(message, name), path + name) for name in (low, high) if message.HasField(name)
     }
-    alike = len(amounts) == 2 and _unit(getattr(message, low)) == _unit(getattr(message, high))
-    if alike and amounts[low] > amounts[high]:
+    units = [_unit(getattr(message, name)) for name in amounts]
+    alike = len(units) == 2 and units[0][0] == units[1][0]
+    if alike and amounts[low] * units[0][1] > amounts[high] * units[1][1]:
         raise Invalid(path + high, f"is less than {low}")
 
 
@@ -127,6 +144,9 @@ def _timing(timing: Any) -> None:
         check_period(timing.bounds, "bounds")
     if timing.HasField("duration_bounds"):
         check_amount(timing.duration_bounds, "duration_bounds", above_zero=True)
+        bounds = timing.duration_bounds
+        if not days_supply.is_time(bounds) and bounds.code not in UNITS_OF_TIME and bounds.unit not in UNITS_OF_TIME:
+            raise Invalid("duration_bounds.unit", f"must be a unit of time: one of {' '.join(UNITS_OF_TIME)}")
     for name, most in (("count", MOST_IN_ALL), ("frequency", MOST_TIMES)):
         _counts(timing, name, most)
     _span(timing)
@@ -207,5 +227,8 @@ def _within(text: str, path: str, *, above_zero: bool) -> Decimal:
     return value
 
 
-def _unit(quantity: Quantity) -> tuple[str, str, str]:
-    return quantity.system, quantity.code, quantity.unit.strip().lower() if not quantity.code else ""
+def _unit(quantity: Quantity) -> tuple[str, Decimal]:
+    """Returns a unit as units compare, and how many of it one of the quantity's unit is."""
+    called = (quantity.code or quantity.unit).strip().lower()
+    name, factor = _SAME_AS.get(called.replace("µ", "u").replace("\u03bc", "u"), (called, "1"))
+    return name, Decimal(factor)
