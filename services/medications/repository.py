@@ -90,6 +90,17 @@ def _order(latest: Version, sent: Version, known: bool) -> int:
     return by_time(latest, sent, known)
 
 
+_STANDING = f"""
+SELECT {COLUMNS} FROM entries AS e
+WHERE patient_ref = ANY($1::uuid[]) AND NOT deleted AND ($2::int[] IS NULL OR kind = ANY($2)) AND (
+    kind = ANY($3::int[]) OR NOT EXISTS (
+        SELECT FROM entries AS later WHERE later.patient_ref = e.patient_ref AND later.id = e.id
+        AND later.version > e.version AND NOT later.deleted
+    )
+)
+ORDER BY stored_at DESC, version DESC
+"""
+
 RULES = RegisterRules(
     _message_type, to_follow=_to_follow, order=_order, corrected_here=(kinds.MEDICATION_LIST,), linked=_linked
 )
@@ -121,8 +132,18 @@ class Repository:
         return Whole(wanted, {row["kind"]: row["total"] for row in rows})
 
     async def reserved(self, refs: Sequence[str]) -> Reserved:
-        """Returns what the patient's guardian is not to see."""
-        return reserved((await self.entries.newest(refs, ALL, kinds=MARKED)).entries)
+        """Returns what the patient's guardian is not to see: what was withdrawn, or taken off the list, too."""
+        return reserved(await self._standing(refs, MARKED))
+
+    async def hidden(self, refs: Sequence[str]) -> list[str]:
+        """Returns the ids of everything that the patient's guardian is not to see."""
+        return (await self.reserved(refs)).hidden(await self._standing(refs, None))
+
+    async def _standing(self, refs: Sequence[str], of_kinds: Sequence[int] | None) -> list[StoredEntry]:
+        """Returns every entry as it stands, withdrawn ones as they stood before; lists in each version, newest
+        first."""
+        rows = await self.database.fetch(_STANDING, refs, of_kinds, kinds.LISTS, name="standing_medicines")
+        return [stored_entry(row) for row in rows]
 
     async def dispensed(self, refs: Sequence[str], as_of: datetime | None) -> Counted:
         """Returns how many dispensings stand on each prescription, locked or not."""

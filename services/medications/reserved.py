@@ -1,9 +1,10 @@
 """What a guardian is not to see (vergeinnsynsreservasjon), nor to learn that it is there. Pure functions.
 
 An entry of the list or a prescription carries the reservation; it covers what belongs to it: the prescription that an
-entry is on and the entry that is on a prescription, what was dispensed, what is proposed. It holds as it stands today,
-whatever time is read. What is reserved is left out and not counted: a count would show it. What a guardian reads
-is therefore taken from all of a patient's entries, and counted here. Source: SFM, sfm-MedicationStatement.
+entry is on and the entry that is on a prescription, what was dispensed, what is proposed. It holds as it stands
+today, whatever time is read; of what was withdrawn or taken off the list, as it stood before. What is reserved is
+left out and not counted: a count would show it. What a guardian reads is therefore taken from all of a patient's
+entries, and counted here. Source: SFM, sfm-MedicationStatement.
 """
 
 from collections import Counter
@@ -86,14 +87,17 @@ def from_guardian(caller: CallerContext) -> bool:
 
 
 def reserved(marked: Iterable[StoredEntry]) -> Reserved:
-    """Returns what is reserved, of the patient's entries of the kinds MARKED as they are today."""
+    """Returns what is reserved, of the patient's entries of the kinds MARKED as they are today, withdrawn ones as they
+    were; of lists every version, newest first."""
     held: list[tuple[str, pb.Prescription]] = []
-    listed: list[pb.ListEntry] = []
+    last: dict[str, pb.ListEntry] = {}
     for stored in marked:
         if stored.kind == kinds.MEDICATION_LIST:
-            listed.extend(pb.MedicationList.FromString(stored.content).entries)
+            for entry in pb.MedicationList.FromString(stored.content).entries:
+                last.setdefault(entry.id.lower(), entry)
         else:
             held.append((stored.id, pb.Prescription.FromString(stored.content)))
+    listed = list(last.values())
     named = {entry.prescription_id.lower() for entry in listed if entry.guardian_reservation}
     named |= {entry.prescription_source_id for entry in listed if entry.guardian_reservation}
     hidden = {

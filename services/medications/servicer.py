@@ -154,11 +154,8 @@ class Servicer(MedicationsServiceServicer):
     async def ListHiddenEntries(
         self, request: pb.ListHiddenEntriesRequest, context: Context
     ) -> pb.ListHiddenEntriesResponse:
-        ids: list[str] = []
-        if from_guardian(caller.current()):
-            refs = caller.patient_refs()
-            every = (await self._repository.entries.newest(refs, ALL)).entries
-            ids = (await self._repository.reserved(refs)).hidden(every)
+        guardian = from_guardian(caller.current())
+        ids = await self._repository.hidden(caller.patient_refs()) if guardian else []
         return pb.ListHiddenEntriesResponse(ids=ids)
 
     async def BulkImport(

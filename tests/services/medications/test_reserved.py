@@ -7,7 +7,7 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.convert import timestamp
-from tests.services.medications.feed import NOW, Feed, dispensing, new_ref, patient, prescription, statement
+from tests.services.medications.feed import NOW, Feed, dispensing, new_ref, order, patient, prescription, statement
 from tests.services.medications.list.lists import changed, entry, proposals, propose, send
 from tests.support.service import calling
 
@@ -113,6 +113,32 @@ async def test_what_is_reserved_is_named_to_what_names_entries_elsewhere(medicin
     [given] = (await medicines.dispensings(ref, caller=PATIENT)).dispensings
     assert set(await medicines.hidden(ref, caller=GUARDIAN)) == {held.id, given.header.id, hidden.id}
     assert not await medicines.hidden(ref, caller=PATIENT)
+
+
+async def test_what_was_reserved_when_it_was_withdrawn_stays_reserved(medicines: Feed) -> None:
+    ref = new_ref()
+    held = await medicines.prescribe(ref, order("r1", "active", guardian_reservation=True))
+    await medicines.dispense(ref, dispensing("d1", of="r1"))
+    [given] = (await medicines.dispensings(ref, caller=PATIENT)).dispensings
+    await medicines.prescribe(ref, order("r1", "entered-in-error", days_ago=0.1))
+    assert not (await medicines.prescriptions(ref)).prescriptions
+    then = await medicines.prescriptions(ref, caller=GUARDIAN, as_of=given.header.stored_at)
+    assert (list(then.prescriptions), then.window.total) == ([], 0)
+    assert not (await medicines.dispensings(ref, caller=GUARDIAN)).dispensings
+    assert {held.id, given.header.id} <= set(await medicines.hidden(ref, caller=GUARDIAN))
+
+
+async def test_what_was_reserved_when_it_left_the_list_stays_reserved(medicines: Feed) -> None:
+    ref, secret, known = new_ref(), entry(guardian_reservation=True, prescription_source_id="r1"), entry()
+    await medicines.prescribe(ref, prescription("r1"))
+    await send(medicines, ref, secret, known)
+    await send(medicines, ref, known, in_error=[pb.EntryInError(entry_id=secret.id, reason="Feil pasient")])
+    whole = await list_of(medicines, ref, PATIENT)
+    assert [each.entry_id for each in whole.medication_list.in_error] == [secret.id]
+    seen = await list_of(medicines, ref, GUARDIAN)
+    assert not seen.medication_list.in_error
+    assert not (await medicines.prescriptions(ref, caller=GUARDIAN)).prescriptions
+    assert secret.id in await medicines.hidden(ref, caller=GUARDIAN)
 
 
 async def test_what_is_reserved_denies_that_there_is_nothing(medicines: Feed) -> None:
