@@ -1,4 +1,4 @@
-"""Serves GetIndicator: what an EHR's icon shows, 0 to 4, for a patient or a day's list. No content, no audit record."""
+"""Serves GetIndicator: what an EHR's icon shows, 0 to 5, for a patient or a day's list. No content, no audit record."""
 
 from collections.abc import Sequence
 from typing import Any, cast

@@ -1,19 +1,16 @@
-"""Leaves out of a patient's accesses what the one who reads them may not know of. Pure functions.
+"""Leaves out of a patient's accesses what the one who reads them may not know of. No I/O.
 
 An entry that is refused to a reader, or delayed, does not exist for them: neither its id, nor that somebody registered
 or opened it. A look at a list or a summary stays: it says who looked, and shows the entry no more than the list does.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from shared.convert import moment
 from shared.register.paging import Page
-
-EVERY = Page(1_000_000, None, b"")
-"""More accesses than there are to a patient."""
 
 
 class AccessPage(NamedTuple):
@@ -27,27 +24,40 @@ class AccessPage(NamedTuple):
     """Older accesses exist than the last one here, on further pages or outside the window."""
 
 
-def page_without(every: Sequence[pb.Access], hidden: Collection[str], page: Page, since: datetime | None) -> AccessPage:
-    """Returns a page of a patient's accesses as if the hidden entries were not there: counts and tokens too."""
-    below = next(
-        (access.receipts[0].index for access in every if page.after and _begins_at(access, page.after.id)), None
-    )
-    shown = without(every, hidden)
-    inside = [access for access in shown if since is None or moment(access.occurred_at) >= since]
-    rest = [
-        access for access in inside if page.after is None or (below is not None and access.receipts[0].index < below)
-    ]
-    more = len(rest) > page.size
-    return AccessPage(rest[: page.size], more, len(shown), more or len(inside) < len(shown))
+class ShownPage:
+    """A page of a patient's accesses as if the hidden entries were not there, counts and tokens too.
+
+    It is given all accesses in turn, newest first, and keeps no more of them than it shows.
+    """
+
+    def __init__(self, hidden: Collection[str], page: Page, since: datetime | None) -> None:
+        self._hidden = hidden
+        self._page = page
+        self._since = since
+        self._begun = page.after is None
+        self._shown: list[pb.Access] = []
+        self._total = self._inside = 0
+
+    def add(self, access: pb.Access) -> None:
+        """Takes the next access."""
+        if is_shown(access, self._hidden):
+            self._total += 1
+            if self._since is None or moment(access.occurred_at) >= self._since:
+                self._inside += 1
+                if self._begun and len(self._shown) <= self._page.size:  # one more shows that there is another page
+                    self._shown.append(access)
+        if self._page.after is not None and access.receipts[0].record_id == self._page.after.id:
+            self._begun = True
+
+    def page(self) -> AccessPage:
+        """Returns the page, once every access was added."""
+        more = len(self._shown) > self._page.size
+        return AccessPage(self._shown[: self._page.size], more, self._total, more or self._inside < self._total)
 
 
-def without(accesses: Iterable[pb.Access], hidden: Collection[str]) -> list[pb.Access]:
-    """Returns the accesses that are shown, none with a hidden entry."""
-    return [access for access in accesses if not _strip(access, hidden) or _is_look(access) or _shows_entries(access)]
-
-
-def _begins_at(access: pb.Access, record_id: str) -> bool:
-    return access.receipts[0].record_id == record_id
+def is_shown(access: pb.Access, hidden: Collection[str]) -> bool:
+    """Takes the hidden entries out of an access. Whether it is shown without them."""
+    return not _strip(access, hidden) or _is_look(access) or _shows_entries(access)
 
 
 def _strip(access: pb.Access, hidden: Collection[str]) -> bool:

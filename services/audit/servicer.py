@@ -7,12 +7,12 @@ from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceServicer
 from kjernejournal.common.v1.common_pb2 import ListWindow
 from services.audit import convert, model
 from services.audit.committer import Committer
-from services.audit.hidden import EVERY, AccessPage, page_without
+from services.audit.hidden import AccessPage, ShownPage
 from services.audit.repository import NewRecord, Repository
 from shared.convert import moment, optional_moment, timestamp
 from shared.errors import Invalid, Reason
 from shared.handling import Context, caller
-from shared.register.paging import Page, Position, cut, page_of
+from shared.register.paging import LARGEST_SIZE, Page, Position, cut, page_of
 
 
 class Servicer(AuditServiceServicer):
@@ -80,8 +80,15 @@ class Servicer(AuditServiceServicer):
         if not hidden:
             found = await self._repository.accesses(refs, page, since=since, legal_entity=legal_entity)
             return AccessPage(list(map(convert.access, found.accesses)), found.more, found.total, found.older_exist)
-        every = await self._repository.accesses(refs, EVERY, since=None, legal_entity=legal_entity)
-        return page_without(list(map(convert.access, every.accesses)), hidden, page, since)
+        shown, part = ShownPage(hidden, page, since), Page(LARGEST_SIZE, None, b"")
+        while True:  # a part at a time: a log may be long, and other calls go on meanwhile
+            found = await self._repository.accesses(refs, part, since=None, legal_entity=legal_entity)
+            for stored in found.accesses:
+                shown.add(convert.access(stored))
+            if not found.more:
+                return shown.page()
+            last = found.accesses[-1][0].appended
+            part = part._replace(after=Position(last.committed_at, last.record_id))
 
 
 def _refused(record_id: str, reason: Reason.ValueType, field: str) -> pb.RecordAnswer:

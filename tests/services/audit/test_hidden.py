@@ -5,10 +5,13 @@ from uuid import uuid4
 
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1 import common_pb2
+from services.audit import servicer
 from tests.services.audit.records import record, section
 from tests.services.audit.test_list_accesses import listed
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.services.audit.conftest import Log
 
 DOCUMENTS = common_pb2.SECTION_DOCUMENTS
@@ -66,3 +69,22 @@ async def test_pages_are_those_of_a_log_without_the_hidden_entries(log: "Log") -
         if not token:
             break
     assert seen == [access.access_id for access in whole.accesses]
+
+
+async def test_a_long_log_is_read_a_part_at_a_time(log: "Log", monkeypatch: "pytest.MonkeyPatch") -> None:
+    """The process keeps the log of everybody: one citizen's question must not hold it, nor fill it."""
+    monkeypatch.setattr(servicer, "LARGEST_SIZE", 2)
+    ref, secret = str(uuid4()), str(uuid4())
+    for number in range(9):
+        await log.record(*(upload(ref, secret) if number % 3 else [read(ref, "ListDocuments", str(uuid4()))]))
+    token, seen = "", []
+    while True:
+        page = await listed(log, ref, hidden_entries=[secret], page_size=2, page_token=token)
+        assert page.window.total == 3
+        seen += [access.access_id for access in page.accesses]
+        token = page.next_page_token
+        if not token:
+            break
+    whole = await listed(log, ref, hidden_entries=[secret])
+    assert seen == [access.access_id for access in whole.accesses]
+    assert len(seen) == 3
