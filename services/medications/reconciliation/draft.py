@@ -13,6 +13,7 @@ from datetime import datetime
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks
 from services.medications.list import complete, rules
+from services.medications.reconciliation.explanation_codes import Says
 from services.medications.reconciliation.items import (
     DOSE,
     DOUBTFUL,
@@ -39,12 +40,6 @@ from services.medications.reconciliation.sources import (
 )
 from shared.errors import Invalid
 
-NOT_FOR_THE_LIST = "it is not in the draft: vaccines, nutrition and consumables are not on a medication list"
-OLDER_THAN_THE_LIST = "it is not in the draft: the list was confirmed after this, without it"
-CONTRADICTS_ITSELF = "it is not in the draft: its dose in words and the one in structure contradict each other"
-KEPT_AS_IT_STOOD = "the draft has it as it stood"
-RECALLS = "the draft has it as discontinued, and sending it recalls what is prescribed of it"
-
 
 @dataclass
 class Draft:
@@ -52,7 +47,7 @@ class Draft:
 
     entries: list[pb.ListEntry] = field(default_factory=list)
     led_to: dict[int, str] = field(default_factory=dict)
-    remarks: dict[int, str] = field(default_factory=dict)
+    remarks: dict[int, Says] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ def drafted(items: Iterable[Item], basis: Basis) -> Draft:
             entry, remark = _new(item, basis, taken)
         stood_ended = any(side.use == ENDED for side in item.group.of(LISTED, OTHER_LIST))
         if entry is not None and entry.status == ENDED and not stood_ended:
-            remark = remark or RECALLS
+            remark = remark or Says.DRAFT_RECALLS
         if remark:
             draft.remarks[place] = remark
         if entry is not None:
@@ -110,10 +105,10 @@ def _on_one_list(stood: pb.ListEntry) -> pb.ListEntry:
     return entry
 
 
-def _kept(item: Item, entry: pb.ListEntry, basis: Basis) -> tuple[pb.ListEntry, str]:
+def _kept(item: Item, entry: pb.ListEntry, basis: Basis) -> tuple[pb.ListEntry, Says | None]:
     """Returns an entry of the list, changed where the list brought along, or a newer prescription, says so."""
     if item.difference in (DOUBTFUL, MISSING) or item.stays:
-        return entry, KEPT_AS_IT_STOOD
+        return entry, Says.DRAFT_KEPT
     incoming = item.group.of(INCOMING)
     newest = _newest(item.group.of(PRESCRIBED))
     if incoming and item.differs_on(incoming[0]):
@@ -122,24 +117,24 @@ def _kept(item: Item, entry: pb.ListEntry, basis: Basis) -> tuple[pb.ListEntry, 
         _take_over(entry, newest, item.differs_on(newest) - {STATUS}, basis)
         _link(entry, newest, basis)
     elif any(item.differs):
-        return entry, KEPT_AS_IT_STOOD
+        return entry, Says.DRAFT_KEPT
     else:
-        return entry, ""
+        return entry, None
     complete.say_why_not(entry)
     stood = item.group.first.origin
     if _contradicts_itself(entry) and isinstance(stood, pb.ListEntry):
-        return _on_one_list(stood), f"{KEPT_AS_IT_STOOD}: the other dose contradicts itself, in words and in structure"
-    return entry, ""
+        return _on_one_list(stood), Says.DRAFT_KEPT_OTHER_CONTRADICTS_ITSELF
+    return entry, None
 
 
-def _why_not(entry: pb.ListEntry, basis: Basis) -> str:
-    """Returns why a new entry would be refused; empty: it would not."""
+def _why_not(entry: pb.ListEntry, basis: Basis) -> Says | None:
+    """Returns why a new entry would be refused; None: it would not."""
     try:
         checks.list_entry(entry, "entry", basis.now)
         rules.check_goods(entry, "entry")
     except Invalid:
-        return NOT_FOR_THE_LIST
-    return CONTRADICTS_ITSELF if _contradicts_itself(entry) else ""
+        return Says.DRAFT_WITHOUT_GOODS
+    return Says.DRAFT_WITHOUT_CONTRADICTORY if _contradicts_itself(entry) else None
 
 
 def _contradicts_itself(entry: pb.ListEntry) -> bool:
@@ -170,18 +165,18 @@ def _take_over(entry: pb.ListEntry, side: Side, fields: "set[pb.ComparedField.Va
         entry.at_discharge = True
 
 
-def _new(item: Item, basis: Basis, taken: set[str]) -> tuple[pb.ListEntry | None, str]:
+def _new(item: Item, basis: Basis, taken: set[str]) -> tuple[pb.ListEntry | None, Says | None]:
     """Returns an entry for what is not on the list."""
     if item.difference == DOUBTFUL:
-        return None, "it is not in the draft"
+        return None, Says.DRAFT_WITHOUT
     group = item.group
     incoming = group.of(INCOMING)
     said = incoming[0] if incoming else _newest(group.of(PRESCRIBED)) or _newest(group.of(STATED))
     said = said or _newest([side for side in group.of(DISPENSED) if side.lasts])
     if said is None:
-        return None, "it is not in the draft"
+        return None, Says.DRAFT_WITHOUT
     if not incoming and not _is_news(said, basis):
-        return None, OLDER_THAN_THE_LIST
+        return None, Says.DRAFT_WITHOUT_OLDER
     entry = _entry_of(said, basis)
     prescribed = [side for side in group.of(PRESCRIBED) if not item.differs_on(side) & {SUBSTANCE, STRENGTH, FORM}]
     if len(prescribed) == 1 and said.source != PRESCRIBED:
@@ -194,8 +189,8 @@ def _new(item: Item, basis: Basis, taken: set[str]) -> tuple[pb.ListEntry | None
     if refused:
         return None, refused
     if not rules.is_shown(entry, basis.now):
-        return None, "it is not in the draft: it was discontinued more than 90 days ago"
-    return entry, ""
+        return None, Says.DRAFT_WITHOUT_LONG_DISCONTINUED
+    return entry, None
 
 
 def _entry_of(side: Side, basis: Basis) -> pb.ListEntry:

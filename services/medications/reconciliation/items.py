@@ -15,6 +15,7 @@ from services.medications.knowledge.substances import SubstanceTable
 from services.medications.reconciliation import comparing, matching
 from services.medications.reconciliation.comparing import Basis
 from services.medications.reconciliation.doses import WEEKLY, rhythm
+from services.medications.reconciliation.explanation_codes import Says
 from services.medications.reconciliation.likeness import DIFFERENT, EQUAL, SILENT, UNKNOWN, Outcome
 from services.medications.reconciliation.matching import Group
 from services.medications.reconciliation.sources import (
@@ -25,14 +26,12 @@ from services.medications.reconciliation.sources import (
     LISTED,
     NOT_KNOWN,
     OTHER_LIST,
-    PAUSED,
     PRESCRIBED,
     STATED,
     Side,
 )
 from services.medications.reconciliation.substances import (
     METHOTREXATE,
-    WEEKLY_AND_DAILY,
     SubstancesOf,
     is_dangerous,
     ties,
@@ -67,8 +66,10 @@ class Item:
     """By the place of a side: what differs from the first."""
     difference: "pb.Difference.ValueType" = SAME
     undecided: Fields = field(default_factory=set)
-    doubts: list[str] = field(default_factory=list)
-    dangers: list[str] = field(default_factory=list)
+    not_comparable: Fields = field(default_factory=set)
+    """Of what is undecided: what both sides say, or one of two lists, and cannot be compared."""
+    doubts: list[Says] = field(default_factory=list)
+    dangers: list[Says] = field(default_factory=list)
     stays: bool = False
     """Too dangerous to be changed by a draft, though it is known what differs."""
 
@@ -120,7 +121,7 @@ def _compared(group: Group) -> Item:
     incoming = group.of(INCOMING)
     decisive = incoming if group.first.source == LISTED and incoming else group.sides[1:]
     if group.several_fit:
-        item.doubts.append("several entries fit equally well")
+        item.doubts.append(Says.DOUBT_SEVERAL_FIT)
     for place, side in enumerate(group.sides):
         if place:
             _compare(item, place, side, decides=side in decisive)
@@ -137,11 +138,11 @@ def _compare(item: Item, place: int, side: Side, *, decides: bool) -> None:
     if found.substance is not EQUAL:
         item.undecided.add(SUBSTANCE)
         named = item.group.basis[place] <= Basis.NAME
-        item.doubts.append("only the name says that it is the same" if named else "the substance is not the same")
+        item.doubts.append(Says.DOUBT_NAME_ALONE if named else Says.DOUBT_OTHER_SUBSTANCE)
     if use is DIFFERENT and _contradicts(first, side):
-        item.doubts.append("one side says that it is discontinued, another that it is in use")
+        item.doubts.append(Says.DOUBT_DISCONTINUED_AND_IN_USE)
     if side.source == OTHER_LIST and item.differs[place] - {SUBSTANCE, FORM}:
-        item.doubts.append("two lists of the patient say different things")
+        item.doubts.append(Says.DOUBT_TWO_LISTS_DIFFER)
     if not decides:
         return
     unknown = found.fields(UNKNOWN) - {SUBSTANCE}
@@ -149,7 +150,8 @@ def _compare(item: Item, place: int, side: Side, *, decides: bool) -> None:
         # Two lists are each meant to be whole; other sources need not say everything.
         unknown |= found.fields(SILENT) & {STRENGTH, DOSE, INSTRUCTIONS}
     item.undecided |= unknown
-    item.doubts += [f"the {_CALLED[each]} cannot be compared" for each in sorted(unknown)]
+    item.not_comparable |= unknown
+    item.doubts += [Says.DOUBT_NOT_COMPARABLE] * bool(unknown)
 
 
 def _uses(first: Side, side: Side, group: Group) -> Outcome:
@@ -202,7 +204,7 @@ def _later(side: Side, than: datetime | None) -> bool:
 def _doubt_rhythm(item: Item, substances_of: SubstancesOf) -> None:
     """Names a weekly dose against a daily one; a draft does not make daily methotrexate of what is taken weekly."""
     if is_dangerous([item.group]):
-        item.dangers.append(WEEKLY_AND_DAILY)
+        item.dangers.append(Says.DANGER_WEEKLY_AND_DAILY)
         first = item.group.first
         item.stays = rhythm(first.dosages) == WEEKLY and bool(substances_of(first.medication) & METHOTREXATE)
 
@@ -211,12 +213,12 @@ def _doubt_use(item: Item) -> None:
     """Adds doubts about what is on no list, and may not be in use."""
     sides = item.group.sides
     if all(side.use == NOT_KNOWN for side in sides):
-        item.doubts.append("no source knows whether it is in use")
+        item.doubts.append(Says.DOUBT_USE_NOT_KNOWN)
     if all(side.source == DISPENSED for side in sides):
         if any(side.use == ENDED for side in sides):
-            item.doubts.append("it was dispensed, and its prescription was recalled since it was discontinued")
+            item.doubts.append(Says.DOUBT_DISPENSED_AND_RECALLED)
         elif not any(side.lasts for side in sides):
-            item.doubts.append("it was dispensed, and no source says how long it lasts")
+            item.doubts.append(Says.DOUBT_SUPPLY_NOT_KNOWN)
 
 
 def _doubt_identity(item: Item, groups: Sequence[Group], *, brought: bool) -> None:
@@ -228,12 +230,12 @@ def _doubt_identity(item: Item, groups: Sequence[Group], *, brought: bool) -> No
         return
     if comparing.is_unknown(substance):
         item.undecided.add(SUBSTANCE)
-        item.doubts.append("nothing but words says what substance it is")
+        item.doubts.append(Says.DOUBT_WORDS_ALONE)
         return
     others = [group.first for group in groups if _may_be(first, group, brought=brought)]
     if any(comparing.compare_substances(substance, each.medicine.substance)[0] is UNKNOWN for each in others):
         item.undecided.add(SUBSTANCE)
-        item.doubts.append("its substance is coded in another way than that of entries it may be the same as")
+        item.doubts.append(Says.DOUBT_CODED_OTHERWISE)
 
 
 def _may_be(one: Side, group: Group, *, brought: bool) -> bool:
@@ -243,46 +245,3 @@ def _may_be(one: Side, group: Group, *, brought: bool) -> bool:
     if one.source != LISTED:
         return group.first.source == LISTED
     return bool(group.of(INCOMING) if brought else group.sides)
-
-
-def explained(item: Item, *, brought: bool, has_list: bool) -> str:
-    """Returns the item in words: where it is, what differs where, and what is in doubt. No names."""
-    there = [source for source in _SAID if item.group.of(source)]
-    sentences = [_joined([_SAID[source] for source in there])]
-    expected = [LISTED] * has_list + [INCOMING] * brought
-    absent = [_SAID[source] for source in expected if source not in there]
-    if absent:
-        sentences[0] += f"; not {_joined(absent, 'or')}"
-    for source in there:
-        differing = set().union(*(item.differs_on(side) for side in item.group.of(source)))
-        if differing:
-            differ = "differs" if len(differing) == 1 else "differ"
-            sentences.append(f"{_joined([_CALLED[each] for each in sorted(differing)])} {differ} {_THERE[source]}")
-    first = item.group.first
-    if first.source in (LISTED, OTHER_LIST, INCOMING) and first.use in _USED:
-        sentences.append(f"{_USED[first.use]} {_SAID[first.source]}")
-    sentences += [danger for danger in item.dangers if danger not in item.doubts]
-    if item.doubts:
-        sentences.append("doubtful: " + "; ".join(dict.fromkeys(item.doubts)))
-    return ". ".join(sentence[0].upper() + sentence[1:] for sentence in sentences) + "."
-
-
-def _joined(words: Sequence[str], last: str = "and") -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
-_SAID = {
-    LISTED: "on the medication list",
-    OTHER_LIST: "on another medication list of the patient",
-    INCOMING: "on the list brought along",
-    PRESCRIBED: "prescribed",
-    STATED: "stated to be in use",
-    DISPENSED: "dispensed",
-}
-_THERE = _SAID | {PRESCRIBED: "as prescribed", STATED: "as stated", DISPENSED: "as dispensed"}
-_CALLED = {SUBSTANCE: "substance", STRENGTH: "strength", FORM: "form", DOSE: "dose", STATUS: "whether it is in use"} | {
-    ROUTE: "way into the body",
-    SITE: "place on the body",
-    INSTRUCTIONS: "instructions",
-}
-_USED = {PAUSED: "paused", ENDED: "discontinued"}

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from kjernejournal.common.v1.common_pb2 import CallerContext
+from kjernejournal.common.v1.common_pb2 import CallerContext, CodedText
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import checks, convert, kinds, model
 from services.medications.knowledge.substances import KnownSubstances, SubstanceTable
@@ -13,7 +13,9 @@ from services.medications.list.reads import ListReads
 from services.medications.list.repository import ListRepository
 from services.medications.reconciliation import sources
 from services.medications.reconciliation.draft import Basis, Draft, drafted
-from services.medications.reconciliation.items import Item, explained, reconciled
+from services.medications.reconciliation.explaining import explained
+from services.medications.reconciliation.explanation_codes import Says
+from services.medications.reconciliation.items import Item, reconciled
 from services.medications.repository import Whole
 from shared.convert import moment
 from shared.errors import Invalid
@@ -23,11 +25,10 @@ MOST = 5000
 """Entries of a kind that are read, the newest; what there is beyond is counted as left out."""
 
 _LEFT_OUT = {
-    sources.PRESCRIBED: "prescriptions and orders that are not in force",
-    sources.DISPENSED: "earlier dispensings, and those whose supply is over",
-    sources.STATED: "statements about what is not, or no longer, in use, and about no single medicine",
+    sources.PRESCRIBED: Says.NOT_COMPARED_PRESCRIBED,
+    sources.DISPENSED: Says.NOT_COMPARED_DISPENSED,
+    sources.STATED: Says.NOT_COMPARED_STATED,
 }
-_LOCKED = "locked by the patient"
 
 
 class Reconciliation:
@@ -129,16 +130,16 @@ def to_items(items: Sequence[Item], draft: Draft, *, brought: bool, has_list: bo
                 )
                 for side, differs in zip(item.group.sides, item.differs, strict=True)
             ],
-            explanation=_explanation(item, draft.remarks.get(place, ""), brought=brought, has_list=has_list),
+            explanations=_explanations(item, draft.remarks.get(place), brought=brought, has_list=has_list),
             draft_entry_id=draft.led_to.get(place, ""),
         )
         for place, item in enumerate(items)
     ]
 
 
-def _explanation(item: Item, remark: str, *, brought: bool, has_list: bool) -> str:
+def _explanations(item: Item, remark: Says | None, *, brought: bool, has_list: bool) -> list[CodedText]:
     said = explained(item, brought=brought, has_list=has_list)
-    return f"{said} {remark[0].upper()}{remark[1:]}." if remark else said
+    return [*said, CodedText(code=remark)] if remark else said
 
 
 def _of(entries: Iterable[StoredEntry], of_kinds: Collection[int]) -> list[StoredEntry]:
@@ -172,22 +173,18 @@ def _not_compared(
 ) -> list[pb.NotCompared]:
     """Returns what was not compared, and why: withheld, left out, or a side that is missing altogether."""
     result = [
-        pb.NotCompared(source=source, withheld=withheld[source], reason=_LOCKED)
+        pb.NotCompared(source=source, withheld=withheld[source], reason=CodedText(code=Says.NOT_COMPARED_LOCKED))
         for source in (sources.PRESCRIBED, sources.DISPENSED)
         if withheld[source]
     ]
     result += [
-        pb.NotCompared(source=source, left_out=gathered.left_out[source], reason=reason)
+        pb.NotCompared(source=source, left_out=gathered.left_out[source], reason=CodedText(code=reason))
         for source, reason in _LEFT_OUT.items()
         if gathered.left_out[source]
     ]
     if not has_list:
-        result.append(
-            pb.NotCompared(
-                source=sources.LISTED,
-                reason="there is no medication list: what is prescribed, dispensed and in use is compared",
-            )
-        )
+        result.append(pb.NotCompared(source=sources.LISTED, reason=CodedText(code=Says.NOT_COMPARED_NO_LIST)))
     if not request.incoming_entries:
-        result.append(pb.NotCompared(source=sources.INCOMING, reason="no list was brought along"))
+        nothing = CodedText(code=Says.NOT_COMPARED_NOTHING_BROUGHT)
+        result.append(pb.NotCompared(source=sources.INCOMING, reason=nothing))
     return result

@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterable
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.reconciliation import doses
+from services.medications.reconciliation.explanation_codes import Says
 from services.medications.reconciliation.matching import Group
 from services.medications.reconciliation.sources import ENDED, LISTED
 
 SubstancesOf = Callable[[pb.Medication], frozenset[str]]
 
-ONE_SUBSTANCE = "another entry here holds the same substance"
-WEEKLY_AND_DAILY = "DANGEROUS: weekly on one side and daily on another"
 METHOTREXATE = frozenset({"L04AX03", "L01BA01"})
 """Taken weekly for joints and skin; taken daily by mistake it kills. Source: EMA, EMA/397799/2019 (dosing errors)."""
 
 
-def ties(groups: Iterable[Group], substances_of: SubstancesOf) -> dict[int, list[str]]:
+def ties(groups: Iterable[Group], substances_of: SubstancesOf) -> dict[int, list[Says]]:
     """Returns, by the place of a group, the doubts about those that hold a substance which another one holds too.
 
     Two of one list are what a doctor has put there; what was discontinued is no second treatment; and two strengths
@@ -33,7 +32,7 @@ def ties(groups: Iterable[Group], substances_of: SubstancesOf) -> dict[int, list
             continue
         for code in frozenset().union(*(substances_of(side.medication) for side in group.sides)):
             places[code].append(place)
-    doubts: dict[int, list[str]] = {}
+    doubts: dict[int, list[Says]] = {}
     for sharing in places.values():
         unlisted = any(not groups[place].of(LISTED) for place in sharing)
         named = {groups[place].first.medicine.substance.full_atc for place in sharing}
@@ -41,7 +40,7 @@ def ties(groups: Iterable[Group], substances_of: SubstancesOf) -> dict[int, list
             continue
         dangerous = is_dangerous([groups[place] for place in sharing])
         for place in sharing:
-            doubts[place] = [*([WEEKLY_AND_DAILY] if dangerous else []), ONE_SUBSTANCE]
+            doubts[place] = [*([Says.DANGER_WEEKLY_AND_DAILY] if dangerous else []), Says.DOUBT_ONE_SUBSTANCE]
     return doubts
 
 

@@ -186,7 +186,7 @@ async def test_reconciliation_has_the_other_list_as_a_source_and_its_draft_keeps
     found = await reconcile(medicines, *refs, incoming_entries=[entry(medication=PARACETAMOL)])
     of_other = [item for item in found.items if item.sides[0].source == pb.RECONCILIATION_SOURCE_OTHER_LIST]
     assert [codes(item.sides) for item in of_other] == [["B01AA03"]]
-    assert "on another medication list" in of_other[0].explanation.lower()
+    assert of_other[0].explanations[0].values["sides"] == "RECONCILIATION_SOURCE_OTHER_LIST"
     assert codes(found.draft_entries) == ["N02BE01", "B01AA03"]
     request = pb.UpdateMedicationListRequest(
         patient=patient(refs[0]),

@@ -6,7 +6,8 @@ from uuid import uuid4
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Quantity
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.reconciliation import sources
-from services.medications.reconciliation.items import explained
+from services.medications.reconciliation.explaining import explained
+from services.medications.reconciliation.explanation_codes import Says
 from shared.convert import timestamp
 from tests.services.medications import feed
 from tests.services.medications.feed import NOW, medicine
@@ -265,7 +266,15 @@ def test_explanations_name_sides_and_fields_and_nobody() -> None:
     one.prescriber.name = "Ola Fastlege"
     items, _ = reconcile(listed(one), changed(one, medication=ATORVA_80), prescriptions=[prescribed()])
     said = explained(items[0], brought=True, has_list=True)
-    assert said.startswith("On the medication list, on the list brought along and prescribed.")
-    assert "Strength differs on the list brought along." in said
-    assert "Ola" not in said
-    assert one.id not in said
+    assert [(each.code, dict(each.values)) for each in said] == [
+        (
+            Says.RECONCILED_ON,
+            {
+                "sides": "RECONCILIATION_SOURCE_MEDICATION_LIST,RECONCILIATION_SOURCE_INCOMING,"
+                "RECONCILIATION_SOURCE_PRESCRIBED"
+            },
+        ),
+        (Says.RECONCILED_DIFFERS, {"side": "RECONCILIATION_SOURCE_INCOMING", "fields": "COMPARED_FIELD_STRENGTH"}),
+        (Says.RECONCILED_DIFFERS, {"side": "RECONCILIATION_SOURCE_PRESCRIBED", "fields": "COMPARED_FIELD_STRENGTH"}),
+    ]
+    assert not any(each.text for each in said)

@@ -9,6 +9,7 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
+from services.medications.reconciliation.explanation_codes import Says
 from shared.convert import timestamp
 from tests.services.medications.feed import (
     EMERGENCY,
@@ -81,7 +82,7 @@ async def test_a_doctor_takes_the_result_over_as_the_new_list_in_one_call(medici
         [pb.COMPARED_FIELD_STATUS],
         [],
     ]
-    assert "sending it recalls what is prescribed of it" in found.items[2].explanation
+    assert Says.DRAFT_RECALLS in {each.code for each in found.items[2].explanations}
     after = (await send_draft(medicines, ref, found)).medication_list
     assert [each.id for each in after.entries[:3]] == [stays.id, doubled.id, gone.id]
     assert after.entries[1].medication == brought[1].medication
@@ -216,7 +217,7 @@ async def test_vaccines_and_nutrition_come_to_no_draft(medicines: Feed) -> None:
     ref = new_ref()
     found = await reconcile(medicines, ref, entry(medication=medicine("J07BB02", "Vaxigrip")))
     assert [item.draft_entry_id for item in found.items] == [""]
-    assert "vaccines" in found.items[0].explanation
+    assert Says.DRAFT_WITHOUT_GOODS in {each.code for each in found.items[0].explanations}
 
 
 async def test_a_prescription_that_is_newer_than_the_list_changes_the_draft(medicines: Feed) -> None:

@@ -8,7 +8,9 @@ from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Quantity
 from kjernejournal.medications.v1 import knowledge_pb2
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.knowledge.substances import SubstanceTable
-from services.medications.reconciliation.items import explained
+from services.medications.reconciliation.explaining import explained
+from services.medications.reconciliation.explanation_codes import Says
+from services.medications.reconciliation.items import Item
 from shared.codes.systems import ATC
 from tests.services.medications.feed import medicine
 from tests.services.medications.list.lists import ended, entry
@@ -53,11 +55,15 @@ def codes(entries: list[pb.ListEntry]) -> list[str]:
     return [each.medication.atc.code for each in entries if each.status == pb.ENTRY_STATUS_ACTIVE]
 
 
+def codes_said(item: Item) -> list[str]:
+    return [each.code for each in explained(item, brought=True, has_list=True)]
+
+
 def test_one_substance_under_two_codes_is_doubtful_and_weekly_against_daily_is_dangerous() -> None:
     on_list = entry(medication=RHEUMATIC, dosages=WEEKLY)
     items, draft = reconcile(listed(on_list), entry(medication=CANCER, dosages=DAILY), table=TABLE)
     assert [item.difference for item in items] == [DOUBTFUL, DOUBTFUL]
-    assert all("DANGEROUS" in explained(item, brought=True, has_list=True) for item in items)
+    assert all(Says.DANGER_WEEKLY_AND_DAILY in codes_said(item) for item in items)
     assert codes(draft.entries) == ["L04AX03"]
 
 
@@ -115,7 +121,7 @@ def test_methotrexate_weekly_against_daily_under_one_code_is_left_to_the_doctor(
     stood = entry(medication=RHEUMATIC, dosages=on_list)
     items, draft = reconcile(listed(stood), entry(medication=RHEUMATIC, dosages=brought), table=TABLE)
     assert items[0].difference in (CHANGED, DOUBTFUL)
-    assert "DANGEROUS" in explained(items[0], brought=True, has_list=True)
+    assert Says.DANGER_WEEKLY_AND_DAILY in codes_said(items[0])
     assert list(draft.entries) == [stood]
 
 
@@ -124,7 +130,7 @@ def test_any_weekly_dose_against_a_daily_one_is_named_as_dangerous() -> None:
     brought = entry(medication=alendronate, dosages=taken("d"))
     items, _ = reconcile(listed(entry(medication=alendronate, dosages=taken("wk"))), brought)
     assert [item.difference for item in items] == [CHANGED]
-    assert "DANGEROUS" in explained(items[0], brought=True, has_list=True)
+    assert Says.DANGER_WEEKLY_AND_DAILY in codes_said(items[0])
 
 
 @pytest.mark.parametrize("weekly", ["10 mg ukentlig", "10 mg hver mandag", "10 mg/uke"])
@@ -133,4 +139,4 @@ def test_weekly_against_daily_in_any_words_is_dangerous(weekly: str, daily: str)
     on_list = entry(medication=RHEUMATIC, dosages=[pb.Dosage(text=weekly)])
     brought = entry(medication=CANCER, dosages=[pb.Dosage(text=daily)])
     items, _ = reconcile(listed(on_list), brought, table=TABLE)
-    assert all("DANGEROUS" in explained(item, brought=True, has_list=True) for item in items)
+    assert all(Says.DANGER_WEEKLY_AND_DAILY in codes_said(item) for item in items)

@@ -3158,12 +3158,10 @@ class ReconciledItem(_message.Message):
     DIFFERENCE_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
     SIDES_FIELD_NUMBER: _builtins.int
-    EXPLANATION_FIELD_NUMBER: _builtins.int
     DRAFT_ENTRY_ID_FIELD_NUMBER: _builtins.int
+    EXPLANATIONS_FIELD_NUMBER: _builtins.int
     difference: Global___Difference.ValueType
     """How the sides compare."""
-    explanation: _builtins.str
-    """In words."""
     draft_entry_id: _builtins.str
     """The entry of the draft that it led to. Empty: none."""
     @_builtins.property
@@ -3174,18 +3172,24 @@ class ReconciledItem(_message.Message):
     def sides(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReconciledSide]:
         """The medicine on each side."""
 
+    @_builtins.property
+    def explanations(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.CodedText]:
+        """Where the medicine is, what differs where, what is in doubt, and what the draft makes of it. The values that name a
+        side or a field are names of ReconciliationSource and ComparedField.
+        """
+
     def __init__(
         self,
         *,
         difference: Global___Difference.ValueType = ...,
         fields: _abc.Iterable[Global___ComparedField.ValueType] | None = ...,
         sides: _abc.Iterable[Global___ReconciledSide] | None = ...,
-        explanation: _builtins.str = ...,
         draft_entry_id: _builtins.str = ...,
+        explanations: _abc.Iterable[_common_pb2.CodedText] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "draft_entry_id", b"draft_entry_id", "explanation", b"explanation", "fields", b"fields", "sides", b"sides"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "draft_entry_id", b"draft_entry_id", "explanations", b"explanations", "fields", b"fields", "sides", b"sides"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3257,25 +3261,27 @@ class NotCompared(_message.Message):
 
     SOURCE_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     source: Global___ReconciliationSource.ValueType
     """The side."""
     withheld: _builtins.int
     """Entries that were withheld there: locked by the patient."""
-    reason: _builtins.str
-    """Why, in words."""
     left_out: _builtins.int
     """Entries that are there and were not compared: no longer in force, no longer in use, or not the last of their kind."""
+    @_builtins.property
+    def reason(self) -> _common_pb2.CodedText:
+        """Why."""
+
     def __init__(
         self,
         *,
         source: Global___ReconciliationSource.ValueType = ...,
         withheld: _builtins.int = ...,
-        reason: _builtins.str = ...,
         left_out: _builtins.int = ...,
+        reason: _common_pb2.CodedText | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out", "reason", b"reason", "source", b"source", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
