@@ -16,7 +16,7 @@ from kj.fhir_r4.mapped import Mapped
 from kj.fhir_r4.message_spool import ABSENCES, PATIENTS, PLACES, MessageSpool, Place
 from kj.fhir_r4.reading import identifiers, security_labels
 from kj.fhir_r4.reading.context import Context
-from kj.fhir_r4.reading.modifiers import modifier
+from kj.fhir_r4.reading.modifiers import check_frame, of_resource
 from kj.fhir_r4.resources import (
     allergies,
     devices_and_procedures,
@@ -41,6 +41,7 @@ from kjernejournal.documents.v1.documents_pb2 import ImportedDocument
 from kjernejournal.labs.v1.labs_pb2 import EXPERTISE_UNSPECIFIED, LabReport
 from kjernejournal.medications.v1.medications_pb2 import Dispensing, MedicationStatement, Prescription
 from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistration
+from kjernejournal.visits.v1.visits_pb2 import Visit
 from shared.errors import Invalid
 from shared.handling.decoding import validate
 from shared.medicines.dosage_rules import check_medicine
@@ -101,7 +102,9 @@ class _Mapping:
             "DiagnosticReport": _Home("subject", self._report),
             "Observation": _Home("subject", self._observation),
         }
-        security_labels.check_whole(bundle.node, bundle.composition.node if bundle.composition else None)
+        frame = bundle.composition.node if bundle.composition else None
+        security_labels.check_whole(bundle.node, frame)
+        check_frame(bundle.node, frame)
         self._notes = Notes(bundle)
         self._graph = ReportGraph(bundle)
         self._unplaced: dict[int, str] = {}
@@ -160,7 +163,7 @@ class _Mapping:
 
     def _place(self, resource: Resource, home: _Home) -> None:
         try:
-            if reason := modifier(resource.node.value):
+            if reason := of_resource(resource):
                 raise NotPlaced(reason)
             resource.node.text("id")
             record = self._patients.about(resource, home.subject)
@@ -180,7 +183,8 @@ class _Mapping:
         if resource.type == "DiagnosticReport" and isinstance(message, LabReport):
             self._present(resource, record)
         if _is_withdrawn(message):
-            reason = NO_LONGER if isinstance(message, CategoryAbsence | StatedAbsence | OwnRegistration) else WITHDRAWN
+            other = isinstance(message, CategoryAbsence | StatedAbsence | OwnRegistration | Visit)
+            reason = NO_LONGER if other else WITHDRAWN
             self._tally.not_placed(resource.type, reason)
             self._explain(resource, reason)
         else:
@@ -242,7 +246,9 @@ class _Mapping:
         )
 
     def _observation(self, context: Context) -> Message:
-        if self._graph.expertise(context.resource) == EXPERTISE_UNSPECIFIED:
+        node = context.node
+        untold = node.text("status") == "entered-in-error" and not node.has("category")
+        if self._graph.expertise(context.resource) == EXPERTISE_UNSPECIFIED and not untold:
             raise NotPlaced(why_not(context.node))
         return reports.map_observation(context, self._graph)
 

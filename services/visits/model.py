@@ -40,7 +40,9 @@ AHEAD = timedelta(days=1)
 
 
 def check(visit: Visit, now: datetime) -> None:
-    """Raises Invalid for a visit that breaks a rule."""
+    """Raises Invalid for a visit that breaks a rule. One that is withdrawn may: nobody is shown it."""
+    if visit.withdrawn:
+        return
     if visit.kind == CONTACT_KIND_UNSPECIFIED and not visit.source_class:
         raise Invalid("kind", "is required where source_class is empty")
     for position, coding in enumerate(visit.source_class):

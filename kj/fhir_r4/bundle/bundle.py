@@ -296,7 +296,8 @@ def _resource(entry: Node, position: int) -> Resource:
         raise Refused(entry.at("request.method"), f"an entry that asks for {_shown(method)} is not imported")
     if node is None:
         raise Refused(entry.at("resource"), "is missing: only entries with a resource are imported")
-    return Resource(_type(node), node, entry.text("fullUrl"), position=position)
+    modified = bool(entry.value.get("modifierExtension"))
+    return Resource(_type(node), node, entry.text("fullUrl"), position=position, modified=modified)
 
 
 def _version(resource: Resource) -> tuple[str, str]:

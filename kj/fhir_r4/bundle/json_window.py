@@ -31,7 +31,7 @@ DEEPEST = 64
 """Levels of nesting. FHIR resources need about 15."""
 LONGEST_NUMBER = 100
 
-FIELDS = frozenset({"resourceType", "type", "identifier", "timestamp", "meta"})
+FIELDS = frozenset({"resourceType", "type", "identifier", "timestamp", "meta", "implicitRules", "modifierExtension"})
 """What is read of a Bundle beside its entries. Other fields are checked and dropped."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")

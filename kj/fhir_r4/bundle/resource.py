@@ -18,6 +18,8 @@ class Resource:
     container: "Resource | None" = field(default=None, repr=False)
     position: int = -1
     """Its entry's; a contained one has none."""
+    modified: bool = False
+    """Whether its entry carries a modifierExtension."""
 
     @property
     def id(self) -> str:

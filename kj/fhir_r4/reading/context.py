@@ -6,9 +6,11 @@ from datetime import datetime
 
 from kj.fhir_r4.bundle.bundle import Bundle
 from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import NotPlaced
 from kj.fhir_r4.bundle.resource import Resource, called
 from kj.fhir_r4.bundle.times import AHEAD, When, when
 from kj.fhir_r4.reading import datatypes, security_labels
+from kj.fhir_r4.reading.modifiers import of_resource
 from kjernejournal.common.v1.common_pb2 import (
     CodeableConcept,
     Coding,
@@ -23,6 +25,8 @@ from shared.convert import timestamp
 
 PLACES = ("Organization", "Location", "HealthcareService")
 """Types that are read as an organisation or a part of it."""
+_SUBSTANCE = ("Medication", "Substance", "Device")
+"""Types that say what an entry is about, not who or where."""
 _KIND = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,63})(?:/[A-Za-z0-9.-]{1,64}(?:/_history/[^/]*)?|\?.*)?$")
 
 
@@ -46,8 +50,15 @@ class Context:
         return self.resource.node
 
     def find(self, reference: Node | None) -> Resource | None:
-        """Returns what a reference points at, in this bundle; its security labels restrict the entry too."""
+        """Returns what a reference points at, in this bundle; its security labels restrict the entry too.
+
+        What carries a modifier is not read. Raises NotPlaced where it is what the entry is about.
+        """
         found = self.bundle.resolve(reference, self.resource)
+        if found is not None and (reason := of_resource(found)) and found.type != "Patient":
+            if found.type in _SUBSTANCE:
+                raise NotPlaced(f"refers to what {reason}")
+            return None
         if found is not None and found.type != "Patient":
             self.labels.extend(security_labels.labels(found.node))
         return found

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import Refused
+from kj.fhir_r4.bundle.resource import Resource
+
 MODIFIED = "carries a modifier that is not understood (modifierExtension)"
 RULES = "is written by rules of its own that are not understood (implicitRules)"
 
@@ -25,3 +29,20 @@ def modifier(value: Any, *, deep: bool = True) -> str:
         elif isinstance(each, list):
             waiting.extend(child for child in each if isinstance(child, dict | list))
     return ""
+
+
+def of_resource(resource: Resource) -> str:
+    """Returns why a resource cannot be read as it stands, by what it holds or its entry; "": it can."""
+    return MODIFIED if resource.modified else modifier(resource.node.value)
+
+
+def check_frame(bundle: Node, composition: Node | None) -> None:
+    """Raises Refused when a modifier is said of the whole bundle, or a document was entered in error as a whole."""
+    if reason := modifier(bundle.value, deep=False):
+        raise Refused(bundle.path, reason)
+    if composition is None:
+        return
+    if reason := modifier(composition.value, deep=False):
+        raise Refused(composition.path, reason)
+    if composition.text("status") == "entered-in-error":
+        raise Refused(composition.at("status"), "says that the whole document was entered in error")

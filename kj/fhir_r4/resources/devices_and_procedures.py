@@ -33,6 +33,8 @@ def map_procedure(context: Context, removals: Removals) -> CriticalInfo:
     """
     node = context.node
     code, status = concept(node.child("code")), node.text("status")
+    if code is None and status == "entered-in-error":
+        return _untold(context)
     withdrawn = status in NEVER_DONE
     if not withdrawn and removed_kind(code) and not decide_procedure(code, status).lasting:
         raise NotPlaced("takes an implant out: the entry of that implant has ended")
@@ -64,6 +66,8 @@ def map_device(context: Context, removals: Removals) -> CriticalInfo | CategoryA
     node = context.node
     code = concept(node.child("type")) or _device_name(node)
     status = node.text("status")
+    if code is None and status == "entered-in-error":
+        return _untold(context)
     made = context.recorded("manufactureDate")  # for the record's time alone: nobody says when it was implanted
     header = context.header(made, organisation=context.organisation(node.child("owner")))
     if (stated := _statement(code, header, node, status)) is not None:
@@ -94,6 +98,8 @@ def map_device_use(context: Context, removals: Removals) -> CriticalInfo | Categ
     if code is None and reference is not None and reference.text("display"):
         code = CodeableConcept(text=reference.text("display", 2000))
     use, status = use_of(node), node.text("status")
+    if code is None and status == "entered-in-error":
+        return _untold(context)
     header = context.header(
         context.recorded("recordedOn") or use.began,
         recorder=context.practitioner(node.child("source")),
@@ -145,6 +151,16 @@ def _entry(
         mechanical = decision.lasting is Lasting.MECHANICAL_IMPLANT
         entry.implant.CopyFrom(Implant(implanted=began if done else None, mechanical=mechanical))
     return entry
+
+
+def _untold(context: Context) -> CriticalInfo:
+    """Returns what takes an entry back, for a source that says no more than that it was entered in error."""
+    return CriticalInfo(
+        header=context.header(None),
+        category=CATEGORY_IMPLANT,  # the register keeps the one that the entry has
+        status=STATUS_ENTERED_IN_ERROR,
+        code=CodeableConcept(text="not stated"),
+    )
 
 
 def _end(entry: CriticalInfo, at: When | None) -> None:

@@ -16,6 +16,7 @@ from kj.fhir_r4.bundle.resource import called
 from kj.fhir_r4.message_spool import ABSENCES, PLACES, Place
 from kj.fhir_r4.reading.context import Context
 from kj.fhir_r4.reading.datatypes import concept, named
+from kj.fhir_r4.reading.modifiers import modifier
 from kj.fhir_r4.resources import absence_codes
 from kjernejournal.common.v1.common_pb2 import (
     ABSENCE_KIND_NIL_KNOWN,
@@ -59,6 +60,9 @@ def statements(context: Context) -> Iterator[Stated]:
 
 def _sections(context: Context, nodes: list[Node], level: int) -> Iterator[Stated]:
     for node in nodes:
+        if reason := modifier(node.value, deep=False):
+            yield Stated(f"sections of the document, not read: {reason}")
+            continue
         found = _section(context, node)
         if found is not None:
             yield found

@@ -32,6 +32,8 @@ from kjernejournal.medications.v1.medications_pb2 import (
 )
 from shared.codes import atc
 
+NOT_STATED = "not stated"
+"""What is taken back may say no more than that it is."""
 MOST_REPEATS = 99
 """More are a slip of the source, and no register takes them."""
 
@@ -147,8 +149,13 @@ def _medication(context: Context) -> Medication:
     resource = context.target("medicationReference")
     parts = _ingredients(context, resource)
     code = code or CodeableConcept(text=" + ".join(filter(None, (named(each.substance) for each in parts)))[:2000])
+    withdrawn = context.node.text("status") == "entered-in-error"
+    if not code.codings and not code.text and withdrawn:
+        return Medication(code=CodeableConcept(text=NOT_STATED))
     if not code.codings and not code.text:
         raise NotPlaced("names no medicine")
+    if resource is not None and resource.text("status") == "entered-in-error" and not withdrawn:
+        raise NotPlaced("refers to a medicine that is entered in error")
     made = Medication(code=code, atc=_atc(code, parts), ingredients=parts)
     if resource is not None:
         form, amount, batch = concept(resource.child("form")), resource.child("amount"), resource.child("batch")

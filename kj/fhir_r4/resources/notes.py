@@ -9,6 +9,7 @@ from kj.fhir_r4.bundle.name_index import NameIndex
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import BadField
 from kj.fhir_r4.bundle.resource import Resource
+from kj.fhir_r4.reading.modifiers import of_resource
 
 
 class Notes:
@@ -20,6 +21,8 @@ class Notes:
         if not bundle.count("DiagnosticReport"):
             return
         for document in bundle.of_type("DocumentReference"):
+            if of_resource(document):
+                continue
             with suppress(BadField):  # such a document is not placed, and so stands for no note
                 self._take(bundle, document)
 

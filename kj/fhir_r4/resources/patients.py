@@ -10,7 +10,7 @@ from kj.fhir_r4.bundle.times import AHEAD
 from kj.fhir_r4.message_spool import MessageSpool
 from kj.fhir_r4.reading import security_labels
 from kj.fhir_r4.reading.context import changed_at
-from kj.fhir_r4.reading.modifiers import modifier
+from kj.fhir_r4.reading.modifiers import of_resource
 from kj.fhir_r4.resources import person, unplaced
 from kj.fhir_r4.resources.national_ids import AssignedIds, Known, source_of
 from shared.errors import Invalid
@@ -72,7 +72,7 @@ class Patients:
         if security_labels.labels(resource.node):
             self._left_out[resource.position] = security_labels.CANNOT_KEEP
             return
-        if reason := modifier(resource.node.value):
+        if reason := of_resource(resource):
             raise Refused(resource.node.path, reason)
         source = source_of(resource, self._bundle)
         known = self._ids.assign(source, self._now)

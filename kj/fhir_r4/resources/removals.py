@@ -3,7 +3,7 @@
 Known before anything is mapped, since the entry of the implant may come before or after.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from kj.fhir_r4.bundle.refusals import BadField
 from kj.fhir_r4.bundle.resource import Resource
 from kj.fhir_r4.bundle.times import When, period, when
 from kj.fhir_r4.reading.datatypes import concept, concepts
+from kj.fhir_r4.reading.modifiers import of_resource
 from kj.fhir_r4.resources.implant_kinds import SINGLE, implant_kind, removed_kind, side_of
 from kj.fhir_r4.resources.implants import decide_procedure
 from kjernejournal.common.v1.common_pb2 import CodeableConcept
@@ -51,10 +52,10 @@ class Removals:
         self._bundle = bundle
         self._patients: dict[int, _Patient] = {}
         self._uses: dict[int, list[tuple[str, Use, Node]]] = {}
-        for resource in bundle.of_type("Procedure"):
+        for resource in _readable(bundle, "Procedure"):
             with suppress(BadField):  # which is named when the procedure is mapped
                 self._take_procedure(resource)
-        for resource in bundle.of_type("DeviceUseStatement"):
+        for resource in _readable(bundle, "DeviceUseStatement"):
             with suppress(BadField):
                 self._take_use(resource)
 
@@ -122,6 +123,11 @@ class Removals:
     def _patient(self, resource: Resource, subject: str) -> int:
         found = self._bundle.resolve(resource.node.child(subject), resource)
         return found.position if found is not None else -1
+
+
+def _readable(bundle: Bundle, kind: str) -> Iterator[Resource]:
+    """Yields the resources of a type that no modifier turns into something else."""
+    return (each for each in bundle.of_type(kind) if not of_resource(each))
 
 
 def use_of(node: Node) -> Use:

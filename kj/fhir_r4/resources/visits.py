@@ -25,17 +25,24 @@ _KINDS = {
 }
 """HL7 v3 ActEncounterCode: ambulatory, emergency, short stay, inpatient, acute and non-acute inpatient."""
 _NO_PLACE = "VR"
-_NOT_HAPPENED = frozenset({"planned", "cancelled"})
+_NOT_HAPPENED = frozenset({"planned"})
+_TAKEN_BACK = frozenset({"cancelled", "entered-in-error"})
+"""Nothing else is read then: what was taken for a visit before is none."""
 
 
 def map_encounter(context: Context) -> Visit:
-    """Returns the visit; one that the source has withdrawn (entered in error) is marked so, and is in no list.
+    """Returns the visit; one that did not take place, or is entered in error, is marked so, and is in no list.
 
     Primary care is no kind of its own here: the class does not say it, and the source's code is kept. Raises NotPlaced
-    for what is no contact: planned, cancelled, without a place or a start.
+    for what is no contact: planned, without a place or a start.
     """
     node = context.node
     status = node.text("status")
+    if status in _TAKEN_BACK:
+        unit = _unit(context)
+        return Visit(
+            header=context.header(context.recorded_start("period"), organisation=unit), unit=unit, withdrawn=True
+        )
     if status in _NOT_HAPPENED:
         raise NotPlaced("has not taken place")
     coded = node.child("class")
@@ -60,7 +67,6 @@ def map_encounter(context: Context) -> Visit:
         source_class=source_class,
         period=span,
         unit=unit,
-        withdrawn=status == "entered-in-error",
     )
 
 

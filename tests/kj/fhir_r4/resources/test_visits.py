@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kj.fhir_r4.mapping import NO_LONGER
 from kjernejournal.visits.v1 import visits_pb2 as pb
 from tests.kj.fhir_r4.bundles import ACT, coded, encounter, reasons, record_of
 
@@ -38,7 +39,7 @@ def test_the_kind_follows_from_the_class(code: str, kind: int) -> None:
     "fields, reason",
     [
         ({"status": "planned"}, "has not taken place"),
-        ({"status": "cancelled"}, "has not taken place"),
+        ({"status": "cancelled"}, NO_LONGER),
         ({"class": {"system": ACT, "code": "VR"}}, "is a contact without a place (virtual)"),
         ({"class": {"system": "http://x.example", "code": "K22"}}, "does not say what kind of contact it was"),
         ({"class": None}, "does not say what kind of contact it was"),
@@ -47,7 +48,7 @@ def test_the_kind_follows_from_the_class(code: str, kind: int) -> None:
         ({"period": {"start": "2031-01-01"}}, "began before 1900 or begins in the future"),
         ({"period": {"start": "1850"}}, "began before 1900 or begins in the future"),
         ({"serviceProvider": None}, "does not say where it was"),
-        ({"status": "entered-in-error"}, "is entered in error: withdrawn in the register too"),
+        ({"status": "entered-in-error"}, NO_LONGER),
     ],
 )
 def test_what_is_no_visit_has_its_reason(fields: dict[str, Any], reason: str) -> None:
