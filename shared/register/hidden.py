@@ -10,7 +10,8 @@ from shared.register.rows import COLUMNS, stored_entry
 
 
 async def marked(database: Database, refs: Sequence[str], marks: Mark) -> list[StoredEntry]:
-    """Returns the latest version of every entry of a patient that has one of the marks today."""
+    """Returns the latest version of every entry of a patient that has one of the marks today; of what was withdrawn,
+    the one before, as a withdrawal states no marks."""
     if not marks:
         return []
     rows = await database.fetch(_MARKED, refs, int(marks), name="marked_entries")
@@ -20,7 +21,7 @@ async def marked(database: Database, refs: Sequence[str], marks: Mark) -> list[S
 _MARKED = f"""
 WITH today AS (
     SELECT DISTINCT ON (patient_ref, id) {COLUMNS} FROM entries
-    WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, version DESC
+    WHERE patient_ref = ANY($1::uuid[]) ORDER BY patient_ref, id, deleted, version DESC
 )
 SELECT {COLUMNS} FROM today WHERE kind & $2::int <> 0
 """

@@ -32,6 +32,11 @@ def national_id_as_key(request: WatchChangesRequest) -> None:
     request.patients[0].key = request.patients[0].patient.national_id
 
 
+def parted_national_id_as_key(request: WatchChangesRequest) -> None:
+    value = request.patients[0].patient.national_id
+    request.patients[0].key = f"{value[:2]}.{value[2:4]}.{value[4:6]} {value[6:]}"
+
+
 def no_key(request: WatchChangesRequest) -> None:
     request.patients[0].key = ""
 
@@ -56,6 +61,7 @@ REFUSED: list[tuple[Callable[[WatchChangesRequest], None], str, str]] = [
     (twice, "INVALID_FIELD", "patients[1].patient"),
     (same_key, "INVALID_FIELD", "patients"),
     (national_id_as_key, "INVALID_FIELD", "patients[0].key"),
+    (parted_national_id_as_key, "INVALID_FIELD", "patients[0].key"),
     (no_key, "INVALID_FIELD", "patients[0].key"),
     (no_patient, "INVALID_FIELD", "patients"),
     (no_such_id, "INVALID_NATIONAL_ID", "patients[0].patient.national_id"),

@@ -9,7 +9,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import CALLER_KIND_CLINICIAN, CallerContext, Coding
 from kjernejournal.documents.v1 import documents_pb2 as pb
 from shared.convert import timestamp
-from tests.services.documents.calls import MADE, Documents, document, new_ref, patient
+from tests.services.documents.calls import MADE, PATIENT, Documents, document, new_ref, patient
 from tests.support.service import FEED, calling, details_of, reason_of, version_of
 
 
@@ -103,6 +103,20 @@ async def test_what_its_source_withdraws_is_in_no_list_and_cannot_be_downloaded(
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await documents.download(ref, shown["d"])
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_what_did_not_exist_for_a_reader_when_it_was_withdrawn_does_not_exist_afterwards(
+    documents: Documents,
+) -> None:
+    """The access log names it as before; a withdrawal states no restriction."""
+    ref = new_ref()
+    await documents.load(ref, (document("NORN_FFH", source_id="d"), b"content"), (document(source_id="e"), b"other"))
+    shown = {each.header.provenance.source_id: each.header.id for each in (await documents.listed(ref)).documents}
+    later = MADE + timedelta(days=1)
+    gone = [pb.Document(header=document(source_id=each, made=later).header, withdrawn=True) for each in ("d", "e")]
+    await documents.load(ref, *((each, b"") for each in gone))
+    hidden = await documents.stub.ListHiddenEntries(pb.ListHiddenEntriesRequest(), metadata=calling(PATIENT, ref))
+    assert list(hidden.ids) == [shown["d"]]
 
 
 async def test_a_document_without_content_is_refused_unless_it_is_withdrawn(documents: Documents) -> None:

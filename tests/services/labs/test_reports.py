@@ -11,8 +11,8 @@ import pytest
 from kjernejournal.labs.v1 import labs_pb2 as pb
 from shared.convert import timestamp
 from shared.database import Database
-from tests.services.labs.calls import DAY, TAKEN, Labs, new_ref, nothing_known, report
-from tests.support.service import FEED, details_of, reason_of, version_of
+from tests.services.labs.calls import CITIZEN, DAY, TAKEN, Labs, new_ref, nothing_known, report
+from tests.support.service import FEED, calling, details_of, reason_of, version_of
 
 
 async def test_a_recorded_report_is_listed_as_it_was_sent(labs: Labs) -> None:
@@ -105,3 +105,14 @@ async def test_what_is_refused_leaves_nothing_behind(labs: Labs, database: Datab
     for table, rows in (("entries", 1), ("report_codes", 2), ("report_times", 1)):
         count = "SELECT count(*) FROM {} WHERE patient_ref = $1".format(table)  # noqa: UP032, S608  # the tables above
         assert await database.fetchval(count, ref, name="count") == rows
+
+
+async def test_what_did_not_exist_for_a_reader_when_it_was_withdrawn_does_not_exist_afterwards(labs: Labs) -> None:
+    """The access log names it as before; a withdrawal states no restriction and no delay."""
+    ref = new_ref()
+    hidden = [await labs.record(ref, report(code, code)) for code in ("NORU", "NORN_FFH")]
+    await labs.record(ref, report("open"))
+    for source_id in ("NORU", "NORN_FFH", "open"):
+        await labs.record(ref, report(source_id, withdrawn=True))
+    reply = await labs.stub.ListHiddenEntries(pb.ListHiddenEntriesRequest(), metadata=calling(CITIZEN, ref))
+    assert set(reply.ids) == {each.id for each in hidden}
