@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from gateway.access.facts import BasisValue, Caller
+from gateway.access.facts import EMERGENCY, Caller
 from gateway.contract import CHANGES, SUMMARY, Method
 from gateway.decided_call import Incoming
 from kjernejournal.common.v1 import common_pb2
@@ -29,8 +29,6 @@ MAX_FOLLOWERS = 1000
 """Twenty who wait cost 1 % of a core."""
 RETRY_MS = (500, 1500)
 """When a refused call may come back: not all of them at the same moment."""
-
-_EMERGENCIES: frozenset[BasisValue] = frozenset({common_pb2.ACCESS_BASIS_AKUTT, common_pb2.ACCESS_BASIS_FORHOYET_AKUTT})
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class Admission:
         """Counts a call in meanwhile. Raises Overloaded when there is no room for it."""
         rooms, caller = self.rooms(incoming.method), incoming.caller
         # Whether the basis holds is the policy's to say, later: it is on record, and somebody looks at it.
-        emergency = caller.kind == common_pb2.CALLER_KIND_CLINICIAN and incoming.basis in _EMERGENCIES
+        emergency = caller.kind == common_pb2.CALLER_KIND_CLINICIAN and incoming.basis in EMERGENCY
         room = rooms.ordinary
         if not room.takes(caller):
             room = rooms.emergencies

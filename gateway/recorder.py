@@ -16,7 +16,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from gateway.registers.backends import Backend
-from gateway.summary.breaker import PATIENCE, Breaker
+from gateway.registers.breaker import PATIENCE, Breaker
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord, Receipt, RecordAnswer, RecordRequest, RecordResponse
 from shared import deadline, telemetry
 from shared.errors import Overloaded, Reason, TimedOut, Unavailable

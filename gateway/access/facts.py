@@ -28,6 +28,7 @@ ELEVATED: frozenset[BasisValue] = frozenset(
 )
 """Bases that open what the patient has restricted."""
 EMERGENCY: frozenset[BasisValue] = frozenset({common_pb2.ACCESS_BASIS_AKUTT, common_pb2.ACCESS_BASIS_FORHOYET_AKUTT})
+"""Bases of an emergency: it has room of its own, and is reviewed."""
 
 
 class ProxyArea(enum.IntEnum):

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from gateway.access.facts import BirthDate, PatientFacts
 from gateway.registers.backends import Backend
-from gateway.summary.breaker import PATIENCE, Breaker
+from gateway.registers.breaker import PATIENCE, Breaker
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.patients.v1.patients_pb2 import PatientResolution, ResolvePatientsRequest, ResolvePatientsResponse
 from shared import deadline

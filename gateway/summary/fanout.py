@@ -12,9 +12,9 @@ from google.protobuf.message import DecodeError, Message
 
 from gateway.contract import leave_out_withheld
 from gateway.decided_call import DecidedCall
+from gateway.registers.breaker import Breaker
 from gateway.registers.section_reader import SectionReader
 from gateway.registers.sources import SOURCES, Source
-from gateway.summary.breaker import Breaker
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SectionFailure, SectionQuery
 from kjernejournal.summary.v1 import summary_pb2

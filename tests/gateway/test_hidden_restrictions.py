@@ -9,8 +9,8 @@ import pytest
 from google.rpc import error_details_pb2
 
 from gateway.contract import windows
+from gateway.registers.breaker import Breaker
 from gateway.registers.sources import BY_SECTION, SOURCES
-from gateway.summary.breaker import Breaker
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
 from kjernejournal.labs.v1 import labs_pb2

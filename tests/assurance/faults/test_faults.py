@@ -15,8 +15,8 @@ from functools import partial
 import grpc
 import pytest
 
+from gateway.registers.breaker import TIMEOUTS
 from gateway.registers.sources import SOURCES
-from gateway.summary.breaker import TIMEOUTS
 from kj.local.programs import SERVICES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse

@@ -7,9 +7,9 @@ from typing import Any
 import grpc
 import pytest
 
+from gateway.registers.breaker import Breaker
 from gateway.registers.sources import SOURCES
 from gateway.safety import knowledge_cache
-from gateway.summary.breaker import Breaker
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier

@@ -15,9 +15,9 @@ import pytest
 from gateway.access.facts import Caller, Decision, Outcome, SectionVerdict
 from gateway.contract import methods
 from gateway.decided_call import DecidedCall, Incoming
+from gateway.registers.breaker import PROBE_AFTER, TIMEOUTS, Breaker
 from gateway.registers.patient_lookup import Resolved
 from gateway.registers.sources import BY_SECTION, SOURCES, Source
-from gateway.summary.breaker import PROBE_AFTER, TIMEOUTS, Breaker
 from gateway.summary.fanout import Question, seconds_for
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, SectionFailure

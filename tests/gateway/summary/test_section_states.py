@@ -10,8 +10,8 @@ import pytest
 
 from gateway.access.facts import Decision, SectionVerdict
 from gateway.access.policy import decide
+from gateway.registers.breaker import TIMEOUTS, Breaker
 from gateway.registers.sources import SOURCES
-from gateway.summary.breaker import TIMEOUTS, Breaker
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest

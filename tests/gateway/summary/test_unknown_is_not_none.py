@@ -14,8 +14,8 @@ from typing import Any
 import grpc
 import pytest
 
+from gateway.registers.breaker import Breaker
 from gateway.registers.sources import SOURCES
-from gateway.summary.breaker import Breaker
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.summary.v1 import summary_pb2

@@ -6,8 +6,8 @@ from typing import Any
 
 import grpc
 
+from gateway.registers.breaker import Breaker
 from gateway.registers.sources import BY_SECTION, SOURCES, Source
-from gateway.summary.breaker import Breaker
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2

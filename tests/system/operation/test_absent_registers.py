@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.summary.breaker import TIMEOUTS
+from gateway.registers.breaker import TIMEOUTS
 from kjernejournal.visits.v1.visits_pb2 import ListVisitsRequest
 from tests.support.client import Client, refusal
 from tests.support.patients import REGISTERS, Patient
