@@ -23,7 +23,10 @@ class Quota:
         if minute != self._minute:
             self._minute, self._used = minute, {}
         used = self._used.get(organisation, 0) + patients
-        if used > self._by_organisation.get(organisation, self._a_minute):
+        most = self._by_organisation.get(organisation, self._a_minute)
+        if used > most:
             text = "the organisation's quota of this minute is used up"
+            if patients > most:  # no minute to come takes so many
+                text = f"the organisation's quota is {most} patients a minute: ask about fewer at a time"
             raise Overloaded(Reason.ERROR_REASON_QUOTA_EXCEEDED, text, retry_ms=int((60 - now % 60) * 1000) + 1)
         self._used[organisation] = used
