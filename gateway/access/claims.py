@@ -42,6 +42,7 @@ from shared.codes.helseid import (
 from shared.codes.personnel import ROLE_SYSTEM, service_kind
 from shared.errors import Invalid
 from shared.national_id import parse, valid_hpr_number, valid_organisation_number
+from shared.redaction import redact
 
 ATTEST_LIFE = timedelta(minutes=60)
 """Trust framework, rule ATT-58."""
@@ -85,14 +86,14 @@ def to_caller(claims: Claims, *, expires: datetime, now: datetime, production: b
     common = Caller(
         kind=kind,
         national_id=_national_id(pid, production=production) if pid else None,
-        name=_text(claims, "name"),
+        name=_shown(claims, "name"),
         legal_entity=_organisation(claims, ORGNR_PARENT),
         organisation=_organisation(claims, ORGNR_CHILD) or _organisation(claims, ORGNR_PARENT),
         security_level=_level(claims),
         scopes=frozenset(scopes),
         controller=kind == common_pb2.CALLER_KIND_AUDITOR and SCOPE_CONTROLLER in scopes,
         expires=expires,
-        source_system=_text(claims, CLIENT_NAME),
+        source_system=_shown(claims, CLIENT_NAME),
         client_id=_text(claims, CLIENT_ID),
     )
     if kind != common_pb2.CALLER_KIND_CITIZEN and not common.legal_entity:
@@ -135,13 +136,13 @@ def _clinician(claims: Claims, common: Caller, hpr_number: str, now: datetime) -
         kind=common.kind,
         national_id=common.national_id,
         hpr_number=hpr_number,
-        name=_text(_part(practitioner, "identifier"), "name") or common.name,
+        name=_shown(_part(practitioner, "identifier"), "name") or common.name,
         role=_role(practitioner, authorisations),
         authorisations=authorisations,
         organisation=attested_unit or common.organisation,
-        organisation_name=_text(point_of_care, "name"),
+        organisation_name=_shown(point_of_care, "name"),
         legal_entity=common.legal_entity,
-        department=_text(_part(practitioner, "department"), "id"),
+        department=_shown(_part(practitioner, "department"), "id"),
         service=service_kind(
             _text(service, "system"), _text(service, "code"), _text(detail, "system"), _text(detail, "code")
         ),
@@ -256,6 +257,12 @@ def _text(claims: Claims, name: str) -> str:
     if not isinstance(value, str) or len(value) > 1000 or not value.isprintable():
         raise ClaimsError("a text was expected")
     return value
+
+
+def _shown(claims: Claims, name: str) -> str:
+    """Returns a text that is kept with what the caller writes. Callers' own systems attest it, and a national id may
+    stand in it: it is no name of anything."""
+    return redact(_text(claims, name))
 
 
 def _coding(part: Claims) -> str:

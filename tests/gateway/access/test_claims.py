@@ -123,6 +123,17 @@ def test_a_unit_that_is_the_legal_entity() -> None:
     assert caller.organisation == caller.legal_entity == "100100673"
 
 
+def test_no_national_id_comes_in_by_what_an_attest_calls_things() -> None:
+    """These texts are kept with whatever the caller writes, in databases that hold no national id."""
+    made = attest()
+    made["practitioner"]["identifier"]["name"] = f"Ola Pleiersen {PID}"
+    made["practitioner"]["point_of_care"]["name"] = f"Solhaug, seng {PID[:6]} {PID[6:]}"
+    made["practitioner"]["department"]["id"] = f"{PID[:2]}.{PID[2:4]}.{PID[4:6]} {PID[6:]}"
+    caller = read(clinician(**{names.ATTEST: made, names.CLIENT_NAME: f"EHR-{PID}"}))
+    shown = (caller.name, caller.organisation_name, caller.department, caller.source_system)
+    assert shown == ("Ola Pleiersen [id]", "Solhaug, seng [id]", "[id]", "EHR-[id]")
+
+
 def test_a_service_told_by_its_details_alone() -> None:
     made = attest()
     del made["care_relation"]["healthcare_service"]
