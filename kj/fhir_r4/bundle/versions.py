@@ -60,6 +60,9 @@ _ELEMENTS: dict[str, dict[str, tuple[type, str]]] = {
         "practitioner": (list, _STU3),
         "wasNotGiven": (bool, _DSTU2),
         "explanation": (dict, _EITHER),
+        "reported": (bool, _DSTU2),
+        "reason": (list, _R5),
+        "informationSource": (dict, _R5),
         "vaccinationProtocol": (list, _EITHER),
     },
     "Medication": {"isBrand": (bool, _EITHER), "product": (dict, _DSTU2), "package": (dict, _EITHER)},
@@ -68,9 +71,17 @@ _ELEMENTS: dict[str, dict[str, tuple[type, str]]] = {
         "notDone": (bool, _STU3),
         "patient": (dict, _DSTU2),
         "dispenser": (dict, _DSTU2),
+        "notDoneReasonCodeableConcept": (dict, _STU3),
+        "notDoneReasonReference": (dict, _STU3),
+        "notPerformedReason": (dict, _R5),
         "medication": (dict, _R5),
     },
-    "MedicationRequest": {"context": (dict, _STU3), "definition": (list, _STU3), "medication": (dict, _R5)},
+    "MedicationRequest": {
+        "context": (dict, _STU3),
+        "definition": (list, _STU3),
+        "medication": (dict, _R5),
+        "reason": (list, _R5),
+    },
     "MedicationStatement": {
         "taken": (str, _STU3),
         "reasonNotTaken": (list, _EITHER),
@@ -78,6 +89,7 @@ _ELEMENTS: dict[str, dict[str, tuple[type, str]]] = {
         "patient": (dict, _DSTU2),
         "medication": (dict, _R5),
         "adherence": (dict, _R5),
+        "reason": (list, _R5),
     },
     "Observation": {
         "context": (dict, _STU3),
@@ -90,6 +102,7 @@ _ELEMENTS: dict[str, dict[str, tuple[type, str]]] = {
         "notDone": (bool, _STU3),
         "context": (dict, _STU3),
         "notPerformed": (bool, _DSTU2),
+        "reason": (list, _R5),
         "occurrenceDateTime": (str, _R5),
         "occurrencePeriod": (dict, _R5),
     },
@@ -99,7 +112,9 @@ _DOSAGES = ("dosageInstruction", "dosage")
 _DOSES = ("doseQuantity", "doseRange", "rateQuantity", "rateRange", "rateRatio")
 """In R4 they stand in doseAndRate."""
 _OLD_DOSES = ("quantityQuantity", "quantityRange")
-_PROFILE = re.compile(r"/(STU3|DSTU2)/")
+_PROFILE = re.compile(r"/(STU3|DSTU2)/|^https?://hl7\.org/fhir/([135])\.0/")
+_NUMBERS = {"1": _DSTU2, "3": _STU3, "5": _R5}
+"""Versions of FHIR as its own addresses number them."""
 
 
 def other_version(value: dict[str, Any]) -> str:
@@ -139,7 +154,7 @@ def _of_profile(value: dict[str, Any]) -> str:
     profiles = _in(_in(value, "meta") or {}, "profile")
     for each in profiles if isinstance(profiles, list) else ():
         if isinstance(each, str) and (found := _PROFILE.search(each)):
-            return found[1]
+            return found[1] or _NUMBERS[found[2]]
     return ""
 
 
