@@ -42,7 +42,9 @@ def knowledge(
             "table that comes along. Default: that table alone."
         ),
     ] = None,
-    if_none: Annotated[bool, typer.Option("--if-none", help="Load only where there is none.")] = False,
+    if_none: Annotated[
+        bool, typer.Option("--if-none", help="Load only where there is none; say it where this release brings another.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All of it, row by row.")] = False,
     data_dir: DataDirOption = DEFAULT,
     gateway: GatewayOption = None,
@@ -63,12 +65,20 @@ def knowledge(
             "Load some with: kj knowledge load FILE --gateway HOST:PORT",
         )
         in_force = asyncio.run(_in_force(LocalSystem.open(data_dir)))
-    if action == "load" and in_force is None:
+    if action == "load" and in_force is not None:
+        say_if_other(in_force.knowledge.knowledge_version, read(SHIPPED).knowledge_version)
+    elif action == "load":
         _load(open_gateway(data_dir, gateway, ca, token_file), file or SHIPPED)
-    elif not action and in_force is None:
+    elif in_force is None:
         raise CommandError("No drug knowledge was loaded.", "Load some with: kj knowledge load")
-    elif not action and in_force is not None:
+    else:
         _show(in_force, as_json=as_json or not sys.stdout.isatty())
+
+
+def say_if_other(in_force: str, shipped: str) -> None:
+    """Says that this release brings other knowledge: what is in force may be an operator's own, and is left alone."""
+    if not in_force.startswith(shipped):
+        print(f"Drug knowledge {in_force} is in force; this release brings {shipped}. To use it: kj knowledge load")
 
 
 def _load(gateway: Gateway, file: Path) -> None:
