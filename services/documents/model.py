@@ -17,7 +17,7 @@ from kjernejournal.documents.v1.documents_pb2 import (
     RELATION_KIND_UNSPECIFIED,
     Document,
 )
-from services.documents import codes
+from shared.codes import document_types
 from shared.codes.systems import DOCUMENT_TYPES, canonical
 from shared.convert import moment
 from shared.errors import Invalid, Reason
@@ -30,7 +30,7 @@ AHEAD = timedelta(days=1)
 _MIME_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9_.-]+=[\x20-\x7e]+)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
-CLASSES = ("", *codes.DOCUMENT_CLASSES)
+CLASSES = ("", *document_types.CLASSES)
 """Classes by number, as they are stored: "" is none. New ones go to the end."""
 
 
@@ -80,7 +80,7 @@ def complete(document: Document) -> None:
     class_code = class_of(document)
     if class_code and not document.HasField("class_code"):
         document.class_code.CopyFrom(
-            Coding(system=DOCUMENT_TYPES, code=class_code, display=codes.DOCUMENT_CLASSES[class_code])
+            Coding(system=DOCUMENT_TYPES, code=class_code, display=document_types.CLASSES[class_code])
         )
 
 
@@ -132,7 +132,7 @@ def class_numbers(class_codes: Iterable[str]) -> list[int] | None:
     """Returns classes as they are stored; None: all. Raises Invalid for a code that is no class of Volven 9602."""
     numbers = []
     for position, code in enumerate(class_codes):
-        if code not in codes.DOCUMENT_CLASSES:
+        if code not in document_types.CLASSES:
             raise Invalid(f"class_codes[{position}]", "is not a class of Volven 9602")
         numbers.append(CLASSES.index(code))
     return sorted(set(numbers)) or None
@@ -145,13 +145,13 @@ def _check_type(document: Document) -> None:
         path = f"type.codings[{position}]"
         if not coding.system or not coding.code:
             raise Invalid(path, "needs system and code")
-        if canonical(coding.system) == DOCUMENT_TYPES and coding.code not in codes.DOCUMENT_TYPES:
+        if canonical(coding.system) == DOCUMENT_TYPES and coding.code not in document_types.TYPES:
             raise Invalid(f"{path}.code", "is not a type of Volven 9602")
     if not document.HasField("class_code"):
         return
     if canonical(document.class_code.system) != DOCUMENT_TYPES:
         raise Invalid("class_code.system", "must be Volven 9602", Reason.ERROR_REASON_UNKNOWN_CODE_SYSTEM)
-    if document.class_code.code not in codes.DOCUMENT_CLASSES:
+    if document.class_code.code not in document_types.CLASSES:
         raise Invalid("class_code.code", "is not a class of Volven 9602")
     for coding in document.type.codings:
         if canonical(coding.system) == DOCUMENT_TYPES and coding.code[0] != document.class_code.code[0]:

@@ -25,28 +25,14 @@ from kjernejournal.patients.v1.patients_pb2 import (
 )
 from services.patients.statements import stated
 from shared import national_id
-from shared.codes.family import RELATIONS
+from shared.codes import closed_lists
 from shared.codes.systems import FAMILY_RELATIONS, MARITAL_STATUSES, PARENTAL_RESPONSIBILITY
 from shared.convert import moment
 from shared.errors import Invalid, Reason
 
-CODES: Mapping[str, frozenset[str]] = {
-    FAMILY_RELATIONS: RELATIONS,
-    MARITAL_STATUSES: frozenset(
-        {
-            "uoppgitt",
-            "ugift",
-            "gift",
-            "enkeEllerEnkemann",
-            "skilt",
-            "separert",
-            "registrertPartner",
-            "separertPartner",
-            "skiltPartner",
-            "gjenlevende_partner",
-        }
-    ),
-    PARENTAL_RESPONSIBILITY: frozenset({"felles", "mor", "far", "medmor", "andre", "ukjent"}),
+CODES = {
+    system: frozenset(closed_lists.LISTS[system])
+    for system in (FAMILY_RELATIONS, MARITAL_STATUSES, PARENTAL_RESPONSIBILITY)
 }
 """Code lists of HL7 Norway's basis profiles (no-basis, R4)."""
 

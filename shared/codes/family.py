@@ -3,4 +3,13 @@
 Source: HL7Norway/basisprofiler-r4-fsh, NoBasisFamilyRelation.
 """
 
-RELATIONS = frozenset({"mor", "far", "medmor", "barn", "søsken", "ektefelleEllerPartner", "dødfødtBarn"})
+RELATIONS = {
+    "mor": "Mor",
+    "far": "Far",
+    "medmor": "Medmor",
+    "barn": "Barn",
+    "søsken": "Søsken",
+    "ektefelleEllerPartner": "Ektefelle eller partner",
+    "dødfødtBarn": "Dødfødt barn",
+}
+"""Names by code."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from kjernejournal.common.v1.common_pb2 import Coding
-from shared.codes import atc
+from shared.codes import atc, closed_lists
 from shared.codes.atc_names import NAMES
 
 _CODES: dict[str, frozenset[str]] = {
@@ -33,8 +33,11 @@ def other_codes(coding: Coding) -> frozenset[str]:
 
     Both must be known: a code that is not in the table may have the name rightly, as substances have several codes.
     What stands behind the name, such as a strength, does not count; a name of several substances is not looked up.
+    Of ATC, and of short lists.
     """
-    code = atc.plain(coding.code) if atc.is_atc(coding.system) else ""
+    if not atc.is_atc(coding.system):
+        return closed_lists.other_codes(coding)
+    code = atc.plain(coding.code)
     own = NAMES.get(atc.substance(code), ())
     named = _codes_of(coding.display)
     if not own or not named or atc.substance(code) in named:

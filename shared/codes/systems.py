@@ -23,6 +23,9 @@ RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 NDC = "http://hl7.org/fhir/sid/ndc"
 CVX = "http://hl7.org/fhir/sid/cvx"
 
+ICD10_WHO = "http://hl7.org/fhir/sid/icd-10"
+"""FHIR's name of ICD-10 as WHO has it; Norwegian sources use it for the Norwegian edition too."""
+
 NORPAT = VOLVEN + "7010"
 """Pathology."""
 ICD10 = VOLVEN + "7110"
@@ -42,10 +45,14 @@ REACTIONS = VOLVEN + "7497"
 SOURCES_OF_INFORMATION = VOLVEN + "7498"
 DECISION_DURATIONS = VOLVEN + "7655"
 """How long a decision on treatment holds."""
+PERSON_IDS = VOLVEN + "8116"
+"""Kinds of identifier of people."""
 REPORT_TYPES = VOLVEN + "8202"
 OPERATORS = VOLVEN + "8239"
 DEVIATIONS = VOLVEN + "8244"
 RESULT_STATUSES = VOLVEN + "8245"
+RESISTANCE = VOLVEN + "8271"
+OFFICIAL_PERSON_IDS = VOLVEN + "8327"
 LEVELS_OF_CARE = VOLVEN + "8406"
 KINDS_OF_CONTACT = VOLVEN + "8432"
 DOCUMENT_TYPES = VOLVEN + "9602"
@@ -85,9 +92,13 @@ OTHER_NAMES = {
     SNOMED: (_HL7 + "6.96",),
     LOINC: (_HL7 + "6.1",),
     UCUM: (_HL7 + "6.8",),
+    ICD10_WHO: (_HL7 + "6.3",),
     RXNORM: (_HL7 + "6.88",),
     NDC: (_HL7 + "6.69",),
     CVX: (_HL7 + "12.292",),
+    FAMILY_RELATIONS: (),
+    MARITAL_STATUSES: (),
+    PARENTAL_RESPONSIBILITY: (),
     ACT_CODES: (_HL7 + "5.4", "http://hl7.org/fhir/v3/ActCode"),
     ACT_REASONS: (_HL7 + "5.8", "http://hl7.org/fhir/v3/ActReason"),
     CONFIDENTIALITY: (_HL7 + "5.25", "http://hl7.org/fhir/v3/Confidentiality"),

@@ -1,18 +1,14 @@
 """Says of a coding whether its code is one that its system can hold, as far as can be said without the whole code list.
 
-ATC: the groups of its second level, which are few and known. ICD-10, the Norwegian edition: the form of its codes.
-Other systems are not looked at.
+ATC: the groups of its second level, which are few and known. ICD-10, the Norwegian edition and WHO's: the form of its
+codes and the chapters. Short lists: every code. Other systems are not looked at.
 
-Source: the ATC index of WHOCC (2025), groups of the second level; Direktoratet for e-helse, ICD-10: a fifth character
-is for chapters XIII, XIX and XX alone.
+Source: the ATC index of WHOCC (2025), groups of the second level.
 """
-
-import re
 
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Coding
-from shared.codes import atc, meanings
-from shared.codes.systems import ICD10, canonical
+from shared.codes import atc, closed_lists, icd10, meanings
 
 _GROUPS = """
     A01 A02 A03 A04 A05 A06 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 B01 B02 B03 B05 B06 C01 C02 C03 C04 C05 C07 C08 C09
@@ -23,7 +19,6 @@ _GROUPS = """
 GROUPS = frozenset(_GROUPS.split())
 """Groups of ATC's second level."""
 MAIN_GROUPS = frozenset(group[0] for group in GROUPS)
-_ICD10 = re.compile(r"[A-Z]\d\d(\.?\d)?|[MSTVWXY]\d\d\.?\d\d", re.ASCII)
 
 
 def verification(coding: Coding) -> "common_pb2.CodeVerification.ValueType":
@@ -32,7 +27,9 @@ def verification(coding: Coding) -> "common_pb2.CodeVerification.ValueType":
         return common_pb2.CODE_VERIFICATION_CONTRADICTORY
     if coding.code and atc.is_atc(coding.system) and not _is_atc(coding.code):
         return common_pb2.CODE_VERIFICATION_NOT_VERIFIED
-    if coding.code and canonical(coding.system) == ICD10 and not _ICD10.fullmatch(coding.code.strip().rstrip("*+")):
+    if coding.code and not icd10.may_be_code(coding.system, coding.code):
+        return common_pb2.CODE_VERIFICATION_NOT_VERIFIED
+    if closed_lists.is_unknown(coding):
         return common_pb2.CODE_VERIFICATION_NOT_VERIFIED
     return common_pb2.CODE_VERIFICATION_UNSPECIFIED
 

@@ -18,29 +18,12 @@ from kjernejournal.common.v1.common_pb2 import (
     CallerContext,
     Coding,
 )
+from shared.codes import closed_lists
 from shared.codes.systems import CONFIDENTIALITY, RESTRICTIONS, canonical
 from shared.errors import Denied, Invalid, Reason, entry_not_found
 
 CONFIDENTIALITY_CODES = frozenset("ULMNRV")
 """Unrestricted, low, moderate, normal, restricted, very restricted."""
-
-CODES = {
-    "N": "Normal",
-    "NORN_FFL": "Nektet, fare for liv",
-    "NORN_KUT": "Nektet, klart utilrådelig",
-    "NORN_EPO": "Nektet, eget ønske",
-    "NORN_ALL": "Nektet, alle",
-    "NORN_FOR": "Nektet, foreldet",
-    "NORN_FORANS": "Nektet, foreldreansvarlig",
-    "NORN_UNGDOM": "Nektet, ungdom",
-    "NORN_FFH": "Nektet, fare for helsepersonell",
-    "NORN_FPB": "Nektet, forsvarlig pasientbehandling",
-    "NORN_DUP": "Nektet, duplikat",
-    "NORN_ANG": "Nektet – andre grunner",  # noqa: RUF001  # as the list writes it
-    "NORU": "Utsatt innsyn for innbygger",
-    "NORS": "Sperret",
-}
-"""Volven 9603."""
 
 RESTRICTED = "NORS"
 DELAYED = "NORU"
@@ -80,9 +63,9 @@ def check(codings: Iterable[Coding]) -> None:
     for position, coding in enumerate(codings):
         path = f"confidentiality[{position}]"
         if canonical(coding.system) == RESTRICTIONS:
-            known = coding.code in CODES
+            known = coding.code in closed_lists.RESTRICTIONS
         elif canonical(coding.system) == CONFIDENTIALITY:
-            known = coding.code in CODES or coding.code in CONFIDENTIALITY_CODES
+            known = coding.code in closed_lists.RESTRICTIONS or coding.code in CONFIDENTIALITY_CODES
         else:
             raise Invalid(
                 f"{path}.system",
@@ -100,7 +83,7 @@ def marks_of(codings: Iterable[Coding]) -> Mark:
     """
     marks = Mark(0)
     for coding in codings:
-        if coding.code in CODES:
+        if coding.code in closed_lists.RESTRICTIONS:
             marks |= _MARKS.get(coding.code, Mark.CITIZEN_REFUSED)
     return marks
 

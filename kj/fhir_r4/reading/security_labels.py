@@ -8,8 +8,8 @@ from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import NotPlaced, Refused
 from kj.fhir_r4.reading.datatypes import coding
 from kjernejournal.common.v1.common_pb2 import Coding
+from shared.codes import closed_lists
 from shared.codes.systems import ACT_REASONS, CONFIDENTIALITY, RESTRICTIONS, canonical
-from shared.register.restriction import CODES
 
 OPEN = frozenset("ULMN")
 """Confidentiality that any register of health keeps: unrestricted, low, moderate, normal."""
@@ -62,8 +62,8 @@ def check_whole(bundle: Node, composition: Node | None) -> None:
 def is_understood(label: Coding) -> bool:
     """Whether it is one of Volven 9603, under its own name or HL7's, or of HL7 v3 Confidentiality."""
     if canonical(label.system) == CONFIDENTIALITY:
-        return label.code in CODES or label.code in OPEN | {"R", "V"}
-    return canonical(label.system) == RESTRICTIONS and label.code in CODES
+        return label.code in closed_lists.RESTRICTIONS or label.code in OPEN | {"R", "V"}
+    return canonical(label.system) == RESTRICTIONS and label.code in closed_lists.RESTRICTIONS
 
 
 def _is_open(label: Coding) -> bool:

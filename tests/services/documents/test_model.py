@@ -6,7 +6,8 @@ import pytest
 
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Period
 from kjernejournal.documents.v1 import documents_pb2 as pb
-from services.documents import codes, model
+from services.documents import model
+from shared.codes import closed_lists, document_types
 from shared.codes.systems import DOCUMENT_TYPES
 from shared.convert import timestamp
 from shared.errors import Invalid
@@ -60,9 +61,9 @@ def test_media_types_with_parameters_and_source_codings_beside_9602_are_taken() 
     assert [coding.code for coding in both.type.codings] == ["A03-2", "18842-5"]
 
 
-@pytest.mark.parametrize("code", restriction.CODES)
+@pytest.mark.parametrize("code", closed_lists.RESTRICTIONS)
 def test_class_marks_and_status_stand_side_by_side(code: str) -> None:
-    for class_code in codes.DOCUMENT_CLASSES:
+    for class_code in document_types.CLASSES:
         status = pb.AVAILABILITY_STATUS_DEPRECATED
         sent = document(code, availability_status=status, type=CodeableConcept(text="noe"))
         sent.class_code.CopyFrom(Coding(system=DOCUMENT_TYPES, code=class_code))
@@ -74,9 +75,9 @@ def test_class_marks_and_status_stand_side_by_side(code: str) -> None:
 
 
 def test_every_type_has_a_class_that_exists() -> None:
-    for code in codes.DOCUMENT_TYPES:
-        assert f"{code[0]}00-1" in codes.DOCUMENT_CLASSES
-    assert len(codes.DOCUMENT_TYPES) + len(codes.DOCUMENT_CLASSES) == 63
+    for code in document_types.TYPES:
+        assert f"{code[0]}00-1" in document_types.CLASSES
+    assert len(document_types.TYPES) + len(document_types.CLASSES) == 63
 
 
 @pytest.mark.parametrize("kind", [pb.RELATION_KIND_REPLACES, pb.RELATION_KIND_TRANSFORMS_AND_REPLACES])

@@ -1,19 +1,23 @@
 """Codes and displays as they are written: contradictions are refused to people, and kept with a mark from feeds."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
 from kjernejournal.critical_info.v1.critical_info_pb2 import CriticalInfo
 from kjernejournal.medications.v1.medications_pb2 import Medication, MedicationList
-from shared.codes import meanings
-from shared.codes.systems import ATC, ICD10, SNOMED
+from shared.codes import closed_lists, meanings
+from shared.codes.systems import ATC, FAMILY_RELATIONS, ICD10, SNOMED, VOLVEN
 from shared.errors import Invalid
 from shared.handling import codings
 
 UNKNOWN = common_pb2.CODE_VERIFICATION_NOT_VERIFIED
 CONTRADICTORY = common_pb2.CODE_VERIFICATION_CONTRADICTORY
 FINE = common_pb2.CODE_VERIFICATION_UNSPECIFIED
+VOLVEN_9602 = "https://helsedir.no/fhir/CodeSystem/no-kodeverk-9602"
 HL7_ATC = "urn:oid:2.16.840.1.113883.6.73"
 
 
@@ -43,6 +47,33 @@ HL7_ATC = "urn:oid:2.16.840.1.113883.6.73"
         (ICD10, "Q99.9", "", FINE),
         (ICD10, "S02.00", "", FINE),
         (ICD10, "J45", "", FINE),
+        (ICD10, "M79.60", "", FINE),
+        (ICD10, "V0n.1", "", FINE),
+        (ICD10, "D49", "", UNKNOWN),
+        (ICD10, "K94.1", "", UNKNOWN),
+        (ICD10, "H99", "", UNKNOWN),
+        (ICD10, "T99", "", UNKNOWN),
+        (ICD10, "V00", "", UNKNOWN),
+        ("http://hl7.org/fhir/sid/icd-10", "Q99.99", "", UNKNOWN),
+        ("urn:oid:2.16.840.1.113883.6.3", "Q99.99", "", UNKNOWN),
+        ("http://hl7.org/fhir/sid/icd-10-cm", "Q99.99", "", FINE),  # not looked at
+        (VOLVEN + "9060", "LE", "Lege", FINE),
+        (VOLVEN + "9060", "LE", "Doctor", FINE),
+        (VOLVEN + "9060", "LE", "sykepleier ", CONTRADICTORY),
+        (VOLVEN + "9060", "VE", "Veterinær", FINE),
+        (VOLVEN + "9060", "QQ", "Lege", UNKNOWN),
+        (VOLVEN_9602, "A03-2", "Epikrise", FINE),
+        (VOLVEN_9602, "A03-2", "Journalnotat", CONTRADICTORY),
+        (VOLVEN_9602, "A99-2", "Epikrise", UNKNOWN),
+        (VOLVEN + "9603", "NORS", "Utsatt innsyn for innbygger", CONTRADICTORY),
+        (VOLVEN + "9603", "NORX", "", UNKNOWN),
+        (VOLVEN + "8116", "FNR", "D-nummer", CONTRADICTORY),
+        (VOLVEN + "8327", "HPR", "", UNKNOWN),
+        (VOLVEN + "8244", "1", "Under nedre referansegrense", CONTRADICTORY),
+        (VOLVEN + "8271", "S", "Resistent", CONTRADICTORY),
+        (VOLVEN + "8202", "QQQ", "", UNKNOWN),
+        ("https://hl7.no/fhir/CodeSystem/no-basis-marital-status", "gift", "Skilt", CONTRADICTORY),
+        (FAMILY_RELATIONS, "tante", "Tante", UNKNOWN),
         (SNOMED, "J01CE02", "Ibuprofen", FINE),
     ],
 )
@@ -87,3 +118,30 @@ def test_a_coding_may_mean_both_codes() -> None:
     assert list(meanings.of(Coding(system=ATC, code="J01CE02", display="Ibuprofen"))) == ["J01CE02", "M01AE01"]
     assert list(meanings.of(Coding(system=ATC, code="J01CE02", display="Apocillin"))) == ["J01CE02"]
     assert list(meanings.of(Coding(system=SNOMED, code="1"))) == []
+
+
+def test_people_are_refused_the_name_of_another_code_of_a_short_list() -> None:
+    role = Coding(system=VOLVEN + "9060", code="LE", display="Sykepleier")
+    with pytest.raises(Invalid, match="is the name of SP") as refused:
+        codings.mark(CodeableConcept(codings=[role]), people=True)
+    assert refused.value.field == "codings[0].display"
+    codings.mark(CodeableConcept(codings=[role]), people=False)
+
+
+@pytest.mark.parametrize("system", closed_lists.LISTS)
+def test_no_two_codes_of_a_short_list_have_one_name(system: str) -> None:
+    for code, name in closed_lists.LISTS[system].items():
+        codings_of = Coding(system=system, code=code, display=name.upper())
+        codings.mark(codings_of, people=True)
+        assert codings_of.verification == FINE
+    names = [name.lower() for name in closed_lists.LISTS[system].values()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("number", ["8116", "8202", "8239", "8244", "8245", "8271", "8327", "9060", "9602", "9603"])
+def test_a_short_list_has_every_code_and_name_of_the_published_one(number: str) -> None:
+    published = Path(__file__).resolve().parents[4] / "shared" / "data" / "codes" / f"volven-{number}.json"
+    if not published.exists():
+        pytest.skip("the published lists are not beside the repository")
+    theirs = {each["code"]: each["display"].lower() for each in json.loads(published.read_text())["codes"]}
+    assert {code: name.lower() for code, name in closed_lists.LISTS[VOLVEN + number].items()} == theirs

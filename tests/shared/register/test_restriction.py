@@ -12,10 +12,11 @@ from kjernejournal.common.v1.common_pb2 import (
     Coding,
     Representation,
 )
+from shared.codes import closed_lists
 from shared.codes.systems import CONFIDENTIALITY, RESTRICTIONS, names_of
 from shared.errors import Denied, Invalid, NotFound
 from shared.register import restriction
-from shared.register.restriction import CODES, Mark, marks_of, view_of
+from shared.register.restriction import Mark, marks_of, view_of
 
 PERSONNEL = CallerContext(kind=CALLER_KIND_CLINICIAN)
 OPENED = CallerContext(kind=CALLER_KIND_CLINICIAN, elevated=True)
@@ -46,7 +47,7 @@ CITIZENS = set(CALLERS) - {"personnel", "opened"}
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("system", [*names_of(RESTRICTIONS), *names_of(CONFIDENTIALITY)])
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", closed_lists.RESTRICTIONS)
 def test_every_code_acts_on_its_side_alone_under_either_system(code: str, system: str, caller: str) -> None:
     codings = [Coding(system=CONFIDENTIALITY, code="R"), Coding(system=system, code=code)]
     restriction.check(codings)

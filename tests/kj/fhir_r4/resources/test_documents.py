@@ -8,7 +8,7 @@ import pytest
 from kj.fhir_r4.resources import documents
 from kj.fhir_r4.resources.documents import media_type
 from kjernejournal.documents.v1 import documents_pb2 as pb
-from services.documents import codes
+from shared.codes import document_types
 from tests.kj.fhir_r4.bundles import bundle, coded, document, mapped, patient, reasons, record_of, resource
 
 NOTE = "the same note as a DocumentReference: one document"
@@ -132,5 +132,5 @@ def test_norwegian_types_and_classes_stand_in_their_own_fields() -> None:
 
 
 def test_the_code_lists_are_those_of_the_register() -> None:
-    assert set(codes.DOCUMENT_TYPES) == documents.TYPES
-    assert set(codes.DOCUMENT_CLASSES) == documents.CLASSES
+    assert set(document_types.TYPES) == documents.TYPES
+    assert set(document_types.CLASSES) == documents.CLASSES

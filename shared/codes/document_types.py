@@ -1,10 +1,6 @@
-"""Code lists of documents.
+"""Volven 9602, types of document: codes and names, as in HL7 Norway's no-basis-R4, NoBasisDocumentReferenceType."""
 
-Volven 9602 (types of document) as in HL7 Norway's no-basis-R4, value set NoBasisDocumentReferenceType. Volven 9603
-(restriction and refusal) stands in shared/register/restriction.py.
-"""
-
-DOCUMENT_CLASSES = {
+CLASSES = {
     "A00-1": "Epikriser og sammenfatninger",
     "B00-1": "Kontinuerlig/løpende journal",
     "C00-1": "Prøvesvar, vev og væsker",
@@ -17,7 +13,7 @@ DOCUMENT_CLASSES = {
 }
 """Class level of Volven 9602. The first letter of a type is that of its class."""
 
-DOCUMENT_TYPES = {
+TYPES = {
     "A01-2": "Kriseplan",
     "A02-2": "Individuell plan",
     "A03-2": "Epikrise",
