@@ -294,7 +294,7 @@ class CriticalInfo(_message.Message):
     PROCEDURE_CHANGE_FIELD_NUMBER: _builtins.int
     TREATMENT_DECISION_FIELD_NUMBER: _builtins.int
     category: Global___Category.ValueType
-    """The category. Never changes."""
+    """The category. People never change it: they delete the entry and record it anew; its source may correct it."""
     status: Global___Status.ValueType
     """The state. STATUS_EXPIRED is computed when read."""
     specification: _builtins.str
