@@ -102,6 +102,7 @@ def taken(section: pb.MedicationsSection, knowledge: Knowledge, now: datetime) -
         list(collected.unknown.values()),
         incomplete=section.active_prescriptions > sum(each.active for each in section.prescriptions)
         or section.statements_window.older_exist
+        or _prescriptions_cut(section, now)
         or _dispensings_cut(section, now),
         withheld=any(window.withheld for window in windows),
     )
@@ -168,9 +169,16 @@ def _links(*ids: str) -> frozenset[str]:
     return frozenset(filter(None, ids))
 
 
+def _prescriptions_cut(section: pb.MedicationsSection, now: datetime) -> bool:
+    """Whether the list of prescriptions ends before those that are perhaps in force: they stand after the active."""
+    if not section.prescriptions_window.older_exist or not section.prescriptions:
+        return False
+    return uses.of_prescription(section.prescriptions[-1], now) not in (uses.NOTHING, uses.ENDED)
+
+
 def _dispensings_cut(section: pb.MedicationsSection, now: datetime) -> bool:
     """Whether the list of dispensings ends before those that do not count any more."""
     if not section.dispensings_window.older_exist or not section.dispensings:
         return False
-    oldest = section.dispensings[-1].dispensed_at.seconds
+    oldest = uses.at_of(section.dispensings[-1])
     return now.timestamp() - oldest <= RECENT_DAYS * _DAY

@@ -33,7 +33,7 @@ def section(
     given = kinds.DISPENSINGS + (kinds.LOCKED_DISPENSINGS if locked else ())
     entries = [stored for stored in whole.entries if locked or not convert.is_hidden(stored, hidden)]
     prescriptions = [convert.prescription(stored, now, dispensed) for stored in _of(entries, shown)]
-    prescriptions.sort(key=lambda each: not each.active)  # stable: the newest stay first among equals
+    prescriptions.sort(key=_by_use)  # stable: the newest stay first among equals
     dispensings = [convert.dispensing(stored) for stored in _of(entries, given)][:most]
     statements = [convert.statement(stored, now) for stored in _of(entries, kinds.STATEMENTS)]
     medicines = together.medication_list(_of(entries, kinds.LISTS), now)
@@ -51,6 +51,12 @@ def section(
     if not hidden:  # what is locked today denies it too, whatever it was then
         result.stated_absence = _stated_absence(result, _of(entries, kinds.STATEMENTS), now)
     return result
+
+
+def _by_use(prescription: pb.Prescription) -> int:
+    """Orders what is in force first, then other sources' orders that may be: a list that is cut holds them."""
+    perhaps = prescription.HasField("source_record") and model.is_open(prescription)
+    return 0 if prescription.active else 1 if perhaps else 2
 
 
 def _of(entries: Iterable[StoredEntry], of_kinds: Sequence[int]) -> list[StoredEntry]:

@@ -308,7 +308,19 @@ class TestWhatIsMissing:
     def test_closed_prescriptions_that_were_cut_do_not_matter(self, made: Made) -> None:
         made.prescribed("A07BC05")
         made.medicines.prescriptions_window.CopyFrom(ListWindow(returned=1, total=90, older_exist=True))
+        assert ("INTERACTION", "SECTION_INCOMPLETE", "") in not_checked(made.checked())  # the next may be in force
+        made.prescribed("A07BC05", active=False)
         assert not_checked(made.checked()) == set()
+
+    def test_orders_of_unsure_status_that_were_cut_leave_every_check_open(self, made: Made) -> None:
+        made.prescribed(WARFARIN, active=False, source_record=pb.SourceRecord(status="unknown"))
+        made.medicines.prescriptions_window.CopyFrom(ListWindow(returned=1, total=2, older_exist=True))
+        assert ("INTERACTION", "SECTION_INCOMPLETE", "") in not_checked(made.checked())
+
+    def test_dispensings_without_a_day_of_hand_over_that_were_cut_matter(self, made: Made) -> None:
+        made.dispensed("H03AA01", 20).ClearField("dispensed_at")
+        made.medicines.dispensings_window.older_exist = True
+        assert ("ALLERGY", "SECTION_INCOMPLETE", "") in not_checked(made.checked())
 
     def test_critical_information_that_was_cut_matters_while_all_that_is_shown_is_active(self, made: Made) -> None:
         made.allergic("J01C")

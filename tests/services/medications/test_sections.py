@@ -195,6 +195,14 @@ async def test_the_section_has_what_is_in_force_first_whatever_the_window(medici
     assert (section.dispensings_window.returned, section.dispensings_window.total) == (4, 5)
 
 
+async def test_an_order_that_may_be_in_force_stands_before_those_that_are_over(medicines: Feed) -> None:
+    ref = new_ref()
+    orders = [order("over", "completed", days_ago=1), order("held", "on-hold", days_ago=900)]
+    await medicines.send(ref, prescriptions=[*orders, order("unsure", "unknown", days_ago=800)])
+    section = await medicines.section(ref, max_entries=2)
+    assert [each.header.provenance.source_id for each in section.prescriptions] == ["unsure", "held"]
+
+
 async def test_max_entries_0_counts_only(medicines: Feed) -> None:
     ref = new_ref()
     await medicines.send(ref, prescriptions=[prescription("r1")], statements=[statement("s1")])
