@@ -38,6 +38,10 @@ _DOUBTS = {
         "Usikkert: virkestoffet er ikke det samme.",
         "Doubtful: the substance is not the same.",
     ),
+    "DOUBT_DISCONTINUED_UNDER_ANOTHER_CODE": (
+        "Usikkert: listen har seponert samme virkestoff under en annen kode.",
+        "Doubtful: the list has discontinued the same substance under another code.",
+    ),
     "DOUBT_ONE_SUBSTANCE": (
         "Usikkert: en annen oppføring her inneholder samme virkestoff.",
         "Doubtful: another entry here holds the same substance.",

@@ -27,6 +27,7 @@ class Says(StrEnum):
     DOUBT_NAME_ALONE = auto()
     DOUBT_OTHER_SUBSTANCE = auto()
     DOUBT_ONE_SUBSTANCE = auto()
+    DOUBT_DISCONTINUED_UNDER_ANOTHER_CODE = auto()
     DOUBT_DISCONTINUED_AND_IN_USE = auto()
     DOUBT_TWO_LISTS_DIFFER = auto()
     DOUBT_NOT_COMPARABLE = auto()

@@ -95,11 +95,29 @@ def reconciled(sides: Iterable[Side], *, has_list: bool, substances_of: Substanc
     for place, doubts in ties(groups, substances_of).items():
         items[place].doubts += doubts
         items[place].undecided.add(SUBSTANCE)
+    _doubt_ended_under_another_code(items, substances_of)
     for item in items:
         _doubt_rhythm(item, substances_of)
         _doubt_identity(item, groups, brought=brought)
         item.difference = DOUBTFUL if item.doubts else _difference(item, brought=brought, has_list=has_list)
     return items
+
+
+def _doubt_ended_under_another_code(items: Sequence[Item], substances_of: SubstancesOf) -> None:
+    """Doubts what is on no list where the list has discontinued the same substance under another code.
+
+    A combination and its part are two treatments here: one often follows the other.
+    """
+    ended = [item.group.first for item in items if item.group.first.source == LISTED and item.group.first.use == ENDED]
+    for item in items:
+        first = item.group.first
+        holds = substances_of(first.medication)
+        if not holds or item.group.of(LISTED) or all(side.use == ENDED for side in item.group.sides):
+            continue
+        same = [side for side in ended if substances_of(side.medication) == holds]
+        if any(not _later(first, _ended_at(side)) for side in same):
+            item.doubts.append(Says.DOUBT_DISCONTINUED_UNDER_ANOTHER_CODE)
+            item.undecided.add(SUBSTANCE)
 
 
 def _difference(item: Item, *, brought: bool, has_list: bool) -> "pb.Difference.ValueType":

@@ -140,3 +140,16 @@ def test_weekly_against_daily_in_any_words_is_dangerous(weekly: str, daily: str)
     brought = entry(medication=CANCER, dosages=[pb.Dosage(text=daily)])
     items, _ = reconcile(listed(on_list), brought, table=TABLE)
     assert all(Says.DANGER_WEEKLY_AND_DAILY in codes_said(item) for item in items)
+
+
+def test_what_the_list_has_discontinued_under_another_code_is_doubtful_and_not_in_the_draft() -> None:
+    stopped = ended(entry(medication=RHEUMATIC, dosages=WEEKLY))
+    items, draft = reconcile(listed(stopped), entry(medication=CANCER, dosages=DAILY), table=TABLE)
+    assert DOUBTFUL in [item.difference for item in items]
+    assert not codes(draft.entries)
+
+
+def test_a_part_of_a_combination_that_was_discontinued_may_follow_it() -> None:
+    stopped = ended(entry(medication=BOTH))
+    items, _ = reconcile(listed(stopped), prescriptions=[prescribed(medication=ENALAPRIL)], table=TABLE)
+    assert DOUBTFUL not in [item.difference for item in items]
