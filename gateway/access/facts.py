@@ -121,6 +121,22 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class CareRelation:
+    """That an organisation treats the patient, as its personnel have registered it."""
+
+    legal_entity: str
+    organisation: str
+    """Organisation number of the point of care."""
+    until: datetime
+
+    def is_of(self, caller: Caller, now: datetime) -> bool:
+        """Whether it is in force for this caller: of the same legal entity, and of the same point of care where the
+        caller's token names one."""
+        units = {self.organisation, self.legal_entity}
+        return caller.legal_entity == self.legal_entity and caller.organisation in units and now < self.until
+
+
+@dataclass(frozen=True, slots=True)
 class PatientFacts:
     """What is known of the patient and decides. Refs are the internal references."""
 
@@ -145,6 +161,11 @@ class PatientFacts:
     """The current general practitioner and substitutes."""
     address_protection: bool = False
     deceased: bool = False
+    care_relations: frozenset[CareRelation] = field(default=frozenset(), repr=False)
+
+    def treated_by(self, caller: Caller, now: datetime) -> bool:
+        """Whether the caller's organisation has a care relation in force."""
+        return any(each.is_of(caller, now) for each in self.care_relations)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ The order is part of the contract, since the caller hears the first reason that 
 5. role;
 6. basis, by the table in `rules`; restricted sections need an elevated basis, and an elevated basis something to open;
 7. for citizens: age, parents, appointed guardians, proxies; then a reservation against the portal;
-8. for systems that follow patients: nobody who has blocked somebody or restricted something is followed.
+8. for systems that follow patients: a care relation of their organisation in force, and nobody who has blocked
+   somebody or restricted something is followed.
 
 Without an emergency or consent basis a named block must look like having no relation to the patient. So a blocked
 caller then hears what anybody with the same token and no relation would hear.
@@ -20,7 +21,7 @@ record exists and that the rest is not shown (Outcome.EXISTS), as everybody does
 neither reads as "there is nothing", and neither shows a block.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gateway.access.citizens import decide_citizen
 from gateway.access.clinicians import decide_clinician
@@ -54,6 +55,9 @@ _OUTLIVES_RESERVATION: frozenset[tuple[int, SectionValue]] = frozenset(
 )
 
 
+_NO_MATTER_WHEN = datetime.max.replace(tzinfo=UTC)
+"""Time of a decision about no patient: nothing there depends on it."""
+
 UNDECIDED = Decision(Outcome.DENY, reasons.ERROR_REASON_NO_ACCESS, "undecided", {}, "")
 """What stands in the place of a decision until there is one."""
 
@@ -80,20 +84,25 @@ def decide(
     if caller.kind == _CITIZEN:
         return decide_citizen(caller, basis, facts, access, asked, now)
     if access.status_only:
-        return _status(caller, basis, facts, access, asked)
+        return _status(caller, basis, facts, access, asked, now)
     if caller.kind == _CLINICIAN:
         return decide_clinician(caller, basis, facts, access, asked)
-    return _without_basis(caller, basis, facts, access, asked)
+    return _without_basis(caller, basis, facts, access, asked, now)
 
 
 def _status(
-    caller: Caller, basis: BasisValue, facts: PatientFacts, access: AccessRule, asked: tuple[SectionValue, ...]
+    caller: Caller,
+    basis: BasisValue,
+    facts: PatientFacts,
+    access: AccessRule,
+    asked: tuple[SectionValue, ...],
+    now: datetime,
 ) -> Decision:
     """Decides on an rpc that says whether something exists: of what the patient has restricted it says nothing."""
     if caller.kind == _CLINICIAN:
         decision = decide_clinician(caller, basis, facts, access, asked)
     else:
-        decision = _without_basis(caller, basis, facts, access, asked)
+        decision = _without_basis(caller, basis, facts, access, asked, now)
     if not decision.permitted or not facts.restricted_sections.intersection(asked):
         return decision
     return same(asked, Outcome.EXISTS, denied(reasons.ERROR_REASON_SECTION_RESTRICTED, "status-of-what-is-restricted"))
@@ -109,7 +118,7 @@ def decide_without_patient(caller: Caller, basis: BasisValue, access: AccessRule
         if refusal is None and access.section != common_pb2.SECTION_ACCESS_LOG:
             refusal = Refusal(reasons.ERROR_REASON_ROLE_REFUSED, "people-ask-about-a-patient")
         return deny(asked, refusal) if refusal else permit(asked, "proofs-of-the-log")
-    return _without_basis(caller, basis, None, access, asked)
+    return _without_basis(caller, basis, None, access, asked, _NO_MATTER_WHEN)
 
 
 def for_another_patient(decision: Decision) -> Decision:
@@ -133,9 +142,10 @@ def _without_basis(
     facts: PatientFacts | None,
     access: AccessRule,
     asked: tuple[SectionValue, ...],
+    now: datetime,
 ) -> Decision:
     if caller.kind == _SYSTEM:
-        return decide_system(caller, basis, facts, access, asked)
+        return decide_system(caller, basis, facts, access, asked, now)
     if caller.kind == _AUDITOR:
         return decide_auditor(caller, basis, access, asked)
     return deny(asked, Refusal(reasons.ERROR_REASON_CALLER_KIND_REFUSED, "caller-kind"))

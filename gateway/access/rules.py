@@ -24,9 +24,10 @@ FORHOYET_AKUTT = common_pb2.ACCESS_BASIS_FORHOYET_AKUTT
 
 
 class Part(enum.Enum):
-    """The two parts of a record that personnel meet. The access log is neither: it is not for them."""
+    """The parts of a record that personnel meet. The access log is none of them: it is not for them."""
 
     CLINICAL = "clinical"
+    CARE_RELATION = "that the organisation treats the patient, for its systems to follow the record"
     AT_PATIENTS_REQUEST = "what is done in the patient's name: privacy settings, changes to own registrations"
 
 
@@ -68,6 +69,9 @@ _MEDICINES = (common_pb2.SECTION_MEDICATIONS,)
 _IN_MUNICIPAL_CARE = (
     "kjernejournalforskriften § 7; Helsedirektoratet, answer of 20.12.2021 to its hearing (regjeringen.no id2872755): "
     "personnel responsible for medicines in nursing homes and home nursing are exempt from consent"
+)
+_TREATED = (
+    "this record's own rule: who may read without an emergency may have the organisation's systems follow the record; "
 )
 _DISPENSING = (
     "SFM, message M25.2 and the list of multidose come from and go to pharmacies (sfm-PLL-info2); that dispensing "
@@ -189,6 +193,43 @@ RULES: tuple[Rule, ...] = (
         f"{_IN_MUNICIPAL_CARE}; ehelse.no: doctors everything, nurses certain treatments",
     ),
     Rule(
+        "personnel register a care relation on consent",
+        tuple(PERSONNEL),
+        EVERY_SERVICE,
+        (SAMTYKKE,),
+        (WRITE,),
+        f"{_TREATED}with consent, as for reading",
+        part=Part.CARE_RELATION,
+    ),
+    Rule(
+        "general practitioner registers a care relation",
+        DOCTOR,
+        (ServiceKind.GP,),
+        (UNNTAK,),
+        (WRITE,),
+        f"{_TREATED}UNNTAK as for reading, the patient's GP",
+        relation=Relation.GP,
+        part=Part.CARE_RELATION,
+    ),
+    Rule(
+        "specialist care and the acute chain register a care relation",
+        DOCTOR + NURSE,
+        SPECIALIST_AND_ACUTE,
+        (UNNTAK,),
+        (WRITE,),
+        f"{_TREATED}UNNTAK as for reading",
+        part=Part.CARE_RELATION,
+    ),
+    Rule(
+        "municipal care registers a care relation",
+        DOCTOR + NURSE + VERNEPLEIER,
+        MUNICIPAL_CARE,
+        (UNNTAK,),
+        (WRITE,),
+        f"{_TREATED}UNNTAK as for reading",
+        part=Part.CARE_RELATION,
+    ),
+    Rule(
         "personnel act in the patient's name",
         tuple(PERSONNEL),
         EVERY_SERVICE,
@@ -227,6 +268,8 @@ def part_of(section: SectionValue, action: ActionValue) -> Part | None:
         return Part.AT_PATIENTS_REQUEST
     if section == common_pb2.SECTION_OWN_REGISTRATIONS and action == WRITE:
         return Part.AT_PATIENTS_REQUEST
+    if section == common_pb2.SECTION_PATIENT and action == WRITE:
+        return Part.CARE_RELATION
     return Part.CLINICAL if section in CLINICAL else None
 
 
@@ -270,6 +313,6 @@ def _digest() -> str:
     return hashlib.sha256(repr((rows, sorted(CLINICAL))).encode()).hexdigest()[:12]
 
 
-POLICY_VERSION = f"5.{_digest()}"
+POLICY_VERSION = f"6.{_digest()}"
 """Stands in every audit record: a changed table, or another set of clinical sections, is another version. The number
 before the dot is the code's."""

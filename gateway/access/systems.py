@@ -1,5 +1,7 @@
 """Decides what machines and auditors may do: neither has a basis, and neither reads the record."""
 
+from datetime import datetime
+
 from gateway.access.facts import AccessRule, BasisValue, Caller, Decision, PatientFacts, SectionValue
 from gateway.access.verdicts import NO_BASIS, Refusal, deny, level, permit
 from kjernejournal.common.v1 import common_pb2
@@ -20,10 +22,15 @@ def not_registered(caller: Caller, access: AccessRule) -> Refusal | None:
 
 
 def decide_system(
-    caller: Caller, basis: BasisValue, facts: PatientFacts | None, access: AccessRule, asked: tuple[SectionValue, ...]
+    caller: Caller,
+    basis: BasisValue,
+    facts: PatientFacts | None,
+    access: AccessRule,
+    asked: tuple[SectionValue, ...],
+    now: datetime,
 ) -> Decision:
     """Decides on a machine that is registered for the rpc. `facts` None: the call is about no patient."""
-    if access.changes_only and facts is not None and (refusal := _not_followed(facts)):
+    if access.changes_only and facts is not None and (refusal := _not_followed(caller, facts, now)):
         return deny(asked, refusal)
     if basis != NO_BASIS:
         return deny(asked, _no_basis())
@@ -45,8 +52,11 @@ def _no_basis() -> Refusal:
     return Refusal(reasons.ERROR_REASON_BASIS_REFUSED, "a-basis-is-for-personnel")
 
 
-def _not_followed(facts: PatientFacts) -> Refusal | None:
-    """Returns why no system hears what changes in this record. Who reads there is not known, so any block counts."""
+def _not_followed(caller: Caller, facts: PatientFacts, now: datetime) -> Refusal | None:
+    """Returns why this system does not hear what changes in a record: its organisation treats the patient no longer, or
+    something is kept back. Who reads there is not known, so any block counts."""
+    if not facts.treated_by(caller, now):
+        return Refusal(reasons.ERROR_REASON_NO_ACCESS, "no-care-relation")
     if facts.blocked_hpr_numbers:
         return Refusal(reasons.ERROR_REASON_NO_ACCESS, "somebody-is-blocked")
     if facts.restricted_sections or facts.single_entries_restricted:

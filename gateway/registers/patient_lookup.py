@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import grpc
 from google.protobuf.message import DecodeError
 
-from gateway.access.facts import BirthDate, PatientFacts
+from gateway.access.facts import BirthDate, CareRelation, PatientFacts
 from gateway.registers.backends import Backend
 from gateway.registers.breaker import PATIENCE, Breaker
 from kjernejournal.patients.v1 import patients_pb2
 from kjernejournal.patients.v1.patients_pb2 import PatientResolution, ResolvePatientsRequest, ResolvePatientsResponse
 from shared import deadline
 from shared.block_promise import BLOCK_HOLDS_WITHIN
+from shared.convert import moment
 from shared.errors import Reason, TimedOut, Unavailable
 
 PATH = "/kjernejournal.patients.v1.PatientsService/ResolvePatients"
@@ -137,6 +138,9 @@ def _facts(found: PatientResolution) -> PatientFacts:
         gp_hpr_numbers=frozenset((*facts.gp_hpr_numbers, *facts.gp_substitute_hpr_numbers)),
         address_protection=facts.address_protection != patients_pb2.ADDRESS_PROTECTION_UGRADERT,
         deceased=facts.deceased,
+        care_relations=frozenset(
+            CareRelation(each.legal_entity, each.organisation, moment(each.until)) for each in facts.care_relations
+        ),
     )
 
 

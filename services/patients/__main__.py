@@ -3,6 +3,7 @@
 import asyncio
 
 from kjernejournal.patients.v1.patients_pb2 import DESCRIPTOR
+from services.patients.care_relation_repository import CareRelations
 from services.patients.merge_repository import Merges
 from services.patients.privacy_servicer import PrivacyServicer
 from services.patients.registration_repository import Registry
@@ -24,7 +25,7 @@ async def main() -> None:
         repository, production = Repository(database), settings.production
         served = {
             DESCRIPTOR.services_by_name["PatientsService"]: PatientsServicer(
-                repository, Registry(database), Merges(database), production=production
+                repository, Registry(database), Merges(database), CareRelations(database), production=production
             ),
             DESCRIPTOR.services_by_name["PrivacyService"]: PrivacyServicer(repository, production=production),
         }

@@ -15,6 +15,7 @@ from kjernejournal.patients.v1.patients_pb2 import (
     RESOLUTION_STATE_NAMED,
     RESOLUTION_STATE_REGISTERED,
     BlockedPersonnel,
+    CareRelationFact,
     GeneralPractitionerAssignment,
     GuardianFact,
     ImportedPrivacy,
@@ -217,7 +218,21 @@ def _facts(known: Rows, rows: Rows, now: datetime) -> PatientFacts:
     )
     _add_practitioners(facts, rows, now)
     _add_privacy(facts, rows, now)
+    _add_care_relations(facts, rows, now)
     return facts
+
+
+def _add_care_relations(facts: PatientFacts, rows: Rows, now: datetime) -> None:
+    last: dict[tuple[str, str], datetime] = {}
+    for row in rows:
+        for *whose, end in zip(row["legal_entities"] or (), row["organisations"] or (), row["ends"] or (), strict=True):
+            key = (whose[0], whose[1])
+            last[key] = max(end, last.get(key, end))
+    facts.care_relations.extend(
+        CareRelationFact(legal_entity=legal_entity, organisation=organisation, until=timestamp(end))
+        for (legal_entity, organisation), end in last.items()
+        if now < end
+    )
 
 
 def _add_practitioners(facts: PatientFacts, rows: Rows, now: datetime) -> None:

@@ -95,7 +95,7 @@ class Repository:
     ) -> Stored:
         """Adds a place on a list to the patient's history; a retry gives what the first try stored."""
         async with self._database.transaction() as session:
-            refs = await _lock(session, ref)
+            refs = await lock(session, ref)
             made = await made_by(session, refs, request_id, sent)
             if made is not None:
                 [row] = await session.fetch(
@@ -137,7 +137,7 @@ class Repository:
         A retry gives what the first try stored. Raises VersionBehind when `expected_version` is not the latest.
         """
         async with self._database.transaction() as session:
-            refs = await _lock(session, ref)
+            refs = await lock(session, ref)
             if await made_by(session, refs, request_id, sent) is not None:
                 then = await session.fetchval(
                     "SELECT max(stored_at) FROM privacy_settings"
@@ -166,7 +166,7 @@ ORDER BY array_position($1::uuid[], patient_ref), version DESC LIMIT 1
 """
 
 
-async def _lock(session: Session, ref: str) -> list[str]:
+async def lock(session: Session, ref: str) -> list[str]:
     """Returns every reference of the patient, the canonical one first, locked until the transaction ends: changes to
     one patient, merges among them, come one after the other."""
     rows = await session.fetch(
@@ -214,6 +214,7 @@ def _settings(rows: Sequence[asyncpg.Record]) -> StoredSettings:
 _RESOLVE = """
 SELECT n.value, m.patient_ref::text, i.content AS identity, i.guardian_refs, g.content AS gp_history,
     p.content AS privacy, p.version AS privacy_version, p.proxy_refs,
+    c.legal_entities, c.organisations, c.ends,
     CASE WHEN i.address_key IS NOT NULL AND i.parent_refs <> '{}' THEN ARRAY (
         SELECT parent.ref FROM unnest(i.parent_refs) AS parent (ref)
         JOIN refs AS r ON r.patient_ref = parent.ref
@@ -237,6 +238,14 @@ LEFT JOIN LATERAL (
     SELECT content, version, proxy_refs FROM privacy_settings
     WHERE patient_ref = m.patient_ref ORDER BY version DESC LIMIT 1
 ) AS p ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(legal_entity) AS legal_entities, array_agg(organisation) AS organisations,
+        array_agg(ends_at) AS ends
+    FROM (
+        SELECT DISTINCT ON (legal_entity, organisation) legal_entity, organisation, ends_at FROM care_relations
+        WHERE patient_ref = m.patient_ref ORDER BY legal_entity, organisation, version DESC
+    ) AS latest WHERE ends_at > now()
+) AS c ON true
 WHERE n.value = ANY((SELECT $1::text[])::text[])
 ORDER BY m.patient_ref <> m.canonical_ref, m.patient_ref
 """

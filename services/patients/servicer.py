@@ -9,6 +9,7 @@ from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts, Prov
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2_grpc import PatientsServiceServicer
 from services.patients import convert, model, privacy
+from services.patients.care_relation_repository import CareRelations, Organisation
 from services.patients.merge_repository import Merged, Merges
 from services.patients.registration_repository import Registration, Registry
 from services.patients.repository import Repository
@@ -30,10 +31,19 @@ MOST_REFS = 100
 class PatientsServicer(PatientsServiceServicer):
     """Identities of patients. `production`: real national ids only, otherwise synthetic ones only."""
 
-    def __init__(self, repository: Repository, registry: Registry, merges: Merges, *, production: bool) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        registry: Registry,
+        merges: Merges,
+        care_relations: CareRelations,
+        *,
+        production: bool,
+    ) -> None:
         self._repository = repository
         self._registry = registry
         self._merges = merges
+        self._care_relations = care_relations
         self._production = production
 
     async def GetPatient(self, request: pb.GetPatientRequest, context: Context) -> pb.GetPatientResponse:
@@ -104,6 +114,20 @@ class PatientsServicer(PatientsServiceServicer):
         return pb.AssignGeneralPractitionerResponse(
             version=stored.version, stored_at=timestamp(stored.stored_at), outdated=stored.outdated
         )
+
+    async def RegisterCareRelation(
+        self, request: pb.RegisterCareRelationRequest, context: Context
+    ) -> pb.RegisterCareRelationResponse:
+        asking = caller.current()
+        relation = await self._care_relations.register(
+            caller.patient_refs()[0],
+            Organisation(asking.legal_entity, asking.organisation.number or asking.legal_entity),
+            optional_moment(request, "until"),
+            request.request_id,
+            convert.sent(request),
+            provenance(asking, datetime.now(UTC)),
+        )
+        return pb.RegisterCareRelationResponse(relation=relation)
 
     async def ResolvePatients(self, request: pb.ResolvePatientsRequest, context: Context) -> pb.ResolvePatientsResponse:
         asked = list(dict.fromkeys(request.national_ids))

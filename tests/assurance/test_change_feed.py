@@ -27,7 +27,7 @@ from tests.services.labs.calls import report
 from tests.services.medications.feed import statement
 from tests.services.vaccinations.register import dose
 from tests.support.client import Client
-from tests.support.following import Follower
+from tests.support.following import Follower, relate
 from tests.support.patients import Patient, new_patients, reaction, visit
 from tests.support.system import System, running_system
 
@@ -148,6 +148,7 @@ async def test_nothing_is_missed_and_order_is_kept_whoever_is_killed(system: Sys
     keys = {f"p{number}": patient for number, patient in enumerate(patients)}
     async with grpc.aio.insecure_channel(system.local.service_address("patients")) as channel:
         refs = await references(channel, patients)
+    await relate(client, *patients)
     began = time.monotonic()
     follower = Follower(client, keys)
     await follower.begin()

@@ -31,6 +31,7 @@ from services.critical_info.repository import Repository as CriticalInfo
 from services.critical_info.servicer import Servicer as CriticalInfoServicer
 from services.medications.repository import Repository as Medications
 from services.medications.servicer import Servicer as MedicationsServicer
+from services.patients.care_relation_repository import CareRelations
 from services.patients.merge_repository import Merges
 from services.patients.privacy_servicer import PrivacyServicer
 from services.patients.registration_repository import Registry
@@ -202,7 +203,9 @@ async def test_medicines_are_answered_across_the_upgrade(postgres: Cluster, upgr
 async def patients(fresh: Fresh) -> AsyncIterator[Patients]:
     database = await Database.connect(fresh.dsn)
     repository, services = People(database), patients_pb2.DESCRIPTOR.services_by_name
-    identities = PatientsServicer(repository, Registry(database), Merges(database), production=False)
+    identities = PatientsServicer(
+        repository, Registry(database), Merges(database), CareRelations(database), production=False
+    )
     async with served(
         (identities, services["PatientsService"]),
         (PrivacyServicer(repository, production=False), services["PrivacyService"]),

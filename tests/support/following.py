@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import grpc
 
+from kj.synthetic.people.cast import MUNICIPALITY
 from kjernejournal.changes.v1.changes_pb2 import FollowedPatient, WatchChangesRequest
 from kjernejournal.common.v1 import common_pb2
+from kjernejournal.patients.v1.patients_pb2 import RegisterCareRelationRequest
 from tests.support.client import Client, Refusal
 from tests.support.patients import Patient
 
@@ -76,7 +79,7 @@ class Follower:
     async def _follow(self) -> None:
         while self.refusal is None:
             self.streams += 1
-            call = self.client.open("WatchChanges", self.request(), seconds=None, kind="system")
+            call = self.client.open("WatchChanges", self.request(), seconds=None, kind="system", org=MUNICIPALITY)
             try:
                 async for message in call:
                     self._note(message)
@@ -103,6 +106,23 @@ class Follower:
             for each in self.heard
             if each.key == key and section in ("", each.section) and each.section != "patient"
         ]
+
+
+async def relate(client: Client, *patients: Patient) -> None:
+    """Has home care's nurse register that the municipality treats these patients."""
+    for each in patients:
+        request = RegisterCareRelationRequest(patient=each.identifier, request_id=str(uuid4()))
+        await client.call("RegisterCareRelation", request, kind="nurse", basis="UNNTAK")
+
+
+@asynccontextmanager
+async def following_treated(
+    client: Client, sections: Sequence[int] = (), **patients: Patient
+) -> AsyncIterator[Follower]:
+    """Does the same once the care relations are registered, where the services are real."""
+    await relate(client, *patients.values())
+    async with following(client, sections, **patients) as follower:
+        yield follower
 
 
 @asynccontextmanager

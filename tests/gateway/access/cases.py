@@ -1,9 +1,9 @@
 """Turns a Case of the oracle into the policy's own arguments, and the decision back into words."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from gateway.access.clients import FEEDS, RIGHTS, Client
-from gateway.access.facts import AccessRule, BirthDate, Caller, Decision, PatientFacts
+from gateway.access.facts import AccessRule, BirthDate, Caller, CareRelation, Decision, PatientFacts
 from gateway.access.policy import decide
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.personnel import ServiceKind
@@ -13,6 +13,7 @@ from tests.gateway.access.oracle import Case
 PATIENT = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222")
 OTHER = ("33333333-3333-4333-8333-333333333333",)
 HPR = "900000001"
+ENTITY, UNIT, SISTER, STRANGERS = "100100673", "100100088", "100100096", "100100223"
 ANYTHING = Client(
     client_id="anything",
     organisation="100100010",
@@ -53,7 +54,14 @@ def caller(case: Case) -> Caller:
         )
     refs = PATIENT[1:] if case.is_self else OTHER
     client = ANYTHING if case.kind == "SYSTEM" and case.registered else None
-    return Caller(kind=kind, refs=refs if case.kind == "CITIZEN" else (), security_level=case.level, client=client)
+    return Caller(
+        kind=kind,
+        refs=refs if case.kind == "CITIZEN" else (),
+        security_level=case.level,
+        client=client,
+        legal_entity=ENTITY,
+        organisation=UNIT if case.of_unit else ENTITY,
+    )
 
 
 def facts(case: Case) -> PatientFacts | None:
@@ -75,7 +83,20 @@ def facts(case: Case) -> PatientFacts | None:
         address_protection=case.protected,
         portal_reservation=case.no_portal,
         deceased=case.deceased,
+        care_relations=_care_relations(case),
     )
+
+
+def _care_relations(case: Case) -> frozenset[CareRelation]:
+    at, later = now(case), now(case) + timedelta(seconds=1)
+    strangers = CareRelation(STRANGERS, STRANGERS, later)
+    own = {
+        "own": CareRelation(ENTITY, UNIT, later),
+        "sister unit": CareRelation(ENTITY, SISTER, later),
+        "ended": CareRelation(ENTITY, UNIT, at),
+        "strangers": CareRelation(STRANGERS, UNIT, later),
+    }
+    return frozenset({strangers, own.get(case.relation, strangers)})
 
 
 def _birth_date(case: Case) -> BirthDate | None:
@@ -95,6 +116,7 @@ def _access(case: Case) -> AccessRule:
         section=common_pb2.Section.Value(f"SECTION_{case.section}"),
         callers=frozenset(common_pb2.CallerKind.Value(f"CALLER_KIND_{kind}") for kind in case.open_to),
         audit=common_pb2.AUDIT_LEVEL_NONE if case.status_only else common_pb2.AUDIT_LEVEL_FULL,
+        changes_only=case.follows,
         machine_right=common_pb2.MACHINE_RIGHT_INDICATOR,
     )
 

@@ -35,8 +35,11 @@ class Case:
     # the rpc
     open_to: frozenset[str] = frozenset({"CLINICIAN", "CITIZEN", "SYSTEM", "AUDITOR"})
     status_only: bool = False
+    follows: bool = False
     # machines
     registered: bool = True
+    of_unit: bool = False
+    """The machine's token names a point of care, not the legal entity alone."""
     # personnel
     role: str = "LE"
     authorised: bool = True
@@ -54,6 +57,9 @@ class Case:
     deceased: bool = False
     protected: bool = False
     no_portal: bool = False
+    relation: str = "none"
+    """To an organisation: "own" (the machine's unit), "sister unit" (same legal entity), "ended" (at this moment),
+    "strangers" (of another legal entity)."""
     # citizens
     is_self: bool = False
     is_guardian: bool = False
@@ -114,13 +120,17 @@ def _refused_as_a_whole(case: Case, sections: tuple[str, ...]) -> str | None:
 
 
 def _machine_refused(case: Case) -> str | None:
-    if case.action == "READ" and not case.status_only:
+    if case.action == "READ" and not case.status_only and not case.follows:
         return "ROLE_REFUSED"
     return None if case.registered else "CLIENT_NOT_REGISTERED"
 
 
 def _other_refused(case: Case) -> str | None:
+    following = case.follows and case.kind == "SYSTEM"
     refusals = (
+        ("NO_ACCESS", following and not _treats(case)),
+        ("NO_ACCESS", following and (case.others_blocked or case.blocked)),
+        ("SECTION_RESTRICTED", following and bool(case.restricted or case.single_entries)),
         ("SECURITY_LEVEL_TOO_LOW", case.kind != "SYSTEM" and case.level < 4),
         ("ROLE_REFUSED", case.kind == "AUDITOR" and case.section != "ACCESS_LOG"),
         ("BASIS_REFUSED", case.basis != "UNSPECIFIED"),
@@ -128,6 +138,11 @@ def _other_refused(case: Case) -> str | None:
         ("NO_ACCESS", case.kind == "CITIZEN" and case.no_portal and case.section != "PRIVACY"),
     )
     return next((reason for reason, applies in refusals if applies), None)
+
+
+def _treats(case: Case) -> bool:
+    """Whether the machine's organisation has a care relation. A machine of the legal entity works for all its units."""
+    return case.relation == "own" or (case.relation == "sister unit" and not case.of_unit)
 
 
 def _clinician_refused(case: Case, sections: tuple[str, ...]) -> str | None:
@@ -168,7 +183,7 @@ def _role_fits(case: Case, section: str) -> bool:
     role, service, action = case.role, case.service, case.action
     if role in NOT_FOR_PEOPLE | NO_ROLE or action == "ADMIN" or section not in (*CLINICAL, "PRIVACY"):
         return False
-    if action == "READ" or section in {"PRIVACY", "OWN_REGISTRATIONS"}:
+    if action == "READ" or section in {"PRIVACY", "OWN_REGISTRATIONS", "PATIENT"}:
         return True
     if service == "PHARMACY":
         return role in {"FA1", "FA2"} and section == "MEDICATIONS"
@@ -182,7 +197,9 @@ def _role_fits(case: Case, section: str) -> bool:
 def _open_by_nature(case: Case, section: str) -> bool:
     """Whether the basis is open to such a person in such a place, whoever the patient is."""
     role, service, basis = case.role, case.service, case.basis
-    if not _role_fits(case, section):
+    # That the organisation treats the patient, for long, is no emergency, and opens nothing.
+    relation = section == "PATIENT" and case.action == "WRITE"
+    if not _role_fits(case, section) or (relation and basis not in {"SAMTYKKE", "UNNTAK"}):
         return False
     if section == "PRIVACY":
         loosening = case.action == "WRITE" and basis == "FORHOYET_SAMTYKKE" and role in {"LE", "SP"}

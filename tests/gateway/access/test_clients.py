@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gateway import contract
 from gateway.access.clients import FEEDS, RIGHTS, Client, read_clients
-from gateway.access.facts import Caller, Decision, PatientFacts
+from gateway.access.facts import Caller, CareRelation, Decision, PatientFacts
 from gateway.access.policy import decide, decide_without_patient
 from gateway.contract import Method
 from kj.local.clients import table
@@ -24,7 +25,8 @@ OPEN = {
     for path, method in contract.methods().items()
     if common.CALLER_KIND_SYSTEM in method.rule.callers
 }
-FACTS = PatientFacts(refs=PATIENT)
+TREATED = CareRelation(ORGANISATION, ORGANISATION, NOW + timedelta(days=1))
+FACTS = PatientFacts(refs=PATIENT, care_relations=frozenset({TREATED}))
 NO_RECORD = None
 EVERY = pytest.mark.parametrize("rpc", list(OPEN))
 
@@ -43,7 +45,10 @@ def client(**fields: Any) -> Client:
 
 def asks(rpc: str, registered: Client | None, facts: PatientFacts | None = FACTS) -> Decision:
     """Returns what is decided of a machine's call about a patient, or about none where the rpc is bound to none."""
-    caller, method = Caller(kind=common.CALLER_KIND_SYSTEM, client=registered), OPEN[rpc]
+    method = OPEN[rpc]
+    caller = Caller(
+        kind=common.CALLER_KIND_SYSTEM, client=registered, legal_entity=ORGANISATION, organisation=ORGANISATION
+    )
     if not method.patients:
         return decide_without_patient(caller, common.ACCESS_BASIS_UNSPECIFIED, method.rule)
     return decide(caller, common.ACCESS_BASIS_UNSPECIFIED, facts, method.rule, NOW)

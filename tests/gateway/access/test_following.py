@@ -1,20 +1,27 @@
 """Whose changes a system may follow: for every kind of caller and everything that a patient can keep back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from gateway import contract
-from gateway.access.facts import Caller, Outcome, PatientFacts
+from gateway.access.facts import Caller, CareRelation, Outcome, PatientFacts
 from gateway.access.policy import decide, decide_without_patient
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
-from tests.gateway.access.cases import ANYTHING
+from tests.gateway.access.cases import ANYTHING, ENTITY, UNIT
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WATCH = contract.methods()["/kjernejournal.changes.v1.ChangesService/WatchChanges"].rule
-SYSTEM = Caller(common_pb2.CALLER_KIND_SYSTEM, source_system="Hjemmetjenesten", client=ANYTHING)
+SYSTEM = Caller(
+    common_pb2.CALLER_KIND_SYSTEM,
+    source_system="Hjemmetjenesten",
+    client=ANYTHING,
+    legal_entity=ENTITY,
+    organisation=ENTITY,
+)
+TREATED = CareRelation(ENTITY, UNIT, NOW + timedelta(days=1))
 NO_BASIS = common_pb2.ACCESS_BASIS_UNSPECIFIED
 LABS = common_pb2.SECTION_LABS
 
@@ -22,6 +29,7 @@ LEFT_OUT: dict[str, tuple[dict[str, Any], Outcome]] = {
     "reservation": ({"reservation": True}, Outcome.NOT_FOUND),
     "block of anybody": ({"blocked_hpr_numbers": frozenset({"9144900"})}, Outcome.DENY),
     "restricted section": ({"restricted_sections": frozenset({LABS})}, Outcome.DENY),
+    "no care relation": ({"care_relations": frozenset()}, Outcome.DENY),
     "single entries": ({"single_entries_restricted": frozenset({LABS})}, Outcome.DENY),
 }
 FOLLOWED: dict[str, dict[str, Any]] = {
@@ -33,7 +41,7 @@ FOLLOWED: dict[str, dict[str, Any]] = {
 
 
 def facts(**kept: Any) -> PatientFacts:
-    return PatientFacts(refs=("r",), **kept)
+    return PatientFacts(refs=("r",), **{"care_relations": frozenset({TREATED}), **kept})
 
 
 @pytest.mark.parametrize("why", LEFT_OUT)
@@ -47,6 +55,11 @@ def test_who_keeps_something_back_is_not_followed(why: str) -> None:
 @pytest.mark.parametrize("who", FOLLOWED)
 def test_everybody_else_is(who: str) -> None:
     assert decide(SYSTEM, NO_BASIS, facts(**FOLLOWED[who]), WATCH, NOW).permitted
+
+
+def test_a_care_relation_is_followed_until_the_moment_in_which_it_ends() -> None:
+    for moment, followed in ((TREATED.until - timedelta.resolution, True), (TREATED.until, False)):
+        assert decide(SYSTEM, NO_BASIS, facts(), WATCH, moment).permitted is followed
 
 
 def test_without_a_record_there_is_nothing_to_follow() -> None:

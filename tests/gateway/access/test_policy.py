@@ -53,6 +53,8 @@ WHO = {
     "proxy who may edit": Case("CITIZEN", "", areas=frozenset({3})),
     "a stranger": Case("CITIZEN", ""),
     "feed": Case("SYSTEM", ""),
+    "the municipality's machine": Case("SYSTEM", ""),
+    "home care's machine": Case("SYSTEM", "", of_unit=True),
     "auditor": Case("AUDITOR", ""),
 }
 PATIENTS: dict[str, dict[str, Any]] = {
@@ -85,6 +87,14 @@ PATIENTS: dict[str, dict[str, Any]] = {
     "dead": {"deceased": True},
     "keeps off the portal": {"no_portal": True},
     "age unknown": {"born": None},
+    "treated by home care": {"others_blocked": False, "relation": "own"},
+    "treated in the nursing home": {"others_blocked": False, "relation": "sister unit"},
+    "treated until a moment ago": {"others_blocked": False, "relation": "ended"},
+    "treated by others alone": {"others_blocked": False, "relation": "strangers"},
+    "treated, blocked somebody": {"others_blocked": True, "relation": "own"},
+    "treated, restricted labs": {"others_blocked": False, "relation": "own", "restricted": frozenset({"LABS"})},
+    "treated, dead": {"others_blocked": False, "relation": "own", "deceased": True},
+    "treated, reserved": {"others_blocked": False, "relation": "own", "record": "reserved"},
 }
 SCENARIOS = Path(__file__).with_name("scenarios.txt").read_text()
 LINES = [line for line in SCENARIOS.splitlines() if line and not line.startswith("#")]
@@ -94,7 +104,8 @@ LINES = [line for line in SCENARIOS.splitlines() if line and not line.startswith
 def test_scenario(line: str) -> None:
     who, action, section, basis, patient, answer = (cell.strip() for cell in line.split("|"))
     asked = replace(WHO[who], section=section, basis=basis, **PATIENTS[patient])
-    case = replace(asked, status_only=True) if action == "STATUS" else replace(asked, action=action)
+    special = {"STATUS": {"status_only": True}, "FOLLOW": {"follows": True}}
+    case = replace(asked, **special.get(action, {"action": action}))
     decision = ask(case)
     answers = {Outcome.PERMIT: "PERMIT", Outcome.EXISTS: "EXISTS"}
     assert answers.get(decision.outcome, reason_name(decision.reason)) == answer

@@ -15,7 +15,8 @@ from tests.gateway.access.oracle import CLINICAL, Case, bases, expected
 BASES = ["UNSPECIFIED", "SAMTYKKE", "AKUTT", "UNNTAK", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT"]
 SERVICES = ["GP", "HOSPITAL", "EMERGENCY", "KAD", "HOME_CARE", "NURSING_HOME", "PHARMACY", "ALLOCATION_OFFICE", "OTHER"]
 ROLES = ["LE", "SP", "VP", "PS", "FA1", "FA2", "HF", "VE", "XX", ""]
-SECTIONS = ["CRITICAL_INFO", "MEDICATIONS", "OWN_REGISTRATIONS", "PRIVACY", "ACCESS_LOG", "SUMMARY"]
+SECTIONS = ["CRITICAL_INFO", "MEDICATIONS", "OWN_REGISTRATIONS", "PATIENT", "PRIVACY", "ACCESS_LOG", "SUMMARY"]
+RELATIONS = ["none", "own", "sister unit", "ended", "strangers"]
 KINDS = ["CLINICIAN", "CITIZEN", "SYSTEM", "AUDITOR"]
 BOTH = [False, True]
 TODAY = date(2026, 11, 22)
@@ -104,6 +105,35 @@ def test_citizens() -> None:
         )
 
 
+def test_followers() -> None:
+    kept = [frozenset(), frozenset({"LABS"})]
+    for relation, of_unit, blocked, restricted, entries, record, basis, section, kind in itertools.product(
+        RELATIONS,
+        BOTH,
+        BOTH,
+        kept,
+        kept,
+        ["there", "none", "reserved"],
+        ["UNSPECIFIED", "SAMTYKKE"],
+        ["SUMMARY", "LABS"],
+        ["SYSTEM", "CLINICIAN"],
+    ):
+        compare(
+            Case(
+                kind=kind,
+                section=section,
+                basis=basis,
+                follows=True,
+                relation=relation,
+                of_unit=of_unit,
+                others_blocked=blocked,
+                restricted=restricted,
+                single_entries=entries,
+                record=record,
+            )
+        )
+
+
 def test_every_kind_against_every_kind_of_rpc() -> None:
     every_section = [*CLINICAL, "PRIVACY", "ACCESS_LOG", "SUMMARY", "UNSPECIFIED"]
     for kind, section, action, level, record, basis, status_only, opened in itertools.product(
@@ -129,6 +159,9 @@ CASES = st.builds(
     level=st.sampled_from([4, 4, 4, 3]),
     open_to=st.sampled_from([frozenset(KINDS), frozenset(KINDS), frozenset({"CLINICIAN", "SYSTEM"})]),
     status_only=st.sampled_from([False, False, True]),
+    follows=st.sampled_from([False, False, True]),
+    relation=st.sampled_from(RELATIONS),
+    of_unit=st.booleans(),
     role=st.sampled_from(ROLES),
     authorised=st.sampled_from([True, True, False]),
     service=st.sampled_from(SERVICES),

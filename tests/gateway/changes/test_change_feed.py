@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,14 +12,16 @@ import pytest
 
 from gateway.changes import follower as follower_module
 from gateway.changes import outbox_reader as register_module
+from kj.synthetic.people.cast import MUNICIPALITY
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1.error_reason_pb2 import ERROR_REASON_NO_ACCESS
 from kjernejournal.patients.v1 import patients_pb2
 from tests.gateway.changes.watching import begun, of_kind, patient
 from tests.support.following import Follower, following
 from tests.support.gateway import Front, running_gateway
 from tests.support.scripted.outboxes import Outboxes
-from tests.support.scripted.services import refusing
+from tests.support.scripted.services import refusing, treated_by
 
 SIGN = 0.2
 
@@ -125,6 +128,28 @@ async def test_who_keeps_something_back_is_left_out_silently_until_it_is_lifted(
     assert len(begun(front)) == 3
 
 
+async def test_who_is_treated_no_longer_is_left_out_from_the_moment_in_which_the_relation_ends(
+    front: Front, outboxes: Outboxes
+) -> None:
+    ends = datetime.now(UTC) + timedelta(seconds=2)
+    treated, until_soon = patient(front), patient(front, care_relations=treated_by(MUNICIPALITY, until=ends))
+    stranger = patient(front, care_relations=treated_by("100100223"))
+    refs = [front.people.ref(each.national_id) for each in (treated, until_soon, stranger)]
+    async with following(front.client, a=treated, b=until_soon, c=stranger) as follower:
+        first = [outboxes.add("labs", ref) for ref in refs]
+        await follower.until(lambda: len(follower.heard) == 2)
+        await asyncio.sleep((ends - datetime.now(UTC)).total_seconds() + 0.01)
+        again = [outboxes.add("labs", ref) for ref in reversed(refs)]
+        await follower.until(lambda: len(follower.heard) == 3)
+        await follower.until_level()
+    assert follower.entries("a") == [(first[0], 1), (again[2], 1)]
+    assert follower.entries("b") == [(first[1], 1)]
+    assert follower.entries("c") == []
+    denied = of_kind(front, audit_pb2.RECORD_KIND_DENIAL)
+    assert {each.reason for each in denied} == {ERROR_REASON_NO_ACCESS}
+    assert len(denied) == 2
+
+
 async def test_somebody_without_a_record_comes_in_when_there_is_one(front: Front, outboxes: Outboxes) -> None:
     """Their registration is reported, though it came before anybody knew whose it was."""
     known, unknown = patient(front), patient(front)
@@ -192,7 +217,7 @@ async def test_every_token_goes_on_where_it_was_given(front: Front, outboxes: Ou
     ref = front.people.ref(followed.national_id)
     client = front.client
     follower = Follower(client, {"a": followed})
-    call = client.open("WatchChanges", follower.request(), seconds=10, kind="system")
+    call = client.open("WatchChanges", follower.request(), seconds=10, kind="system", org=MUNICIPALITY)
     tokens = [(await call.read()).resume_token]
     told = {name: [outboxes.add(name, ref) for _ in range(7)] for name in ("labs", "visits", "documents")}
     while len(tokens) < 22:
@@ -239,7 +264,7 @@ async def test_a_slow_consumer_gets_everything_and_costs_bounded_memory(
     followed = patient(front)
     ref = front.people.ref(followed.national_id)
     follower = Follower(front.client, {"a": followed})
-    call = front.client.open("WatchChanges", follower.request(), seconds=30, kind="system")
+    call = front.client.open("WatchChanges", follower.request(), seconds=30, kind="system", org=MUNICIPALITY)
     assert (await call.read()).resume_token
     told = []
     for _ in range(60):

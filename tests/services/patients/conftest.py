@@ -10,6 +10,7 @@ import pytest
 from kjernejournal.common.v1.common_pb2 import CallerContext, PatientIdentifier
 from kjernejournal.patients.v1 import patients_pb2 as pb
 from kjernejournal.patients.v1.patients_pb2_grpc import PatientsServiceStub, PrivacyServiceStub
+from services.patients.care_relation_repository import CareRelations
 from services.patients.merge_repository import Merges
 from services.patients.privacy_servicer import PrivacyServicer
 from services.patients.registration_repository import Registry
@@ -92,7 +93,9 @@ async def service(postgres: Cluster) -> AsyncIterator[Patients]:
     services = pb.DESCRIPTOR.services_by_name
     async with served(
         (
-            PatientsServicer(repository, Registry(database), Merges(database), production=False),
+            PatientsServicer(
+                repository, Registry(database), Merges(database), CareRelations(database), production=False
+            ),
             services["PatientsService"],
         ),
         (PrivacyServicer(repository, production=False), services["PrivacyService"]),

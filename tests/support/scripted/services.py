@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,10 +13,12 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import status_pb2
 
+from kj.synthetic.people.cast import MUNICIPALITY, REGISTERS
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord, Receipt, RecordAnswer, RecordRequest, RecordResponse
 from kjernejournal.common.v1.common_pb2 import CallerContext, PartialDate
 from kjernejournal.patients.v1 import patients_pb2
-from kjernejournal.patients.v1.patients_pb2 import PatientFacts, PatientResolution
+from kjernejournal.patients.v1.patients_pb2 import CareRelationFact, PatientFacts, PatientResolution
+from shared.convert import timestamp
 from shared.handling.caller import METADATA_KEY
 from shared.handling.failures import STATUS_DETAILS
 from tests.services.patients.people import new_id
@@ -117,6 +120,16 @@ def refusing(code: grpc.StatusCode, text: str, info: Any) -> Unary:
     return answer
 
 
+ORGANISATIONS = (REGISTERS, MUNICIPALITY)
+"""Of the machines of tests."""
+
+
+def treated_by(*organisations: str, until: datetime | None = None) -> list[CareRelationFact]:
+    """Returns relations of these organisations, for a day unless `until` says otherwise."""
+    ends = timestamp(until or datetime.now(UTC) + timedelta(days=1))
+    return [CareRelationFact(legal_entity=each, organisation=each, until=ends) for each in organisations]
+
+
 class People(Service):
     """The patients service, as far as the steps ask it."""
 
@@ -126,14 +139,15 @@ class People(Service):
         self.unary(RESOLVE, self._resolve)
 
     def add(self, **facts: Any) -> str:
-        """Adds a registered patient, born in 1980, and returns the national id."""
+        """Adds a registered patient, born in 1980, whom every machine's organisation treats, and returns the national
+        id."""
         value = new_id()
         born = PartialDate(year=1980, month=5, day=17)
         self.known[value] = PatientResolution(
             national_id=value,
             state=patients_pb2.RESOLUTION_STATE_REGISTERED,
             patient_refs=[str(uuid4()), str(uuid4())],
-            facts=PatientFacts(**{"birth_date": born, **facts}),
+            facts=PatientFacts(**{"birth_date": born, "care_relations": treated_by(*ORGANISATIONS), **facts}),
         )
         return value
 

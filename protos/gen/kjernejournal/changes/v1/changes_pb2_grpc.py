@@ -55,10 +55,14 @@ class ChangesServiceServicer:
         with the last token that was dealt with: it is good for any gateway, for 30 days. The stream ends by itself (OK)
         after an hour at most, and when the gateway is restarted: open it again with the last token.
 
-        Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out, and nothing
-        shows which; an entry that is restricted by itself is left out alone. What changed while somebody was left out is
-        not reported later. Whoever comes in again is reported by a change of SECTION_PATIENT, without an entry: read the
-        record.
+        Patients are followed while the system's organisation has a care relation to them that has not ended
+        (PatientsService.RegisterCareRelation, which the organisation's personnel call and renew): the same legal entity, and
+        the same point of care where the system's token names one. The others are left out.
+
+        Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out too, and
+        nothing shows which; an entry that is restricted by itself is left out alone. What changed while somebody was left
+        out is not reported later. Whoever comes in again is reported by a change of SECTION_PATIENT, without an entry: read
+        the record.
 
         Callers: systems.
 

@@ -1073,6 +1073,54 @@ class PrivacySettings(_message.Message):
 Global___PrivacySettings: _TypeAlias = PrivacySettings  # noqa: Y015
 
 @_typing.final
+class CareRelation(_message.Message):
+    """That an organisation treats the patient."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    LEGAL_ENTITY_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    PROVENANCE_FIELD_NUMBER: _builtins.int
+    STORED_AT_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version: how often the organisation has registered it, counted from 1."""
+    legal_entity: _builtins.str
+    """Organisation number of the legal entity."""
+    organisation: _builtins.str
+    """Organisation number of the point of care."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When it ends."""
+
+    @_builtins.property
+    def provenance(self) -> _common_pb2.Provenance:
+        """Who registered it."""
+
+    @_builtins.property
+    def stored_at(self) -> _timestamp_pb2.Timestamp:
+        """When this system stored it."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        legal_entity: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        provenance: _common_pb2.Provenance | None = ...,
+        stored_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance", "stored_at", b"stored_at", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["legal_entity", b"legal_entity", "organisation", b"organisation", "provenance", b"provenance", "stored_at", b"stored_at", "until", b"until", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CareRelation: _TypeAlias = CareRelation  # noqa: Y015
+
+@_typing.final
 class GetPatientRequest(_message.Message):
     """Request of GetPatient."""
 
@@ -1391,6 +1439,64 @@ class AssignGeneralPractitionerResponse(_message.Message):
 Global___AssignGeneralPractitionerResponse: _TypeAlias = AssignGeneralPractitionerResponse  # noqa: Y015
 
 @_typing.final
+class RegisterCareRelationRequest(_message.Message):
+    """Request of RegisterCareRelation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID of this request: sent again, it has no further effect."""
+    @_builtins.property
+    def patient(self) -> _common_pb2.PatientIdentifier:
+        """The patient."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When it ends: at most a year from now. Unset: in 90 days."""
+
+    def __init__(
+        self,
+        *,
+        patient: _common_pb2.PatientIdentifier | None = ...,
+        request_id: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "request_id", b"request_id", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterCareRelationRequest: _TypeAlias = RegisterCareRelationRequest  # noqa: Y015
+
+@_typing.final
+class RegisterCareRelationResponse(_message.Message):
+    """Response of RegisterCareRelation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def relation(self) -> Global___CareRelation:
+        """The relation."""
+
+    def __init__(
+        self,
+        *,
+        relation: Global___CareRelation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["relation", b"relation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relation", b"relation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterCareRelationResponse: _TypeAlias = RegisterCareRelationResponse  # noqa: Y015
+
+@_typing.final
 class ResolvePatientsRequest(_message.Message):
     """Request of ResolvePatients."""
 
@@ -1499,6 +1605,7 @@ class PatientFacts(_message.Message):
     DEATH_DATE_FIELD_NUMBER: _builtins.int
     PRIVACY_VERSION_FIELD_NUMBER: _builtins.int
     SEX_FIELD_NUMBER: _builtins.int
+    CARE_RELATIONS_FIELD_NUMBER: _builtins.int
     reserved: _builtins.bool
     """The patient has reserved against the record: there is none."""
     portal_reserved: _builtins.bool
@@ -1559,6 +1666,10 @@ class PatientFacts(_message.Message):
     def death_date(self) -> _common_pb2.PartialDate:
         """When the patient died, as far as known."""
 
+    @_builtins.property
+    def care_relations(self) -> _containers.RepeatedCompositeFieldContainer[Global___CareRelationFact]:
+        """Organisations that have registered a care relation which has not ended."""
+
     def __init__(
         self,
         *,
@@ -1579,14 +1690,47 @@ class PatientFacts(_message.Message):
         death_date: _common_pb2.PartialDate | None = ...,
         privacy_version: _builtins.int = ...,
         sex: Global___Sex.ValueType = ...,
+        care_relations: _abc.Iterable[Global___CareRelationFact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "death_date", b"death_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_protection", b"address_protection", "birth_date", b"birth_date", "blocked_hpr_numbers", b"blocked_hpr_numbers", "death_date", b"death_date", "deceased", b"deceased", "gp_hpr_numbers", b"gp_hpr_numbers", "gp_office_numbers", b"gp_office_numbers", "gp_substitute_hpr_numbers", b"gp_substitute_hpr_numbers", "guardians", b"guardians", "parents_at_address", b"parents_at_address", "portal_reserved", b"portal_reserved", "privacy_version", b"privacy_version", "proxies", b"proxies", "reserved", b"reserved", "restricted_sections", b"restricted_sections", "sections_with_restricted_entries", b"sections_with_restricted_entries", "sex", b"sex"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_protection", b"address_protection", "birth_date", b"birth_date", "blocked_hpr_numbers", b"blocked_hpr_numbers", "care_relations", b"care_relations", "death_date", b"death_date", "deceased", b"deceased", "gp_hpr_numbers", b"gp_hpr_numbers", "gp_office_numbers", b"gp_office_numbers", "gp_substitute_hpr_numbers", b"gp_substitute_hpr_numbers", "guardians", b"guardians", "parents_at_address", b"parents_at_address", "portal_reserved", b"portal_reserved", "privacy_version", b"privacy_version", "proxies", b"proxies", "reserved", b"reserved", "restricted_sections", b"restricted_sections", "sections_with_restricted_entries", b"sections_with_restricted_entries", "sex", b"sex"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PatientFacts: _TypeAlias = PatientFacts  # noqa: Y015
+
+@_typing.final
+class CareRelationFact(_message.Message):
+    """A care relation of an organisation to the patient."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEGAL_ENTITY_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    legal_entity: _builtins.str
+    """Organisation number of the legal entity."""
+    organisation: _builtins.str
+    """Organisation number of the point of care."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When it ends."""
+
+    def __init__(
+        self,
+        *,
+        legal_entity: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["legal_entity", b"legal_entity", "organisation", b"organisation", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CareRelationFact: _TypeAlias = CareRelationFact  # noqa: Y015
 
 @_typing.final
 class GuardianFact(_message.Message):

@@ -60,6 +60,11 @@ class PatientsServiceStub:
                 request_serializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.AssignGeneralPractitionerRequest.SerializeToString,
                 response_deserializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.AssignGeneralPractitionerResponse.FromString,
                 _registered_method=True)
+        self.RegisterCareRelation = channel.unary_unary(
+                '/kjernejournal.patients.v1.PatientsService/RegisterCareRelation',
+                request_serializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.RegisterCareRelationRequest.SerializeToString,
+                response_deserializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.RegisterCareRelationResponse.FromString,
+                _registered_method=True)
         self.ResolvePatients = channel.unary_unary(
                 '/kjernejournal.patients.v1.PatientsService/ResolvePatients',
                 request_serializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.ResolvePatientsRequest.SerializeToString,
@@ -147,6 +152,21 @@ class PatientsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RegisterCareRelation(self, request, context):
+        """Registers that the caller's organisation treats the patient, so that its systems may follow what changes in the
+        record (WatchChanges) for so long. The relation is the one that the caller's attest states; it belongs to the legal
+        entity and the point of care of the token. Registered again, the new end replaces the one before.
+
+        Callers: clinicians, on the bases on which they may read without an emergency: with consent, or without it where
+        they are exempt.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): an end that has passed or is more than a year away, or
+        the request_id came with another body. PERMISSION_DENIED (PATIENT_DECEASED): the patient is dead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResolvePatients(self, request, context):
         """Says who national ids belong to, with every fact that decides about access. What the gateway asks before every
         call. A national id that is not known is an answer, not an error.
@@ -210,6 +230,11 @@ def add_PatientsServiceServicer_to_server(servicer, server):
                     servicer.AssignGeneralPractitioner,
                     request_deserializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.AssignGeneralPractitionerRequest.FromString,
                     response_serializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.AssignGeneralPractitionerResponse.SerializeToString,
+            ),
+            'RegisterCareRelation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterCareRelation,
+                    request_deserializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.RegisterCareRelationRequest.FromString,
+                    response_serializer=kjernejournal_dot_patients_dot_v1_dot_patients__pb2.RegisterCareRelationResponse.SerializeToString,
             ),
             'ResolvePatients': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolvePatients,
@@ -363,6 +388,33 @@ class PatientsService:
             '/kjernejournal.patients.v1.PatientsService/AssignGeneralPractitioner',
             kjernejournal_dot_patients_dot_v1_dot_patients__pb2.AssignGeneralPractitionerRequest.SerializeToString,
             kjernejournal_dot_patients_dot_v1_dot_patients__pb2.AssignGeneralPractitionerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterCareRelation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kjernejournal.patients.v1.PatientsService/RegisterCareRelation',
+            kjernejournal_dot_patients_dot_v1_dot_patients__pb2.RegisterCareRelationRequest.SerializeToString,
+            kjernejournal_dot_patients_dot_v1_dot_patients__pb2.RegisterCareRelationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -82,6 +82,17 @@ class PatientsServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
     another body.
     """
+    RegisterCareRelation: _grpc.UnaryUnaryMultiCallable[_patients_pb2.RegisterCareRelationRequest, _patients_pb2.RegisterCareRelationResponse]
+    """Registers that the caller's organisation treats the patient, so that its systems may follow what changes in the
+    record (WatchChanges) for so long. The relation is the one that the caller's attest states; it belongs to the legal
+    entity and the point of care of the token. Registered again, the new end replaces the one before.
+
+    Callers: clinicians, on the bases on which they may read without an emergency: with consent, or without it where
+    they are exempt.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): an end that has passed or is more than a year away, or
+    the request_id came with another body. PERMISSION_DENIED (PATIENT_DECEASED): the patient is dead.
+    """
     ResolvePatients: _grpc.UnaryUnaryMultiCallable[_patients_pb2.ResolvePatientsRequest, _patients_pb2.ResolvePatientsResponse]
     """Says who national ids belong to, with every fact that decides about access. What the gateway asks before every
     call. A national id that is not known is an answer, not an error.
@@ -157,6 +168,17 @@ class PatientsServiceAsyncStub(PatientsServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
     another body.
+    """
+    RegisterCareRelation: _aio.UnaryUnaryMultiCallable[_patients_pb2.RegisterCareRelationRequest, _patients_pb2.RegisterCareRelationResponse]  # type: ignore[assignment]
+    """Registers that the caller's organisation treats the patient, so that its systems may follow what changes in the
+    record (WatchChanges) for so long. The relation is the one that the caller's attest states; it belongs to the legal
+    entity and the point of care of the token. Registered again, the new end replaces the one before.
+
+    Callers: clinicians, on the bases on which they may read without an emergency: with consent, or without it where
+    they are exempt.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): an end that has passed or is more than a year away, or
+    the request_id came with another body. PERMISSION_DENIED (PATIENT_DECEASED): the patient is dead.
     """
     ResolvePatients: _aio.UnaryUnaryMultiCallable[_patients_pb2.ResolvePatientsRequest, _patients_pb2.ResolvePatientsResponse]  # type: ignore[assignment]
     """Says who national ids belong to, with every fact that decides about access. What the gateway asks before every
@@ -260,6 +282,23 @@ class PatientsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a field breaks a rule, or the request_id came with
         another body.
+        """
+
+    @_abc_1.abstractmethod
+    def RegisterCareRelation(
+        self,
+        request: _patients_pb2.RegisterCareRelationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_patients_pb2.RegisterCareRelationResponse, _abc.Awaitable[_patients_pb2.RegisterCareRelationResponse]]:
+        """Registers that the caller's organisation treats the patient, so that its systems may follow what changes in the
+        record (WatchChanges) for so long. The relation is the one that the caller's attest states; it belongs to the legal
+        entity and the point of care of the token. Registered again, the new end replaces the one before.
+
+        Callers: clinicians, on the bases on which they may read without an emergency: with consent, or without it where
+        they are exempt.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): an end that has passed or is more than a year away, or
+        the request_id came with another body. PERMISSION_DENIED (PATIENT_DECEASED): the patient is dead.
         """
 
     @_abc_1.abstractmethod
