@@ -21,7 +21,7 @@
                 (`registers/backends`), and what becomes of their failures (`registers/refusals`)
 `texts/`        what the gateway says itself, by code and language
 
-`quota` limits how many patients' status is asked for.
+`quota` limits how many patients' status is asked for, and `sweeps` notices who asks about those whom they do not treat.
 `contract` holds what the descriptors say of each rpc, `settings` what the operator says, and `wiring` puts the parts
 together for `__main__`. `access/` does no I/O but for the issuer's keys.
 """

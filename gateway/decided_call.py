@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import uuid4
 
 from gateway import audit_records
@@ -68,6 +69,14 @@ class DecidedCall:
         """Whether the patient is dead, as the population register says."""
         facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None
         return facts is not None and facts.deceased
+
+    def treats(self, now: datetime) -> bool:
+        """Whether the caller's organisation has a care relation to the patient, or the caller is the patient's general
+        practitioner."""
+        facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None
+        if facts is None:
+            return False
+        return facts.treated_by(self.caller, now) or self.caller.hpr_number in facts.gp_hpr_numbers
 
     def asked_refs(self, section: SectionValue) -> tuple[str, ...]:
         """Returns the references that a register is asked about: nobody's where the section is hidden from the caller,

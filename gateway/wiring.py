@@ -23,6 +23,7 @@ from gateway.summary.check_medication import MedicationSafety
 from gateway.summary.fanout import Fanout
 from gateway.summary.handlers import Summary
 from gateway.summary.indicator import Indicator
+from gateway.sweeps import Sweeps
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,14 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
         hides=settings.hides,
     )
     fanout, knowledge_cache = Fanout(section_reader, hides=settings.hides), KnowledgeCache(backends["medications"])
-    quota = Quota(settings.indicator_quota, settings.registered_clients().quotas)
-    indicator = Indicator(steps, section_reader, quota)
+    quotas = settings.registered_clients().quotas
+    quota, sweeps = Quota(settings.indicator_quota, quotas), Sweeps(settings.indicator_quota, quotas)
+    indicator = Indicator(steps, section_reader, quota, sweeps)
     summary = Summary(steps, recorder, fanout, knowledge_cache, hides=settings.hides)
     methods = contract.methods()
     hidden_entries = HiddenEntries(methods, backends)
     forwarding = Forwarding(
-        steps, recorder, backends, hidden_entries, quota, idle=idle, look_again=look_again, hides=settings.hides
+        steps, recorder, backends, hidden_entries, quota, sweeps, idle=idle, look_again=look_again, hides=settings.hides
     )
     safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding, methods)
     changes = Changes(steps, recorder, backends, settings.resume_keys(), look_again=look_again)

@@ -22,6 +22,8 @@ from shared.redaction import redact
 
 _ROOT = Path(__file__).resolve().parents[1]
 _OUR_PACKAGES = frozenset({"gateway", "kj", "kjernejournal", "services", "shared"})
+_OUR_LOGS = frozenset({"__main__", "security"})
+"""Loggers of ours without a package. What an operator has to look into is in `security`."""
 _MOST_ERRORS = 8
 LINES_A_SECOND = 10
 """Of each place in the code that logs."""
@@ -100,7 +102,7 @@ class JsonFormatter(logging.Formatter):
             "service": self._service,
             "logger": record.name,
         }
-        if record.name.partition(".")[0] in {*_OUR_PACKAGES, "__main__"}:
+        if record.name.partition(".")[0] in {*_OUR_PACKAGES, *_OUR_LOGS}:
             line["message"] = redact(_message(record))
             line.update(_extra(record))
         else:

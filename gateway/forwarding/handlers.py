@@ -22,6 +22,7 @@ from gateway.registers.section_reader import says_how_much
 from gateway.registers.sources import SOURCES
 from gateway.requests import byte_range_of, parse, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
+from gateway.sweeps import Sweeps
 from gateway.texts.catalogue import put_texts
 from kjernejournal.common.v1 import common_pb2
 from shared import deadline
@@ -43,6 +44,7 @@ class Forwarding:
         backends: dict[str, Backend],
         hidden_entries: HiddenEntries,
         quota: Quota,
+        sweeps: Sweeps,
         *,
         idle: float = IDLE,
         look_again: float = LOOK_AGAIN,
@@ -58,6 +60,7 @@ class Forwarding:
         self._backends = backends
         self._hidden_entries = hidden_entries
         self._quota = quota
+        self._sweeps = sweeps
         self._idle = idle
         self._look_again = look_again
 
@@ -77,7 +80,9 @@ class Forwarding:
         request = parse(incoming.method, data)
         if incoming.method.rule.status_only:
             self._quota.take(incoming.caller.legal_entity, 1)
-            return await self._status(await self._steps.decide(incoming, request), request)
+            decided = await self._steps.decide(incoming, request)
+            self._sweeps.saw([decided])
+            return await self._status(decided, request)
         decided = await self._steps.enter(incoming, request)
         if incoming.method.rule.action == common_pb2.ACTION_READ:
             return await self._read(decided, request, context)

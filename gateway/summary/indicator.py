@@ -15,6 +15,7 @@ from gateway.registers.sources import BY_SECTION, Source
 from gateway.requests import parse
 from gateway.steps import Steps
 from gateway.summary.fanout import seconds_for
+from gateway.sweeps import Sweeps
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier, SectionQuery
 from kjernejournal.own_registrations.v1 import own_registrations_pb2
@@ -39,10 +40,11 @@ DIGITS = 11
 class Indicator:
     """Answers GetIndicator."""
 
-    def __init__(self, steps: Steps, section_reader: SectionReader, quota: Quota) -> None:
+    def __init__(self, steps: Steps, section_reader: SectionReader, quota: Quota, sweeps: Sweeps) -> None:
         self._steps = steps
         self._section_reader = section_reader
         self._quota = quota
+        self._sweeps = sweeps
 
     def handlers(self) -> dict[str, Handlers]:
         """Returns what serves GetIndicator, by path."""
@@ -77,6 +79,7 @@ class Indicator:
         self, incoming: Incoming, ids: Sequence[str]
     ) -> dict[str, "summary_pb2.IndicatorStatus.ValueType"]:
         decided_calls = await self._steps.decide_each(incoming, list(dict.fromkeys(ids)))
+        self._sweeps.saw(decided_calls)
         present = await self._present({each.patient or "": each for each in decided_calls if each.decision.permitted})
         latest = await self._steps.fresh_each(decided_calls)
         if any(now.hides_more_than(then) for now, then in zip(latest, decided_calls, strict=True)):

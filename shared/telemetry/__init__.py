@@ -12,7 +12,7 @@ the audit record of each access names its trace.
 from opentelemetry.trace import SpanKind
 
 from shared.telemetry.attributes import ALLOWED_ATTRIBUTES, Value
-from shared.telemetry.export import configure, dropped, stop
+from shared.telemetry.export import configure, count, dropped, stop
 from shared.telemetry.propagation import parse_traceparent, traceparent
 from shared.telemetry.spans import Span, SpanContext, current, span
 
@@ -23,6 +23,7 @@ __all__ = [
     "SpanKind",
     "Value",
     "configure",
+    "count",
     "current",
     "dropped",
     "parse_traceparent",

@@ -8,10 +8,13 @@ gathers for a moment.
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from time import monotonic
 
 from shared.telemetry.destinations import Destination, TraceFile
+from shared.telemetry.meters import Meters, to_collector
 from shared.telemetry.otlp import resource_of
 from shared.telemetry.spans import Span, on_end
 
@@ -100,6 +103,9 @@ class Exporter:
 class _Process:
     exporter: Exporter | None = None
     dropped_before = 0
+    counted = False
+    meters: Callable[[], Meters] | None = None
+    """Makes the counters, at the first count; None: counts go nowhere."""
 
 
 def configure(service: str, *, directory: Path | None, endpoint: str | None) -> None:
@@ -118,6 +124,7 @@ def configure(service: str, *, directory: Path | None, endpoint: str | None) -> 
         from shared.telemetry.collector import Collector  # noqa: PLC0415
 
         destination = Collector(endpoint, resource)
+        _Process.meters = cache(partial(to_collector, endpoint, resource))
     elif directory is not None:
         destination = TraceFile(directory, resource)
     else:
@@ -126,9 +133,19 @@ def configure(service: str, *, directory: Path | None, endpoint: str | None) -> 
     on_end(_Process.exporter.put)
 
 
+def count(name: str, organisation: str) -> None:
+    """Adds one to a metric, for an organisation's number; nowhere, without a collector."""
+    if _Process.meters is not None:
+        _Process.meters().count(name, organisation)
+        _Process.counted = True
+
+
 def stop() -> None:
     """Flushes, for at most 2 seconds, and discards spans from then on. Blocks: call it when the server has drained."""
-    exporter = _Process.exporter
+    exporter, meters = _Process.exporter, _Process.meters
+    if meters is not None and _Process.counted:
+        meters().stop()
+    _Process.meters, _Process.counted = None, False
     if exporter is None:
         return
     on_end(None)
