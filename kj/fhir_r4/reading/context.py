@@ -156,7 +156,8 @@ class Context:
 
     def identifiers(self) -> list[Coding]:
         """Returns at most 20 of the resource's identifiers that have a value."""
-        nodes = [each for each in self.node.children("identifier") if each.text("value")][:20]
+        stated = [each for each in self.node.children("identifier") if each.text("value")]
+        nodes = self.node.most(stated, 20, "identifier")
         return [Coding(system=each.text("system"), code=each.text("value", 100)) for each in nodes]
 
 

@@ -89,7 +89,7 @@ def of_patient(context: Context) -> Iterator[tuple[str, OwnRegistration]]:
 
 
 def _contact(node: Node, names: list[Node], addresses: list[Node]) -> Contact:
-    points = list(_points(node, addresses))[:10]
+    points = node.most(list(_points(node, addresses)), 10, "telecom and address")
     name = next(filter(None, (name_of(each).strip() for each in names)), "")
     if not name and not points:
         raise NotPlaced("has neither a name nor a way to reach them")

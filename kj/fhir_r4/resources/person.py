@@ -85,7 +85,7 @@ def _address(patient: Node) -> Address | None:
             continue
         country = node.text("country")
         made = Address(
-            lines=node.texts("line")[:5],
+            lines=node.most(node.texts("line"), 5, "address.line"),
             postal_code=node.text("postalCode", 10),
             city=node.text("city", 100),
             municipality_number=_code(node, _MUNICIPALITY, 4),

@@ -51,11 +51,11 @@ def map_report(context: Context, graph: ReportGraph) -> LabReport:
     interpreters = [*node.children("resultsInterpreter"), *performers]
     made = LabReport(
         code=concept(node.child("code")),
-        categories=concepts(node.children("category"))[:10],
+        categories=node.most(concepts(node.children("category")), 10, "category"),
         laboratory=_laboratory(context, performers),
         interpreter=next(filter(None, map(context.practitioner, interpreters)), None),
         conclusion=node.text("conclusion", MOST_TEXT),
-        conclusion_codes=concepts(_conclusions(node))[:50],
+        conclusion_codes=node.most(concepts(_conclusions(node)), 50, "conclusionCode"),
         comment=notes(node, MOST_TEXT),
         identifiers=context.identifiers(),
         expertise=expertise.of_categories(concepts(node.children("category"))),
@@ -93,7 +93,7 @@ def map_observation(context: Context, graph: ReportGraph) -> LabReport:
     performers = node.children("performer")
     made = LabReport(
         code=concept(node.child("code")),
-        categories=concepts(node.children("category"))[:10],
+        categories=node.most(concepts(node.children("category")), 10, "category"),
         expertise=graph.expertise(context.resource),
         laboratory=_laboratory(context, performers),
         interpreter=next(filter(None, map(context.practitioner, performers)), None),
