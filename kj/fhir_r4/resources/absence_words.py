@@ -65,7 +65,7 @@ class Words:
     """How the absence of one kind of thing is written."""
 
     def __init__(self, thing: str, short: str = _SHORT, negated: str = _NEGATED) -> None:
-        """`negated`: how words begin that name nothing, and are read no further."""
+        """Takes how a thing is written, what says none or nothing in short, and how words begin that name nothing."""
         things = f"{thing}(?:{_JOINED}{thing})*"
         none = f"{_NO}{_KNOWN} {things}(?: (?:known|reported|on file|kjent))?"
         self._none = re.compile(rf"(?:{none}|{short})[.! ]*", re.IGNORECASE)
