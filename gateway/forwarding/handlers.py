@@ -123,11 +123,13 @@ class Forwarding:
 
     async def _status(self, decided: DecidedCall, request: Message) -> bytes:
         """Returns whether something exists, as far as the latest decision lets the caller know."""
-        reply = b""
+        reply, shown = b"", True
         if decided.decision.permitted:
-            reply, _ = await self._asked(decided, request)
+            reply, message = await self._asked(decided, request)
             [decided] = await self._steps.fresh_each([decided])
-        if decided.decision.outcome is Outcome.EXISTS:
+            # Where restrictions are hidden, nobody hears that there is nothing: it may be restricted.
+            shown = not self._hides or getattr(message, "has_critical_information", False)
+        if decided.decision.outcome is Outcome.EXISTS or (decided.decision.permitted and not shown):
             # An empty reply would read as none.
             raise Denied(Reason.ERROR_REASON_NO_ACCESS, "what there is is not shown here: look in the record")
         await self._steps.refuse_if_denied(decided)

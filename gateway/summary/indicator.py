@@ -40,11 +40,15 @@ DIGITS = 11
 class Indicator:
     """Answers GetIndicator."""
 
-    def __init__(self, steps: Steps, section_reader: SectionReader, quota: Quota, sweeps: Sweeps) -> None:
+    def __init__(
+        self, steps: Steps, section_reader: SectionReader, quota: Quota, sweeps: Sweeps, *, hides: bool = False
+    ) -> None:
         self._steps = steps
         self._section_reader = section_reader
         self._quota = quota
         self._sweeps = sweeps
+        self._without_any = summary_pb2.INDICATOR_STATUS_NOT_SHOWN if hides else summary_pb2.INDICATOR_STATUS_RECORD
+        """Where restrictions are hidden, nobody's status says that there is nothing: it may be restricted."""
 
     def handlers(self) -> dict[str, Handlers]:
         """Returns what serves GetIndicator, by path."""
@@ -112,9 +116,7 @@ class Indicator:
                 del rest[patient]
         for patient, own in (await self._sections(OWN_REGISTRATIONS, rest)).items():
             shown = any(each.total for each in own.counts if each.kind in _SHOWN)
-            found[patient] = (
-                summary_pb2.INDICATOR_STATUS_OWN_REGISTRATIONS if shown else summary_pb2.INDICATOR_STATUS_RECORD
-            )
+            found[patient] = summary_pb2.INDICATOR_STATUS_OWN_REGISTRATIONS if shown else self._without_any
         return found
 
     async def _sections(self, source: Source, wanted: dict[str, DecidedCall]) -> dict[str, Any]:

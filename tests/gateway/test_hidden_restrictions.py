@@ -13,6 +13,7 @@ from gateway.registers.breaker import Breaker
 from gateway.registers.sources import BY_SECTION, SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
+from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.medications.v1 import medications_pb2
 from kjernejournal.summary.v1 import summary_pb2
@@ -29,6 +30,8 @@ from tests.support.gateway import Front, running_gateway
 from tests.support.scripted.services import refusing, saying
 
 CLINICAL = [each.section for each in SOURCES if each.section != common_pb2.SECTION_PATIENT]
+NOT_SHOWN = 5
+"""Status of the icon."""
 ELEVATED = ["FORHOYET_SAMTYKKE", "FORHOYET_AKUTT"]
 EMPTY: set[tuple[str, int]] = set()
 """References of patients of whom the register of a section holds nothing."""
@@ -213,8 +216,36 @@ async def test_a_single_entry_that_is_restricted_is_not_found(hidden: Front) -> 
 
 
 async def test_the_icon_shows_nothing_of_what_is_restricted(hidden: Front) -> None:
-    for restricted, status in (([], 4), ([KI], 2), ([KI, OWN], 2), ([VISITS], 4)):
-        request = GetIndicatorRequest(
-            patient=PatientIdentifier(national_id=hidden.people.add(restricted_sections=restricted))
-        )
-        assert (await hidden.client.call("GetIndicator", request, basis="")).status == status
+    nothing = hidden.people.add()
+    EMPTY.update((hidden.people.ref(nothing), each) for each in (KI, OWN))
+    assert await icon(hidden, nothing) == NOT_SHOWN, "who has restricted nothing looks like who has"
+    for restricted, status in (([], 4), ([KI], NOT_SHOWN), ([KI, OWN], NOT_SHOWN), ([VISITS], 4)):
+        assert await icon(hidden, hidden.people.add(restricted_sections=restricted)) == status
+
+
+async def icon(hidden: Front, patient: str) -> int:
+    request = GetIndicatorRequest(patient=PatientIdentifier(national_id=patient))
+    return int((await hidden.client.call("GetIndicator", request, basis="")).status)
+
+
+async def test_a_status_without_critical_information_is_refused_alike_whether_restricted_or_not(hidden: Front) -> None:
+    path = method("GetCriticalInfoStatus").path
+
+    async def answer(data: bytes, context: Any) -> bytes:
+        asked_about = ki.GetCriticalInfoStatusRequest.FromString(data).patient.patient_ref
+        return ki.GetCriticalInfoStatusResponse(
+            has_critical_information=_holds(hidden, [asked_about], KI)
+        ).SerializeToString()
+
+    hidden.registers["critical_info"].unary(path, answer)
+    nothing, restricted, ill = hidden.people.add(), hidden.people.add(restricted_sections=[KI]), hidden.people.add()
+    EMPTY.add((hidden.people.ref(nothing), KI))
+    told = []
+    for patient in (nothing, restricted):
+        request = ki.GetCriticalInfoStatusRequest(patient=PatientIdentifier(national_id=patient))
+        got = await refusal(hidden.client.call("GetCriticalInfoStatus", request, basis=""))
+        told.append((got.short, got.text, got.details, got.trailers.keys()))
+    assert told[0] == told[1]
+    assert told[0][0] == ("PERMISSION_DENIED", "NO_ACCESS")
+    request = ki.GetCriticalInfoStatusRequest(patient=PatientIdentifier(national_id=ill))
+    assert (await hidden.client.call("GetCriticalInfoStatus", request, basis="")).has_critical_information

@@ -174,7 +174,8 @@ class CriticalInfoServiceServicer:
         Callers: clinicians, without a basis; systems.
 
         Errors: PERMISSION_DENIED (NO_ACCESS): what there is is not shown here, since the patient has restricted the section
-        or blocked the caller; the two look the same, and neither is none. NOT_FOUND (PATIENT_NOT_FOUND): no record, or the
+        or blocked the caller; the two look the same, and neither is none. Where restrictions are hidden, it is the answer
+        about everybody without critical information that is shown. NOT_FOUND (PATIENT_NOT_FOUND): no record, or the
         patient has reserved against it; the two look the same. RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): the organisation's
         quota, which is GetIndicator's too, is used up.
         """

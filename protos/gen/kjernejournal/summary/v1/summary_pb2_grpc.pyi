@@ -60,7 +60,8 @@ class SummaryServiceStub:
     GetIndicator: _grpc.UnaryUnaryMultiCallable[_summary_pb2.GetIndicatorRequest, _summary_pb2.GetIndicatorResponse]
     """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
     access log. The highest status that holds. Of what the patient has restricted nothing is said: status 5, as for
-    somebody whom the patient has blocked. A national id that is not valid gives status 0, not an error.
+    somebody whom the patient has blocked. Where restrictions are hidden, status 5 stands in the place of 2 for everybody,
+    and nothing tells who has restricted anything. A national id that is not valid gives status 0, not an error.
 
     Callers: clinicians, without a basis; systems.
 
@@ -109,7 +110,8 @@ class SummaryServiceAsyncStub(SummaryServiceStub):
     GetIndicator: _aio.UnaryUnaryMultiCallable[_summary_pb2.GetIndicatorRequest, _summary_pb2.GetIndicatorResponse]  # type: ignore[assignment]
     """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
     access log. The highest status that holds. Of what the patient has restricted nothing is said: status 5, as for
-    somebody whom the patient has blocked. A national id that is not valid gives status 0, not an error.
+    somebody whom the patient has blocked. Where restrictions are hidden, status 5 stands in the place of 2 for everybody,
+    and nothing tells who has restricted anything. A national id that is not valid gives status 0, not an error.
 
     Callers: clinicians, without a basis; systems.
 
@@ -173,7 +175,8 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_summary_pb2.GetIndicatorResponse, _abc.Awaitable[_summary_pb2.GetIndicatorResponse]]:
         """Says what an EHR's icon shows, for one patient or a list of the day, without content and without a record in the
         access log. The highest status that holds. Of what the patient has restricted nothing is said: status 5, as for
-        somebody whom the patient has blocked. A national id that is not valid gives status 0, not an error.
+        somebody whom the patient has blocked. Where restrictions are hidden, status 5 stands in the place of 2 for everybody,
+        and nothing tells who has restricted anything. A national id that is not valid gives status 0, not an error.
 
         Callers: clinicians, without a basis; systems.
 
