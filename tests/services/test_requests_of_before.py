@@ -93,8 +93,13 @@ async def _copy(source: Fresh, target: Fresh, tables: Mapping[str, str]) -> None
             for table, query in tables.items():
                 rows = await reading.fetch(query)
                 assert rows, f"nothing to bring of {table}"
-                columns = list(rows[0].keys())
-                await writing.copy_records_to_table(table, columns=columns, records=map(tuple, rows))
+                known = await writing.fetch(
+                    "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0", table
+                )
+                # Columns that came later the release before did not write.
+                columns = [name for name in rows[0].keys() if name in {each["attname"] for each in known}]  # noqa: SIM118  # a Record iterates its values
+                records = [tuple(row[name] for name in columns) for row in rows]
+                await writing.copy_records_to_table(table, columns=columns, records=records)
     finally:
         await reading.close()
         await writing.close()
