@@ -105,7 +105,7 @@ async def test_the_icon_says_no_more_of_a_patient_who_blocked_the_caller_meanwhi
     )
     reply = await front.client.call("GetIndicator", request)
     assert list(reply.statuses) == [
-        summary_pb2.INDICATOR_STATUS_RECORD,
+        summary_pb2.INDICATOR_STATUS_NOT_SHOWN,
         summary_pb2.INDICATOR_STATUS_CRITICAL_INFORMATION,
     ]
 

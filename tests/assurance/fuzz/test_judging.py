@@ -15,7 +15,7 @@ from tests.assurance.fuzz.driving import Case, Report, drive, sender
 from tests.assurance.fuzz.judging import Answer, faults
 from tests.assurance.fuzz.messages import CANARY
 from tests.support.client import method
-from tests.support.service import served
+from tests.support.service import FEED, calling, served
 
 SERVICE = visits_pb2.DESCRIPTOR.services_by_name["VisitsService"]
 LIST, IMPORT = method("ListVisits"), method("VisitsService/BulkImport")
@@ -44,7 +44,7 @@ async def _asked(
 ) -> list[str]:
     """Returns what a run of one call finds."""
     report = Report()
-    case = Case("planted#0", rpc, [request or _request()], [])
+    case = Case("planted#0", rpc, [request or _request()], calling(FEED))
     async with served((Planted(answer), SERVICE)) as channel:
         await drive([(lambda: case, sender(channel, 10.0))], report, at_once=1)
     return report.found
