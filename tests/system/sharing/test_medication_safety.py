@@ -132,7 +132,7 @@ async def test_a_medicine_is_checked_before_it_is_prescribed(system: System, cli
     text = system.kj("check", patient.national_id, "--atc", "j01ca04", "--basis", "AKUTT", "--text")
     assert "KONTRAINDISERT" in text
     shown = system.kj("summary", patient.national_id, "--basis", "AKUTT", "--text")
-    assert f"knowledge {TABLE.knowledge_version}" in shown
+    assert f"kunnskap {TABLE.knowledge_version}" in shown
 
 
 async def test_other_knowledge_is_in_force_at_once_and_brought_back(
