@@ -168,11 +168,9 @@ class Plain:
             return ("unchanged",)
         if entry is not None and (entry.here or sent in entry.before):
             return ("outdated",)
-        if entry is not None and entry.category != sent.category:
-            return ("INVALID_FIELD",)
         new = Entry(sent.category, sent.status, sent.text, False, 1, "feed", "feed", sent=sent)
-        already = entry is not None and entry.shown == ACTIVE
-        if not already and self._stands_in_the_way(new):
+        already = entry is not None and (entry.category, entry.shown) == (sent.category, ACTIVE)
+        if not already and self._stands_in_the_way(new, besides=("name", sent.name)):
             return ("STATE_CONFLICT",)
         if entry is not None:
             new.version = entry.version + 1
@@ -182,8 +180,9 @@ class Plain:
         self.entries["name", sent.name] = new
         return ("created" if entry is None else "updated",)
 
-    def _stands_in_the_way(self, new: Entry) -> bool:
+    def _stands_in_the_way(self, new: Entry, besides: Key | None = None) -> bool:
         if new.category not in PAIR or new.shown != ACTIVE:
             return False
         [other] = PAIR - {new.category}
-        return any(each.category == other and each.shown == ACTIVE for each in self.entries.values())
+        others = [each for key, each in self.entries.items() if key != besides]
+        return any(each.category == other and each.shown == ACTIVE for each in others)
