@@ -15,7 +15,7 @@ from services.patients.registration_repository import Registration, Registry
 from services.patients.repository import Repository
 from shared import national_id
 from shared.convert import optional_moment, timestamp
-from shared.errors import Invalid, patient_not_found
+from shared.errors import Denied, Invalid, Reason, patient_not_found
 from shared.handling import Context, caller
 from shared.register.batch_sections import answer_each
 from shared.register.bulk_import import import_stream
@@ -119,6 +119,8 @@ class PatientsServicer(PatientsServiceServicer):
         self, request: pb.RegisterCareRelationRequest, context: Context
     ) -> pb.RegisterCareRelationResponse:
         asking = caller.current()
+        if not asking.legal_entity:
+            raise Denied(Reason.ERROR_REASON_NO_ACCESS, "the token names no organisation to have the relation")
         relation = await self._care_relations.register(
             caller.patient_refs()[0],
             Organisation(asking.legal_entity, asking.organisation.number or asking.legal_entity),

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import Message
 
 from gateway.access.facts import CallerKindValue
-from gateway.contract import Method
+from gateway.contract import CHANGES, Method
 from kj.feeds.knowledge_table import SHIPPED, read
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.changes.v1.changes_pb2 import FollowedPatient, WatchChangesRequest
@@ -120,6 +120,8 @@ class Targets:
             basis = "SAMTYKKE"
         if kind == "citizen":
             return self.client.metadata(kind, national_id=patient.national_id)
+        if kind == "system" and found.service == CHANGES:
+            return self.client.metadata(kind, rpc=found.descriptor.name)  # of the organisation that treats the patients
         if kind == "system":
             return self.client.metadata(kind, org=rng.choice(ORGANISATIONS))
         return self.client.metadata(kind, basis)

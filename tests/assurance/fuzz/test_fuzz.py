@@ -7,7 +7,7 @@ takes a new one.
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -22,7 +22,8 @@ from kjernejournal.common.v1 import common_pb2
 from tests.assurance.fuzz.driving import Make, Report, Send, drive, sender
 from tests.assurance.fuzz.targets import A_METHOD, Targets, examples, references
 from tests.support.client import Client
-from tests.support.patients import new_patients
+from tests.support.following import relate
+from tests.support.patients import Patient, new_patients
 from tests.support.seeds import SEED
 from tests.support.system import System, running_system
 
@@ -55,11 +56,15 @@ async def targets(system: System) -> AsyncIterator[Targets]:
     ):
         client = Client(channel, system.local.issuer_directory)
         patients = await new_patients(system, A_METHOD * len(METHODS))
+        by_rpc: dict[str, Sequence[Patient]] = {
+            path: patients[A_METHOD * at : A_METHOD * (at + 1)] for at, path in enumerate(METHODS)
+        }
+        await relate(client, *patients)
         yield Targets(
             seed=SEED,
             client=client,
             examples=examples(patients),
-            patients={path: patients[A_METHOD * at : A_METHOD * (at + 1)] for at, path in enumerate(METHODS)},
+            patients=by_rpc,
             refs=await references(patients_channel, patients),
         )
 

@@ -24,7 +24,7 @@ from tests.support.scripted.registers import BY_SERVICE, CONTENT, FAULTS, statin
 from tests.support.scripted.services import RECORD, refusing, saying
 
 CRITICAL_INFO, MEDICATIONS = common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_MEDICATIONS
-AMOXICILLIN, WARFARIN, IBUPROFEN = "J01CA04", "B01AA03", "M01AE01"
+PIVMECILLINAM, WARFARIN, IBUPROFEN = "J01CA08", "B01AA03", "M01AE01"
 KINDS = {"ALLERGY", "ALLERGY_CLASS", "CONDITION"}
 
 
@@ -34,10 +34,10 @@ def made(front: Front, monkeypatch: pytest.MonkeyPatch) -> Made:
     monkeypatch.setattr(front.gateway.knowledge_cache, "_knowledge", KNOWLEDGE)
     front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
     patient = Made()
-    patient.prescribed(AMOXICILLIN)
+    patient.prescribed(PIVMECILLINAM)
     patient.prescribed(WARFARIN)
     patient.listed(IBUPROFEN)
-    patient.allergic(AMOXICILLIN)
+    patient.allergic(PIVMECILLINAM)
     patient.ill("D66")
     for service, each in CONTENT.items():
         told(front, service, stating(BY_SERVICE[service], each["DATA"]))

@@ -12,7 +12,7 @@ from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from tests.gateway.safety.patients import KNOWLEDGE, Made, medication
-from tests.gateway.summary.test_alerts import AMOXICILLIN, about, made, said, short, told
+from tests.gateway.summary.test_alerts import PIVMECILLINAM, about, made, said, short, told
 from tests.support.client import refusal
 from tests.support.gateway import Front
 from tests.support.scripted.registers import BY_SERVICE, FAULTS
@@ -26,7 +26,7 @@ STORED = pb.UpdateMedicationListResponse(list_info=pb.MedicationListInfo(active_
 def request(patient: str) -> pb.UpdateMedicationListRequest:
     asked = pb.UpdateMedicationListRequest(patient=about(patient), request_id=str(uuid4()))
     asked.medication_list.entries.add(
-        id=str(uuid4()), status=pb.ENTRY_STATUS_ACTIVE, medication=medication(AMOXICILLIN)
+        id=str(uuid4()), status=pb.ENTRY_STATUS_ACTIVE, medication=medication(PIVMECILLINAM)
     )
     return asked
 

@@ -302,11 +302,3 @@ async def test_a_feeds_entry_is_refuted_and_the_feed_does_not_undo_it(register: 
     latest = await register.get(ref, entry)
     assert (latest.header.version, latest.status) == (3, pb.STATUS_ACTIVE), "news from the source"
     assert latest.header.first_recorded == refuted.header.first_recorded
-
-
-async def test_a_feed_changes_no_category(register: Register) -> None:
-    ref = new_ref()
-    await register.load(of_patient(ref, fed(made(pb.CATEGORY_IMPLANT), "a-2")))
-    told = await refusal(register.load(of_patient(ref, fed(made(pb.CATEGORY_ONGOING_TREATMENT), "a-2"))))
-    assert told[:2] == INVALID
-    assert told.details["field"] == "patients[0].critical_info[0].category"

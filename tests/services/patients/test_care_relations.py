@@ -111,3 +111,10 @@ async def test_after_a_merge_the_relations_of_both_hold_and_an_unmerge_gives_eac
     await service.unmerge(stays, merged)
     assert set(await ends(service, stays)) == {mine}
     assert set(await ends(service, merged)) == set(both)
+
+
+async def test_without_an_organisation_nobody_has_a_relation(service: Patients) -> None:
+    value, nobody = await service.register(), CallerContext(kind=DOCTOR.kind, practitioner=DOCTOR.practitioner)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await registered(service, value, caller=nobody)
+    assert (refused.value.code().name, reason_of(refused.value)) == ("PERMISSION_DENIED", "NO_ACCESS")
