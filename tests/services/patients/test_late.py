@@ -146,7 +146,7 @@ async def test_a_late_history_of_lists_and_late_settings_change_nothing(service:
     one = person(value, changed_at=timestamp(at(0)))
 
     def sent(day: int, hpr: str, section: int) -> pb.ImportedPatient:
-        privacy = pb.ImportedPrivacy(restricted_sections=[section], changed_at=timestamp(at(day)))  # type: ignore[list-item]
+        privacy = pb.ImportedPrivacy(restricted_sections=[section], changed_at=timestamp(at(day)))  # type: ignore[list-item]  # its number
         lists = [place("now", years_ago(1), hpr=hpr)]
         return pb.ImportedPatient(
             person=one,
