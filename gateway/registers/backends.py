@@ -16,6 +16,9 @@ from shared.settings import ProcessSettings
 
 Metadata = list[tuple[str, str | bytes]]
 
+_WENT_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+"""What a call ends with whose process ends: not begun, or cut off. We ourselves never cancel one that is waited for."""
+
 
 class Backend:
     """One service: its channel, and its rpcs by path."""
@@ -37,7 +40,7 @@ class Backend:
             return await self.unary(path, data, caller=caller, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             left = ends - time.monotonic()
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or left <= 0:
+            if error.code() not in _WENT_AWAY or left <= 0:
                 raise
         return await self.unary(path, data, caller=caller, timeout=left)
 
@@ -82,7 +85,7 @@ class Backend:
                     began = True
                     yield cast("bytes", message)
             except grpc.aio.AioRpcError as error:
-                if began or not tries or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                if began or not tries or error.code() not in _WENT_AWAY:
                     raise
             finally:
                 call.cancel()

@@ -17,6 +17,8 @@ from tests.support.client import refusal
 from tests.support.gateway import Front, running_gateway
 from tests.support.scripted.services import RECORD, RESOLVE
 
+pytestmark = pytest.mark.budgets
+
 AWAY = {"audit": "AUDIT_UNAVAILABLE", "patients": "SERVICE_UNAVAILABLE"}
 
 

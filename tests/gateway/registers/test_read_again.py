@@ -80,27 +80,29 @@ async def test_no_download_fails_that_has_not_begun(two: tuple[Backend, list[Rep
 
 
 class Failing:
-    """A service that says UNAVAILABLE to everything, after some parts of a stream."""
+    """A service that ends everything so, after some parts of a stream."""
 
-    def __init__(self, parts: int = 0) -> None:
+    def __init__(self, parts: int = 0, code: grpc.StatusCode = UNAVAILABLE) -> None:
         self.calls = 0
         self._parts = parts
+        self._code = code
 
     async def unary(self, _request: bytes, context: Any) -> bytes:
         self.calls += 1
-        await context.abort(UNAVAILABLE, "")
+        await context.abort(self._code, "")
         raise AssertionError
 
     async def stream(self, _request: bytes, context: Any) -> AsyncIterator[bytes]:
         self.calls += 1
         for _ in range(self._parts):
             yield b"part"
-        await context.abort(UNAVAILABLE, "")
+        await context.abort(self._code, "")
 
 
-async def test_a_read_is_asked_twice_and_no_more(two: tuple[Backend, list[Replica]]) -> None:
+@pytest.mark.parametrize("code", [UNAVAILABLE, grpc.StatusCode.CANCELLED], ids=["not_begun", "cut_off"])
+async def test_a_read_is_asked_twice_and_no_more(two: tuple[Backend, list[Replica]], code: grpc.StatusCode) -> None:
     backend, replicas = two
-    failing = Failing()
+    failing = Failing(code=code)
     for each in replicas:
         each.service.unary(READ, failing.unary)
     with pytest.raises(grpc.aio.AioRpcError):
@@ -119,11 +121,12 @@ async def test_what_is_no_read_is_asked_once(two: tuple[Backend, list[Replica]])
 
 
 @pytest.mark.parametrize("parts, calls", [(0, 2), (1, 1)])
+@pytest.mark.parametrize("code", [UNAVAILABLE, grpc.StatusCode.CANCELLED], ids=["not_begun", "cut_off"])
 async def test_a_download_that_has_begun_is_not_begun_again(
-    two: tuple[Backend, list[Replica]], parts: int, calls: int
+    two: tuple[Backend, list[Replica]], parts: int, calls: int, code: grpc.StatusCode
 ) -> None:
     backend, replicas = two
-    failing = Failing(parts)
+    failing = Failing(parts, code)
     for each in replicas:
         each.service.server_stream(DOWNLOAD, failing.stream)
     stream = backend.read_stream(DOWNLOAD, b"", caller=CallerContext(), timeout=2, idle=1)

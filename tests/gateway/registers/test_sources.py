@@ -143,6 +143,7 @@ def test_every_list_has_a_window() -> None:
     assert set(listed.values()) == {("window",)}
 
 
+@pytest.mark.budgets
 def test_critical_sections_have_more_time() -> None:
     assert {source.service for source in SOURCES if source.critical} == {"critical_info", "medications"}
     assert {source.budget for source in SOURCES if source.critical} == {0.8}

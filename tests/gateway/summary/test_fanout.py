@@ -28,6 +28,8 @@ from shared import deadline
 from tests.support.gateway import Front
 from tests.support.scripted.services import refusing, saying
 
+pytestmark = pytest.mark.budgets
+
 VISITS = BY_SECTION[common_pb2.SECTION_VISITS]
 NOW = Question(as_of=None, max_entries=100)
 SLACK = 0.5

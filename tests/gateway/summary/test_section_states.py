@@ -22,6 +22,8 @@ from tests.support.scripted.registers import BY_SERVICE, CONTENT, FAULTS, frozen
 from tests.support.scripted.services import saying
 from tests.support.summaries import SECTIONS, Summary, state
 
+pytestmark = pytest.mark.budgets
+
 SERVICES = list(CONTENT)
 CRITICAL = {"critical_info", "medications"}
 

@@ -31,6 +31,8 @@ from tests.support.scripted.services import Unary
 from tests.support.seeds import SEED
 from tests.support.summaries import SECTIONS, state
 
+pytestmark = pytest.mark.budgets
+
 MIXTURES = int(os.environ.get("KJ_COMBINATIONS", "240"))
 AT_A_TIME = 24
 BUSY = {("UNAVAILABLE", "SERVICE_UNAVAILABLE"), ("DEADLINE_EXCEEDED", "")}
