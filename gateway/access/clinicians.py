@@ -21,7 +21,14 @@ from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.errors import ReasonValue
 from shared.register.sections import CLINICAL
 
-_FOR_THE_BASIS = frozenset({reasons.ERROR_REASON_BASIS_MISSING, reasons.ERROR_REASON_BASIS_REFUSED})
+_FOR_THE_BASIS = frozenset(
+    {
+        reasons.ERROR_REASON_BASIS_MISSING,
+        reasons.ERROR_REASON_BASIS_REFUSED,
+        reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED,
+        reasons.ERROR_REASON_SECTION_RESTRICTED,
+    }
+)
 _QUIET_BASES = frozenset({NO_BASIS, common_pb2.ACCESS_BASIS_UNNTAK})
 
 
@@ -30,12 +37,12 @@ def decide_clinician(
 ) -> Decision:
     """Returns what health personnel may do to the record of a patient who is there.
 
-    A refusal for its basis names those that would do, by role and service alone, whoever the patient is.
+    A refusal for its basis names those that would do, so that no other is refused for its basis again.
     """
     decision = _decided(caller, basis, facts, access, asked)
-    if decision.reason in _FOR_THE_BASIS:
-        return replace(decision, bases=_would_do(caller, access, asked))
-    return decision
+    if decision.permitted or decision.reason not in _FOR_THE_BASIS:
+        return decision
+    return replace(decision, bases=_would_do(caller, basis, decision.reason, access, asked))
 
 
 def _decided(
@@ -60,9 +67,19 @@ def _decided(
     return whole(verdicts, access, elevated=basis in ELEVATED)
 
 
-def _would_do(caller: Caller, access: AccessRule, asked: tuple[SectionValue, ...]) -> tuple[BasisValue, ...]:
+def _would_do(
+    caller: Caller, basis: BasisValue, reason: ReasonValue, access: AccessRule, asked: tuple[SectionValue, ...]
+) -> tuple[BasisValue, ...]:
+    """Returns the bases that a refused caller may use: by role and service, and by what the refusal itself has said of
+    the patient. An elevated basis that is not said to be needless has something to open, and gives way to another."""
     found = {basis for section in asked for basis in rules.bases(caller.role, caller.service, access.action, section)}
-    return tuple(sorted(found - ELEVATED or found))
+    settings = access.action == common_pb2.ACTION_WRITE and asked == (common_pb2.SECTION_PRIVACY,)
+    if settings and reason != reasons.ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED:
+        return tuple(sorted(found))  # which of them depends on whether the change loosens
+    elevated = reason == reasons.ERROR_REASON_SECTION_RESTRICTED or (
+        reason == reasons.ERROR_REASON_BASIS_REFUSED and basis in ELEVATED
+    )
+    return tuple(sorted((found & ELEVATED if elevated else found - ELEVATED) or found))
 
 
 def _unrelated(caller: Caller, basis: BasisValue, access: AccessRule, asked: tuple[SectionValue, ...]) -> ReasonValue:

@@ -28,6 +28,9 @@ from shared import national_id
 from shared.errors import Denied, Invalid, NotFound, Reason
 from shared.register.sections import RESTRICTABLE
 
+MAY_LOOSEN = frozenset({"LE", "SP"})
+"""Roles (Volven 9060) that may loosen what the patient has closed: doctors and nurses, as in the gateway's table."""
+
 
 @dataclass
 class Settings:
@@ -171,9 +174,15 @@ def closed(settings: Settings) -> frozenset[tuple[str, int | str]]:
 
 
 def check_may_loosen(asking: CallerContext, *, loosens: bool) -> None:
-    """Raises Denied when personnel loosen something without the patient's elevated consent, or use it for nothing."""
+    """Raises Denied when personnel loosen something in another role than doctor or nurse or without the patient's
+    elevated consent, or use that consent for nothing."""
     if asking.kind != CALLER_KIND_CLINICIAN:
         return
+    if loosens and asking.practitioner.role.code not in MAY_LOOSEN:
+        raise Denied(
+            Reason.ERROR_REASON_ROLE_REFUSED,
+            "this loosens what the patient has closed: that is for doctors and nurses, on any basis",
+        )
     elevated = asking.basis == ACCESS_BASIS_FORHOYET_SAMTYKKE
     if loosens and not elevated:
         raise Denied(

@@ -216,12 +216,19 @@ def _open_by_nature(case: Case, section: str) -> bool:
     return True
 
 
-def bases(case: Case, section: str) -> set[str]:
-    """Returns the bases that a refusal for the basis should name: of those that would do, the ordinary ones."""
+def bases(case: Case, section: str, reason: str) -> set[str]:
+    """Returns the bases that a refusal for this reason should name.
+
+    Of those that are open the ordinary ones; the elevated ones to whoever has heard, or knows, that something is
+    restricted; and both for a change of settings, as only the change itself says which it needs.
+    """
     every = {"SAMTYKKE", "AKUTT", "UNNTAK", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT"}
     asked = CLINICAL if section == "SUMMARY" else (section,)
     good = {basis for basis in every for each in asked if _open_by_nature(replace(case, basis=basis), each)}
-    return {basis for basis in good if not basis.startswith("FORHOYET")} or good
+    if section == "PRIVACY" and case.action == "WRITE" and reason != "ELEVATED_BASIS_NOT_NEEDED":
+        return good
+    opens = reason == "SECTION_RESTRICTED" or (reason == "BASIS_REFUSED" and case.basis.startswith("FORHOYET"))
+    return {basis for basis in good if basis.startswith("FORHOYET") is opens} or good
 
 
 def _one(case: Case, section: str) -> Answer:

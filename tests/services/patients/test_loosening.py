@@ -57,3 +57,17 @@ async def test_what_loosens_is_worked_out_over_all_references(change: Change) ->
             pb.RestrictSectionsRequest(**change.base(), restricted_sections=[VISITS]), metadata=doctor
         )
     assert reason_of(refused.value) == "BASIS_REFUSED"
+
+
+@pytest.mark.parametrize("role", ["PS", "FA1", "VP", ""])
+async def test_who_is_neither_doctor_nor_nurse_loosens_on_no_basis(change: Change, role: str) -> None:
+    await change.block("9144901")
+    for basis in (common_pb2.ACCESS_BASIS_SAMTYKKE, common_pb2.ACCESS_BASIS_FORHOYET_SAMTYKKE):
+        asking = with_basis(basis)
+        asking.practitioner.role.code = role
+        _, metadata = await change.service.on(change.value, asking)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await change.service.privacy.UnblockPersonnel(
+                pb.UnblockPersonnelRequest(**change.base(), hpr_numbers=["9144901"]), metadata=metadata
+            )
+        assert reason_of(refused.value) == "ROLE_REFUSED"

@@ -68,7 +68,9 @@ async def test_a_restriction_is_not_put_aside_read_under_and_put_back_with_plain
 async def test_loosening_is_for_doctors_and_nurses(client: Client, patient: Patient, kind: str) -> None:
     await client.call("RestrictSections", restricting(patient, LABS), **patient.asks())
     told = await refusal(client.call("RestrictSections", restricting(patient), kind=kind, basis="FORHOYET_SAMTYKKE"))
-    assert told.short == ("PERMISSION_DENIED", "BASIS_REFUSED")
+    assert (told.short, told.details["bases"]) == (("PERMISSION_DENIED", "BASIS_REFUSED"), "SAMTYKKE")
+    told = await refusal(client.call("RestrictSections", restricting(patient), kind=kind, basis="SAMTYKKE"))
+    assert told.short == ("PERMISSION_DENIED", "ROLE_REFUSED"), "no basis would do"
 
 
 async def test_loosening_takes_the_elevated_consent_is_told_to_the_patient_and_reviewed(

@@ -65,9 +65,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     commas. PERMISSION_DENIED.
     """
     ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED: _ErrorReason.ValueType  # 19
-    """An elevated basis where nothing is restricted. PERMISSION_DENIED."""
+    """An elevated basis where nothing is restricted; metadata "bases" names those that this role could use, separated by
+    commas. PERMISSION_DENIED.
+    """
     ERROR_REASON_SECTION_RESTRICTED: _ErrorReason.ValueType  # 20
-    """The patient has restricted this section; an elevated basis opens it. PERMISSION_DENIED."""
+    """The patient has restricted this section or entry; an elevated basis opens it. Of a section, metadata "bases" names
+    those that this role could use, separated by commas. PERMISSION_DENIED.
+    """
     ERROR_REASON_NOT_REPRESENTATIVE: _ErrorReason.ValueType  # 21
     """The citizen may not act for this person: age, guardianship or proxy. PERMISSION_DENIED."""
     ERROR_REASON_PATIENT_NOT_FOUND: _ErrorReason.ValueType  # 22
@@ -169,9 +173,13 @@ ERROR_REASON_BASIS_REFUSED: ErrorReason.ValueType  # 18
 commas. PERMISSION_DENIED.
 """
 ERROR_REASON_ELEVATED_BASIS_NOT_NEEDED: ErrorReason.ValueType  # 19
-"""An elevated basis where nothing is restricted. PERMISSION_DENIED."""
+"""An elevated basis where nothing is restricted; metadata "bases" names those that this role could use, separated by
+commas. PERMISSION_DENIED.
+"""
 ERROR_REASON_SECTION_RESTRICTED: ErrorReason.ValueType  # 20
-"""The patient has restricted this section; an elevated basis opens it. PERMISSION_DENIED."""
+"""The patient has restricted this section or entry; an elevated basis opens it. Of a section, metadata "bases" names
+those that this role could use, separated by commas. PERMISSION_DENIED.
+"""
 ERROR_REASON_NOT_REPRESENTATIVE: ErrorReason.ValueType  # 21
 """The citizen may not act for this person: age, guardianship or proxy. PERMISSION_DENIED."""
 ERROR_REASON_PATIENT_NOT_FOUND: ErrorReason.ValueType  # 22

@@ -596,7 +596,8 @@ class PrivacyServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
         came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED
-        (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens
+        (ROLE_REFUSED): personnel who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED,
+        ELEVATED_BASIS_NOT_NEEDED): doctors and nurses loosen without the elevated consent, or use it for what loosens
         nothing. ABORTED (VERSION_BEHIND): the settings have changed since expected_version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -613,8 +614,9 @@ class PrivacyServiceServicer:
         appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
-        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
-        ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
+        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (ROLE_REFUSED): personnel
+        who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): doctors and
+        nurses loosen without the elevated consent, or use it for what loosens nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -628,8 +630,9 @@ class PrivacyServiceServicer:
         appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
-        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
-        ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
+        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (ROLE_REFUSED): personnel
+        who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): doctors and
+        nurses loosen without the elevated consent, or use it for what loosens nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -381,7 +381,8 @@ class PrivacyServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
     came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED
-    (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens
+    (ROLE_REFUSED): personnel who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED,
+    ELEVATED_BASIS_NOT_NEEDED): doctors and nurses loosen without the elevated consent, or use it for what loosens
     nothing. ABORTED (VERSION_BEHIND): the settings have changed since expected_version.
     """
     BlockPersonnel: _grpc.UnaryUnaryMultiCallable[_patients_pb2.BlockPersonnelRequest, _patients_pb2.BlockPersonnelResponse]
@@ -394,8 +395,9 @@ class PrivacyServiceStub:
     appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
-    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
-    ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
+    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (ROLE_REFUSED): personnel
+    who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): doctors and
+    nurses loosen without the elevated consent, or use it for what loosens nothing.
     """
     UnblockPersonnel: _grpc.UnaryUnaryMultiCallable[_patients_pb2.UnblockPersonnelRequest, _patients_pb2.UnblockPersonnelResponse]
     """Lifts blocks; lifting one that is not there changes nothing.
@@ -405,8 +407,9 @@ class PrivacyServiceStub:
     appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
-    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
-    ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
+    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (ROLE_REFUSED): personnel
+    who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): doctors and
+    nurses loosen without the elevated consent, or use it for what loosens nothing.
     """
     GrantProxy: _grpc.UnaryUnaryMultiCallable[_patients_pb2.GrantProxyRequest, _patients_pb2.GrantProxyResponse]
     """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
@@ -459,7 +462,8 @@ class PrivacyServiceAsyncStub(PrivacyServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
     came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED
-    (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens
+    (ROLE_REFUSED): personnel who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED,
+    ELEVATED_BASIS_NOT_NEEDED): doctors and nurses loosen without the elevated consent, or use it for what loosens
     nothing. ABORTED (VERSION_BEHIND): the settings have changed since expected_version.
     """
     BlockPersonnel: _aio.UnaryUnaryMultiCallable[_patients_pb2.BlockPersonnelRequest, _patients_pb2.BlockPersonnelResponse]  # type: ignore[assignment]
@@ -472,8 +476,9 @@ class PrivacyServiceAsyncStub(PrivacyServiceStub):
     appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
-    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
-    ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
+    body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (ROLE_REFUSED): personnel
+    who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): doctors and
+    nurses loosen without the elevated consent, or use it for what loosens nothing.
     """
     UnblockPersonnel: _aio.UnaryUnaryMultiCallable[_patients_pb2.UnblockPersonnelRequest, _patients_pb2.UnblockPersonnelResponse]  # type: ignore[assignment]
     """Lifts blocks; lifting one that is not there changes nothing.
@@ -483,8 +488,9 @@ class PrivacyServiceAsyncStub(PrivacyServiceStub):
     appointed guardian, no proxy.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
-    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
-    ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
+    PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (ROLE_REFUSED): personnel
+    who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): doctors and
+    nurses loosen without the elevated consent, or use it for what loosens nothing.
     """
     GrantProxy: _aio.UnaryUnaryMultiCallable[_patients_pb2.GrantProxyRequest, _patients_pb2.GrantProxyResponse]  # type: ignore[assignment]
     """Gives another person the right to act for the patient (fullmakt). A grant to somebody who has one replaces it.
@@ -552,7 +558,8 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a section that cannot be restricted, or the request_id
         came with another body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED
-        (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens
+        (ROLE_REFUSED): personnel who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED,
+        ELEVATED_BASIS_NOT_NEEDED): doctors and nurses loosen without the elevated consent, or use it for what loosens
         nothing. ABORTED (VERSION_BEHIND): the settings have changed since expected_version.
         """
 
@@ -571,8 +578,9 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): not an HPR number, or the request_id came with another
-        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
-        ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
+        body. PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (ROLE_REFUSED): personnel
+        who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): doctors and
+        nurses loosen without the elevated consent, or use it for what loosens nothing.
         """
 
     @_abc_1.abstractmethod
@@ -588,8 +596,9 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         appointed guardian, no proxy.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
-        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (BASIS_REFUSED,
-        ELEVATED_BASIS_NOT_NEEDED): personnel loosen without the elevated consent, or use it for what loosens nothing.
+        PERMISSION_DENIED (NO_ACCESS): the patient has blocked the caller. PERMISSION_DENIED (ROLE_REFUSED): personnel
+        who are neither doctors nor nurses loosen. PERMISSION_DENIED (BASIS_REFUSED, ELEVATED_BASIS_NOT_NEEDED): doctors and
+        nurses loosen without the elevated consent, or use it for what loosens nothing.
         """
 
     @_abc_1.abstractmethod
