@@ -65,7 +65,7 @@ class Reach:
     crossed: frozenset[int]
     """Cross-reactions that reach it."""
     vague: bool
-    """Known by its group alone, while there are rules about members of the group."""
+    """It, or a part of it, is known by its group alone, while there are rules about members of the group."""
 
 
 class Knowledge:
@@ -177,7 +177,7 @@ class Knowledge:
             conditions=_under(self._conditions, codes),
             allergies=_under(self._allergies, codes),
             crossed=_under(self._crossed, codes),
-            vague=not any(atc.is_whole(code) for code in codes) and not self._above.isdisjoint(codes),
+            vague=any(code in self._above for code in codes if not atc.is_whole(code)),
         )
 
 

@@ -1,14 +1,17 @@
 """Medicines of several substances: each is known, or named as one that is not."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.safety.knowledge import Knowledge
+from kj.feeds.knowledge_table import SHIPPED, read
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from kjernejournal.medications.v1.knowledge_pb2 import DrugKnowledge, SubstanceCode
 from shared.codes.atc_combinations import is_combination
 from shared.codes.systems import ATC
-from tests.gateway.safety.patients import Made, kinds, medication, not_checked
+from tests.gateway.safety.patients import Made, found, kinds, medication, not_checked
 from tests.gateway.safety.substances import IBUPROFEN, PARACETAMOL, SNOMED, WARFARIN
 
 KINDS = {"ALLERGY", "ALLERGY_CLASS", "INTERACTION", "DUPLICATE", "CONDITION"}
@@ -168,7 +171,8 @@ def test_an_allergen_in_words_beside_a_coded_one_counts(made: Made) -> None:
         ("J05AR02", True), ("C09BX01", True), ("N02BE51", True), ("B01AC30", True), ("N01BB20", True),
         ("G03AA07", True), ("R01BA52", True), ("A06AD65", True), ("C10B", True), ("L01XK52", True),
         ("C10AA01", False), ("N02BE01", False), ("L01XX50", False), ("L04AA58", False), ("N06AX26", False),
-        ("S01XA20", False), ("C09", False), ("J07BX03", False), ("B02BD30", False),
+        ("S01XA20", False), ("C09", False), ("G02AC01", True), ("R06AK", True),
+        ("G03CA57", False), ("A11HA30", False), ("J07BX03", False), ("B02BD30", False),
     ],
 )  # fmt: skip
 def test_combinations_by_the_rules_of_atc(code: str, combined: bool) -> None:
@@ -207,3 +211,51 @@ def test_a_salt_or_a_well_known_brand_is_its_substance(made: Made, text: str) ->
 def test_an_allergy_reaches_the_same_substance_in_another_form(made: Made, allergen: str, given: str) -> None:
     made.allergic(allergen)
     assert kinds(made.checked(medication(given))) == ["ALLERGY_CLASS"]
+
+
+INDEX = [
+    line.split("\t")
+    for line in Path(__file__).with_name("combinations.tsv").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+]
+CODES_OF = {cells[1]: tuple(cells[2].split()) for cells in INDEX if cells[0] == "substance"}
+HELD = {
+    each.coding.code: (set(each.atc), each.holds_others)
+    for each in read(SHIPPED).substances
+    if each.coding.system == ATC
+}
+
+
+@pytest.mark.parametrize("code, names", [cells[1:] for cells in INDEX if cells[0] == "combination"])
+def test_a_combination_holds_what_its_name_in_whos_index_says_and_nothing_else(code: str, names: str) -> None:
+    held, others = HELD[code]
+    named = names.split(", ")
+    assert others is ("+" in named)
+    groups = [CODES_OF[name] for name in named if name != "+"]
+    assert all(any(each.startswith(group) for each in held) for group in groups)
+    assert all(each.startswith(tuple(one for group in groups for one in group)) for each in held)
+
+
+@pytest.mark.parametrize("code", ["C09BA01", "C07CB03", "C08GA02", "B01AC56"])
+def test_a_part_that_is_known_by_its_group_alone_is_not_checked(made: Made, code: str) -> None:
+    """Lithium and a thiazide, or clopidogrel and omeprazole, may be there: nobody can say."""
+    made.prescribed("N05AN01")
+    assert unknown(made, medication(code)) == {f"medicine {code}"}
+
+
+@pytest.mark.parametrize("code", ["C07BB07", "C07BB02", "C09DA01", "C09BX03"])
+def test_a_thiazide_in_a_combination_raises_lithium(made: Made, code: str) -> None:
+    made.prescribed("N05AN01")
+    assert ("INTERACTION", "AVOID") in {each[:2] for each in found(made.checked(medication(code)))}
+
+
+def test_a_pde5_inhibitor_in_a_combination_is_never_given_with_nitrates(made: Made) -> None:
+    made.prescribed("C01DA02")
+    for code in ("G04CB51", "G04CA54"):
+        assert ("INTERACTION", "CONTRAINDICATED") in {each[:2] for each in found(made.checked(medication(code)))}
+
+
+@pytest.mark.parametrize("code", ["B05CA02", "D08AC52", "D09AA12", "R02AA05", "S01AX09", "S03AA04"])
+def test_chlorhexidine_is_one_substance_wherever_it_is_used(made: Made, code: str) -> None:
+    made.allergic("D08AC02")
+    assert "ALLERGY" in kinds(made.checked(medication(code)))
