@@ -10,10 +10,11 @@ from gateway.safety.wording import Phrase, named
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
-from shared.codes import atc, meanings
+from shared.codes import atc
 from shared.codes.atc_combinations import is_combination
 from shared.codes.icd10 import is_icd10
 from shared.codes.systems import canonical
+from shared.medicines import substances
 
 SeverityValue: TypeAlias = "medications_pb2.Severity.ValueType"
 Codes: TypeAlias = tuple[str, ...]
@@ -98,14 +99,14 @@ class Knowledge:
         self._substances: dict[tuple[str, str], Substances] = {}
         self._names: dict[str, Substances] = {}
         self._parts: dict[str, Substances] = {}
-        for substance in table.substances:
-            held = Substances(frozenset(substance.atc), whole=not substance.holds_others)
-            if not substance.coding.system:
-                self._names[plain_name(substance.coding.code)] = held
-            elif atc.is_atc(substance.coding.system):
-                self._parts[atc.substance(substance.coding.code)] = held
+        for each in table.substances:
+            held = Substances(frozenset(each.atc), whole=not each.holds_others)
+            if not each.coding.system:
+                self._names[plain_name(each.coding.code)] = held
+            elif atc.is_atc(each.coding.system):
+                self._parts[atc.substance(each.coding.code)] = held
             else:
-                self._substances[canonical(substance.coding.system), substance.coding.code] = held
+                self._substances[canonical(each.coding.system), each.coding.code] = held
         self._reaches: dict[Codes, Reach] = {}
 
     def coded(self, codings: Iterable[Coding]) -> Substances:
@@ -118,7 +119,7 @@ class Knowledge:
         whole, named = True, False
         for coding in codings:
             if atc.is_atc(coding.system):
-                for code in map(atc.substance, meanings.of(coding)):
+                for code in substances.meant(coding):
                     if len(code) >= _SECOND_LEVEL:  # anything else is no code, and not a known substance without rules
                         codes.add(code)
                         whole &= self._is_whole(code)
@@ -138,11 +139,7 @@ class Knowledge:
 
     def with_parts(self, codes: Iterable[str]) -> frozenset[str]:
         """Returns the codes, and those of the substances that they hold or are other codes of."""
-        found, new = set[str](), set(codes)
-        while new:
-            found |= new
-            new = {part for code in new if code in self._parts for part in self._parts[code].codes} - found
-        return frozenset(found)
+        return substances.with_parts(codes, lambda code: self._parts.get(code, NOTHING).codes)
 
     def _is_whole(self, code: str) -> bool:
         held = self._parts.get(code)

@@ -126,6 +126,10 @@ _NOT_COMPARED = {
         "There is no medication list: what is prescribed, dispensed and in use is compared.",
     ),
     "NOT_COMPARED_NOTHING_BROUGHT": ("Ingen liste er brakt med.", "No list was brought along."),
+    "NOT_COMPARED_NO_KNOWLEDGE": (
+        "Uten legemiddelkunnskap: at to koder er, eller inneholder, samme virkestoff, er ikke undersøkt.",
+        "Without drug knowledge: whether two codes are, or hold, one substance was not looked into.",
+    ),
 }
 TEXTS: dict[str, tuple[str, str]] = {
     "RECONCILED_ON": ("{sides:And}.", "{sides:And}."),

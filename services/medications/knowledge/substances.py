@@ -12,6 +12,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications.knowledge.repository import KnowledgeRepository
 from shared.codes import atc
 from shared.codes.systems import canonical
+from shared.medicines import substances
 
 
 class SubstanceTable:
@@ -26,19 +27,25 @@ class SubstanceTable:
             elif row.coding.system:
                 self._coded[canonical(row.coding.system), row.coding.code] = frozenset(row.atc)
 
+    @property
+    def says_anything(self) -> bool:
+        """Whether it ties any code to another; where no knowledge was loaded, it does not."""
+        return bool(self._parts)
+
     def of(self, medication: pb.Medication) -> frozenset[str]:
         """Returns the whole codes of what is in a medicine; empty: none is known. A group is no substance."""
         codings = [medication.atc, *medication.code.codings]
         for part in medication.ingredients:
             if not part.HasField("active") or part.active:
                 codings += part.substance.codings
-        codes = {code for coding in codings for code in self._codes(coding)}
-        codes |= {part for code in codes for part in self._parts.get(code, ())}
-        return frozenset(code for code in codes if atc.is_whole(code))
+        codes = substances.with_parts(
+            (code for coding in codings for code in self._codes(coding)), lambda code: self._parts.get(code, ())
+        )
+        return frozenset(filter(atc.is_whole, codes))
 
     def _codes(self, coding: Coding) -> Iterable[str]:
         if atc.is_atc(coding.system):
-            return (atc.substance(coding.code),)
+            return substances.meant(coding)
         return self._coded.get((canonical(coding.system), coding.code), ())
 
 

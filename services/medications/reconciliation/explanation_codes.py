@@ -53,3 +53,4 @@ class Says(StrEnum):
     NOT_COMPARED_STATED = auto()
     NOT_COMPARED_NO_LIST = auto()
     NOT_COMPARED_NOTHING_BROUGHT = auto()
+    NOT_COMPARED_NO_KNOWLEDGE = auto()

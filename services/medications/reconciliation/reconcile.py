@@ -97,7 +97,10 @@ class Reconciliation:
             list_info=read.list_info,
             lookup=read.lookup,
             changes=read.changes,
-            not_compared=_not_compared(gathered, _withheld(whole, hidden), request, has_list=medicines is not None),
+            not_compared=[
+                *_not_compared(gathered, _withheld(whole, hidden), request, has_list=medicines is not None),
+                *_not_tied(table),
+            ],
         )
 
 
@@ -188,3 +191,8 @@ def _not_compared(
         nothing = CodedText(code=Says.NOT_COMPARED_NOTHING_BROUGHT)
         result.append(pb.NotCompared(source=sources.INCOMING, reason=nothing))
     return result
+
+
+def _not_tied(table: SubstanceTable) -> list[pb.NotCompared]:
+    """Returns that one substance under two codes was not looked for: that nothing ties two is then no news."""
+    return [] if table.says_anything else [pb.NotCompared(reason=CodedText(code=Says.NOT_COMPARED_NO_KNOWLEDGE))]

@@ -112,6 +112,12 @@ async def test_without_a_list_the_others_are_compared_and_the_answer_says_so(med
     assert [each.prescription_id for each in after.entries] == [held.id, ""]
 
 
+async def test_where_no_knowledge_is_loaded_the_answer_says_that_codes_are_not_tied(medicines: Feed) -> None:
+    found = await reconcile(medicines, new_ref())
+    [said] = [each for each in found.not_compared if not each.source]
+    assert said.reason.code == "NOT_COMPARED_NO_KNOWLEDGE"
+
+
 async def test_locked_prescriptions_are_not_compared_and_counted(medicines: Feed) -> None:
     ref = new_ref()
     await medicines.prescribe(ref, prescription("r1", locked=True))

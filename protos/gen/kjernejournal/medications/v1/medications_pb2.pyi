@@ -3264,7 +3264,7 @@ class NotCompared(_message.Message):
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     source: Global___ReconciliationSource.ValueType
-    """The side."""
+    """The side; unspecified: all of them."""
     withheld: _builtins.int
     """Entries that were withheld there: locked by the patient."""
     left_out: _builtins.int
