@@ -93,8 +93,10 @@ def taken(section: pb.MedicationsSection, knowledge: Knowledge, now: datetime) -
         said = Said(uses.of_statement(statement, now), uses.at_of(statement), stated=True)
         collected.add(statement.medication, _entry(statement.header, statement.medication), said)
     stopped = uses.stopped_prescriptions(section)
-    for dispensing in section.dispensings:
-        said = Said(uses.of_dispensing(dispensing, stopped, now), uses.at_of(dispensing), dispensed=True)
+    used_up = uses.used_up(section.dispensings)
+    for place, dispensing in enumerate(section.dispensings):
+        use = uses.of_dispensing(dispensing, used_up.get(place), stopped, now)
+        said = Said(use, uses.at_of(dispensing), dispensed=True)
         collected.add(dispensing.medication, _entry(dispensing.header, dispensing.medication), said)
     windows = (section.prescriptions_window, section.dispensings_window, section.statements_window)
     return Taken(

@@ -4,7 +4,8 @@ What may be in use and is not sure counts, as doubtful: a paused medicine is sta
 at home and works on for days. What is over counts for nothing. Pure functions.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
@@ -13,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gateway.safety.wording import NO_WORDS, Phrase, of_catalogue
 from kjernejournal.common.v1.common_pb2 import EntryHeader
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from shared.medicines.days_supply import days
+from shared.medicines.days_supply import Supply, days, ends
 
 UseValue: TypeAlias = "pb.EvidenceUse.ValueType"
 NOTHING = pb.EVIDENCE_USE_UNSPECIFIED
@@ -114,14 +115,15 @@ def of_statement(statement: pb.MedicationStatement, now: datetime) -> UseValue:
     return _BY_STATUS.get(status, NOT_KNOWN)
 
 
-def of_dispensing(dispensing: pb.Dispensing, stopped: set[str], now: datetime) -> UseValue:
-    """Returns what a dispensing says. `stopped`: ids of prescriptions whose treatment was discontinued."""
+def of_dispensing(dispensing: pb.Dispensing, used_up: float | None, stopped: set[str], now: datetime) -> UseValue:
+    """Returns what a dispensing says. `used_up`: when that is, as in `used_up`; None: its source does not say.
+    `stopped`: ids of prescriptions whose treatment was discontinued."""
     at = at_of(dispensing)
     status = dispensing.source_record.status
     if not at or status in _NOT_GIVEN:
         return NOTHING
-    left = at - now.timestamp() + (lasts(dispensing) or RECENT_DAYS) * _DAY
-    if left < (-GRACE_DAYS * _DAY if lasts(dispensing) else 0):
+    left = (used_up or at + RECENT_DAYS * _DAY) - now.timestamp()
+    if left < (-GRACE_DAYS * _DAY if used_up else 0):
         return NOTHING
     if dispensing.prescription_id in stopped or dispensing.prescription_source_id in stopped:
         return ENDED
@@ -132,9 +134,23 @@ def of_dispensing(dispensing: pb.Dispensing, stopped: set[str], now: datetime) -
     return DISPENSED if left >= 0 else SUPPLY_OVER
 
 
-def lasts(dispensing: pb.Dispensing) -> float | None:
-    """Returns the days that a dispensing lasts; None where it does not say, or not so that it is understood."""
-    return days(dispensing.days_supply) if dispensing.HasField("days_supply") else None
+def used_up(dispensings: Iterable[pb.Dispensing]) -> dict[int, float]:
+    """Returns when each is used up, in seconds since 1970, by its place; without those that do not say so that it is
+    understood. Those on one prescription add up, and so do those of one package that name none."""
+    of_one: dict[object, list[tuple[int, Supply]]] = defaultdict(list)
+    for place, each in enumerate(dispensings):
+        lasting = days(each.days_supply) if each.HasField("days_supply") else None
+        if lasting is None:
+            continue
+        given = each.source_record.status not in _NOT_GIVEN | _GIVEN_BY_STATUS.keys() and each.HasField("dispensed_at")
+        prescription = each.prescription_id or each.prescription_source_id
+        package = each.medication.SerializeToString(deterministic=True)
+        of_one[(prescription or package) if given else place].append((place, Supply(at_of(each), lasting)))
+    return {
+        place: end
+        for group in of_one.values()
+        for (place, _), end in zip(group, ends([supply for _, supply in group]), strict=True)
+    }
 
 
 def stopped_prescriptions(section: pb.MedicationsSection) -> set[str]:

@@ -1,14 +1,15 @@
 """The sides of a reconciliation: what belongs on each, and what is known of an entry there. Pure functions.
 
 Prescribed: what is in force. Dispensed: the last dispensing of each prescription or medicine, while its supply lasts as
-the source says; where it says nothing, for as long as a prescription made out that day would hold, at most a year
-(HDIR 4-4). In use: what sources say is in use. What is left out is counted.
+the source says, after what was fetched before and is not used up; where it says nothing, for as long as a prescription
+made out that day would hold, at most a year (HDIR 4-4). In use: what sources say is in use. What is left out is
+counted.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from kjernejournal.common.v1.common_pb2 import Provenance
@@ -106,16 +107,23 @@ def gathered(
     return result
 
 
-def supply_ends(dispensing: pb.Dispensing) -> tuple[datetime, bool] | None:
-    """Returns until when a dispensing counts, and whether its source says how long; None: its time is not known."""
+def supply_ends(dispensing: pb.Dispensing, used_up: float | None = None) -> tuple[datetime, bool] | None:
+    """Returns until when a dispensing counts, and whether its source says how long; None: its time is not known.
+    `used_up`: when it is, in seconds since 1970, with what was fetched before it; None: by itself."""
     given = _time(dispensing, "dispensed_at", "prepared_at")
     if given is None:
         return None
-    days = days_supply.days(dispensing.days_supply) if dispensing.HasField("days_supply") else None
-    if days is not None:
-        return given + timedelta(days=days), True
+    if used_up is not None:
+        return datetime.fromtimestamp(used_up, UTC), True
+    lasting = _lasting(dispensing)
+    if lasting is not None:
+        return given + timedelta(days=lasting), True
     as_if = pb.Prescription(prescribed_at=timestamp(given), medication=dispensing.medication)
     return min(validity.valid_until(as_if), given + LONGEST_SUPPLY), False
+
+
+def _lasting(dispensing: pb.Dispensing) -> float | None:
+    return days_supply.days(dispensing.days_supply) if dispensing.HasField("days_supply") else None
 
 
 def _add(result: Sides, source: "pb.ReconciliationSource.ValueType", side: Side | None) -> None:
@@ -210,27 +218,42 @@ def _add_dispensed(
     result: Sides, prescriptions: Iterable[pb.Prescription], dispensings: Iterable[pb.Dispensing], now: datetime
 ) -> None:
     by_key = {key: each for each in prescriptions for key in _keys_of_prescription(each) if "treatment" not in key}
-    last: dict[object, tuple[datetime, Side]] = {}
+    of_one: dict[object, list[tuple[pb.Dispensing, pb.Prescription | None]]] = defaultdict(list)
     for dispensing in dispensings:
         of = next((by_key[key] for key in _keys_of_dispensing(dispensing) if key in by_key), None)
-        side = _dispensed(dispensing, of, now)
-        if side is None or side.at is None:
-            result.left_out[DISPENSED] += 1
-            continue
-        # Of one treatment, prescription or medicine, the last one says what the patient has.
         named = dispensing.medication.SerializeToString(deterministic=True)
-        place = (of.treatment_id or of.header.id) if of is not None else named
-        before = last.get(place)
-        result.left_out[DISPENSED] += before is not None
-        if before is None or before[0] < side.at:
-            last[place] = (side.at, side)
-    result.sides += [side for _, side in last.values()]
+        of_one[(of.treatment_id or of.header.id) if of is not None else named].append((dispensing, of))
+    for group in of_one.values():
+        used_up = _used_up([dispensing for dispensing, _ in group])
+        made = [_dispensed(each, of, used_up.get(place), now) for place, (each, of) in enumerate(group)]
+        # Of one treatment, prescription or medicine, the last one says what the patient has.
+        last = max((side for side in made if side and side.at), key=lambda side: side.at or now, default=None)
+        result.left_out[DISPENSED] += len(group) - (last is not None)
+        result.sides += [last] if last is not None else []
 
 
-def _dispensed(dispensing: pb.Dispensing, of: pb.Prescription | None, now: datetime) -> Side | None:
-    counts = supply_ends(dispensing)
+def _used_up(dispensings: Sequence[pb.Dispensing]) -> dict[int, float]:
+    """Returns when each of one treatment is used up, by its place: of those that were given and say how long."""
+    supplies: dict[int, days_supply.Supply] = {}
+    for place, each in enumerate(dispensings):
+        given, lasting = _time(each, "dispensed_at"), _lasting(each)
+        if given is not None and lasting is not None and _use_of(each) == IN_USE:
+            supplies[place] = days_supply.Supply(given.timestamp(), lasting)
+    return dict(zip(supplies, days_supply.ends(list(supplies.values())), strict=True))
+
+
+def _use_of(dispensing: pb.Dispensing) -> "pb.EntryStatus.ValueType | None":
+    """Returns the use that a dispensing shows; None: nothing was handed over."""
     status = dispensing.source_record.status if dispensing.HasField("source_record") else "completed"
-    if counts is None or counts[0] <= now or status not in _USE_BY_DISPENSING:
+    return _USE_BY_DISPENSING.get(status)
+
+
+def _dispensed(
+    dispensing: pb.Dispensing, of: pb.Prescription | None, used_up: float | None, now: datetime
+) -> Side | None:
+    counts = supply_ends(dispensing, used_up)
+    use = _use_of(dispensing)
+    if counts is None or counts[0] <= now or use is None:
         return None
     ended = of is not None and of.recall.reason == pb.RECALL_REASON_DISCONTINUED
     return Side(
@@ -241,7 +264,7 @@ def _dispensed(dispensing: pb.Dispensing, of: pb.Prescription | None, now: datet
         dispensing.medication,
         dispensing.dosages,
         _keys_of_dispensing(dispensing) | (_keys_of_prescription(of) if of is not None else frozenset()),
-        ENDED if ended else _USE_BY_DISPENSING[status],
+        ENDED if ended else use,
         _time(dispensing, "dispensed_at", "prepared_at"),
         dispensing,
         counts[1],

@@ -3,12 +3,13 @@
 import pytest
 
 from gateway.safety.check import MOST_UNKNOWN
+from gateway.safety.medicines import taken
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding, Quantity
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.codes.systems import ATC
-from tests.gateway.safety.patients import Made, kinds, not_checked
+from tests.gateway.safety.patients import KNOWLEDGE, NOW, Made, kinds, not_checked
 from tests.gateway.safety.substances import IBUPROFEN, PARACETAMOL, PEN_V, RXNORM, WARFARIN
 from tests.support.look_alikes import LOOK_ALIKES
 
@@ -176,3 +177,28 @@ class TestWhatThePatientTakes:
             statement.header.id,
         }
         assert {each.version for each in finding.evidence if each.entry_id == entry.id} == {3}
+
+
+MONTH = Quantity(value="30", unit="d", code="d")
+
+
+@pytest.mark.parametrize("days_ago, use", [(60, "DISPENSED"), (88, "DISPENSED"), (95, "SUPPLY_OVER")])
+def test_early_pick_ups_of_one_prescription_add_up(made: Made, days_ago: int, use: str) -> None:
+    """Thirty days' worth three times in a week is in use for ninety days."""
+    for earlier in range(3):
+        made.dispensed(WARFARIN, days_ago - earlier, days_supply=MONTH, prescription_source_id="r1")
+    [medicine] = taken(made.medicines, KNOWLEDGE, NOW).medicines
+    assert pb.EvidenceUse.Name(medicine.said[-1].use) == f"EVIDENCE_USE_{use}"
+
+
+def test_pick_ups_of_two_prescriptions_do_not_add_up(made: Made) -> None:
+    for earlier in range(3):
+        made.dispensed(WARFARIN, 60 - earlier, days_supply=MONTH, prescription_source_id=f"r{earlier}")
+    assert taken(made.medicines, KNOWLEDGE, NOW).medicines == []
+
+
+def test_what_was_not_handed_over_adds_no_days(made: Made) -> None:
+    made.dispensed(WARFARIN, 61, days_supply=MONTH, source_record=pb.SourceRecord(status="cancelled"))
+    made.dispensed(WARFARIN, 60, days_supply=MONTH, source_record=pb.SourceRecord(status="preparation"))
+    made.dispensed(WARFARIN, 59, days_supply=MONTH)
+    assert taken(made.medicines, KNOWLEDGE, NOW).medicines == []

@@ -153,3 +153,39 @@ def test_a_part_of_a_combination_that_was_discontinued_may_follow_it() -> None:
     stopped = ended(entry(medication=BOTH))
     items, _ = reconcile(listed(stopped), prescriptions=[prescribed(medication=ENALAPRIL)], table=TABLE)
     assert DOUBTFUL not in [item.difference for item in items]
+
+
+def test_a_code_with_the_name_of_another_substance_is_both_here_too() -> None:
+    """Penicillin V displayed as ibuprofen is tied to ibuprofen: nobody knows which of the two was meant."""
+    wrong = medicine("J01CE02", "Ibux 400 mg")
+    wrong.atc.display = "Ibuprofen"
+    assert TABLE.of(wrong) == {"J01CE02", "M01AE01"}
+    items, draft = reconcile(listed(entry(medication=medicine("M01AE01", "Ibux 400 mg"))), entry(medication=wrong))
+    assert [item.difference for item in items] == [DOUBTFUL, DOUBTFUL]
+    assert codes(draft.entries) == ["M01AE01"]
+
+
+def test_what_a_code_holds_is_followed_to_the_end() -> None:
+    rows = [row("B05CA02", "D08AC02"), row("D08AC02", "A01AB03")]
+    table = SubstanceTable(knowledge_pb2.DrugKnowledge(substances=rows))
+    assert table.of(medicine("B05CA02")) == {"B05CA02", "D08AC02", "A01AB03"}
+    assert table.says_anything
+    assert not SubstanceTable().says_anything
+
+
+@pytest.mark.parametrize("days_ago, there", [((6, 4, 2), True), ((60, 58, 56), True), ((100, 98, 96), False)])
+def test_early_pick_ups_of_one_prescription_add_up(days_ago: tuple[int, ...], there: bool) -> None:
+    """Thirty days' worth three times in a week is in use for ninety days."""
+    month = Quantity(value="30", unit="d", code="d")
+    order = prescribed("r1", days_ago=120)
+    given = [dispensed(f"d{ago}", "r1", ago, days_supply=month) for ago in days_ago]
+    items, _ = reconcile(prescriptions=[order], dispensings=given)
+    assert any(side.source == pb.RECONCILIATION_SOURCE_DISPENSED for side in items[0].group.sides) is there
+
+
+def test_pick_ups_of_two_prescriptions_do_not_add_up() -> None:
+    month = Quantity(value="30", unit="d", code="d")
+    orders = [prescribed("r1", days_ago=120), prescribed("r2", days_ago=120, medication=medicine("N02BE01"))]
+    given = [dispensed("d1", "r1", 40, days_supply=month), dispensed("d2", "r2", 39, days_supply=month)]
+    items, _ = reconcile(prescriptions=orders, dispensings=given)
+    assert not any(side.source == pb.RECONCILIATION_SOURCE_DISPENSED for item in items for side in item.group.sides)
