@@ -18,7 +18,8 @@ from kj.calls.gateway import Gateway
 from kj.calls.options import CaOption, GatewayOption, TokenFileOption, open_gateway
 from kj.errors import CommandError
 from kj.local.data_directory import DEFAULT, DataDirOption
-from kj.show.access_table import table
+from kj.show import columns
+from kj.show.access_table import rows
 from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest, ListAccessesResponse
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 
@@ -55,11 +56,11 @@ def accesses(
         return
     console = Console()
     if not response.accesses:
-        console.print("Nobody has opened this record" + (" since then." if since else "."))
+        console.print("Ingen har åpnet journalen" + (" siden da." if since else "."))
         return
-    console.print(table(response.accesses, entries=entries))
+    columns.show(list(rows(response.accesses, entries=entries)), console)
     if response.window.older_exist:
-        shown = f"{response.window.returned} of {response.window.total} accesses; older ones exist."
+        shown = f"{response.window.returned} av {response.window.total} innsyn vises: det finnes eldre"
         console.print(Text(shown, style="dim"))
 
 

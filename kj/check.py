@@ -61,5 +61,5 @@ def check(
         print(MessageToJson(reply, preserving_proto_field_name=True, ensure_ascii=False))
         return
     alert_lines.show(reply, Console())
-    print(f"\n  trace         {asked.trace(answered.trace_id)}")
-    print(f"  access log    record {answered.audit_index}")
+    print(f"\n  sporing       {asked.trace(answered.trace_id)}")
+    print(f"  innsynslogg   oppføring {answered.audit_index}")

@@ -53,5 +53,5 @@ def summary(
         print(MessageToJson(answered.reply, preserving_proto_field_name=True, ensure_ascii=False))
     else:
         render(answered.reply)
-        print(f"\n  trace         {asked.trace(answered.trace_id)}")
-        print(f"  access log    record {answered.audit_index}, access {answered.reply.access_id}")
+        print(f"\n  sporing       {asked.trace(answered.trace_id)}")
+        print(f"  innsynslogg   oppføring {answered.audit_index}, innsyn {answered.reply.access_id}")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console
-from rich.text import Text
 
+from kj.show.columns import line
 from kj.show.norwegian import words
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.medications.v1 import medications_pb2 as pb
@@ -16,6 +16,8 @@ _STYLES = {
     pb.SEVERITY_CAUTION: "yellow",
     pb.SEVERITY_INFORMATION: "cyan",
 }
+_UNDER = 6
+"""Cells before what stands below a finding."""
 _EVERY = set(pb.CheckKind.values()) - {pb.CHECK_KIND_UNSPECIFIED, pb.CHECK_KIND_LABORATORY}
 """What can be checked at all."""
 
@@ -24,27 +26,22 @@ def show(found: Alerts | pb.CheckMedicationResponse, console: Console) -> None:
     """Prints each alert with its advice, then what was not checked."""
     for finding in found.findings:
         severity = words(pb.Severity, finding.severity).upper()
-        line = Text("  ")
-        line.append(f" {severity} ", style=_STYLES.get(finding.severity, "bold red"))
-        line.append(f" {_plain(finding.text.text)}")
-        if finding.doubtful:
-            line.append("  USIKKERT: det er ikke sikkert i bruk", style="yellow")
-        console.print(line)
+        doubt = "USIKKERT OM DET ER I BRUK: " if finding.doubtful else ""
+        what = finding.text.text or finding.text.code
+        line(f"{severity}: {doubt}{what}", console, _STYLES.get(finding.severity, "bold red"))
         if finding.advice.text:
-            console.print(Text(f"      {_plain(finding.advice.text)}"))
-        console.print(
-            Text(f"      {words(pb.CheckKind, finding.kind)}; {_plain(finding.knowledge_source)}", style="dim")
-        )
+            line(finding.advice.text, console, indent=_UNDER)
+        line(f"{words(pb.CheckKind, finding.kind)}; {finding.knowledge_source}", console, "dim", indent=_UNDER)
     if found.findings_left_out:
-        console.print(Text(f"  ... og {found.findings_left_out} mindre alvorlige", style="yellow"))
+        line(f"... og {found.findings_left_out} mindre alvorlige", console, "yellow")
     if found.checked and not found.findings:
-        console.print(Text("  ingen funn i det som er kontrollert", style="dim"))
+        line("ingen funn i det som er kontrollert", console, "dim")
     for cause in _not_checked(found.not_checked):
-        console.print(Text(f"  IKKE KONTROLLERT: {_plain(cause)}", style="yellow"))
+        line(f"IKKE KONTROLLERT: {cause}", console, "yellow")
     if found.HasField("interaction_coverage"):
-        console.print(Text(f"  {_coverage(found.interaction_coverage)}", style="dim"))
+        line(_coverage(found.interaction_coverage), console, "dim")
     version = found.knowledge_version
-    console.print(Text(f"  kunnskap {version}" if version else "  uten legemiddelkunnskap", style="dim"))
+    line(f"kunnskap {version}" if version else "uten legemiddelkunnskap", console, "dim")
 
 
 def _not_checked(each: Iterable[pb.NotChecked]) -> Iterator[str]:
@@ -63,7 +60,7 @@ def _not_checked(each: Iterable[pb.NotChecked]) -> Iterator[str]:
 def _coverage(coverage: pb.InteractionCoverage) -> str:
     """Returns in one line what the interactions were checked against."""
     said = f"interaksjoner: kontrollert mot et utvalg på {coverage.pairs} par"
-    names = ", ".join(_plain(_named(each)) for each in coverage.medicines_without_pairs)
+    names = ", ".join(_named(each) for each in coverage.medicines_without_pairs)
     more = f" og {coverage.medicines_left_out} til" if coverage.medicines_left_out else ""
     return f"{said}; ikke for: {names}{more}" if names else said
 
@@ -72,8 +69,3 @@ def _named(concept: common_pb2.CodeableConcept) -> str:
     """Returns the medicine by the first name that its source gave it."""
     named = [concept.text, *(coding.display or coding.code for coding in concept.codings)]
     return next((each for each in named if each), "et legemiddel uten navn")
-
-
-def _plain(text: str) -> str:
-    """Replaces control characters, so that a source's text cannot move the cursor."""
-    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,22 +1,23 @@
 """Prints a summary. What is missing is as visible as what is there; nothing that is unknown looks like none."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from google.protobuf.message import Message
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from kj.show import alert_lines
+from kj.show import alert_lines, columns
+from kj.show.columns import Line, Row
 from kj.show.norwegian import words
-from kj.show.section_rows import NEVER_CUT, ROWS, partial
+from kj.show.section_rows import NEVER_CUT, ROWS, name_of
+from kj.show.values import partial, said_by, together
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryResponse, SummarySection
 
 MOST_ROWS = 8
-"""Entries of a section on the screen; the line below says how many there are."""
+"""Entries of a section or of a group in it on the screen; the line below says how many there are."""
 
 _LOUD = "bold white on red"
 _COMPLETENESS = {
@@ -39,98 +40,121 @@ _STATES = {
         _LOUD,
     ),
     summary_pb2.SECTION_STATE_NOT_AUTHORIZED: ("IKKE TILGJENGELIG FOR DENNE BRUKEREN", "yellow"),
+    summary_pb2.SECTION_STATE_OLDER_ONLY: ("BARE ELDRE OPPLYSNINGER, utenfor tidsrommet som vises", "yellow"),
 }
+_LISTS = {
+    "prescriptions_window": "resepter: ",
+    "dispensings_window": "utleveringer: ",
+    "statements_window": "opplysninger om bruk: ",
+}
+"""What a window is of, where a section has several."""
 
 
 def render(summary: GetPatientSummaryResponse, console: Console | None = None) -> None:
     """Prints a summary for a person."""
     console = console or Console()
     text, style = _COMPLETENESS.get(summary.completeness, ("UKJENT OM SAMMENDRAGET ER FULLSTENDIG", _LOUD))
-    console.print(Text(f" {text} ", style=style))
-    for notice in summary.notices:
-        console.print(_cell(f" {notice.text} {_died(summary) if notice.code == 'NOTICE_DECEASED' else ''}".rstrip()))
+    columns.line(text, console, style, indent=1)
+    for notice in _notices(summary):
+        columns.line(notice.text, console, notice.style, indent=1)
+    for section in summary.sections:
+        if section.HasField("patient"):
+            born = section.patient.birth_date
+            columns.line(
+                together(name_of(section.patient) or "navn ikke kjent", f"født {partial(born)}" if born.year else ""),
+                console,
+                "bold",
+                indent=1,
+            )
     _render_alerts(summary, console)
     for section in summary.sections:
         console.print()
-        console.print(Text(_title(section), style="bold"))
+        columns.line(_title(section), console, "bold", indent=0)
         _render_section(section, console)
+
+
+def _notices(summary: GetPatientSummaryResponse) -> Iterator[Line]:
+    """Yields what has to be known before anything else: first that the patient is dead, and since when."""
+    dead = [notice.text for notice in summary.notices if notice.code == "NOTICE_DECEASED"]
+    if dead or summary.deceased:
+        died = [each.patient.death.date for each in summary.sections if each.patient.HasField("death")]
+        yield Line(together(*dead[:1], *map(partial, died[:1]), by=" ") or "PASIENTEN ER DØD", _LOUD)
+    for notice in summary.notices:
+        if notice.code != "NOTICE_DECEASED":
+            yield Line(notice.text or notice.code, "yellow")
 
 
 def _render_alerts(summary: GetPatientSummaryResponse, console: Console) -> None:
     console.print()
-    console.print(Text("Varsler", style="bold"))
+    columns.line("Varsler", console, "bold", indent=0)
     if not summary.HasField("alerts"):
-        console.print(Text("  LEGEMIDLENE ER IKKE KONTROLLERT", style="bold red"))
+        columns.line("LEGEMIDLENE ER IKKE KONTROLLERT", console, "bold red")
         return
-    found = summary.alerts
-    alert_lines.show(found, console)
+    alert_lines.show(summary.alerts, console)
 
 
 def _render_section(section: SummarySection, console: Console) -> None:
+    """Prints a section's entries, or the state it is in without any, then what is not among them."""
+    field = section.WhichOneof("content")
+    content: Any = getattr(section, field) if field else None
+    whole, rest = NEVER_CUT.get(section.section), ROWS.get(section.section)
     if section.state == summary_pb2.SECTION_STATE_UNAVAILABLE:
         reason = words(common_pb2.UnavailableReason, section.unavailable_reason)
-        console.print(Text(f"  IKKE TILGJENGELIG ({reason}): ukjent, ikke ingen", style=_LOUD))
-        return
-    if section.state == summary_pb2.SECTION_STATE_OLDER_ONLY and section.WhichOneof("content"):
-        _render_windows(getattr(section, section.WhichOneof("content") or ""), console)
-        return
-    if section.state != summary_pb2.SECTION_STATE_DATA:
+        columns.line(f"IKKE TILGJENGELIG ({reason}): ukjent, ikke ingen", console, _LOUD)
+    elif section.state != summary_pb2.SECTION_STATE_DATA:
         text, style = _STATES.get(section.state, ("UKJENT TILSTAND", "bold red"))
-        console.print(Text(f"  {text}", style=style))
-        return
-    field = section.WhichOneof("content")
-    whole, rest = NEVER_CUT.get(section.section), ROWS.get(section.section)
-    if field is None or not (whole or rest):
-        console.print(Text("  opplysninger som ikke kan vises her: ukjent, ikke ingen", style="bold red"))
-        return
-    content = getattr(section, field)
-    _print_rows(list(whole(content)) if whole else [], console)
-    rows = list(rest(content)) if rest else []
-    _print_rows(rows[:MOST_ROWS], console)
-    if len(rows) > MOST_ROWS:
-        console.print(Text(f"  ... og {len(rows) - MOST_ROWS} til her", style="dim"))
-    _render_windows(content, console)
+        columns.line(together(text, _stated(content)), console, style)
+    elif content is None or not (whole or rest):
+        columns.line("opplysninger som ikke kan vises her: ukjent, ikke ingen", console, "bold red")
+    else:
+        rows = [*(whole(content) if whole else ()), *_cut(rest(content) if rest else ())]
+        columns.show(rows, console)
+    if content is not None:
+        _render_windows(content, console)
 
 
-def _print_rows(rows: Sequence[tuple[str, ...]], console: Console) -> None:
-    """Prints rows as a table in which no cell is cut, however narrow the terminal."""
-    if not rows:
-        return
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
-    for _ in max(rows, key=len):
-        table.add_column(overflow="fold")
-    for row in rows:
-        if not any(row[1:]):  # a line about those below it
-            console.print(_cell(f"  {row[0]}"))
-        else:
-            table.add_row(*map(_cell, row))
-    console.print(table)
+def _stated(content: Any) -> str:
+    """Returns who said that there is nothing, and when, where that is on record."""
+    if content is None:
+        return ""
+    statements = [*getattr(content, "absences", ()), *getattr(content, "statements", ())]
+    if hasattr(content, "absence") and content.HasField("absence"):
+        statements.append(content.absence)
+    return next((f"sagt {said_by(each.header.provenance)}" for each in statements), "")
+
+
+def _cut(rows: Iterable[Row | Line]) -> Iterator[Row | Line]:
+    """Yields the first rows, of each group that a line begins, and how many more it has."""
+    shown = 0
+    for row in (*rows, Line("")):
+        if isinstance(row, Line):
+            if shown > MOST_ROWS:
+                yield Line(f"... og {shown - MOST_ROWS} til her", "dim")
+            if row.text:
+                yield row
+            shown = 0
+            continue
+        shown += 1
+        if shown <= MOST_ROWS:
+            yield row
 
 
 def _render_windows(content: Message, console: Console) -> None:
-    for window in _windows(content):
+    for name, window in _windows(content):
+        of = _LISTS.get(name, "")
         if window.older_exist:
-            console.print(Text(f"  {window.returned} av {window.total}: det finnes eldre", style="yellow"))
+            columns.line(f"{of}{window.returned} av {window.total}: det finnes eldre", console, "yellow")
+        elif window.returned < window.total:
+            columns.line(f"{of}{window.returned} av {window.total} vises", console, "yellow")
         if window.withheld:
-            console.print(Text(f"  {window.withheld} SPERRET AV PASIENTEN", style=_LOUD))
-
-
-def _died(summary: GetPatientSummaryResponse) -> str:
-    """Returns when the patient died, as far as the summary says it."""
-    died = (each.patient.death.date for each in summary.sections if each.patient.HasField("death"))
-    return next((partial(date) for date in died), "")
-
-
-def _cell(text: str) -> Text:
-    """Returns a source's text as it stands: brackets are no markup in it, and no character moves the cursor."""
-    return Text("".join(char if char.isprintable() else " " for char in text))
+            columns.line(f"{of}{window.withheld} SPERRET AV PASIENTEN", console, _LOUD)
 
 
 def _title(section: SummarySection) -> str:
     return words(common_pb2.Section, section.section).capitalize()
 
 
-def _windows(content: Message) -> Iterable[ListWindow]:
+def _windows(content: Message) -> Iterable[tuple[str, ListWindow]]:
     for field, value in content.ListFields():
         if field.message_type is not None and field.message_type.full_name == ListWindow.DESCRIPTOR.full_name:
-            yield value
+            yield field.name, value

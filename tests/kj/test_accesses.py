@@ -13,11 +13,12 @@ from kj.accesses import read
 from kj.calls.gateway import Gateway
 from kj.calls.local_gateway import LocalIssuer
 from kj.errors import CommandError
-from kj.show import access_table
-from kj.show.access_table import table
+from kj.show import access_table, columns
+from kj.show.access_table import rows
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Coding, ListWindow, Organisation, Practitioner
+from kjernejournal.summary.v1.summary_pb2 import SectionState
 from shared.convert import timestamp
 from shared.errors import Reason, patient_not_found
 from shared.handling import failures
@@ -53,7 +54,7 @@ def access(number: int = 0, **fields: object) -> pb.Access:
 def drawn(*accesses: pb.Access, entries: bool = False) -> str:
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(table(accesses, entries=entries))
+        columns.show(list(rows(accesses, entries=entries)), console)
     return captured.get()
 
 
@@ -63,8 +64,8 @@ def test_people_see_who_where_why_what_and_how_it_ended() -> None:
         "Ola Pleiersen, sykepleier",
         "Hjemmetjenesten vest, Sone øst",
         "SAMTYKKE",
-        "critical info: 1",
-        "seen",
+        "kritisk informasjon: 1",
+        "sett",
         "4bf92f3577b34da6a3ce929d0e0e4736",
     ):
         assert part in text
@@ -76,20 +77,39 @@ def test_emergencies_refusals_and_openings_stand_out() -> None:
     ground = pb.AccessGround(basis=common_pb2.ACCESS_BASIS_FORHOYET_AKUTT)
     opened = drawn(access(ground=ground, emergency=True, restricted_opened=True))
     assert "FORHOYET_AKUTT" in opened
-    assert "opened what is restricted" in opened
+    assert "åpnet det som er sperret" in opened
     withheld = pb.AccessedSection(section=common_pb2.SECTION_VISITS, decision=common_pb2.SECTION_DECISION_WITHHOLD)
     refused = drawn(
         access(outcome=pb.ACCESS_OUTCOME_DENIED, reason=Reason.ERROR_REASON_SECTION_RESTRICTED, sections=[withheld])
     )
-    assert "refused: SECTION_RESTRICTED" in refused
-    assert "visits: withhold" in refused
+    for part in ("avslått: sperret av pasienten", "(SECTION_RESTRICTED)"):
+        assert part in refused
+    for part in ("besøkshistorikk:", "sperret av pasienten"):
+        assert part in refused
 
 
 def test_a_citizen_is_named_by_what_they_are_to_the_patient() -> None:
     own = access(practitioner=None, representation=common_pb2.REPRESENTATION_SELF)
     verge = access(practitioner=None, representation=common_pb2.REPRESENTATION_GUARDIAN)
-    assert access_table.who(verge) == "an appointed guardian"
-    assert "the patient" in drawn(own)
+    assert access_table.who(verge) == "en verge"
+    assert "pasienten" in drawn(own)
+
+
+def test_a_section_that_could_not_be_read_is_not_one_in_which_nothing_was_seen() -> None:
+    section = pb.AccessedSection(
+        section=common_pb2.SECTION_LABS, decision=common_pb2.SECTION_DECISION_PERMIT, state="unavailable"
+    )
+    assert "prøvesvar: 0 (ikke tilgjengelig)" in drawn(access(sections=[section]))
+    section.state = "data"
+    assert "prøvesvar: vist" in drawn(access(sections=[section]))
+
+
+@pytest.mark.parametrize("state", [name.removeprefix("SECTION_STATE_").lower() for name, _ in SectionState.items()])
+def test_every_state_that_the_log_names_is_in_norwegian(state: str) -> None:
+    section = pb.AccessedSection(
+        section=common_pb2.SECTION_LABS, decision=common_pb2.SECTION_DECISION_PERMIT, state=state
+    )
+    assert state not in drawn(access(sections=[section], trace_id="", rpcs=[]))
 
 
 class FrontDoor:

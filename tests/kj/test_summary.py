@@ -109,7 +109,8 @@ async def test_a_person_sees_first_what_is_missing(local: Local, capsys: pytest.
     printed = capsys.readouterr().out
     assert printed.strip().startswith("KRITISK INFORMASJON ELLER LEGEMIDLER MANGLER")
     assert "IKKE TILGJENGELIG (registeret svarte ikke i tide): ukjent, ikke ingen" in printed
-    assert "access access-1" in printed
+    assert "sporing" in printed
+    assert "innsyn access-1" in printed
 
 
 async def test_a_refusal_is_told_in_a_persons_words(local: Local) -> None:

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from gateway.registers.sources import SOURCES
+from kj.show.lab_rows import MOST_RESULTS
 from kj.show.norwegian import words
-from kj.show.section_rows import MOST_RESULTS
 from kj.show.summary_text import MOST_ROWS, render
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import (
@@ -69,6 +69,7 @@ STATES = {
     summary_pb2.SECTION_STATE_WITHHELD: "SPERRET AV PASIENTEN",
     summary_pb2.SECTION_STATE_NOT_AUTHORIZED: "IKKE TILGJENGELIG FOR DENNE BRUKEREN",
     summary_pb2.SECTION_STATE_UNAVAILABLE: "ukjent, ikke ingen",
+    summary_pb2.SECTION_STATE_OLDER_ONLY: "BARE ELDRE OPPLYSNINGER",
     summary_pb2.SECTION_STATE_UNSPECIFIED: "UKJENT TILSTAND",
 }
 
@@ -126,8 +127,8 @@ def test_critical_information() -> None:
         summary_pb2.SECTION_STATE_DATA,
         critical_info=ki.CriticalInfoSection(critical_info=entries, window=ListWindow(returned=2, total=2)),
     )
-    assert "legemiddelreaksjon Penicillin aktiv 2019-04" in text
-    assert "ukjent (99) noe annet UKJENT (99) 7 år gammel" in text
+    assert "legemiddelreaksjon Penicillin 2019-04" in text
+    assert "ukjent (99) UKJENT (99): noe annet 7 år gammel" in text
 
 
 def test_medicines_without_a_confirmed_list_say_so() -> None:
@@ -299,7 +300,7 @@ def test_a_finding_says_how_serious_it_is_what_to_do_and_where_that_is_known_fro
         knowledge_source="SPC Marevan 4.5",
     )
     text = alerts(findings=[finding], checked=[medications_pb2.CHECK_KIND_INTERACTION], knowledge_version="2026.1")
-    assert "BØR UNNGÅS Warfarin with Ibuprofen: bleeding. Use paracetamol. interaksjon; SPC Marevan 4.5" in text
+    assert "BØR UNNGÅS: Warfarin with Ibuprofen: bleeding. Use paracetamol. interaksjon; SPC Marevan 4.5" in text
     assert "kunnskap 2026.1" in text
 
 
