@@ -3,9 +3,10 @@
 Worked out from the descriptors once, at start.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
@@ -91,7 +92,8 @@ class Method:
         return disclosed(reply, self.disclosed)
 
 
-def methods() -> dict[str, Method]:
+@cache
+def methods() -> Mapping[str, Method]:
     """Returns every rpc of the contract, by path. Raises ValueError for one without an access rule."""
     found = {}
     for proto in PROTOS:
@@ -99,7 +101,7 @@ def methods() -> dict[str, Method]:
             for descriptor in service.methods:
                 method = _method(descriptor)
                 found[method.path] = method
-    return found
+    return MappingProxyType(found)
 
 
 def service_names() -> list[str]:
@@ -227,8 +229,9 @@ def _discloses(message: Descriptor) -> bool:
     return bool(_id_fields(message))
 
 
-def _id_fields(message: Descriptor) -> list[FieldDescriptor]:
-    return [field for field in message.fields if field.GetOptions().Extensions[common_pb2.disclosed_id]]
+@cache
+def _id_fields(message: Descriptor) -> tuple[FieldDescriptor, ...]:
+    return tuple(field for field in message.fields if field.GetOptions().Extensions[common_pb2.disclosed_id])
 
 
 def _entries(message: Message) -> Iterator[tuple[str, int]]:
