@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -148,12 +149,10 @@ class Planted:
     """The medicine that is to be prescribed when the conflict is asked about instead."""
 
 
-def planted() -> Iterator[Planted]:
-    """Yields each row of the table, at each pair of its codes, in a patient of its own."""
-    yield from _allergies()
-    yield from _interactions()
-    yield from _duplicates()
-    yield from _conditions()
+@cache
+def planted() -> tuple[Planted, ...]:
+    """Returns each row of the table, at each pair of its codes, in a patient of its own. Made when a test asks."""
+    return (*_allergies(), *_interactions(), *_duplicates(), *_conditions())
 
 
 def _allergies() -> Iterator[Planted]:

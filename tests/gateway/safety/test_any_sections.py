@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from functools import cache
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -18,16 +19,22 @@ from tests.gateway.safety.test_planted import clean
 
 CASES = int(os.environ.get("KJ_SECTION_CASES", "60"))
 ROUNDS = 10
-PLANTED = list(planted())
-SAMPLE = [each.made for each in PLANTED[:: len(PLANTED) // 60]] + [clean(Random(number)) for number in range(10)]
-EXAMPLES = Examples([part for made in SAMPLE for part in (made.critical, made.medicines)], [], ["13717404089"])
 TIMES = (NOW, datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC))
+
+
+@cache
+def examples() -> Examples:
+    """Returns sections with conflicts and without, whose parts the cases are made of."""
+    sample = [each.made for each in planted()[:: len(planted()) // 60]] + [
+        clean(Random(number)) for number in range(10)
+    ]
+    return Examples([part for made in sample for part in (made.critical, made.medicines)], [], ["13717404089"])
 
 
 def some(rng: Random) -> Made:
     """Returns two sections of any content, with fewer medicines than are checked at most."""
     maker = Messages(
-        rng, EXAMPLES, [PatientIdentifier(national_id="13717404089")], [str(UUID(int=rng.getrandbits(128)))]
+        rng, examples(), [PatientIdentifier(national_id="13717404089")], [str(UUID(int=rng.getrandbits(128)))]
     )
     made = Made()
     for _ in range(rng.randint(1, 4)):

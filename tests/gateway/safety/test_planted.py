@@ -1,6 +1,8 @@
 """Every conflict that the shipped knowledge knows is found, and nothing in patients who are made to have none."""
 
 import os
+from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 
 import pytest
@@ -22,28 +24,31 @@ from tests.gateway.safety.patients import (
     planted,
 )
 
-PLANTED = list(planted())
+LENGTHS = {
+    "allergy": len(TABLE.cross_reactions),
+    "interaction": len(TABLE.interactions),
+    "duplicate": len(TABLE.therapeutic_groups),
+    "condition": len(TABLE.condition_conflicts),
+}
+ROWS = sorted(f"{kind} {number}" for kind, length in LENGTHS.items() for number in range(length))
 CLEAN = int(os.environ.get("KJ_CLEAN_PATIENTS", "1000"))
 ORDER = ["INFORMATION", "CAUTION", "AVOID", "CONTRAINDICATED"]
 
 RULES = (TABLE.interactions, TABLE.cross_reactions, TABLE.therapeutic_groups, TABLE.condition_conflicts)
-_TOUCHED = {
-    code
-    for rows in (
-        TABLE.interactions,
-        TABLE.cross_reactions,
-        TABLE.therapeutic_groups,
-        TABLE.condition_conflicts,
-        TABLE.substances,
-    )
-    for row in rows
-    for name in ("first_atc", "second_atc", "allergy_atc", "medicine_atc", "atc")
-    for code in getattr(row, name, ())
-}
 OVER = (ki.STATUS_REFUTED, ki.STATUS_ENTERED_IN_ERROR, ki.STATUS_EXPIRED)
-FREE = [
-    code
-    for code in (
+
+
+@cache
+def free() -> list[str]:
+    """Returns substances that no row of the table is about, directly or by a group."""
+    touched = {
+        code
+        for rows in (*RULES, TABLE.substances)
+        for row in rows
+        for name in ("first_atc", "second_atc", "allergy_atc", "medicine_atc", "atc")
+        for code in getattr(row, name, ())
+    }
+    codes = (
         f"{a}{b:02}{c}{d}{e:02}"
         for a in "ABCDGHJLMNPRSV"
         for b in range(1, 21)
@@ -51,34 +56,35 @@ FREE = [
         for d in "AX"
         for e in (1, 2)
     )
-    if not any(code.startswith(each) or each.startswith(code[:5]) for each in _TOUCHED) and not is_combination(code)
-]
-"""Substances that no row of the table is about, directly or by a group."""
+    return [
+        code
+        for code in codes
+        if not any(code.startswith(each) or each.startswith(code[:5]) for each in touched) and not is_combination(code)
+    ]
+
+
+@cache
+def by_row() -> Mapping[str, Sequence[Planted]]:
+    """Returns the planted conflicts of each row."""
+    found: dict[str, list[Planted]] = {}
+    for each in planted():
+        found.setdefault(each.row, []).append(each)
+    return found
 
 
 def test_every_row_of_the_table_is_planted() -> None:
-    rows = {each.row for each in PLANTED}
-    lengths = {
-        "allergy": len(TABLE.cross_reactions),
-        "interaction": len(TABLE.interactions),
-        "duplicate": len(TABLE.therapeutic_groups),
-        "condition": len(TABLE.condition_conflicts),
-    }
-    assert rows == {f"{kind} {number}" for kind, length in lengths.items() for number in range(length)}
+    assert sorted(by_row()) == ROWS
 
 
-@pytest.mark.parametrize("row", sorted({each.row for each in PLANTED}))
+@pytest.mark.parametrize("row", ROWS)
 def test_every_planted_conflict_is_found(row: str) -> None:
-    for each in PLANTED:
-        if each.row == row:
-            _assert_found(each, found(each.made.checked()), each.made)
+    for each in by_row()[row]:
+        _assert_found(each, found(each.made.checked()), each.made)
 
 
-@pytest.mark.parametrize("row", sorted({each.row for each in PLANTED}))
+@pytest.mark.parametrize("row", ROWS)
 def test_every_planted_conflict_is_found_when_its_medicine_is_asked_about(row: str) -> None:
-    for each in PLANTED:
-        if each.row != row:
-            continue
+    for each in by_row()[row]:
         made = Made()
         made.critical.CopyFrom(each.made.critical)
         made.medicines.CopyFrom(each.made.medicines)
@@ -99,11 +105,9 @@ def _assert_found(each: Planted, got: list[tuple[str, str, str]], made: Made) ->
     assert max(map(ORDER.index, conflict)) >= ORDER.index(each.severity), (each.row, got)
 
 
-@pytest.mark.parametrize("row", sorted({each.row for each in PLANTED}))
+@pytest.mark.parametrize("row", ROWS)
 def test_with_critical_information_down_each_check_that_needs_it_says_so(row: str) -> None:
-    for each in PLANTED:
-        if each.row != row:
-            continue
+    for each in by_row()[row]:
         for reason in (
             pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE,
             pb.NOT_CHECKED_REASON_SECTION_WITHHELD,
@@ -128,8 +132,8 @@ def clean(rng: Random) -> Made:
     take and no row is about. What stands twice is one treatment.
     """
     made = Made()
-    codes = rng.sample(FREE, rng.randint(0, 14))
-    rest = [code for code in rng.sample(FREE, 40) if code not in codes]
+    codes = rng.sample(free(), rng.randint(0, 14))
+    rest = [code for code in rng.sample(free(), 40) if code not in codes]
     for code in codes:
         prescription = made.prescribed(code, treatment_id=f"treatment {code}")
         for _ in range(rng.randint(0, 2)):
@@ -154,15 +158,15 @@ def clean(rng: Random) -> Made:
 
 
 def test_nothing_is_found_in_clean_patients() -> None:
-    assert len(FREE) > 100
-    assert all(is_whole(code) for code in FREE)
+    assert len(free()) > 100
+    assert all(is_whole(code) for code in free())
     for number in range(CLEAN):
         made = clean(Random(number))
         assert found(made.checked()) == [], number
 
 
 def test_whatever_a_clean_patient_has_beside_it_a_planted_conflict_is_found() -> None:
-    for number, each in enumerate(PLANTED):
+    for number, each in enumerate(planted()):
         made = clean(Random(number))
         made.critical.MergeFrom(each.made.critical)
         made.medicines.MergeFrom(each.made.medicines)
