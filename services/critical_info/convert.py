@@ -21,6 +21,7 @@ from services.critical_info.danger import by_danger
 from shared.convert import effective, moment, timestamp
 from shared.register.convert import complete_header
 from shared.register.entry import NewEntry, StoredEntry
+from shared.register.lateness import stated_at
 
 CATEGORIES = tuple(categories.CATEGORIES)
 
@@ -44,7 +45,7 @@ def new_entry(
         version=version,
         kind=entry.category if entry else ABSENCE,
         deleted=_is_withdrawn(content),
-        effective_at=effective(entry.event_time, recorded) if entry else recorded,
+        effective_at=effective(entry.event_time, recorded) if entry else stated_at(first),
         request_id=request_id,
         digest=sent,
         content=content.SerializeToString(deterministic=True),

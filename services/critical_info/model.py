@@ -8,7 +8,7 @@ in the contract and are checked before a service sees the message.
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from kjernejournal.common.v1.common_pb2 import Coding, EventTime, PartialDate
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, Coding, EventTime, PartialDate
 from kjernejournal.critical_info.v1.critical_info_pb2 import (
     CATEGORY_LIFE_PROLONGING_TREATMENT,
     CATEGORY_UNSPECIFIED,
@@ -17,6 +17,7 @@ from kjernejournal.critical_info.v1.critical_info_pb2 import (
     STATUS_EXPIRED,
     STATUS_REFUTED,
     Category,
+    CategoryAbsence,
     CriticalInfo,
     Status,
 )
@@ -132,6 +133,14 @@ def status_at(entry: CriticalInfo, now: datetime) -> "Status.ValueType":
     if period.HasField("end") and norwegian_date(moment(period.end)) <= today:
         return STATUS_EXPIRED
     return STATUS_ACTIVE
+
+
+def caution(content: CriticalInfo | CategoryAbsence) -> int:
+    """Returns how much a version leaves possible: of two of one time the higher one holds. What is in force is above
+    what is over, and that nobody has asked above that there is none."""
+    if isinstance(content, CategoryAbsence):
+        return content.kind != ABSENCE_KIND_NIL_KNOWN
+    return content.status == STATUS_ACTIVE
 
 
 def _is_to_come(ended: EventTime, now: datetime) -> bool:

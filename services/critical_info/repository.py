@@ -85,7 +85,7 @@ def _by_feed(row: asyncpg.Record) -> bool:
     return author.recorder_kind == CALLER_KIND_SYSTEM
 
 
-RULES = RegisterRules(_message_type, to_follow=_to_follow, corrected_here=(*CATEGORIES, ABSENCE))
+RULES = RegisterRules(_message_type, to_follow=_to_follow, caution=model.caution, corrected_here=(*CATEGORIES, ABSENCE))
 
 
 class Repository:

@@ -90,7 +90,7 @@ def order(latest: pb.LabReport, sent: pb.LabReport, *, known: bool) -> int:
     """
     one, other = _like_times(latest, sent)
     newer = (one < other) - (one > other)
-    if not _can_follow(latest, sent):
+    if not can_follow(latest, sent):
         return newer if newer > 0 and not known else -1
     goes_on = not (latest.withdrawn or sent.withdrawn or _same_stage(latest, sent))
     changed = latest.header.provenance.HasField("changed_at") and sent.header.provenance.HasField("changed_at")
@@ -113,7 +113,8 @@ def _like_times(latest: pb.LabReport, sent: pb.LabReport) -> tuple[tuple[datetim
     return (recorded[0],), (recorded[1],)
 
 
-def _can_follow(latest: pb.LabReport, sent: pb.LabReport) -> bool:
+def can_follow(latest: pb.LabReport, sent: pb.LabReport) -> bool:
+    """Whether what is sent can be the version that follows."""
     return sent.withdrawn or (not latest.withdrawn and sent.status in NEXT_STATES[latest.status])
 
 

@@ -16,7 +16,7 @@ from shared.errors import StateConflict
 from shared.register import restriction, stated_absence
 from shared.register.entry import NewEntry, StoredEntry
 from shared.register.feeds import Feeds, latest_before
-from shared.register.lateness import by_time
+from shared.register.lateness import by_time, without_time
 from shared.register.paging import LARGEST_PAGE, Page, Position
 from shared.register.restriction import Mark
 from shared.register.rows import COLUMNS, stored_entry
@@ -95,7 +95,10 @@ async def _to_follow(session: Session, changed: list[NewEntry]) -> list[NewEntry
 
 
 def _order(latest: Version, sent: Version, known: bool) -> int:
-    """Compares two versions of a report; statements of absence by their time alone."""
+    """Compares two versions of a report; statements of absence by their time alone, as what says no time."""
+    untimed = without_time(latest, sent, known)
+    if untimed is not None and isinstance(sent.message, LabReport) and isinstance(latest.message, LabReport):
+        return untimed if model.can_follow(latest.message, sent.message) else -1
     if isinstance(sent.message, LabReport) and isinstance(latest.message, LabReport):
         return model.order(latest.message, sent.message, known=known)
     return by_time(latest, sent, known)

@@ -14,6 +14,7 @@ from services.medications.validity import valid_until
 from shared.convert import effective, moment, timestamp
 from shared.register.convert import complete_header
 from shared.register.entry import NewEntry, StoredEntry, imported_id
+from shared.register.lateness import stated_at
 
 Fed = pb.Prescription | pb.Dispensing | pb.MedicationStatement
 AnyFed = TypeVar("AnyFed", bound=Fed)
@@ -158,6 +159,8 @@ def _effective(content: Content, recorded: datetime) -> datetime:
         return _time_of(content, ("prescribed_at",), content.use_period, recorded)
     if isinstance(content, pb.Dispensing):
         return _time_of(content, ("dispensed_at", "prepared_at"), Period(), recorded)
+    about_all = content.kind != pb.STATEMENT_KIND_MEDICINE
+    recorded = stated_at(content.header.provenance) if about_all else recorded
     asserted = _time_of(content, ("asserted_at",), Period(), recorded)
     if content.HasField("effective"):
         return effective(content.effective, asserted)

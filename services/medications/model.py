@@ -68,6 +68,9 @@ def state_at(prescription: pb.Prescription, now: datetime) -> "pb.PrescriptionSt
     return prescription.state
 
 
+MAY_BE_USED = frozenset({"active", "intended", "on-hold", "unknown"})
+"""Statuses of a statement about a medicine that leave open that it is used. Source: as above."""
+
 _HOLDS = frozenset({"", "active", "unknown"})
 """Statuses of a statement about all medicines that holds. Source: FHIR R4, medication-statement-status."""
 
@@ -77,6 +80,20 @@ def is_open(prescription: pb.Prescription) -> bool:
     if prescription.HasField("source_record"):
         return prescription.source_record.status not in CLOSED_STATUSES
     return prescription.state in (DISPENSABLE, BEING_DISPENSED)
+
+
+def caution(content: object) -> int:
+    """Returns how much a version leaves possible that the medicine is in use: of two of one time the higher one holds.
+
+    Finished is above recalled: the patient has got it all, and may still have it.
+    """
+    if isinstance(content, pb.Prescription):
+        return 2 * is_open(content) + (content.state == FINISHED)
+    if isinstance(content, pb.MedicationStatement):
+        if content.kind != pb.STATEMENT_KIND_MEDICINE:
+            return content.kind != pb.STATEMENT_KIND_NIL_KNOWN
+        return content.source_record.status in MAY_BE_USED
+    return 0
 
 
 def is_active(prescription: pb.Prescription, now: datetime) -> bool:
@@ -112,8 +129,11 @@ def followed_by(before: pb.Prescription, sent: pb.Prescription) -> pb.Prescripti
     """Returns the version that follows `before` when the register sends `sent`.
 
     What was counted stays counted. A recall that came while a pharmacy had it takes effect when it is freed (ERES: kept
-    as an internal state, visible through its reason alone). Raises StateConflict where NEXT_STATES has no such step.
+    as an internal state, visible through its reason alone). Raises StateConflict where NEXT_STATES has no such step. Of
+    two versions of one time there is no step: which of them holds has been decided (`caution`).
     """
+    if sent.state not in NEXT_STATES[before.state] and _of_one_time(before, sent):
+        return sent
     if sent.state not in NEXT_STATES[before.state]:
         raise StateConflict(
             Reason.ERROR_REASON_STATE_CONFLICT, "the recorded state of the prescription does not lead to this one"
@@ -126,6 +146,12 @@ def followed_by(before: pb.Prescription, sent: pb.Prescription) -> pb.Prescripti
     if after.state == DISPENSABLE and after.HasField("recall"):
         after.state = RECALLED
     return after
+
+
+def _of_one_time(before: pb.Prescription, sent: pb.Prescription) -> bool:
+    sources = [each.header.provenance for each in (before, sent)]
+    one, other = (each.changed_at if each.HasField("changed_at") else each.recorded_at for each in sources)
+    return one == other
 
 
 def may_be_recalled(prescription: pb.Prescription) -> bool:
@@ -203,7 +229,7 @@ def may_be_used(statement: pb.MedicationStatement, now: datetime) -> bool:
     if statement.kind != pb.STATEMENT_KIND_MEDICINE or statement.source_record.do_not_perform:
         return False
     over = statement.period.HasField("end") and moment(statement.period.end) <= now
-    return statement.source_record.status in ("active", "intended", "on-hold", "unknown") and not over
+    return statement.source_record.status in MAY_BE_USED and not over
 
 
 def is_in_force(statement: pb.MedicationStatement, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts
 from kjernejournal.medications.v1 import medications_pb2 as pb
-from services.medications import importing, kinds
+from services.medications import importing, kinds, model
 from services.medications.dispensed import DISPENSINGS, Counted, counted
 from services.medications.reserved import ALL, MARKED, Reserved, reserved
 from shared.convert import moment
@@ -102,7 +102,12 @@ ORDER BY stored_at DESC, version DESC
 """
 
 RULES = RegisterRules(
-    _message_type, to_follow=_to_follow, order=_order, corrected_here=(kinds.MEDICATION_LIST,), linked=_linked
+    _message_type,
+    to_follow=_to_follow,
+    order=_order,
+    caution=model.caution,
+    corrected_here=(kinds.MEDICATION_LIST,),
+    linked=_linked,
 )
 
 

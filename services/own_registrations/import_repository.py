@@ -80,7 +80,11 @@ class ImportRepository:
 
     async def store(self, batch: Sequence[Imported]) -> ImportCounts:
         """Stores the registrations of one message, all or none. Raises Invalid for an entry that changes its kind."""
-        wanted = {(each.refs[0], each.names[0]): each for each in batch}
+        wanted: dict[tuple[str, str], Imported] = {}
+        for each in batch:
+            before = wanted.get((each.refs[0], each.names[0]))
+            if before is None or before.recorded_at <= each.recorded_at:
+                wanted[each.refs[0], each.names[0]] = each
         refs = {ref for each in batch for ref in each.refs}
         async with self.database.transaction() as session:
             keys = await locked(session, self.keys, refs)
@@ -89,6 +93,9 @@ class ImportRepository:
             message = _Message(keys, names, await _latest_versions(session, refs, names.values()))
             for each in wanted.values():
                 message.take(each)
+            left_out = sum(each.sent != wanted[each.refs[0], each.names[0]].sent for each in batch)
+            message.counts.outdated += left_out
+            message.counts.unchanged += len(batch) - len(wanted) - left_out
             try:
                 await session.copy("entries", _WRITTEN, message.rows)
                 await session.copy("imported_names", ("patient_ref", "imported_as", "id"), message.names)

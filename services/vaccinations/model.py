@@ -54,6 +54,11 @@ def check(vaccination: Vaccination, now: datetime) -> None:
         raise Invalid("not_done_reason", "does not go with a vaccination that was given")
 
 
+def caution(vaccination: Vaccination) -> int:
+    """Returns how much a version leaves possible: of two of one time the one that says "not given" holds."""
+    return vaccination.status == VACCINATION_STATUS_NOT_DONE
+
+
 def is_before_coverage(occurrence: EventTime) -> bool:
     """Whether a vaccination is from before the register was complete: others of that time may be missing.
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from kjernejournal.common.v1.common_pb2 import Coding, StatedAbsence
 from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination
+from services.vaccinations import model
 from services.vaccinations.codes import carries
 from services.vaccinations.model import KINDS
 from shared.database import Database
@@ -20,7 +21,7 @@ def _message_type(kind: int) -> type[Vaccination | StatedAbsence]:
     return StatedAbsence if kind == stated_absence.KIND else Vaccination
 
 
-RULES = RegisterRules(_message_type)
+RULES = RegisterRules(_message_type, caution=model.caution)
 
 
 class Repository:

@@ -6,8 +6,11 @@ nothing, and is counted as outdated:
 - A version is as old as its source says (`changed_at`, else `recorded_at`), and never younger than its storage: a clock
   that is ahead holds nobody back.
 - Withdrawals take part with their time. At the same time, what is withdrawn stays withdrawn.
-- Of two different versions of one time the one that came last holds. One that is known as an older version is that
-  version again, not a change back.
+- Of two different versions of one time the weaker holds, whichever comes first: the one that leaves more possible, as
+  the register says (`caution`); of two that leave the same, the one that came last. One that is known as an older
+  version is that version again, not a change back.
+- What says no time at all (`time_unknown`) is older than all that has one, and of such versions the last stands. A
+  withdrawal without a time is of the time of what it takes back: nothing that is known brings that back.
 - What comes late for the first time is new.
 - What the system or a person makes of a feed's version (a mark, a release, a count) is no news of the source: the
   feed's version under it decides. Where people correct what an entry says, their version decides (`corrected_here`).
@@ -17,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from kjernejournal.common.v1.common_pb2 import Provenance
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NIL_KNOWN, Provenance, StatedAbsence
 from shared.convert import moment
 from shared.database import Session
 from shared.register.entry import NewEntry
@@ -36,17 +39,50 @@ class Standing(NamedTuple):
     """Versions by the digest of what was sent, of the digests that come again."""
 
 
+WEAKEST = datetime(1, 1, 2, tzinfo=UTC)
+"""The age of what its source gives no time: older than all that has one. The day before is infinity to asyncpg."""
+
+
 def made_at(source: Provenance, stored_at: datetime) -> datetime:
-    """Returns how old a version is: the time that its source states, else that of its storage; the earlier one."""
+    """Returns how old a version is: the time that its source states, else that of its storage; the earlier one.
+
+    WEAKEST where the source says that it knows none.
+    """
+    if source.time_unknown:
+        return WEAKEST
     if source.HasField("changed_at"):
         return min(moment(source.changed_at), stored_at)
     return min(moment(source.recorded_at), stored_at) if source.HasField("recorded_at") else stored_at
 
 
-def by_time(latest: Version, sent: Version, _known: bool) -> int:
+def stated_at(source: Provenance) -> datetime:
+    """Returns when a statement about a whole section was made; WEAKEST: its source says no time."""
+    return WEAKEST if source.time_unknown else moment(source.recorded_at)
+
+
+def by_time(latest: Version, sent: Version, known: bool) -> int:
     """Compares by the time of the source: below 0 where what is sent is older, above 0 where it is newer."""
+    if (untimed := without_time(latest, sent, known)) is not None:
+        return untimed
     one, other = (made_at(each.message.header.provenance, each.stored_at) for each in (latest, sent))
     return (one < other) - (one > other)
+
+
+def without_time(latest: Version, sent: Version, known: bool) -> int | None:
+    """Compares two versions of which one has no time or neither has; None: both have one."""
+    one, other = (not each.message.header.provenance.time_unknown for each in (latest, sent))
+    if one and other:
+        return None
+    if one:
+        return 0 if sent.deleted else -1
+    return 0 if not other or (latest.deleted and known) else 1
+
+
+def caution(rules: RegisterRules, version: Version) -> int:
+    """Returns how much a version leaves possible: of two of one time the one that leaves more holds."""
+    if isinstance(version.message, StatedAbsence):
+        return version.message.kind != ABSENCE_KIND_NIL_KNOWN
+    return rules.caution(version.message)
 
 
 async def outdated(session: Session, rules: RegisterRules, batch: Sequence[NewEntry]) -> set[Place]:
@@ -76,7 +112,12 @@ def _is_outdated(rules: RegisterRules, standing: Standing, new: NewEntry, now: d
 
 def _is_older(rules: RegisterRules, latest: Version, sent: Version, *, known: bool = False) -> bool:
     order = (rules.order or by_time)(latest, sent, known)
-    return order < 0 or (order == 0 and (known or (latest.deleted and not sent.deleted)))
+    if order:
+        return order < 0
+    if known or latest.deleted != sent.deleted:
+        return known or latest.deleted
+    timed = without_time(latest, sent, known) is None
+    return timed and caution(rules, sent) < caution(rules, latest)
 
 
 def _version(rules: RegisterRules, new: NewEntry, now: datetime) -> Version:

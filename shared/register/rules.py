@@ -39,6 +39,10 @@ def _as_sent(entry: NewEntry, _moved: Mapping[str, str]) -> NewEntry:
     return entry
 
 
+def _no_less(_message: Any) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class RegisterRules:
     """A register's own say in how its entries are stored. Most registers need no more than the first."""
@@ -52,6 +56,9 @@ class RegisterRules:
     order: Callable[[Version, Version, bool], int] | None = None
     """Compares what is sent (second) with what stands, where the time of the source is not enough: below 0, older.
     True: it is known as a version before. None: by time, as `lateness` says."""
+
+    caution: Callable[[Any], int] = _no_less
+    """How much a message leaves possible that can hurt: of two versions of one time the higher one holds."""
 
     corrected_here: Sequence[int] = ()
     """Kinds of entries in which people correct what a feed says: what they wrote stands against what is older."""

@@ -16,6 +16,7 @@ from shared.errors import Invalid
 from shared.register.bulk_import import entry_id
 from shared.register.convert import complete_header, fed_provenance
 from shared.register.entry import NewEntry, StoredEntry, imported_id
+from shared.register.lateness import stated_at
 from shared.register.store import EntryStore
 
 Said = TypeVar("Said")
@@ -49,7 +50,7 @@ def new_entry(absence: StatedAbsence, ref: str, path: str, feed: CallerContext, 
         version=1,
         kind=KIND,
         deleted=absence.withdrawn,
-        effective_at=recorded,
+        effective_at=stated_at(stated),
         request_id=None,
         digest=digest(absence),
         content=stored.SerializeToString(deterministic=True),

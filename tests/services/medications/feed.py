@@ -45,6 +45,12 @@ def patient(ref: str) -> PatientIdentifier:
     return PatientIdentifier(patient_ref=ref)
 
 
+def changed_later(sent: pb.Prescription) -> pb.Prescription:
+    """Returns the prescription as its source changed it just after NOW."""
+    sent.header.provenance.changed_at.CopyFrom(timestamp(NOW + timedelta(microseconds=1)))
+    return sent
+
+
 def header(source_id: str, recorded_at: datetime = NOW) -> EntryHeader:
     source = Provenance(
         recorder=AUTHOR, source_system="reseptformidleren", source_id=source_id, recorded_at=timestamp(recorded_at)

@@ -8,7 +8,7 @@ import pytest
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from shared.convert import timestamp
-from tests.services.medications.feed import NOW, Feed, dispensing, header, new_ref, prescription
+from tests.services.medications.feed import NOW, Feed, changed_later, dispensing, header, new_ref, prescription
 from tests.services.medications.list.lists import entry, send
 from tests.services.medications.list.test_updates import INVALID, refusal
 from tests.support.service import details_of
@@ -32,7 +32,7 @@ async def test_a_feed_takes_no_prescription_back_from_r_or_t(
 ) -> None:
     ref = new_ref()
     await medicines.send(ref, prescriptions=[FINAL[final]])
-    back = [prescription("r0"), prescription("r1", state=later)]
+    back = [prescription("r0"), changed_later(prescription("r1", state=later))]
     refused = await refusal(medicines.send(ref, prescriptions=back))
     assert (refused.code(), details_of(refused)["field"]) == (INVALID, "patients[0].prescriptions[1].state")
     assert details_of(refused)["batches_stored"] == "0"

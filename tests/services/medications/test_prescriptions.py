@@ -18,6 +18,7 @@ from tests.services.medications.feed import (
     GP,
     NOW,
     Feed,
+    changed_later,
     dispensing,
     new_ref,
     order,
@@ -98,7 +99,7 @@ async def test_a_finished_prescription_stays_finished(medicines: Feed) -> None:
     ref = new_ref()
     await medicines.prescribe(ref, prescription("r1", state=model.FINISHED))
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await medicines.prescribe(ref, prescription("r1"))
+        await medicines.prescribe(ref, changed_later(prescription("r1")))
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert reason_of(refused.value) == "STATE_CONFLICT"
 

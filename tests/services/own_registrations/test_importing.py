@@ -134,9 +134,16 @@ async def test_after_a_separation_a_card_of_the_other_patient_is_not_touched(reg
 async def test_the_last_of_one_name_in_a_message_is_taken(register: Register) -> None:
     ref = new_ref()
     sent = [fed(contact("A"), "a"), fed(contact("B"), "a")]
-    assert await register.load(ref, *sent) == (1, 0, 0)
-    assert await register.load(ref, *sent) == (0, 0, 1)
+    assert await register.load(ref, *sent) == (1, 0, 1)
+    assert await register.load(ref, *sent) == (0, 0, 2)
     assert [each.contact.name for each in await register.entries(ref)] == ["B"]
+
+
+async def test_of_one_name_in_a_message_the_one_changed_last_is_taken(register: Register) -> None:
+    ref = new_ref()
+    assert await register.load(ref, fed(contact("Ny"), "a", RECORDED + DAY), fed(contact("Gammel"), "a")) == (1, 0, 1)
+    [entry] = await register.entries(ref)
+    assert entry.contact.name == "Ny"
 
 
 async def test_a_message_is_stored_whole_or_not_at_all_and_says_what_stands(register: Register) -> None:

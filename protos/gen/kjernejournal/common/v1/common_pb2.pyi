@@ -976,6 +976,7 @@ class Provenance(_message.Message):
     RECORDER_KIND_FIELD_NUMBER: _builtins.int
     CHANGED_AT_FIELD_NUMBER: _builtins.int
     SENT_BY_FIELD_NUMBER: _builtins.int
+    TIME_UNKNOWN_FIELD_NUMBER: _builtins.int
     on_behalf_of: _builtins.str
     """On whose behalf, where it was not the recorder's own: "patient", or a practitioner's name."""
     source_system: _builtins.str
@@ -986,6 +987,10 @@ class Provenance(_message.Message):
     """The entry's identifier at the source. A feed that sends the same one again changes nothing or makes a new version."""
     recorder_kind: Global___CallerKind.ValueType
     """The kind of caller that recorded it."""
+    time_unknown: _builtins.bool
+    """The source says no time at all: recorded_at is when the entry came from it for the first time. Of all versions the
+    oldest: it never overrides what has a time, and only the last of those without one stands.
+    """
     @_builtins.property
     def recorder(self) -> Global___Practitioner:
         """Who recorded it."""
@@ -1020,10 +1025,11 @@ class Provenance(_message.Message):
         recorder_kind: Global___CallerKind.ValueType = ...,
         changed_at: _timestamp_pb2.Timestamp | None = ...,
         sent_by: Global___Machine | None = ...,
+        time_unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "sent_by", b"sent_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "on_behalf_of", b"on_behalf_of", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "recorder_kind", b"recorder_kind", "sent_by", b"sent_by", "source_id", b"source_id", "source_system", b"source_system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "on_behalf_of", b"on_behalf_of", "organisation", b"organisation", "recorded_at", b"recorded_at", "recorder", b"recorder", "recorder_kind", b"recorder_kind", "sent_by", b"sent_by", "source_id", b"source_id", "source_system", b"source_system", "time_unknown", b"time_unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

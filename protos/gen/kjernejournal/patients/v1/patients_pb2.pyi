@@ -518,7 +518,9 @@ class Person(_message.Message):
 
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the source last changed this. What is older than what stands changes nothing, field by field. Unset: now."""
+        """When the source last changed this. What is older than what stands changes nothing, field by field. Unset: it
+        says no time, and what has one stands against it.
+        """
 
     @_builtins.property
     def stated(self) -> _field_mask_pb2.FieldMask:
@@ -742,7 +744,7 @@ class GeneralPractitionerAssignment(_message.Message):
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
         """When the register last changed this. Older than what it said before of the place with this start, it changes
-        nothing. Unset: now.
+        nothing. Unset: it says no time, and what has one stands against it.
         """
 
     def __init__(
@@ -1248,7 +1250,9 @@ class MergePatientsRequest(_message.Message):
 
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the register merged them. Older than the last merge or unmerge of them, it changes nothing. Unset: now."""
+        """When the register merged them. Older than the last merge or unmerge of them, it changes nothing.
+        Unset: it says no time, and what has one stands against it.
+        """
 
     def __init__(
         self,
@@ -1320,7 +1324,9 @@ class UnmergePatientsRequest(_message.Message):
 
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the register took the merge back. Older than the last merge or unmerge of them, it changes nothing. Unset: now."""
+        """When the register took the merge back. Older than the last merge or unmerge of them, it changes nothing.
+        Unset: it says no time, and what has one stands against it.
+        """
 
     def __init__(
         self,
@@ -1926,7 +1932,9 @@ class ImportedPatient(_message.Message):
 
     @_builtins.property
     def general_practitioners_changed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the register last changed the history of lists. Older than what stands, it changes nothing. Unset: now."""
+        """When the register last changed the history of lists. Older than what stands, it changes nothing.
+        Unset: it says no time, and what has one stands against it.
+        """
 
     def __init__(
         self,
@@ -1978,7 +1986,9 @@ class ImportedPrivacy(_message.Message):
 
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the other system last changed them. Older than what stands, they change nothing. Unset: now."""
+        """When the other system last changed them. Older than what stands, they change nothing.
+        Unset: they say no time, and what has one stands against them.
+        """
 
     def __init__(
         self,
