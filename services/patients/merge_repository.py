@@ -120,10 +120,10 @@ async def _merge(
 async def _later(
     session: Session, refs: Sequence[str], pair: tuple[set[str], set[str]], source: Provenance
 ) -> datetime | None:
-    """Returns when a merge or unmerge of this pair was stored that is later at its source; None: there is none, or the
-    source says no time. What became of others in the same set says nothing about the two."""
-    if not source.HasField("changed_at"):
-        return None
+    """Returns when a merge or unmerge of this pair was stored that is later at its source; None: there is none.
+
+    What says no time is the oldest. What became of others in the same set says nothing about the two.
+    """
     rows = await session.fetch(
         "SELECT provenance, stored_at FROM merges WHERE patient_ref = ANY($1::uuid[]) AND alias_ref = ANY($1::uuid[])"
         " AND (alias_ref = ANY($3::uuid[]) OR (alias_ref = ANY($2::uuid[]) AND patient_ref = ANY($3::uuid[])))"
@@ -133,7 +133,10 @@ async def _later(
         name="last_merge",
     )
     for row in rows:
-        if moment(source.changed_at) < made_at(Provenance.FromString(row["provenance"]), row["stored_at"]):
+        standing = Provenance.FromString(row["provenance"])
+        if not standing.HasField("changed_at"):
+            continue
+        if not source.HasField("changed_at") or moment(source.changed_at) < made_at(standing, row["stored_at"]):
             stored_at: datetime = row["stored_at"]
             return stored_at
     return None

@@ -195,9 +195,10 @@ def assign(history: Assignments, new: GeneralPractitionerAssignment) -> list[Gen
 
 
 def is_outdated(history: Assignments, new: GeneralPractitionerAssignment) -> bool:
-    """Whether the register has said something later of the place with this start."""
-    return new.HasField("changed_at") and any(
-        known.HasField("changed_at") and moment(new.changed_at) < moment(known.changed_at)
+    """Whether the register has said something later of the place with this start. What says no time is the oldest."""
+    return any(
+        known.HasField("changed_at")
+        and (not new.HasField("changed_at") or moment(new.changed_at) < moment(known.changed_at))
         for known in history
         if _start(known) == _start(new)
     )

@@ -18,7 +18,7 @@ from services.patients import identity_repository as identities
 from shared.convert import digest, optional_moment, timestamp
 from shared.database import Database, Session
 from shared.errors import Reason, StateConflict, Unavailable
-from shared.register.lateness import made_at
+from shared.register.lateness import WEAKEST, made_at
 from shared.register.requests import made_by
 
 TRIES = 5
@@ -277,7 +277,7 @@ class _Latest(NamedTuple):
     older: Sequence[bytes]
     """Digests of the versions before."""
     at: datetime
-    """The time of its source, else of its storage."""
+    """The time of its source; WEAKEST: it said none."""
 
 
 _LATEST_HISTORIES = """
@@ -299,16 +299,21 @@ def _latest(rows: Sequence[asyncpg.Record]) -> dict[str, _Latest]:
             row["version"],
             row["digest"],
             row["digests"],
-            made_at(Provenance.FromString(row["provenance"]), row["stored_at"]),
+            _stated_at(Provenance.FromString(row["provenance"]), row["stored_at"]),
         )
         for row in rows
     }
 
 
+def _stated_at(source: Provenance, stored_at: datetime) -> datetime:
+    return made_at(source, stored_at) if source.HasField("changed_at") else WEAKEST
+
+
 def _next(counts: ImportCounts, latest: _Latest | None, sent: bytes, at: datetime | None) -> int:
     """Returns the version to be stored, counted; 0: there is nothing to store.
 
-    What was imported before and is not said to be later is no change back: the feed has sent it again.
+    What was imported before and is not said to be later is no change back: the feed has sent it again. What says no
+    time is the oldest.
     """
     if latest is None:
         counts.created += 1
@@ -316,8 +321,8 @@ def _next(counts: ImportCounts, latest: _Latest | None, sent: bytes, at: datetim
     if sent == latest.digest:
         counts.unchanged += 1
         return 0
-    is_later = at is not None and at > latest.at
-    if (sent in latest.older and not is_later) or (at is not None and at < latest.at):
+    at = at or WEAKEST
+    if at < latest.at or (sent in latest.older and at == latest.at):
         counts.outdated += 1
         return 0
     counts.updated += 1

@@ -13,14 +13,16 @@ from typing import NamedTuple
 from kjernejournal.patients.v1.patients_pb2 import Person
 from shared.convert import moment, timestamp
 from shared.errors import Invalid
+from shared.register.lateness import WEAKEST
 
 IDS = "national_ids"
+PROTECTION = "address_protection"
 FIELDS = (
     "name",
     "birth_date",
     "sex",
     "address",
-    "address_protection",
+    PROTECTION,
     "death",
     "marital_status",
     "family",
@@ -58,15 +60,20 @@ def stated(person: Person) -> frozenset[str]:
 
 
 def made_at(person: Person, now: datetime) -> datetime:
-    """Returns how old a statement is: never younger than now."""
-    return min(moment(person.changed_at), now) if person.HasField("changed_at") else now
+    """Returns how old a statement is: never younger than now; WEAKEST where the source says no time."""
+    return min(moment(person.changed_at), now) if person.HasField("changed_at") else WEAKEST
 
 
 def followed(before: Known | None, sent: Person, at: datetime, *, again: bool = False) -> Followed:
-    """Returns the person after a statement of the time `at`. `again`: it was stored before, and is no change back."""
+    """Returns the person after a statement of the time `at`. `again`: it was stored before, and is no change back.
+
+    Of two statements of one time the stricter protection of the address holds.
+    """
     fields = stated(sent)
     times = dict(before.times) if before else {}
     taken = {field for field in fields if field not in times or times[field] < at or (times[field] == at and not again)}
+    if before is not None and WEAKEST < at == times.get(PROTECTION):
+        taken -= {PROTECTION} if sent.address_protection < before.person.address_protection else set()
     person = Person()
     if before is not None:
         person.CopyFrom(before.person)
@@ -88,8 +95,11 @@ def followed(before: Known | None, sent: Person, at: datetime, *, again: bool = 
 
 
 def times_of(content: Person, stored: str | None, stored_at: datetime) -> dict[str, datetime]:
-    """Returns when each field was stated; `stored` null: of a release that did not keep it, all at one time."""
-    if stored is None:
+    """Returns when each field was stated; `stored` null: of a release that did not keep it, all at one time.
+
+    Earlier releases took what said no time for news of its day.
+    """
+    if stored is None or not content.HasField("changed_at"):
         return dict.fromkeys({IDS, *FIELDS}, made_at(content, stored_at))
     return {field: datetime.fromisoformat(at) for field, at in json.loads(stored).items()}
 
