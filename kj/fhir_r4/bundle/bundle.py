@@ -6,12 +6,13 @@ it is mapped, and when something refers to it. What is held grows by some fifty 
 
 import re
 from array import array
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from kj.fhir_r4.bundle.cuts import Cuts
 from kj.fhir_r4.bundle.json_window import Reader, reread
 from kj.fhir_r4.bundle.name_index import NameIndex
 from kj.fhir_r4.bundle.node import Node
@@ -53,7 +54,7 @@ class Bundle:
         """Reads the file whole. Raises Refused for anything that is no such bundle, naming what it is and where, and
         Skipped for one that is about nobody.
         """
-        self.cuts: Counter[str] = Counter()
+        self.cuts = Cuts()
         self._spool = Spool()
         self._starts, self._lengths, self._types = array("Q"), array("I"), array("H")
         self._addresses = array("q")

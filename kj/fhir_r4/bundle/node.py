@@ -1,9 +1,9 @@
 """An object of a bundle, read field by field: every type is checked where it is used, and refused with its path."""
 
-from collections import Counter
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from kj.fhir_r4.bundle.cuts import Cuts
 from kj.fhir_r4.bundle.refusals import BadField
 
 Value = TypeVar("Value")
@@ -20,7 +20,7 @@ class Node:
 
     __slots__ = ("cuts", "path", "value")
 
-    def __init__(self, value: dict[str, Any], path: str, cuts: Counter[str]) -> None:
+    def __init__(self, value: dict[str, Any], path: str, cuts: Cuts) -> None:
         self.value = value
         self.path = path
         self.cuts = cuts
@@ -46,18 +46,22 @@ class Node:
         """Returns `text`, shortened to `most` characters with a mark at its end, and counts it."""
         if len(text) <= most:
             return text
-        self.cuts[f"{name} over {most} characters"] += 1
+        self.count(f"{name} over {most} characters")
         return text[: most - 1] + "…"
 
     def most(self, values: list[Value], limit: int, name: str) -> list[Value]:
         """Returns at most `limit` of the values, and counts those that are left out."""
         if len(values) > limit:
-            self.cuts[f"{name} over {limit}"] += len(values) - limit
+            self.count(f"{name} over {limit}", len(values) - limit)
         return values[:limit]
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Counts what is cut or left out of this object, once however often it is read."""
+        self.cuts.once(self.path, name, number)
 
     def apart(self) -> "Node":
         """Returns the same object for looking at alone: what that cuts is not counted."""
-        return Node(self.value, self.path, Counter())
+        return Node(self.value, self.path, Cuts())
 
     def texts(self, name: str) -> list[str]:
         """Returns a list of strings without nulls, which stand for extensions without a value."""

@@ -39,7 +39,7 @@ class Context:
     system: str
     """The source: the system that identifies the patient."""
     since: datetime
-    """When the patient was first imported: stands as the time of recording where the source states no time at all."""
+    """When the patient was first imported: stands in the place of a time of recording where the source states none."""
     now: datetime
     labels: list[Coding] = field(default_factory=list)
     """Restrictions of this resource and of every resource that its entry was made from."""
@@ -118,13 +118,12 @@ class Context:
     ) -> EntryHeader:
         """Returns the entry's header: who recorded it, when, and its identifier at the source.
 
-        Where the resource states no time, the bundle's is taken, else that of the first import: the same on each
-        import.
+        Where the resource states no time, the bundle's is taken. Where that has none either, the time of the first
+        import stands there, the same on each import, and the entry says that its time is not known.
         """
-        stated = recorded or self.bundle.time()
-        if stated is not None and stated.first() > self.now + AHEAD:
-            stated = None  # nothing was recorded in the future
-        changed = changed_at(self.node, self.now)
+        put_together = self._past(self.bundle.time())
+        stated = self._past(recorded) or put_together
+        changed = changed_at(self.node, self.now) or (put_together.first() if put_together else None)
         return EntryHeader(
             provenance=Provenance(
                 recorder=recorder,
@@ -134,8 +133,13 @@ class Context:
                 source_system=self.system,
                 source_id=called(self.resource),
                 changed_at=timestamp(changed) if changed else None,
+                time_unknown=stated is None and changed is None,
             )
         )
+
+    def _past(self, time: When | None) -> When | None:
+        """Returns a time at which something may have been recorded; None: it is to come."""
+        return time if time is not None and time.first() <= self.now + AHEAD else None
 
     def is_patient(self, name: str) -> bool:
         """Whether the reference in a field is to a patient: they said it themselves."""

@@ -1,5 +1,6 @@
 """FHIR's general datatypes: codes, quantities, notes, and who stands behind a reference."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from kj.fhir_r4.bundle.node import Node
@@ -11,6 +12,7 @@ from shared.codes.systems import ATC, FEST_BEGINNINGS, ICD10, SNOMED, canonical
 from shared.national_id import valid_hpr_number, valid_organisation_number
 
 MOST_CODINGS = 30
+_RESH = re.compile(r"\d{1,20}", re.ASCII)
 _LONGEST_SYSTEM, _LONGEST_CODE = 300, 100
 """As our contract has them."""
 _KNOWN = (ATC, SNOMED, ICD10, *FEST_BEGINNINGS)
@@ -48,12 +50,12 @@ def _fitting(node: Node, codings: list[Coding]) -> list[Coding]:
     """Returns the codings that our field holds, those of the systems that we know first; the rest is counted."""
     short = [each for each in codings if len(each.system) <= _LONGEST_SYSTEM and len(each.code) <= _LONGEST_CODE]
     if len(short) < len(codings):
-        node.cuts["codings with a system or code that is too long"] += len(codings) - len(short)
+        node.count("codings with a system or code that is too long", len(codings) - len(short))
     if len(short) <= MOST_CODINGS:
         return short
     known = [canonical(each.system).startswith(_KNOWN) for each in short]
     best = sorted(range(len(short)), key=lambda at: not known[at])[:MOST_CODINGS]
-    node.cuts[f"codings over {MOST_CODINGS}"] += len(short) - MOST_CODINGS
+    node.count(f"codings over {MOST_CODINGS}", len(short) - MOST_CODINGS)
     return [short[at] for at in sorted(best)]
 
 
@@ -76,21 +78,24 @@ def concepts(nodes: Iterable[Node]) -> list[CodeableConcept]:
     return [made for node in nodes if (made := concept(node)) is not None]
 
 
-def complete(made: CodeableConcept) -> CodeableConcept:
-    """Returns the concept for a register that takes only codings with system and code: others stay in the text."""
+def complete(made: CodeableConcept, node: Node) -> CodeableConcept:
+    """Returns the concept for a register that takes only codings with system and code: others stay in the text, or are
+    counted where there is one already. `node`: where it stands."""
     whole = [each for each in made.codings if each.system]
     rest = "; ".join(each.display or each.code for each in made.codings if not each.system)
-    return CodeableConcept(codings=whole, text=made.text or rest[:2000])
+    if made.text:
+        node.count("codings without a system", len(made.codings) - len(whole))
+    return CodeableConcept(codings=whole, text=made.text or node.cut(rest, 2000, "codings without a system"))
 
 
-def critical(made: CodeableConcept) -> CodeableConcept:
+def critical(made: CodeableConcept, node: Node) -> CodeableConcept:
     """Returns the concept as critical information takes it. Raises NotPlaced for ICD-10 chapters XX and XXI.
 
     Source: the register's API documentation, codes: V0n-Y98 and Z00-Z99 are refused.
     """
     if any(is_cause_or_contact(each.system, each.code) for each in made.codings):
         raise NotPlaced("is of ICD-10 chapter XX or XXI, which is no critical information")
-    return complete(made)
+    return complete(made, node)
 
 
 def named(made: CodeableConcept | None) -> str:
@@ -143,7 +148,7 @@ def organisation(named_by: Node | None, resource: Node | None) -> Organisation |
         made.number = next(
             (each for each in _values(resource, ORGANISATION_NUMBER) if valid_organisation_number(each)), ""
         )
-        made.resh_id = next((each for each in _values(resource, RESH) if each.isascii() and each.isdigit()), "")[:20]
+        made.resh_id = next((each for each in _values(resource, RESH) if _RESH.fullmatch(each)), "")
         if not isinstance(resource.value.get("name"), list | dict):
             made.name = resource.text("name", 200)
     if not made.name and named_by is not None:

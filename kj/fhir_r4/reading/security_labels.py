@@ -13,6 +13,8 @@ from shared.codes.systems import ACT_REASONS, CONFIDENTIALITY, RESTRICTIONS, can
 
 OPEN = frozenset("ULMN")
 """Confidentiality that any register of health keeps: unrestricted, low, moderate, normal."""
+MOST_LABELS = 20
+"""Labels that an entry has room for."""
 _ABOUT_THE_DATA = frozenset({"HTEST"})
 """Test data: no restriction."""
 
@@ -37,7 +39,7 @@ def check_open(found: list[Coding]) -> None:
 def carried(found: list[Coding]) -> list[Coding]:
     """Returns the labels as documents and laboratory answers take them, each once.
 
-    Raises NotPlaced for one that is not understood: it would not be kept.
+    Raises NotPlaced for one that is not understood, and for more than there is room for: none would be kept.
     """
     if not all(map(is_understood, found)):
         raise NotPlaced(UNKNOWN)
@@ -45,7 +47,9 @@ def carried(found: list[Coding]) -> list[Coding]:
     for each in found:
         found_as = (canonical(each.system), each.code)
         made.setdefault(found_as, Coding(system=each.system, code=each.code, display=each.display))
-    return list(made.values())[:20]
+    if len(made) > MOST_LABELS:
+        raise NotPlaced(f"carries more than {MOST_LABELS} restrictions")
+    return list(made.values())
 
 
 def check_whole(bundle: Node, composition: Node | None) -> None:

@@ -113,7 +113,7 @@ def map_allergy(context: Context) -> CriticalInfo | CategoryAbsence:
         category=category,
         status=status,
         ended=_ended(node) if status == STATUS_ENDED else None,
-        code=critical(code),
+        code=critical(code, node),
         event_time=_onset(node),
         comment=notes(node, 500, *_descriptions(node)),
         reaction=Reaction(
@@ -200,8 +200,8 @@ def _onset(node: Node) -> EventTime | None:
     if span is not None and span.HasField("start"):
         return EventTime(instant=span.start)
     age = node.child("onsetAge")
-    if age is not None and age.text("code") == "a" and age.decimal("value").isdigit():
-        return EventTime(age_years=int(age.decimal("value")[:3]))
+    if age is not None and age.text("code") == "a" and age.decimal("value").isdigit() and len(age.decimal("value")) < 4:
+        return EventTime(age_years=int(age.decimal("value")))
     return None
 
 

@@ -49,7 +49,7 @@ def map_procedure(context: Context, removals: Removals) -> CriticalInfo:
         recorder=next(filter(None, map(context.practitioner, performers)), None),
         organisation=context.organisation(node.child("location")),
     )
-    made = _entry(header, decision, code, done, notes(node, 500))
+    made = _entry(header, decision, code, done, node)
     if withdrawn:
         made.status = STATUS_ENTERED_IN_ERROR
     elif (gone := removals.removed(context.resource, "subject", code, done)) is not None:
@@ -74,7 +74,7 @@ def map_device(context: Context, removals: Removals) -> CriticalInfo | CategoryA
         return stated
     use = removals.use(context.resource, context.now)
     began = use.began if use else None
-    entry = _entry(header, decide_device(code), code, began, notes(node, 500))
+    entry = _entry(header, decide_device(code), code, began, node)
     gone = removals.removed(context.resource, "patient", code, began or made)
     if status == "entered-in-error":
         entry.status = STATUS_ENTERED_IN_ERROR
@@ -109,7 +109,7 @@ def map_device_use(context: Context, removals: Removals) -> CriticalInfo | Categ
         return stated
     if status == "intended":
         raise NotPlaced("is not in use yet")
-    entry = _entry(header, decide_device(code), code, use.began, notes(node, 500))
+    entry = _entry(header, decide_device(code), code, use.began, node)
     gone = removals.removed(context.resource, "subject", code, use.began)
     if status == "entered-in-error" or (device is not None and device.node.text("status") == "entered-in-error"):
         entry.status = STATUS_ENTERED_IN_ERROR
@@ -132,7 +132,7 @@ def _entry(
     decision: Decision,
     code: CodeableConcept | None,
     done: When | None,
-    comment: str,
+    node: Node,
 ) -> CriticalInfo:
     if decision.lasting is None or code is None:
         raise NotPlaced(decision.rule)
@@ -141,9 +141,9 @@ def _entry(
         header=header,
         category=CATEGORY_ONGOING_TREATMENT if decision.lasting is Lasting.TREATMENT else CATEGORY_IMPLANT,
         status=STATUS_ACTIVE,
-        code=critical(code),
+        code=critical(code, node),
         event_time=began if done else None,
-        comment=comment,
+        comment=notes(node, 500),
     )
     if decision.lasting is Lasting.TREATMENT:
         entry.treatment.CopyFrom(Treatment(started=began if done else None))

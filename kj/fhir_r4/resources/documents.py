@@ -175,7 +175,7 @@ def _type(node: Node, title: str, name: str, further: str) -> CodeableConcept:
     """Returns the type; the first category where there is none; else the title as text."""
     for each in (node.child(name), *node.children(further)):
         made = concept(each)
-        whole = complete(made) if made is not None else CodeableConcept()
+        whole = complete(made, node) if made is not None else CodeableConcept()
         types = [coding for coding in whole.codings if not _is_class(coding)]
         if any(canonical(coding.system) == DOCUMENT_TYPES and coding.code not in TYPES for coding in types):
             raise NotPlaced("is of a type that Volven 9602 does not have")

@@ -131,8 +131,9 @@ def _order(context: Context) -> str:
     orders = context.node.children("authorizingPrescription")
     if not orders:
         return ""
+    context.node.count("authorizingPrescription beyond the first", len(orders) - 1)
     found = context.find(orders[0])
-    return called(found) if found else orders[0].text("reference")[:300]
+    return called(found) if found else orders[0].text("reference", 300)
 
 
 def _kind(made: CodeableConcept | None, status: str) -> "StatementKind.ValueType":
@@ -148,7 +149,7 @@ def _medication(context: Context) -> Medication:
     code = context.concept_of("medicationCodeableConcept", "medicationReference")
     resource = context.target("medicationReference")
     parts = _ingredients(context, resource)
-    code = code or CodeableConcept(text=" + ".join(filter(None, (named(each.substance) for each in parts)))[:2000])
+    code = code or CodeableConcept(text=context.node.cut(_together(parts), 2000, "ingredients"))
     withdrawn = context.node.text("status") == "entered-in-error"
     if not code.codings and not code.text and withdrawn:
         return Medication(code=CodeableConcept(text=NOT_STATED))
@@ -166,6 +167,10 @@ def _medication(context: Context) -> Medication:
             made.amount.CopyFrom(whole)
         made.batch_number = batch.text("lotNumber", 100) if batch else ""
     return made
+
+
+def _together(parts: list[Ingredient]) -> str:
+    return " + ".join(filter(None, (named(each.substance) for each in parts)))
 
 
 def _ingredients(context: Context, resource: Node | None) -> list[Ingredient]:
@@ -246,7 +251,7 @@ def _source_record(context: Context) -> SourceRecord:
         do_not_perform=bool(node.flag("doNotPerform")),
         reported=True if reported else node.flag("reportedBoolean"),
         informant=informant.text("display", 200) if informant else "",
-        encounter=encounter.text("reference")[:300] if encounter else "",
+        encounter=encounter.text("reference", 300) if encounter else "",
         identifiers=context.identifiers(),
     )
 

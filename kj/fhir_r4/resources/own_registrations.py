@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from kj.fhir_r4.bundle.node import Node
-from kj.fhir_r4.bundle.refusals import NotPlaced
+from kj.fhir_r4.bundle.refusals import BadField, NotPlaced
 from kj.fhir_r4.bundle.resource import called
 from kj.fhir_r4.bundle.times import period
 from kj.fhir_r4.reading.context import Context
@@ -68,16 +68,14 @@ def map_related_person(context: Context) -> OwnRegistration:
 def of_patient(context: Context) -> Iterator[tuple[str, OwnRegistration]]:
     """Yields a Patient resource's contacts and languages, each with the name it is counted under."""
     node = context.node
-    for position, each in enumerate(node.children("contact")):
-        names, addresses = each.child("name"), each.child("address")
-        organisation = each.child("organization")
+    for position in range(len(_listed(node, "contact"))):
         try:
-            contact = _contact(each, [names] if names else [], [addresses] if addresses else [])
-        except NotPlaced:
-            made = context.organisation(organisation)
-            if made is None or not made.name.strip():
-                continue
-            contact = Contact(name=made.name, relation=_relation(each), roles=_roles(each))
+            contact = _contact_of_patient(context, position)
+        except BadField as field:
+            node.count(f"contacts of patients, not placed: {field}")
+            continue
+        if contact is None:
+            continue
         registration = OwnRegistration(header=context.header(None), contact=contact)
         registration.header.provenance.source_id = f"{called(context.resource)[:280]}#contact-{position + 1}"
         yield "contacts of patients", registration
@@ -86,6 +84,32 @@ def of_patient(context: Context) -> Iterator[tuple[str, OwnRegistration]]:
         registration = OwnRegistration(header=context.header(None), communication_need=need)
         registration.header.provenance.source_id = f"{called(context.resource)[:260]}#language-{tag.lower()}"
         yield "languages of patients", registration
+
+
+def _listed(node: Node, name: str) -> list[object]:
+    """Returns the list in a field, whatever stands in it. Raises BadField for what is no list."""
+    value = node.value.get(name) or []
+    if not isinstance(value, list):
+        raise BadField(node.at(name), "must be a list")
+    return value
+
+
+def _contact_of_patient(context: Context, position: int) -> Contact | None:
+    """Returns one of a Patient's contacts; None: nobody is named. Raises BadField, as for any field."""
+    node = context.node
+    each = Node({"contact": node.value["contact"][position]}, node.path, node.cuts).child("contact")
+    if each is None:
+        return None
+    each = Node(each.value, f"{node.at('contact')}[{position}]", node.cuts)
+    names, addresses = each.child("name"), each.child("address")
+    organisation = each.child("organization")
+    try:
+        return _contact(each, [names] if names else [], [addresses] if addresses else [])
+    except NotPlaced:
+        made = context.organisation(organisation)
+        if made is None or not made.name.strip():
+            return None
+        return Contact(name=made.name, relation=_relation(each), roles=_roles(each))
 
 
 def _contact(node: Node, names: list[Node], addresses: list[Node]) -> Contact:
@@ -108,7 +132,10 @@ def _relation(node: Node) -> CodeableConcept | None:
     if not found:
         return None
     codings = [coding for each in found for coding in each.codings if _is_relation(coding.system, coding.code)]
-    return CodeableConcept(codings=codings[:30], text="; ".join(filter(None, (each.text for each in found)))[:2000])
+    text = "; ".join(filter(None, (each.text for each in found)))
+    return CodeableConcept(
+        codings=node.most(codings, 30, "relationship"), text=node.cut(text, 2000, "relationship.text")
+    )
 
 
 def _is_relation(system: str, code: str) -> bool:
@@ -158,7 +185,7 @@ def _languages(node: Node) -> Iterator[tuple[str, bool]]:
     """
     asked = any(each.flag("valueBoolean") for each in node.children("extension") if each.text("url") == _INTERPRETER)
     spoken = node.children("communication")
-    node.cuts["languages without a code"] += sum(1 for each in spoken if not _tag(each))
+    node.count("languages without a code", sum(1 for each in spoken if not _tag(each)))
     tags = [(tag, bool(each.flag("preferred"))) for each in spoken if (tag := _tag(each))]
     preferred = [tag for tag, is_preferred in tags if is_preferred]
     told = preferred or [tag for tag, _ in tags]

@@ -76,7 +76,7 @@ class Patients:
             raise Refused(resource.node.path, reason)
         source = source_of(resource, self._bundle)
         known = self._ids.assign(source, self._now)
-        stated = changed_at(resource.node, self._now) or self._bundle_time() or known.since
+        stated = changed_at(resource.node, self._now) or self._bundle_time()
         imported = person.imported(resource.node, list(source.national_ids), source.birth, stated)
         if not source.national_ids:
             imported.person.national_ids.add(value=known.national_id)

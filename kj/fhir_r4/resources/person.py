@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from kj.fhir_r4.bundle.node import Node
+from kj.fhir_r4.bundle.refusals import BadField
 from kj.fhir_r4.bundle.times import When, when
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.patients.v1.patients_pb2 import (
@@ -19,6 +20,8 @@ from kjernejournal.patients.v1.patients_pb2 import (
 )
 from shared.codes.systems import MARITAL_STATUSES
 from shared.convert import timestamp
+from shared.errors import Invalid
+from shared.handling.decoding import validate
 
 _NO_BASIS = "http://hl7.no/fhir/StructureDefinition/no-basis-"
 _MIDDLE_NAME = _NO_BASIS + "middlename"
@@ -38,21 +41,27 @@ def imported(
 ) -> ImportedPatient:
     """Returns the patient, and which fields the source states: the others stay as whoever knows them has them.
 
-    Alive is the one thing that is never stated: systems write it of everybody who is not known to be dead.
+    Alive is the one thing that is never stated: systems write it of everybody who is not known to be dead. What cannot
+    be what it says, or does not fit the contract, is not stated, and is counted with its path.
     """
-    patient.cuts["generalPractitioner: only the register of general practitioners says who that is"] += bool(
-        patient.value.get("generalPractitioner")
-    )
+    if patient.value.get("generalPractitioner"):
+        patient.count("generalPractitioner: only the register of general practitioners says who that is")
     person = Person(
         national_ids=[NationalId(value=number) for number in national_ids],
-        name=_name(patient),
         birth_date=birth.partial() if birth else None,
-        sex=_SEXES.get(patient.text("gender"), SEX_UNSPECIFIED),
-        address=_address(patient),
-        death=_death(patient),
-        marital_status=_marital_status(patient),
-        mobile_phone=_mobile(patient),
     )
+    for read in (_name, _sex, _address, _death, _marital_status, _mobile):
+        try:
+            part = read(patient)
+            for stated, value in part.ListFields():
+                if stated.message_type is not None:
+                    validate(value, f"{stated.name}.")
+        except BadField as field:
+            patient.count(f"fields of patients, not placed: {field}")
+        except Invalid as error:
+            patient.count(f"fields of patients, not placed: does not fit the contract: {error.field} {error.problem}")
+        else:
+            person.MergeFrom(part)
     person.stated.paths.extend(name for name in _STATED if _is_stated(person, name))
     person.stated.SetInParent()
     if changed_at is not None:
@@ -64,22 +73,29 @@ def _is_stated(person: Person, name: str) -> bool:
     return name in {field.name for field, _ in person.ListFields()}
 
 
-def _name(patient: Node) -> HumanName | None:
+def _sex(patient: Node) -> Person:
+    return Person(sex=_SEXES.get(patient.text("gender"), SEX_UNSPECIFIED))
+
+
+def _name(patient: Node) -> Person:
     names = sorted(patient.children("name"), key=lambda each: _rank(each.text("use")))
+    patient.count("names of patients beyond the first", len(names) - 1)
     for node in names:
         given = node.cut(" ".join(node.texts("given")), 200, "given")
         family = node.text("family", 200) or ("" if given else node.text("text", 200))
         if given or family:
             middle = next((each.text("valueString", 200) for each in _extensions(node, _MIDDLE_NAME)), "")
-            return HumanName(given=given, middle=middle, family=family)
-    return None
+            return Person(name=HumanName(given=given, middle=middle, family=family))
+    return Person()
 
 
 def _rank(use: str) -> int:
     return _NAME_ORDER.index(use) if use in _NAME_ORDER else len(_NAME_ORDER)
 
 
-def _address(patient: Node) -> Address | None:
+def _address(patient: Node) -> Person:
+    current = sum(each.text("use") != "old" for each in patient.children("address"))
+    patient.count("addresses of patients beyond the first", current - 1)
     for node in patient.children("address"):
         if node.text("use") == "old":
             continue
@@ -93,15 +109,19 @@ def _address(patient: Node) -> Address | None:
             country=country.upper() if len(country) == 2 and country.isalpha() else "",
         )
         if made.ListFields():
-            return made
-    return None
+            return Person(address=made)
+    return Person()
 
 
-def _death(patient: Node) -> Death | None:
-    died = when(patient, "deceasedDateTime")
+def _death(patient: Node) -> Person:
+    try:
+        died = when(patient, "deceasedDateTime")
+    except BadField as field:  # whenever it was: nobody is alive by a slip of the pen
+        patient.count(f"fields of patients, not placed: {field}")
+        return Person(death=Death())
     if died is not None:
-        return Death(date=died.partial())  # the day where it happened, whatever it was in UTC
-    return Death() if patient.flag("deceasedBoolean") else None
+        return Person(death=Death(date=died.partial()))  # the day where it happened, whatever it was in UTC
+    return Person(death=Death()) if patient.flag("deceasedBoolean") else Person()
 
 
 def _extensions(node: Node, url: str) -> list[Node]:
@@ -122,17 +142,21 @@ def _code(node: Node, url: str, digits: int) -> str:
     return ""
 
 
-def _marital_status(patient: Node) -> Coding | None:
+def _marital_status(patient: Node) -> Person:
     status = patient.child("maritalStatus")
     for node in status.children("coding") if status else []:
         if code := _MARITAL_STATUSES.get(node.text("code")):
-            return Coding(system=MARITAL_STATUSES, code=code)
-    return None
+            return Person(marital_status=Coding(system=MARITAL_STATUSES, code=code))
+    return Person()
 
 
-def _mobile(patient: Node) -> str:
+def _mobile(patient: Node) -> Person:
+    found = ""
     for node in patient.children("telecom"):
         value = node.text("value").removeprefix("tel:")
-        if node.text("system") == "phone" and node.text("use") == "mobile" and len(value) <= 20:
-            return value
-    return ""
+        mobile = node.text("system") == "phone" and node.text("use") == "mobile"
+        if mobile and not found and len(value) <= 20:
+            found = value
+        elif value and node.text("use") != "old":
+            node.count("telecom of a patient: only one mobile phone is held")
+    return Person(mobile_phone=found)

@@ -43,7 +43,7 @@ def map_immunization(context: Context) -> Vaccination | StatedAbsence:
     place = _place(context, performer)
     time = when(node, "occurrenceDateTime", "date")
     header = context.header(context.recorded("recorded") or time, recorder=recorder, organisation=place)
-    stated = _statement(vaccine, header)
+    stated = _statement(vaccine, header, node)
     if stated is not None:
         stated.withdrawn = node.text("status") not in ("", "completed")
         return stated
@@ -87,10 +87,10 @@ def map_immunization(context: Context) -> Vaccination | StatedAbsence:
     return made
 
 
-def _statement(vaccine: CodeableConcept | None, header: EntryHeader) -> StatedAbsence | None:
+def _statement(vaccine: CodeableConcept | None, header: EntryHeader, node: Node) -> StatedAbsence | None:
     words = vaccine.text or next((each.display for each in vaccine.codings), "") if vaccine else ""
     kind = absence_codes.stated(vaccine, absence_codes.VACCINES)
-    return None if kind is None else StatedAbsence(header=header, kind=kind, text=words[:500])
+    return None if kind is None else StatedAbsence(header=header, kind=kind, text=node.cut(words, 500, "text"))
 
 
 def _check(context: Context, vaccine: CodeableConcept | None, occurrence: EventTime | None, time: When | None) -> None:
@@ -151,7 +151,7 @@ def _product(context: Context) -> str:
     """Returns the name of the product: a field of R5 that some sources write already."""
     product = context.node.child("product") if isinstance(context.node.value.get("product"), dict) else None
     made = concept(product.child("concept")) if product else None
-    return made.text[:300] if made else ""
+    return context.node.cut(made.text, 300, "product") if made else ""
 
 
 def _expires(node: Node) -> PartialDate | None:

@@ -161,9 +161,10 @@ class _Parts:
         names = [self._named(each) for _, each in self._performers]
         if len(set(names)) == 1:
             return self._performers[0][1]
-        for (made, _), name in zip(self._performers, names, strict=True):
+        for (made, performers), name in zip(self._performers, names, strict=True):
             if name:
-                made.comment = "\n".join(filter(None, [made.comment, f"Utført av: {name}"]))[:MOST_TEXT]
+                told = "\n".join(filter(None, [made.comment, f"Utført av: {name}"]))
+                made.comment = performers[0].cut(told, MOST_TEXT, "performer")
         return []
 
     def _named(self, performers: list[Node]) -> str:

@@ -101,7 +101,8 @@ def unread(node: Node, reason: str) -> Result:
     return Result(
         code=code or CodeableConcept(text="not stated"),
         absent_reason=CodeableConcept(
-            codings=[Coding(system=absence_codes.DATA_ABSENT_CODES, code="error")], text=reason[:2000]
+            codings=[Coding(system=absence_codes.DATA_ABSENT_CODES, code="error")],
+            text=node.cut(reason, 2000, "reason"),
         ),
     )
 

@@ -1,10 +1,10 @@
 """FHIR's dates and periods, as precise as they were written; what is no time is refused with its path."""
 
-from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 
+from kj.fhir_r4.bundle.cuts import Cuts
 from kj.fhir_r4.bundle.node import Node
 from kj.fhir_r4.bundle.refusals import Refused
 from kj.fhir_r4.bundle.times import When, period, when
@@ -12,13 +12,13 @@ from kjernejournal.common.v1.common_pb2 import PartialDate, Period
 
 
 def parsed(written: str) -> When:
-    found = when(Node({"t": written}, "x", Counter()), "t")
+    found = when(Node({"t": written}, "x", Cuts()), "t")
     assert found is not None
     return found
 
 
 def spanned(**fields: str) -> Period | None:
-    return period(Node(dict(fields), "period", Counter()))
+    return period(Node(dict(fields), "period", Cuts()))
 
 
 def test_a_date_is_known_as_far_as_it_is_written() -> None:
