@@ -53,6 +53,7 @@ def map_document(context: Context) -> ImportedDocument:
     made = when(attachment, "creation") or context.recorded("date")
     span = period(about.child("period")) if about else None
     _check_times(context, made, span)
+    node.count("relatesTo of documents: their status alone says what is replaced", len(node.children("relatesTo")))
     authors = node.children("author")
     author = next(filter(None, map(context.practitioner, authors)), None)
     institution = next(filter(None, map(context.organisation, [node.child("custodian"), *authors])), None)

@@ -38,9 +38,18 @@ MOST_REPEATS = 99
 """More are a slip of the source, and no register takes them."""
 
 
-def map_request(context: Context) -> Prescription:
-    """Returns an order of another source."""
+def map_request(context: Context) -> Prescription | MedicationStatement:
+    """Returns an order of another source; for "no known medications" and "no information", the statement."""
     node = context.node
+    made = context.concept_of("medicationCodeableConcept", "medicationReference")
+    kind = _kind(made, node.text("status") if node.text("intent") in ("", "order") else "not asked for")
+    if kind != STATEMENT_KIND_MEDICINE:
+        return MedicationStatement(
+            header=context.header(context.recorded("authoredOn")),
+            kind=kind,
+            medication=Medication(code=made),
+            source_record=_source_record(context),
+        )
     dispense = node.child("dispenseRequest")
     requester = node.child("requester")
     place = context.organisation(requester) or context.organisation(dispense.child("performer") if dispense else None)
@@ -74,6 +83,11 @@ def map_request(context: Context) -> Prescription:
 def map_dispense(context: Context) -> Dispensing:
     """Returns what was dispensed; `prescription_source_id` leads to the order, in this bundle or not."""
     node = context.node
+    stated = absence_codes.stated(
+        context.concept_of("medicationCodeableConcept", "medicationReference"), absence_codes.MEDICINES
+    )
+    if stated is not None and node.text("status") != "entered-in-error":
+        raise NotPlaced("says that nothing is known of medicines: nothing was dispensed")
     handed, prepared = context.recorded("whenHandedOver"), context.recorded("whenPrepared")
     performers = [each.child("actor") for each in node.children("performer")]
     dispenser = next(filter(None, map(context.practitioner, performers)), None)

@@ -46,6 +46,8 @@ def imported(
     """
     if patient.value.get("generalPractitioner"):
         patient.count("generalPractitioner: only the register of general practitioners says who that is")
+    if patient.value.get("link"):
+        patient.count("link of a patient: only the population register says who is one person")
     person = Person(
         national_ids=[NationalId(value=number) for number in national_ids],
         birth_date=birth.partial() if birth else None,

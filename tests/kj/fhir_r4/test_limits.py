@@ -1,5 +1,7 @@
 """What our fields have no room for is counted: nothing is cut in silence."""
 
+from typing import Any
+
 import pytest
 
 from kj.fhir_r4.reading.security_labels import MOST_LABELS
@@ -47,11 +49,11 @@ def _many(number: int) -> list[Json]:
     return [coded(str(each)) for each in range(number)]
 
 
-ORDER = {"status": "active", "intent": "order", "medicationCodeableConcept": coded("1", "x", RXNORM)}
-CODES = {"coding": [{"system": "http://x.example", "code": str(each)} for each in range(33)]}
-BARE = {"text": "Penicillin", "coding": [{"code": "x"}]}
+ORDER: dict[str, Any] = {"status": "active", "intent": "order", "medicationCodeableConcept": coded("1", "x", RXNORM)}
+CODES: Json = {"coding": [{"system": "http://x.example", "code": str(each)} for each in range(33)]}
+BARE: Json = {"text": "Penicillin", "coding": [{"code": "x"}]}
 RESULT: Json = {"category": [coded("laboratory", "", LAB)], "code": coded("1")}
-DOSE = {"doseQuantity": {"value": 1}}
+DOSE: Json = {"doseQuantity": {"value": 1}}
 
 LIMITS: dict[str, tuple[Json, int]] = {
     "codings over 30": (observation(code=CODES), 3),
@@ -84,6 +86,14 @@ LIMITS: dict[str, tuple[Json, int]] = {
     "addresses of patients beyond the first": (patient(address=[{"city": "A"}, {"city": "B"}, {"use": "old"}]), 1),
     "telecom of a patient: only one mobile phone is held": (
         patient(telecom=[{"system": "phone", "use": "mobile", "value": "1"}, {"system": "email", "value": "a@b.no"}]),
+        1,
+    ),
+    "link of a patient: only the population register says who is one person": (
+        patient(link=[{"type": "replaced-by", "other": {"reference": "Patient/q"}}]),
+        1,
+    ),
+    "relatesTo of documents: their status alone says what is replaced": (
+        document(relatesTo=[{"code": "replaces", "target": {"reference": "DocumentReference/x"}}]),
         1,
     ),
     "relationship over 30": (

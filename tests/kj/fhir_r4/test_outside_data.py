@@ -55,7 +55,10 @@ def test_every_resource_of_every_synthea_patient_is_placed_or_explained() -> Non
         made = imported(path, ids)
         assert {name: row.in_bundle for name, row in made.tally.rows.items()} == in_file(path)
         assert len(made.records) == 1
-        assert not made.cuts
+        assert made.cuts.keys() <= {  # Synthea's patients have maiden names and phones at home
+            "names of patients beyond the first",
+            "telecom of a patient: only one mobile phone is held",
+        }
         lists += shown(made)
         for row in made.tally.rows.values():
             placed += row.placed

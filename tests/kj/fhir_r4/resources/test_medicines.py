@@ -6,7 +6,18 @@ import pytest
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.codes import atc
-from tests.kj.fhir_r4.bundles import RXNORM, SNOMED, coded, mapped, record_of, request, resource, whole
+from tests.kj.fhir_r4.bundles import (
+    RXNORM,
+    SNOMED,
+    bundle,
+    coded,
+    mapped,
+    patient,
+    record_of,
+    request,
+    resource,
+    whole,
+)
 from tests.support.look_alikes import LOOK_ALIKES
 
 
@@ -149,3 +160,31 @@ def test_an_order_entered_in_error_withdraws_what_was_there_and_counts_as_not_pl
     made = mapped(value)
     assert len(made.records[0].medications.prescriptions) == 1
     assert made.tally.rows["MedicationRequest"].not_placed.total() == 1
+
+
+NONE: dict[str, Any] = {
+    "medicationCodeableConcept": coded(
+        "no-known-medications", "", "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
+    )
+}
+
+
+@pytest.mark.parametrize(
+    "stated, kind",
+    [
+        ({}, pb.STATEMENT_KIND_NIL_KNOWN),
+        ({"status": "stopped"}, pb.STATEMENT_KIND_NOT_ASKED),
+        ({"intent": "plan"}, pb.STATEMENT_KIND_NOT_ASKED),
+    ],
+)
+def test_an_order_for_no_known_medicines_is_a_statement_and_no_medicine(stated: dict[str, str], kind: int) -> None:
+    """The International Patient Summary lets an order say it too."""
+    made = record_of(request(**{"status": "active", "intent": "order", **NONE, **stated})).medications
+    assert not made.prescriptions
+    assert [each.kind for each in made.statements] == [kind]
+
+
+def test_nothing_is_dispensed_of_no_known_medicines() -> None:
+    made = mapped(bundle(patient(), resource("MedicationDispense", "d", status="completed", **NONE)))
+    assert sum(made.tally.rows["MedicationDispense"].not_placed.values()) == 1
+    assert not made.records[0].medications.dispensings
