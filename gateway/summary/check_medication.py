@@ -1,6 +1,6 @@
-"""Serves three rpcs of medication safety here: CheckMedication, since the gateway alone sees critical information and
-medicines together; UpdateMedicationList, whose answer brings the alerts that the new list gives; and
-ImportDrugKnowledge, so that this gateway checks with new knowledge at once."""
+"""Serves four rpcs of medication safety here: CheckMedication, since the gateway alone sees critical information and
+medicines together; UpdateMedicationList and ProposeMedicationChange, whose answers bring the alerts that the new list,
+or what is proposed, gives; and ImportDrugKnowledge, so that this gateway checks with new knowledge at once."""
 
 import asyncio
 import hashlib
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 CHECK = "/kjernejournal.medications.v1.MedicationsService/CheckMedication"
 UPDATE = "/kjernejournal.medications.v1.MedicationsService/UpdateMedicationList"
+PROPOSE = "/kjernejournal.medications.v1.MedicationsService/ProposeMedicationChange"
 AFTER_A_WRITE = 1.5
 """Seconds for which the answer of a write waits for its alerts, at most."""
 SECTIONS: tuple[SectionValue, ...] = (common_pb2.SECTION_CRITICAL_INFO, common_pb2.SECTION_MEDICATIONS)
@@ -66,6 +67,7 @@ class MedicationSafety:
         return {
             CHECK: Handlers(unary=self.check),
             UPDATE: Handlers(unary=self.update),
+            PROPOSE: Handlers(unary=self.propose),
             "/kjernejournal.medications.v1.DrugKnowledgeService/ImportDrugKnowledge": Handlers(unary=self.load),
         }
 
@@ -78,25 +80,44 @@ class MedicationSafety:
         return reply.SerializeToString(deterministic=True)
 
     async def update(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
-        """Forwards the new list, and adds the alerts that it gives: a read of its own, decided and on record as one.
-
-        The list stands from the service's answer on; a check that cannot be made after it is said, and refuses nothing.
-        """
+        """Forwards the new list, and adds the alerts that it gives."""
         reply = pb.UpdateMedicationListResponse.FromString(await self._forwarding.unary(incoming, data, context))
         patient = pb.UpdateMedicationListRequest.FromString(data).patient
+        reply.alerts.CopyFrom(await self._after(incoming, CheckMedicationRequest(patient=patient)))
+        return reply.SerializeToString()
+
+    async def propose(self, incoming: Incoming, data: bytes, context: Context) -> bytes:
+        """Forwards proposals, and adds the alerts that the medicines give that are to be taken: the proposer is the one
+        who can still think again."""
+        reply = pb.ProposeMedicationChangeResponse.FromString(await self._forwarding.unary(incoming, data, context))
+        request = pb.ProposeMedicationChangeRequest.FromString(data)
+        taken = [
+            each.entry.medication
+            for each in request.proposals
+            if each.HasField("entry") and each.entry.status != pb.ENTRY_STATUS_DISCONTINUED
+        ]
+        if taken:
+            asked = CheckMedicationRequest(patient=request.patient, candidates=taken)
+            reply.alerts.CopyFrom(await self._after(incoming, asked))
+        return reply.SerializeToString()
+
+    async def _after(self, incoming: Incoming, request: CheckMedicationRequest) -> CheckMedicationResponse:
+        """Returns what a check after a write finds: a read of its own, decided and on record as one.
+
+        What was written stands from the service's answer on; a check that cannot be made after it is said, and refuses
+        nothing.
+        """
         asking = Incoming(self._check_method, incoming.metadata, incoming.caller, incoming.basis)
         try:
             async with asyncio.timeout(deadline.inside(AFTER_A_WRITE)):
-                found, _ = await self._found(asking, CheckMedicationRequest(patient=patient))
+                return (await self._found(asking, request))[0]
         except Denied:
-            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_NOT_AUTHORIZED, incoming.language)
+            return _unmade(pb.NOT_CHECKED_REASON_SECTION_NOT_AUTHORIZED, incoming.language)
         except (KjernejournalError, TimeoutError):
-            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE, incoming.language)
-        except Exception:  # a bug of ours must not hide that the list was stored
-            log.exception("a new medication list could not be checked")
-            found = _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE, incoming.language)
-        reply.alerts.CopyFrom(found)
-        return reply.SerializeToString()
+            return _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE, incoming.language)
+        except Exception:  # a bug of ours must not hide that it was stored
+            log.exception("what was written could not be checked")
+            return _unmade(pb.NOT_CHECKED_REASON_SECTION_UNAVAILABLE, incoming.language)
 
     async def _found(
         self, incoming: Incoming, request: CheckMedicationRequest

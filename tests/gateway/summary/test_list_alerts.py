@@ -1,4 +1,5 @@
-"""The answer to a new medication list brings the alerts that it gives, and stands whatever becomes of the check."""
+"""The answer to a new medication list, or to proposals, brings the alerts that it gives, and stands whatever becomes of
+the check."""
 
 from typing import Any
 from uuid import uuid4
@@ -7,7 +8,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from gateway.summary.check_medication import CHECK, UPDATE
+from gateway.summary.check_medication import CHECK, PROPOSE, UPDATE
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.medications.v1 import medications_pb2 as pb
@@ -94,3 +95,32 @@ async def test_a_list_that_is_refused_is_not_checked(front: Front, made: Made) -
     refused = await refusal(front.client.call("UpdateMedicationList", request(front.people.add())))
     assert refused.reason == "STATE_CONFLICT"
     assert CHECK not in {each.rpc for each in front.log.records[before:]}
+
+
+async def proposed(front: Front, *proposals: pb.Proposal, **caller: Any) -> Any:
+    front.registers["medications"].unary(PROPOSE, saying(pb.ProposeMedicationChangeResponse(proposals=proposals)))
+    asked = pb.ProposeMedicationChangeRequest(patient=about(front.people.add()), request_id=str(uuid4()))
+    asked.proposals.extend(proposals)
+    return await front.client.call("ProposeMedicationChange", asked, **caller)
+
+
+async def test_a_proposal_answers_with_the_alerts_that_its_medicine_would_give(front: Front, made: Made) -> None:
+    entry = pb.ListEntry(status=pb.ENTRY_STATUS_ACTIVE, medication=medication(PIVMECILLINAM))
+    before = len(front.log.records)
+    got = await proposed(front, pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=entry))
+    assert len(got.proposals) == 1
+    assert "ALLERGY" in short(got.alerts)
+    assert [each.rpc for each in front.log.records[before:]] == [PROPOSE, PROPOSE, CHECK]
+
+
+async def test_a_proposal_stands_where_the_check_cannot_be_made(front: Front, made: Made) -> None:
+    told(front, "critical_info", FAULTS["down"][0](BY_SERVICE["critical_info"]))
+    entry = pb.ListEntry(status=pb.ENTRY_STATUS_ACTIVE, medication=medication(PIVMECILLINAM))
+    got = await proposed(front, pb.Proposal(action=pb.PROPOSAL_ACTION_ADD, entry=entry))
+    assert len(got.proposals) == 1
+    assert ("ALLERGY", "SECTION_UNAVAILABLE") in said(got.alerts)
+
+
+async def test_a_proposal_to_discontinue_is_not_checked(front: Front, made: Made) -> None:
+    got = await proposed(front, pb.Proposal(action=pb.PROPOSAL_ACTION_DISCONTINUE, entry_id=str(uuid4())))
+    assert not got.HasField("alerts")

@@ -2945,6 +2945,7 @@ class ProposeMedicationChangeResponse(_message.Message):
 
     PROPOSALS_FIELD_NUMBER: _builtins.int
     WITHDRAWN_PROPOSALS_FIELD_NUMBER: _builtins.int
+    ALERTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def proposals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
         """The proposals as recorded, in the order sent."""
@@ -2953,15 +2954,22 @@ class ProposeMedicationChangeResponse(_message.Message):
     def withdrawn_proposals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proposal]:
         """The proposals that were withdrawn."""
 
+    @_builtins.property
+    def alerts(self) -> Global___CheckMedicationResponse:
+        """What a check of the medicines finds that are proposed to be taken: as CheckMedication with them as candidates, and on
+        record as one. The proposals stand whatever it says. Unset: none is proposed to be taken.
+        """
+
     def __init__(
         self,
         *,
         proposals: _abc.Iterable[Global___Proposal] | None = ...,
         withdrawn_proposals: _abc.Iterable[Global___Proposal] | None = ...,
+        alerts: Global___CheckMedicationResponse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposals", b"proposals", "withdrawn_proposals", b"withdrawn_proposals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerts", b"alerts", "proposals", b"proposals", "withdrawn_proposals", b"withdrawn_proposals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

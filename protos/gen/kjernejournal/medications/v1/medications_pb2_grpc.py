@@ -228,7 +228,8 @@ class MedicationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ProposeMedicationChange(self, request, context):
-        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed.
+        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed. Answers with the
+        alerts that the proposed medicines would give.
 
         Callers: clinicians: nurses, vernepleiere, pharmacists, doctors.
 

@@ -116,7 +116,8 @@ class MedicationsServiceStub:
     proposal is answered.
     """
     ProposeMedicationChange: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]
-    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed.
+    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed. Answers with the
+    alerts that the proposed medicines would give.
 
     Callers: clinicians: nurses, vernepleiere, pharmacists, doctors.
 
@@ -261,7 +262,8 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
     proposal is answered.
     """
     ProposeMedicationChange: _aio.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]  # type: ignore[assignment]
-    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed.
+    """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed. Answers with the
+    alerts that the proposed medicines would give.
 
     Callers: clinicians: nurses, vernepleiere, pharmacists, doctors.
 
@@ -457,7 +459,8 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medications_pb2.ProposeMedicationChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medications_pb2.ProposeMedicationChangeResponse, _abc.Awaitable[_medications_pb2.ProposeMedicationChangeResponse]]:
-        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed.
+        """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed. Answers with the
+        alerts that the proposed medicines would give.
 
         Callers: clinicians: nurses, vernepleiere, pharmacists, doctors.
 
