@@ -21,9 +21,9 @@ Span = tuple[Fraction, Fraction]
 _NUMBERS = {"en": 1, "én": 1, "ett": 1, "ei": 1, "to": 2, "tre": 3, "fire": 4, "fem": 5, "seks": 6, "ti": 10}
 _HALVES = {"½": "0.5", "en halv": "0.5", "1/2": "0.5", "halv": "0.5", "1½": "1.5", "halvannen": "1.5"}
 _IN_WORDS = "|".join(sorted(map(re.escape, [*_HALVES, *_NUMBERS]), key=len, reverse=True))
-_N = rf"(?:\d{{1,6}}(?:[.,]\d{{1,4}})?|{_IN_WORDS})"
+_N = rf"(?:\d{{1,2}}\s1/2|{_IN_WORDS}|\d{{1,6}}(?:[.,]\d{{1,4}})?)"
 _A_DAY = r"(?:daglig|dagl|dgl|om dagen|i døgnet|hver dag|hvert døgn|(?:per|pr\.?) (?:dag|døgn)|/ ?(?:dag|døgn|d))"
-_A_MONTH = r"(?:månedlig|i måneden|hver måned|per måned|pr\.? måned)"
+_A_MONTH = r"(?:månedlig|(?:i|hver|per|pr\.?) (?:måneden?|mnd)|/ ?(?:måned|mnd))"
 _A_WEEK = r"(?:ukentlig|i uken|i uka|hver uke|per uke|pr\.? uke|/ ?uke|om uken|om uka)"
 _TIMES = r"(?:gang(?:er)?|ggr?|dag(?:er)?)"
 _MOST = r"(?P<most>inntil|opptil|maks\.?|maksimalt|høyst)"
@@ -32,7 +32,24 @@ _PART = (
 )
 _WEEKDAY = r"(?:(?:på|hver) )?(?:man|tirs|ons|tors|fre|lør|søn)dag(?:er|ene)?"
 _CLOCK = r"(?:kl\.? ?)?\d{1,2}(?:[.:]\d\d)?"
-_ORDINALS = {"annen": 2, "andre": 2, "tredje": 3, "fjerde": 4, "femte": 5, "sjette": 6, "sjuende": 7, "syvende": 7}
+_ORDINALS = {
+    "annen": 2,
+    "andre": 2,
+    "annet": 2,
+    "tredje": 3,
+    "fjerde": 4,
+    "femte": 5,
+    "sjette": 6,
+    "sjuende": 7,
+    "syvende": 7,
+    "åttende": 8,
+    "niende": 9,
+    "tiende": 10,
+    "tolvte": 12,
+}
+_EVERY = rf"\d{{1,2}}|{'|'.join(_ORDINALS)}"
+_SPANS = {"d": (1, 1), "u": (7, 7), "m": (28, 31)}
+"""The fewest and the most days of what is counted in days, weeks and months, by its first letter."""
 _WITHOUT_TIMES = (
     ("total_day", Fraction(1), Fraction(24)),
     ("total_week", Fraction(1, 7), Fraction(6, 7)),
@@ -49,10 +66,10 @@ _OFTEN = "|".join(
     (
         rf"(?:x|\*)\s?(?P<by>{_N})\s?(?:gang(?:er)?)?\s?(?:(?P<by_week>{_A_WEEK})|{_A_DAY})?",
         rf"(?:{_MOST}\s)?{_range('times')}\s?{_TIMES}\s?(?:(?P<day>{_A_DAY})|(?P<week>{_A_WEEK})|(?P<month>{_A_MONTH}))",
-        rf"hvert?\s(?P<every>\d{{1,2}}|{'|'.join(_ORDINALS)})\.?\s(?:dag|døgn)|(?P<other>annenhver dag)",
+        rf"(?:hvert?\s(?P<every>{_EVERY})\.?|(?P<other>annen ?hver))\s(?P<of>dag|døgn|uke|måned|mnd)",
         rf"(?P<weekdays>{_WEEKDAY}(?:\s?(?:,|og|\+)\s?{_WEEKDAY})*)",
         rf"(?P<clock>kl\.?\s?{_CLOCK}(?:\s?(?:,|og|\+)\s?{_CLOCK})*)",
-        rf"hver\s{_range('hours')}\.?\stime(?:r)?",
+        rf"hver\s(?:{_range('hours')}|(?P<nth_hour>{'|'.join(_ORDINALS)}))\.?\stime(?:r)?",
         rf"(?P<parts>(?:til\s)?{_PART}(?:\s?(?:,|og|\+)\s?{_PART})*)",
         rf"(?P<total_day>{_A_DAY})|(?P<total_week>{_A_WEEK})|(?P<total_month>{_A_MONTH})",
     )
@@ -67,7 +84,7 @@ _BESIDE = re.compile(
     rf"{_NEEDED.pattern}|^dosering:?\s|\.\s(?:svelges|tygges|tas|løses|ristes|skylles)\b[^.\d]*\.?$"
     r"|,?\s(?:til|med|før|etter|sammen med|uten) (?:mat|maten|måltid\w*|frokost)$"
     r"|\si \d{1,3} (?:dag|dager|døgn|uke|uker|måned|måneder)\.?$"
-    rf"|,?\s(?:maks\.?|maksimalt|høyst)\s{_N}\s?[a-zæøå]*\s{_A_DAY}$"
+    rf"|,?\s(?:inntil|opptil|maks\.?|maksimalt|høyst)\s{_N}\s?(?!gang|ggr|dag|g\b)[a-zæøå]*\s{_A_DAY}$"
     r"|\b(?:fast|peroralt|oralt|svelges|tas|ta|gis)\b|,?\s(?:mot|for|til behandling av)\s.*$"
 )
 _HOW_OFTEN = re.compile(_OFTEN)
@@ -75,13 +92,17 @@ _LINE = re.compile(rf"(?P<amount>{_N})\s?(?P<unit>[a-zæøåµ]+)?\.?\s?{_PART}"
 _BETWEEN_LINES = re.compile(r"\s?(?:,|\+|\bog\b)\s?")
 _PARTS = re.compile(_PART)
 _WEEKDAYS, _CLOCKS = re.compile(_WEEKDAY), re.compile(_CLOCK)
-_WEEKLY = re.compile(
-    r"\b(?:ukentlig|ukedose|(?:hver|per|pr\.?|om|i) uk(?:en|a)|(?:hver|per|pr\.?) uke|weekly|once a week"
+_SELDOM = re.compile(
+    rf"\bhvert?\s(?!1\.)(?:{_EVERY})\.?\s(?:dag|døgn|uke|måned|mnd)\b|\bannen ?hver\s(?:dag|uke|måned|mnd)\b"
+    r"|\bhver\s(?:48|72|96|168)\.?\stime|/ ?uke\b"
+    r"|\b(?:ukentlig|ukedose|(?:hver|per|pr\.?|om|i) uk(?:en|a)|(?:hver|per|pr\.?) uke|weekly|once a week"
     r"|hver (?:man|tirs|ons|tors|fre|lør|søn)dag|(?:man|tirs|ons|tors|fre|lør|søn)dager)\b"
 )
 _DAILY = re.compile(r"daglig|dagl\b|dgl\b|døgn|\bdag\b|\bdagen\b|morgen|kveld|natt|daily|\d\s?[x+]\s?\d|\bx\s?\d")
-_OF_A_CHECK = re.compile(r"\b(?:unntatt|bortsett|ikke)\b|kontroll|mål(?:es|ing)|prøve|\binr\b|\bvei(?:es|ing)")
-"""What is done, or left out, every week beside a medicine that is taken every day."""
+_OF_A_CHECK = re.compile(
+    r"\b(?:unntatt|bortsett|ikke|pause)\b|kontroll|mål(?:es|ing)|prøve|\binr\b|\bvei(?:es|ing)|reduser|trapp|\bøk|endre"
+)
+"""What is done, changed or left out now and then beside a medicine that is taken every day."""
 _PIECES = frozenset({"tablett", "kapsel", "stk", "dose"})
 
 
@@ -105,7 +126,7 @@ def check(dosages: Sequence[pb.Dosage], path: str) -> None:
         return
     for place, dosage in enumerate(dosages):
         text, structure = in_words(dosage.text), in_structure(dosage)
-        if structure is not None and (_is_weekly_daily(dosage, text, structure) or contradict(text, structure)):
+        if structure is not None and (_is_seldom_daily(dosage, text, structure) or contradict(text, structure)):
             raise Invalid(
                 f"{path}[{place}].text", "says another dose than the structure beside it: correct the one that is wrong"
             )
@@ -168,15 +189,17 @@ def in_structure(dosage: pb.Dosage) -> Said | None:
     return Said(each, least.unit if least and each else "", times, _product(each, times)) if each or times else None
 
 
-def _is_weekly_daily(dosage: pb.Dosage, text: Said | None, structure: Said) -> bool:
-    """Whether words that are not understood whole speak of every week alone, and the structure says every day.
+def _is_seldom_daily(dosage: pb.Dosage, text: Said | None, structure: Said) -> bool:
+    """Whether words that are not understood whole speak of every week, or every third day, alone, and the structure
+    says every day.
 
-    Methotrexate kills so. What is measured every week is no dose.
+    Methotrexate kills so, and patches of fentanyl. What is measured every week is no dose.
     """
     words = " ".join(dosage.text.lower().split())
     if text is not None or dosage.as_needed or structure.times is None or structure.times[0] < 1:
         return False
-    return bool(_WEEKLY.search(words)) and not _DAILY.search(words) and not _OF_A_CHECK.search(words)
+    rest = _SELDOM.sub(" ", words)
+    return rest != words and not _DAILY.search(rest) and not _OF_A_CHECK.search(words)
 
 
 def _lines(plain: str) -> Amount | None:
@@ -206,17 +229,25 @@ def _times(match: re.Match[str]) -> Span | None:
     for name, least, most in _WITHOUT_TIMES:
         if match[name]:
             return least, most
+    if match["of"]:
+        return _every(match)
     exactly = _exactly(match)
     return None if exactly is None else (exactly, exactly)
 
 
+def _every(match: re.Match[str]) -> Span | None:
+    """Returns how often "every third day", "every sixth month" is, in times a day."""
+    every = match["every"] or "annen"
+    number_of = _ORDINALS.get(every) or int(every)
+    fewest, most = _SPANS[match["of"][0]]
+    return (Fraction(1, number_of * most), Fraction(1, number_of * fewest)) if number_of else None
+
+
 def _exactly(match: re.Match[str]) -> Fraction | None:
+    if match["nth_hour"]:
+        return Fraction(24, _ORDINALS[match["nth_hour"]])
     if match["by"]:
         return _value(match["by"]) / (7 if match["by_week"] else 1)
-    if match["every"] or match["other"]:
-        every = match["every"] or "annen"
-        days = _ORDINALS.get(every) or int(every)
-        return Fraction(1, days) if days else None
     for name, pattern, span in (("weekdays", _WEEKDAYS, 7), ("clock", _CLOCKS, 1), ("parts", _PARTS, 1)):
         if match[name]:
             return Fraction(len(pattern.findall(match[name])), span)
@@ -229,6 +260,9 @@ def _span(match: re.Match[str], name: str) -> Span:
 
 
 def _value(word: str) -> Fraction:
+    whole, _, half = word.rpartition(" ")
+    if whole.isdigit() and half == "1/2":
+        return Fraction(whole) + Fraction(1, 2)
     return number(_HALVES.get(word, str(_NUMBERS.get(word, word)))) or Fraction(0)
 
 

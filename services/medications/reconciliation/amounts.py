@@ -56,7 +56,7 @@ _PIECES = {
     "dose": ("dose", "doser", "doses"),
     "stk": ("stk", "stykk", "stykker", "1"),
     "dråpe": ("dråpe", "dråper", "drops"),
-    "inhalasjon": ("inhalasjon", "inhalasjoner", "puff", "sug"),
+    "inhalasjon": ("inhalasjon", "inhalasjoner", "inh", "puff", "sug", "drag"),
     "injeksjon": ("injeksjon", "injeksjoner"),
     "stikkpille": ("stikkpille", "stikkpiller"),
     "plaster": ("plaster", "plastre"),

@@ -67,6 +67,18 @@ def dosage(text: str, dose: str = "", unit: str = "tablett", high: str = "", **t
         dosage("1 tablett 2 ganger daglig til mat", "1", frequency=1),
         dosage("Dosering: 1 tablett 2 ganger daglig. Svelges hele.", "1", frequency=1),
         dosage("2 tabletter ved behov, maks 8 per døgn", "4", frequency=4),
+        dosage("1 1/2 tablett daglig", "3", frequency=1),
+        dosage("1-2 tabletter ved behov, inntil 8 per døgn", "5", frequency=1),
+        dosage("1 tablett annen hver dag", "1", frequency=1),
+        dosage("1 tablett hver åttende time", "1", frequency=1),
+        dosage("1 injeksjon hver 6. måned", "1", "injeksjon", frequency=1, period="6", period_unit="wk"),
+        dosage("1 injeksjon hver 12. uke", "1", "injeksjon", frequency=1, period="2", period_unit="wk"),
+        dosage("1 injeksjon annenhver uke", "1", "injeksjon", frequency=1),
+        dosage("1 kapsel pr mnd", "1", "kapsel", frequency=1),
+        dosage("2 drag x 2", "2", "inhalasjon", frequency=4),
+        dosage("Skiftes hver 3. dag", "1", "plaster", frequency=1),
+        dosage("Skiftes hver 72. time", "1", "plaster", frequency=1),
+        dosage("6 tbl 1 g/uke", "6", frequency=1),
     ],
 )
 def test_words_and_structure_that_contradict_are_refused_with_the_text(said: pb.Dosage) -> None:
@@ -158,3 +170,22 @@ async def test_a_draft_says_what_its_source_does_not_and_leaves_out_what_contrad
     said = {each.code for item in found.items for each in item.explanations}
     assert "DRAFT_WITHOUT_CONTRADICTORY" in said
     await send(medicines, ref, drafted)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        dosage("1 1/2 tablett daglig", "1.5", frequency=1),
+        dosage("1 injeksjon hver 6. måned", "1", "injeksjon", frequency=1, period="6", period_unit="mo"),
+        dosage("1 injeksjon hver fjerde uke", "1", "injeksjon", frequency=1, period="4", period_unit="wk"),
+        dosage("1 tablett hver åttende time", "1", frequency=3),
+        dosage("1-2 tabletter ved behov, inntil 8 per døgn", "1", high="2", frequency=4),
+        dosage("1 tablett inntil 3 ganger daglig", "1", frequency=2),
+        dosage("Trappes ned med 5 mg hver 3. dag", "20", "mg", frequency=1),
+        dosage("Økes hver 2. uke etter avtale", "1", frequency=1),
+        dosage("1 tablett daglig, kontroll hver 3. måned", "1", frequency=1),
+        dosage("1 plaster, skiftes hver 3. dag", "1", "plaster", frequency=1, period="3"),
+    ],
+)
+def test_months_weeks_and_ordinals_that_say_the_same_are_no_contradiction(said: pb.Dosage) -> None:
+    said_doses.check([said], "dosages")
