@@ -10,7 +10,7 @@ from gateway.safety.wording import Phrase, named
 from kjernejournal.common.v1.common_pb2 import Coding
 from kjernejournal.medications.v1 import knowledge_pb2 as pb
 from kjernejournal.medications.v1 import medications_pb2
-from shared.codes import atc
+from shared.codes import atc, meanings
 from shared.codes.atc_combinations import is_combination
 from shared.codes.icd10 import is_icd10
 from shared.codes.systems import canonical
@@ -28,6 +28,8 @@ _SALT = re.compile(
     r"(?:hydrat)?$"
 )
 """The salt at the end of a substance's name: kodeinfosfat, metoprololsuksinat. It is the same substance."""
+_LATIN = re.compile(r"(?<=[^\W\d_]{4})um$")
+"""The end of a substance's name in Latin: paracetamolum, amoxicillinum."""
 _MOST_REMEMBERED = 20_000
 """Medicines whose rules are remembered. There are some 6 000 ATC codes; sources may send what they like."""
 
@@ -132,9 +134,10 @@ class Knowledge:
     def named(self, name: str) -> Substances:
         """Returns what has this name; no codes when it is not known."""
         plain = plain_name(name)
-        held = self._names.get(plain) or self._names.get(_SALT.sub("", plain))
+        forms = (plain, _SALT.sub("", plain), _LATIN.sub("", plain))
+        held = next((self._names[each] for each in forms if each in self._names), None)
         if held is None:
-            return NOTHING
+            held = Substances(frozenset().union(*map(meanings.named, forms)))
         return Substances(self.with_parts(held.codes), held.whole and all(map(self._is_whole, held.codes)))
 
     def with_parts(self, codes: Iterable[str]) -> frozenset[str]:

@@ -45,6 +45,11 @@ def other_codes(coding: Coding) -> frozenset[str]:
     return named
 
 
+def named(name: str) -> frozenset[str]:
+    """Returns the codes of the substance with this name, in small letters; nothing for one that is not in the table."""
+    return _CODES.get(name, frozenset())
+
+
 def _codes_of(display: str) -> frozenset[str]:
     """Returns the codes that a display names: by the words that it begins with, the most words first."""
     found = _NAME.match(display.strip().lower())

@@ -259,3 +259,27 @@ def test_a_pde5_inhibitor_in_a_combination_is_never_given_with_nitrates(made: Ma
 def test_chlorhexidine_is_one_substance_wherever_it_is_used(made: Made, code: str) -> None:
     made.allergic("D08AC02")
     assert "ALLERGY" in kinds(made.checked(medication(code)))
+
+
+@pytest.mark.parametrize(
+    "words, given",
+    [
+        ("Amoxicillinum", "J01CA04"), ("ibuprofenum", IBUPROFEN), ("Codeinum", CODEINE), ("ASA", "N02BA01"),
+        ("NSAIDs", IBUPROFEN), ("Sulfa", "J01EE01"), ("Kefalosporiner", "J01DB01"), ("ACE-hemmere", "C09AA05"),
+        ("makrolider", "J01FA09"), ("Lidokain", "N01BB02"), ("pivmecillinam", "J01CA08"), ("Dikloksacillin", "J01CF01"),
+    ],
+)  # fmt: skip
+def test_an_allergy_in_words_of_norwegian_latin_or_a_class_is_found(made: Made, words: str, given: str) -> None:
+    made.allergic(text=words)
+    assert "ALLERGY" in "".join(kinds(made.checked(medication(given))))
+
+
+@pytest.mark.parametrize("words", ["amoxicilin", "penisilin", "Ibxu", "et eller annet", "opioider"])
+def test_an_allergy_in_words_that_nobody_knows_is_named_as_not_checked(made: Made, words: str) -> None:
+    made.allergic(text=words)
+    assert ("ALLERGY", "SUBSTANCE_UNKNOWN", words) in not_checked(made.checked(medication("J01CA04")))
+
+
+@pytest.mark.parametrize("words", ["Waran 2,5 mg", "Klacid", "Arcoxia 60 mg", "lansoprazol", "Metoject"])
+def test_much_used_names_are_known(made: Made, words: str) -> None:
+    assert unknown(made, pb.Medication(code=in_words(words))) == set()
