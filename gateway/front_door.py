@@ -118,7 +118,13 @@ class FrontDoor(grpc.GenericRpcHandler):
                     self._let_in(method, context) as incoming,
                     aclosing(serve(incoming, await only_message(context, most), context)) as messages,
                 ):
+                    begun = False
                     async for message in messages:
+                        if not begun:
+                            # By itself: were it under way with a message that is not taken, no status could be sent.
+                            # And not sooner: a call that is refused without it may be tried again.
+                            await context.send_initial_metadata(())
+                            begun = True
                         await _write(context, message, self._idle)
 
         return server_stream

@@ -4,20 +4,20 @@ Drivers and libraries put values into their messages (`Key (patient_ref)=(...) a
 not our own only its type, its SQLSTATE and the places in our code are logged, and of a library's message the template.
 """
 
+import atexit
 import json
 import logging
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from shared import telemetry
+from shared.log_rate import Printed, Sparing
 from shared.redaction import redact
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -25,8 +25,6 @@ _OUR_PACKAGES = frozenset({"gateway", "kj", "kjernejournal", "services", "shared
 _OUR_LOGS = frozenset({"__main__", "security"})
 """Loggers of ours without a package. What an operator has to look into is in `security`."""
 _MOST_ERRORS = 8
-LINES_A_SECOND = 10
-"""Of each place in the code that logs."""
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 _log = logging.getLogger(__name__)
@@ -35,13 +33,18 @@ _log = logging.getLogger(__name__)
 def configure_logging(service: str, level: str = "INFO") -> None:
     """Sends this process's logs to stderr as JSON lines, warnings and uncaught exceptions too.
 
+    What is printed to stderr otherwise is told of by a line, without its text.
     ValueError for a `level` that logging does not know. Fields: time (UTC), level, service, logger, message, at (for
     libraries), trace_id and span_id (inside a span), errors (outermost first), left_out (lines of the same place before
     this one that were too many), and what `extra=` adds.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    stderr: TextIO = sys.stderr.log if isinstance(sys.stderr, Printed) else sys.stderr
+    handler = logging.StreamHandler(stderr)
     handler.setFormatter(JsonFormatter(service))
-    handler.addFilter(Sparing())
+    sparing = Sparing(handler.handle)
+    handler.addFilter(sparing)
+    atexit.register(sparing.tell)
+    sys.stderr = Printed(stderr)
     root = logging.getLogger()
     root.setLevel(level)
     root.handlers[:] = [handler]
@@ -49,43 +52,8 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     # What logging prints about its own failures holds the arguments.
     logging.raiseExceptions = False
     sys.excepthook = _log_uncaught
-    threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
-    sys.unraisablehook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
-
-
-class Sparing(logging.Filter):
-    """Lets a few lines a second through of each place in the code, and says in the next one how many it has not.
-
-    What a stranger does can make us log, as often as they like.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._clock = clock
-        self._places: dict[tuple[str, int], _Place] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written."""
-        place = self._places.setdefault((record.pathname, record.lineno), _Place())
-        second = int(self._clock())
-        if second != place.second:
-            place.second, place.written = second, 0
-        if place.written >= LINES_A_SECOND and record.levelno < logging.CRITICAL:
-            place.left_out += 1
-            return False
-        place.written += 1
-        if place.left_out:
-            record.left_out, place.left_out = place.left_out, 0
-        return True
-
-
-@dataclass
-class _Place:
-    """What was logged at one place in the code."""
-
-    second: int = 0
-    written: int = 0
-    left_out: int = 0
+    threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback, logging.ERROR)
+    sys.unraisablehook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback, logging.ERROR)
 
 
 class JsonFormatter(logging.Formatter):
@@ -176,10 +144,13 @@ def _our_place(frame: traceback.FrameSummary) -> str | None:
     return f"{path.relative_to(_ROOT)}:{frame.lineno} {frame.name}"
 
 
-def _log_uncaught(kind: type[BaseException], error: BaseException | None, where: TracebackType | None, /) -> None:
-    if issubclass(kind, SystemExit | KeyboardInterrupt):
-        return
-    if error is None:
-        _log.critical("uncaught %s", kind.__name__)
-    else:
-        _log.critical("uncaught %s", kind.__name__, exc_info=(kind, error, where))
+def _log_uncaught(
+    kind: type[BaseException],
+    error: BaseException | None,
+    where: TracebackType | None,
+    level: int = logging.CRITICAL,
+    /,
+) -> None:
+    """Logs what nobody caught; what ended the process however many there were before it."""
+    if not issubclass(kind, SystemExit | KeyboardInterrupt):
+        _log.log(level, "uncaught %s", kind.__name__, exc_info=None if error is None else (kind, error, where))

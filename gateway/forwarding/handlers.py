@@ -17,6 +17,7 @@ from gateway.front_door import IDLE, Context, Handlers, add_receipt
 from gateway.quota import Quota
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
+from gateway.registers.breaker import BreakerOpen
 from gateway.registers.refusals import refusal_of, service_fault
 from gateway.registers.section_reader import says_how_much
 from gateway.registers.sources import SOURCES
@@ -155,7 +156,7 @@ class Forwarding:
         left = deadline.inside(LONGEST_WRITE)
         seconds = min(left, LONGEST_READ) if method.service in REGISTERS else left
         try:
-            reply = await self._backends[method.service].read(
+            reply = await self._backends[method.service].guarded_read(
                 method.path,
                 request.SerializeToString(),
                 caller=decided.context(method.rule.section),
@@ -176,6 +177,8 @@ class Forwarding:
     async def _refused(self, decided: DecidedCall, error: grpc.aio.AioRpcError) -> KjernejournalError:
         """Returns the refusal of a read by its register. One that says something of the record (a restricted document,
         an entry that is not there) is on record first."""
+        if isinstance(error, BreakerOpen):
+            return _not_asked()
         refusal = refusal_of(error)
         counted = decided.method.rule.audit == common_pb2.AUDIT_LEVEL_FULL
         if counted and refusal.code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND):
@@ -205,6 +208,14 @@ class Forwarding:
             timeout=deadline.inside(LONGEST_WRITE),
         )
         return await self._outcomes.concluded(decided, call, request_id)
+
+
+def _not_asked() -> Unavailable:
+    return Unavailable(
+        Reason.ERROR_REASON_SERVICE_UNAVAILABLE,
+        "the register did not answer in time the last times, and was not asked: try again later",
+        unavailable="BREAKER_OPEN",
+    )
 
 
 def _too_slow() -> Unavailable:

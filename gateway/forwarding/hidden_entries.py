@@ -44,7 +44,7 @@ class HiddenEntries:
 
     async def _hidden(self, decided: DecidedCall, method: Method) -> list[str]:
         try:
-            reply = await self._backends[method.service].read(
+            reply = await self._backends[method.service].guarded_read(
                 method.path,
                 method.request().SerializeToString(),
                 caller=decided.context(method.rule.section),

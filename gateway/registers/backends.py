@@ -8,6 +8,7 @@ from typing import Any, cast
 import grpc
 from opentelemetry.trace import SpanKind
 
+from gateway.registers.breaker import PATIENCE, Breaker, BreakerOpen
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared import telemetry
 from shared.channels import open_channel
@@ -27,6 +28,29 @@ class Backend:
         self.name = name
         self._channel = channel
         self._unary: dict[str, Any] = {}
+        self.breaker = Breaker()
+        """Of what is read from it, by whom ever."""
+
+    async def guarded_read(
+        self, path: str, data: bytes, *, caller: CallerContext | None, timeout: float, patience: float = PATIENCE
+    ) -> bytes:
+        """Asks for something behind the breaker. `patience`: seconds that count as a timeout when none came.
+
+        Raises BreakerOpen at once when no answers came the last times, and grpc.aio.AioRpcError.
+        """
+        if not self.breaker.admits():
+            raise BreakerOpen
+        try:
+            reply = await self.read(path, data, caller=caller, timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                self.breaker.answered()
+            elif timeout >= patience:
+                # A caller who leaves less says nothing about who is asked, and must not close it to the others.
+                self.breaker.timed_out()
+            raise
+        self.breaker.answered()
+        return reply
 
     async def read(self, path: str, data: bytes, *, caller: CallerContext | None, timeout: float) -> bytes:
         """Asks for something, and once more when the service went away before it answered. Raises
@@ -70,8 +94,11 @@ class Backend:
     ) -> AsyncGenerator[bytes, None]:
         """Yields a stream of replies; begins it once more when the service went away before the first of them.
 
-        Raises grpc.aio.AioRpcError, and TimeoutError when none comes for so long as `idle` says.
+        Raises grpc.aio.AioRpcError, BreakerOpen at once when what was read before did not come in time, and
+        TimeoutError when no reply comes for so long as `idle` says.
         """
+        if not self.breaker.admits():
+            raise BreakerOpen
         ends, began, tries = time.monotonic() + timeout, False, 2
         while True:
             tries -= 1
@@ -82,6 +109,8 @@ class Backend:
                         message = await call.read()
                     if message is grpc.aio.EOF:
                         return
+                    if not began:
+                        self.breaker.answered()
                     began = True
                     yield cast("bytes", message)
             except grpc.aio.AioRpcError as error:

@@ -4,11 +4,21 @@ probe comes back."""
 import time
 from collections.abc import Callable
 
+import grpc
+
 TIMEOUTS = 5
 PATIENCE = 0.5
 """Seconds after which no answer counts as a timeout: a caller in a hurry says nothing about who is asked."""
 PROBE_AFTER = 1.0
 """Seconds after which one call may try."""
+
+
+class BreakerOpen(grpc.aio.AioRpcError):
+    """A call that was not made: UNAVAILABLE to whoever does not ask why."""
+
+    def __init__(self) -> None:
+        nothing = grpc.aio.Metadata()
+        super().__init__(grpc.StatusCode.UNAVAILABLE, nothing, nothing, "no answer came the last times: not asked")
 
 
 class Breaker:

@@ -19,14 +19,17 @@ class SectionReader:
         self._backends = backends
 
     async def read(self, source: Source, queries: Sequence[SectionQuery], seconds: float) -> dict[str, Any]:
-        """Returns the register's answers by access id. Raises grpc.aio.AioRpcError, or DecodeError for garbage.
+        """Returns the register's answers by access id. Raises grpc.aio.AioRpcError, BreakerOpen when it was not asked,
+        or DecodeError for garbage. Less time than its budget says nothing about the register.
 
         An answer whose key nobody asked for is dropped, and so are two answers to one question and a section that does
         not say how much there is: the one who asked is left without an answer.
         """
         request = source.proto.BatchGetSectionsRequest(queries=queries)
         backend = self._backends[source.service]
-        reply = await backend.read(source.path, request.SerializeToString(), caller=None, timeout=seconds)
+        reply = await backend.guarded_read(
+            source.path, request.SerializeToString(), caller=None, timeout=seconds, patience=source.budget
+        )
         answers = source.proto.BatchGetSectionsResponse.FromString(reply).answers
         times = Counter(answer.access_id for answer in answers)
         asked = {query.access_id for query in queries}

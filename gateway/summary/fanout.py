@@ -12,9 +12,9 @@ from google.protobuf.message import DecodeError, Message
 
 from gateway.contract import leave_out_withheld
 from gateway.decided_call import DecidedCall
-from gateway.registers.breaker import Breaker
+from gateway.registers.breaker import BreakerOpen
 from gateway.registers.section_reader import SectionReader
-from gateway.registers.sources import SOURCES, Source
+from gateway.registers.sources import Source
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SectionFailure, SectionQuery
 from kjernejournal.summary.v1 import summary_pb2
@@ -42,12 +42,11 @@ class Question:
 
 
 class Fanout:
-    """The registers, each behind its breaker."""
+    """The registers, asked for their sections."""
 
     def __init__(self, section_reader: SectionReader, *, hides: bool = False) -> None:
         self._section_reader = section_reader
         self._hides = hides
-        self._breakers = {source.section: Breaker() for source in SOURCES}
 
     async def ask(self, source: Source, decided: DecidedCall, question: Question) -> SummarySection:
         """Returns one section, within its budget. What the policy holds back is not even asked for."""
@@ -68,9 +67,6 @@ class Fanout:
             return section
 
     async def _fetch(self, source: Source, decided: DecidedCall, question: Question, section: SummarySection) -> None:
-        if not self._breakers[source.section].admits():
-            unavailable(section, common_pb2.UNAVAILABLE_REASON_BREAKER_OPEN)
-            return
         query = SectionQuery(
             access_id=decided.access_id,
             caller=decided.context(source.section),
@@ -105,22 +101,12 @@ class Fanout:
 
     async def _read(self, source: Source, query: SectionQuery, seconds: float) -> Any:
         """Returns the register's answer to one query; where it gives none, a failure with the reason."""
-        breaker = self._breakers[source.section]
         try:
             answers = await self._section_reader.read(source, [query], seconds)
         except grpc.aio.AioRpcError as error:
-            reason = _reason(error)
-            if reason != common_pb2.UNAVAILABLE_REASON_TIMEOUT:
-                breaker.answered()
-            elif seconds >= source.budget:
-                # A caller who leaves less than the budget says nothing about the register, and must not close it to
-                # the others.
-                breaker.timed_out()
-            return _failed(source, reason)
+            return _failed(source, _reason(error))
         except DecodeError:
-            breaker.answered()
             return _failed(source, common_pb2.UNAVAILABLE_REASON_ERROR)
-        breaker.answered()
         answer = answers.get(query.access_id)
         if answer is None or answer.WhichOneof("result") is None:
             return _failed(source, common_pb2.UNAVAILABLE_REASON_ERROR)
@@ -153,6 +139,8 @@ def _failed(source: Source, reason: "common_pb2.UnavailableReason.ValueType") ->
 
 
 def _reason(error: grpc.aio.AioRpcError) -> "common_pb2.UnavailableReason.ValueType":
+    if isinstance(error, BreakerOpen):
+        return common_pb2.UNAVAILABLE_REASON_BREAKER_OPEN
     match error.code():
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return common_pb2.UNAVAILABLE_REASON_TIMEOUT

@@ -67,8 +67,18 @@ async def abort(context: "grpc.aio.ServicerContext[Any, Any]", refusal: Kjernejo
     trailing = [*(context.trailing_metadata() or ()), (STATUS_DETAILS, status.SerializeToString())]
     if isinstance(refusal, Overloaded):
         trailing.append((RETRY_PUSHBACK, str(refusal.retry_ms)))
+    await end(context, refusal.code, refusal.text, tuple(trailing))
+
+
+async def end(
+    context: "grpc.aio.ServicerContext[Any, Any]",
+    code: grpc.StatusCode,
+    text: str,
+    trailing: tuple[tuple[str, str | bytes], ...] = (),
+) -> None:
+    """Ends the call with a status, whether or not its caller takes what is before it."""
     try:
         async with asyncio.timeout(ABORT_SECONDS):
-            await context.abort(refusal.code, refusal.text, tuple(trailing))
+            await context.abort(code, text, trailing)
     except TimeoutError:
         raise asyncio.CancelledError from None  # grpc still sends it, if the caller ever takes what is before it

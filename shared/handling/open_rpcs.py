@@ -6,12 +6,14 @@ A message is taken with the next of a few slots, and soon or not at all: it may 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from shared.handling import failures
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -75,8 +77,13 @@ class OpenRpcs(grpc.GenericRpcHandler):
 
     async def _watch(self, _: AsyncIterator[bytes], context: Context) -> None:
         async with self._one_of(WATCHERS, "watch", context):
-            watching: Any = _Sending(context)
-            await self._health.Watch(await self._health_request(context), watching)
+            request, watching = await self._health_request(context), _Sending(context)
+            # By itself: were it under way with a message that is not taken, no status could be sent.
+            await context.send_initial_metadata(())
+            try:
+                await self._health.Watch(request, cast("Any", watching))
+            except TimeoutError:
+                await failures.end(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the state was not taken in time")
 
     async def _reflect(self, messages: AsyncIterator[bytes], context: Context) -> None:
         async def requests() -> AsyncIterator[Any]:
@@ -86,10 +93,11 @@ class OpenRpcs(grpc.GenericRpcHandler):
         async with self._one_of(REFLECTIONS, "reflection", context):
             try:
                 async with asyncio.timeout(REFLECTION_SECONDS):
+                    await context.send_initial_metadata(())  # as in _watch
                     async for reply in self._reflection.ServerReflectionInfo(requests(), context):
                         await context.write(reply.SerializeToString())
             except TimeoutError:
-                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the stream was open for too long")
+                await failures.end(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the stream was open for too long")
 
     async def _health_request(self, context: Context) -> Any:
         try:

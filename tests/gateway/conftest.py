@@ -36,6 +36,7 @@ async def _front(issuer: Path) -> AsyncIterator[Front]:
 async def front(_front: Front) -> Front:
     """The one gateway of the run, with services that have forgotten earlier tests, and no outcome of theirs to come."""
     await _front.gateway.forwarding.finish(10)
+    _front.new_breakers()
     for register in _front.registers.values():
         register.forget()
     _front.people.calls.clear()

@@ -30,6 +30,8 @@ HPR_NUMBERS = [number for number in map(str, range(900_000_100, 900_000_900)) if
 ORGANISATIONS = [number for number in map(str, range(100_200_000, 100_200_200)) if valid_organisation_number(number)]
 RPCS = ("GetPatientSummary", "StreamPatientSummary", "DownloadDocument", "UploadDocument")
 OVERLOADED = ("RESOURCE_EXHAUSTED", "OVERLOADED")
+LONG = 60.0
+"""Seconds for which calls are kept inside, however busy the machine is."""
 
 
 ANY = Shares(1, 1, 1)
@@ -50,22 +52,23 @@ class Busy:
         return Handlers(unary=self._unary, server_stream=self._server_stream, client_stream=self._client_stream)
 
     def summary(self, **caller: Any) -> Any:
-        return self.client.call("GetPatientSummary", GetPatientSummaryRequest(), **caller)
+        return self.client.call("GetPatientSummary", GetPatientSummaryRequest(), seconds=LONG, **caller)
 
     def summary_stream(self, **caller: Any) -> Any:
-        return self.client.stream("StreamPatientSummary", StreamPatientSummaryRequest(), **caller)
+        return self.client.stream("StreamPatientSummary", StreamPatientSummaryRequest(), seconds=LONG, **caller)
 
     def download(self, **caller: Any) -> Any:
-        return self.client.stream("DownloadDocument", DownloadDocumentRequest(), **caller)
+        return self.client.stream("DownloadDocument", DownloadDocumentRequest(), seconds=LONG, **caller)
 
     def upload(self, **caller: Any) -> Any:
-        return self.client.send("UploadDocument", [UploadDocumentRequest()], **caller)
+        return self.client.send("UploadDocument", [UploadDocumentRequest()], seconds=LONG, **caller)
 
     async def begin(self, *calls: Any) -> list["asyncio.Task[Any]"]:
         """Returns the calls as tasks, once all of them are inside."""
         tasks = [asyncio.ensure_future(call) for call in calls]
         expected = sum(self.inside.values()) + len(calls)
-        await becomes(lambda: sum(self.inside.values()) == expected, 15.0)
+        await becomes(lambda: sum(self.inside.values()) == expected or any(task.done() for task in tasks), LONG)
+        assert sum(self.inside.values()) == expected, [task for task in tasks if task.done()]
         self._tasks += tasks
         return tasks
 

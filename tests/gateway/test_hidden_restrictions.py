@@ -9,7 +9,6 @@ import pytest
 from google.rpc import error_details_pb2
 
 from gateway.contract import windows
-from gateway.registers.breaker import Breaker
 from gateway.registers.sources import BY_SECTION, SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
@@ -47,7 +46,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fro
 @pytest.fixture
 async def hidden(gateway: Front) -> Front:
     """A gateway that hides restrictions, in front of registers that hold entries of everybody who is registered."""
-    gateway.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    gateway.new_breakers()
     for register in gateway.registers.values():
         register.forget()
     gateway.log.records.clear()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.logs import LINES_A_SECOND, JsonFormatter, Sparing
+from shared.log_rate import LINES_AT_ONCE, SECONDS_A_LINE, Sparing
+from shared.logs import JsonFormatter
 from shared.telemetry import span
 from tests.support.postgres import Cluster
 from tests.support.telemetry.spans import caught
@@ -178,20 +179,68 @@ def test_groups_and_circles_of_errors_end() -> None:
     assert len(line["errors"]) == 8
 
 
-def test_one_place_logs_some_lines_a_second_and_says_how_many_it_left_out() -> None:
+def record(line: int, level: int = logging.WARNING) -> logging.LogRecord:
+    return logging.makeLogRecord(
+        {"name": "gateway", "pathname": "a.py", "lineno": line, "levelno": level, "msg": "%s came", "args": ("Kari",)}
+    )
+
+
+def test_one_place_logs_a_few_lines_and_then_one_a_second_which_says_how_many_were_left_out() -> None:
     now = 100.5
-    sparing = Sparing(lambda: now)
-
-    def record(line: int, level: int = logging.WARNING) -> logging.LogRecord:
-        return logging.makeLogRecord({"name": "gateway", "pathname": "a.py", "lineno": line, "levelno": level})
-
-    assert [sparing.filter(record(1)) for _ in range(1000)].count(True) == LINES_A_SECOND
+    sparing = Sparing(lambda _: None, lambda: now)
+    assert [sparing.filter(record(1)) for _ in range(1000)].count(True) == LINES_AT_ONCE
     assert sparing.filter(record(2)), "another place"
-    now += 1
+    now += SECONDS_A_LINE
     after = record(1)
     assert sparing.filter(after)
-    assert json.loads(JsonFormatter("gateway").format(after))["left_out"] == 1000 - LINES_A_SECOND
+    assert json.loads(JsonFormatter("gateway").format(after))["left_out"] == 1000 - LINES_AT_ONCE
+    assert not sparing.filter(record(1))
     assert all(sparing.filter(record(1, logging.CRITICAL)) for _ in range(100))
+
+
+def test_a_log_grows_by_rate_however_long_and_fast_a_place_logs() -> None:
+    now = 0.0
+    sparing = Sparing(lambda _: None, lambda: now)
+    written = 0
+    while now < 60:
+        written += sparing.filter(record(1))
+        now += 0.01
+    assert 60 / SECONDS_A_LINE <= written <= 60 / SECONDS_A_LINE + LINES_AT_ONCE
+    now += LINES_AT_ONCE * SECONDS_A_LINE
+    assert [sparing.filter(record(1)) for _ in range(50)].count(True) == LINES_AT_ONCE, "it was quiet meanwhile"
+
+
+def test_lines_that_were_left_out_are_told_when_none_comes_after_them() -> None:
+    told: list[logging.LogRecord] = []
+    sparing = Sparing(told.append)
+    assert [sparing.filter(record(1)) for _ in range(25)].count(True) == LINES_AT_ONCE
+    sparing.tell()
+    sparing.tell()
+    (line,) = told
+    assert sparing.filter(line), "it is written itself"
+    shown = json.loads(JsonFormatter("gateway").format(line))
+    assert (shown["message"], shown["left_out"]) == ("%s came", 25 - LINES_AT_ONCE)
+
+
+def test_a_process_that_ends_tells_what_it_left_out() -> None:
+    lines = _lines("for n in range(100): logging.getLogger('services.x').info('%d came', n)")
+    assert len(lines) == LINES_AT_ONCE + 1
+    assert lines[-1]["left_out"] == 100 - LINES_AT_ONCE
+
+
+def test_what_is_printed_that_is_no_log_line_is_told_of_without_its_text() -> None:
+    """As grpc prints the traceback of a call whose status could not be sent."""
+    lines = _lines(
+        "import sys, traceback\n"
+        "for n in range(100):\n"
+        f"    try:\n        raise ValueError('{CANARY}')\n"
+        "    except ValueError:\n        traceback.print_exc()\n"
+        "print('Kari Nordmann', file=sys.stderr)"
+    )
+    assert "Kari" not in str(lines)
+    assert CANARY not in str(lines)
+    assert {each["message"] for each in lines} == {"something was printed that is no log line"}
+    assert len(lines) == LINES_AT_ONCE + 1
 
 
 def test_what_grpc_says_of_strangers_is_not_logged() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import grpc
 
+from gateway.registers.breaker import Breaker
 from gateway.registers.sources import SOURCES
 from gateway.settings import GatewaySettings
 from gateway.wiring import Gateway, wire
@@ -32,6 +33,11 @@ class Front:
     registers: dict[str, Service]
     """By name of the service: every register of the summary. `people` answers ResolvePatients beside "patients"."""
     gateway: Gateway
+
+    def new_breakers(self, kind: type[Breaker] = Breaker) -> None:
+        """Forgets what did not come in time."""
+        for backend in self.gateway.backends.values():
+            backend.breaker = kind()
 
 
 def _clients(issuer: Path) -> Path:

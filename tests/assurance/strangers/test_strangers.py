@@ -1,10 +1,10 @@
 """Peers who break HTTP/2, or use all of it, harm nobody else: one honest client beside each attack.
 
 The gateway is a process of its own, the attacker another; the services behind it answer at once. Errors of the honest
-client: none. Memory of the gateway: below the limit that k8s/ gives it. Its log: hardly longer. The honest client's
+client: none. Memory of the gateway: below the limit that k8s/ gives it. Its log grows by a rate. The honest client's
 99th percentile: at most three times that without an attack, on a machine that does nothing else (KJ_LONG=1). In CI,
 where an attack is all in the first seconds and shares two cores with its victim and with other tests, half of the
-calls, and `KJ_MARGIN` seconds more (default 0.3). `KJ_ATTACK_SECONDS` is the length of an attack (default 3).
+calls, and `KJ_MARGIN` seconds more (default 0.3). `KJ_ATTACK_SECONDS` is the length of an attack (default 1).
 """
 
 import asyncio
@@ -32,15 +32,15 @@ from tests.support.client import Client
 from tests.support.postgres import ROOT
 from tests.support.scripted.services import AccessLog, People, Service, listening
 
-SECONDS = float(os.environ.get("KJ_ATTACK_SECONDS", "3"))
+SECONDS = float(os.environ.get("KJ_ATTACK_SECONDS", "1"))
 MARGIN = float(os.environ.get("KJ_MARGIN", "0.3"))
 LONG = {"KJ_LONG": "1"} if os.environ.get("KJ_LONG") else {}
 JUDGED = 0.99 if LONG else 0.5
 TIMES = 3
 APART = 0.04
 """Seconds between two calls of the honest client."""
-LOG_BYTES = 200_000
-"""What an attack may add to the gateway's log."""
+LOG_BYTES = 20_000 + 2_000 * SECONDS
+"""What an attack may add to the gateway's log: a few lines of each kind at once, and one of each in a second."""
 MEBIBYTE = 1024 * 1024
 
 
@@ -151,7 +151,7 @@ async def test_an_honest_client_beside_an_attack_is_answered_as_without(
     if who == "citizen" and attack not in {"rapid_reset", "stalled_requests", "stalled_uploads", "gzip_bombs"}:
         pytest.skip("asks nobody for a token")
     token = attacked.client.token("citizen") if who == "citizen" else ""
-    usual = percentile(await attacked.calls(min(SECONDS, 3)))
+    usual = percentile(await attacked.calls(min(SECONDS / 2, 3)))
     logged = attacked.log.stat().st_size
     attacked.forget()
     attacker = await asyncio.create_subprocess_exec(

@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.registers.breaker import Breaker
 from gateway.registers.sources import SOURCES
 from gateway.safety import knowledge_cache
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
@@ -32,7 +31,7 @@ KINDS = {"ALLERGY", "ALLERGY_CLASS", "CONDITION"}
 def made(front: Front, monkeypatch: pytest.MonkeyPatch) -> Made:
     """A patient allergic to a penicillin who takes another, and warfarin with ibuprofen; and who has haemophilia."""
     monkeypatch.setattr(front.gateway.knowledge_cache, "_knowledge", KNOWLEDGE)
-    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    front.new_breakers()
     patient = Made()
     patient.prescribed(PIVMECILLINAM)
     patient.prescribed(WARFARIN)

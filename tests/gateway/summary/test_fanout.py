@@ -80,7 +80,7 @@ def state(section: SummarySection) -> str:
 
 @pytest.fixture(autouse=True)
 def closed_breakers(front: Front) -> None:
-    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    front.new_breakers()
 
 
 async def test_data_comes_with_source_time_and_coverage(front: Front) -> None:
@@ -169,7 +169,9 @@ async def test_a_hanging_register_costs_its_budget_and_no_more(front: Front, sou
     began = time.monotonic()
     section = await asked(front, hanging, source=source)
     assert state(section) == "UNAVAILABLE TIMEOUT"
-    assert source.budget - 0.05 < time.monotonic() - began < source.budget + SLACK
+    assert time.monotonic() - began > source.budget - 0.05
+    [call] = front.registers[source.service].calls
+    assert call.seconds_left <= source.budget, "its deadline is the budget; and it is not asked again"
     assert section.duration.ToTimedelta().total_seconds() >= source.budget - 0.05
 
 

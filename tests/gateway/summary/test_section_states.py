@@ -10,8 +10,7 @@ import pytest
 
 from gateway.access.facts import Decision, SectionVerdict
 from gateway.access.policy import decide
-from gateway.registers.breaker import TIMEOUTS, Breaker
-from gateway.registers.sources import SOURCES
+from gateway.registers.breaker import TIMEOUTS
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.summary.v1.summary_pb2 import GetPatientSummaryRequest, StreamPatientSummaryRequest
@@ -31,7 +30,7 @@ CRITICAL = {"critical_info", "medications"}
 @pytest.fixture(autouse=True)
 def registers(front: Front) -> None:
     """Lets every register answer with an entry."""
-    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    front.new_breakers()
     for service in SERVICES:
         told(front, service, stating(BY_SERVICE[service], CONTENT[service]["DATA"]))
 
@@ -124,7 +123,7 @@ async def test_what_could_not_be_fetched(front: Front, service: str, fault: str)
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_breaker_that_is_open(front: Front, service: str) -> None:
     """Nobody waits any more: the register is not asked."""
-    breaker = front.gateway.fanout._breakers[SECTIONS[service]]
+    breaker = front.gateway.backends[service].breaker
     for _ in range(TIMEOUTS):
         breaker.timed_out()
     told(front, service, frozen)

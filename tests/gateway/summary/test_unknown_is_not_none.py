@@ -15,7 +15,6 @@ import grpc
 import pytest
 
 from gateway.registers.breaker import Breaker
-from gateway.registers.sources import SOURCES
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.summary.v1 import summary_pb2
@@ -123,7 +122,7 @@ class _AlwaysAsked(Breaker):
 @pytest.fixture
 def mixed(front: Front) -> dict[str, Mixture]:
     """Registers that answer about each patient, by reference, as that patient's mixture says."""
-    front.gateway.fanout._breakers = {source.section: _AlwaysAsked() for source in SOURCES}
+    front.new_breakers(_AlwaysAsked)
     by_ref: dict[str, Mixture] = {}
     for service, source in BY_SERVICE.items():
         front.registers[service].unary(source.path, _mixed(service, by_ref))

@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 
-from gateway.registers.breaker import Breaker
 from gateway.registers.sources import BY_SECTION, SOURCES, Source
 from kjernejournal.common.v1.common_pb2 import EntryHeader, ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2
@@ -52,7 +51,7 @@ CONTENT: dict[int, Any] = {
 
 def answer_all(front: Front) -> None:
     """Lets every register answer with its content."""
-    front.gateway.fanout._breakers = {source.section: Breaker() for source in SOURCES}
+    front.new_breakers()
     for source in SOURCES:
         answer(front, source.section)
 
