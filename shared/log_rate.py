@@ -38,7 +38,7 @@ class Sparing(logging.Filter):
     def __init__(
         self, write: Callable[[logging.LogRecord], object], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`write` is given the lines that tell of others, from a thread of their own."""
+        """Takes what writes the lines that count others, from a thread of their own."""
         super().__init__()
         self._write = write
         self._clock = clock
@@ -94,7 +94,7 @@ class Printed(io.TextIOBase):
     """
 
     def __init__(self, log: TextIO) -> None:
-        """`log` is the real stderr, where log lines go."""
+        """Takes the real stderr, where log lines go."""
         self.log = log
 
     def writable(self) -> bool:

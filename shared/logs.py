@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 def configure_logging(service: str, level: str = "INFO") -> None:
     """Sends this process's logs to stderr as JSON lines, warnings and uncaught exceptions too.
 
-    What is printed to stderr otherwise is told of by a line, without its text.
+    What is printed to stderr otherwise becomes a line that says so, without its text.
     ValueError for a `level` that logging does not know. Fields: time (UTC), level, service, logger, message, at (for
     libraries), trace_id and span_id (inside a span), errors (outermost first), left_out (lines of the same place before
     this one that were too many), and what `extra=` adds.
