@@ -35,12 +35,18 @@ from kj.fhir_r4.resources.notes import Notes
 from kj.fhir_r4.resources.patients import Patients, Record
 from kj.fhir_r4.resources.removals import Removals
 from kj.fhir_r4.tally import Tally
-from kjernejournal.common.v1.common_pb2 import StatedAbsence
+from kjernejournal.common.v1.common_pb2 import ABSENCE_KIND_NOT_ASKED, StatedAbsence
 from kjernejournal.critical_info.v1.critical_info_pb2 import STATUS_ENTERED_IN_ERROR, CategoryAbsence, CriticalInfo
 from kjernejournal.documents.v1.documents_pb2 import ImportedDocument
 from kjernejournal.labs.v1.labs_pb2 import EXPERTISE_UNSPECIFIED, LabReport
-from kjernejournal.medications.v1.medications_pb2 import Dispensing, MedicationStatement, Prescription
+from kjernejournal.medications.v1.medications_pb2 import (
+    STATEMENT_KIND_MEDICINE,
+    Dispensing,
+    MedicationStatement,
+    Prescription,
+)
 from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistration
+from kjernejournal.vaccinations.v1.vaccinations_pb2 import Vaccination
 from kjernejournal.visits.v1.visits_pb2 import Visit
 from shared.errors import Invalid
 from shared.handling.decoding import validate
@@ -180,6 +186,8 @@ class _Mapping:
             return
         place = _place_of(message)
         self._messages.add(record.number, message, place)
+        if (also := _said_under_the_same_id(message)) is not None:
+            self._messages.add(record.number, also, _place_of(also))
         if resource.type == "DiagnosticReport" and isinstance(message, LabReport):
             self._present(resource, record)
         if _is_withdrawn(message):
@@ -307,6 +315,17 @@ _POSITION = re.compile(r"\[\d+\]")
 
 def _place_of(message: Message) -> Place:
     return ABSENCES["vaccinations"] if isinstance(message, StatedAbsence) else PLACES[type(message)]
+
+
+def _said_under_the_same_id(message: Any) -> StatedAbsence | MedicationStatement | None:
+    """Returns what else is taken back by an id alone: under it "none known" may have been said. None: nothing."""
+    if isinstance(message, Vaccination) and message.withdrawn and message.vaccine.text == medicines.NOT_STATED:
+        return StatedAbsence(header=message.header, kind=ABSENCE_KIND_NOT_ASKED, withdrawn=True)
+    if isinstance(message, Prescription) and _is_withdrawn(message) and not message.medication.code.codings:
+        made = MedicationStatement(header=message.header, kind=STATEMENT_KIND_MEDICINE, medication=message.medication)
+        made.source_record.CopyFrom(message.source_record)
+        return made
+    return None
 
 
 def _is_withdrawn(message: Any) -> bool:
