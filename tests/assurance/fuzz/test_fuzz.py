@@ -1,6 +1,6 @@
 """No bytes crash a server: random and mutated requests to every rpc, at the front door and at the services' sockets.
 
-`KJ_FUZZ` is the number of requests an rpc (default 100), `KJ_FUZZ_RPC` a part of the paths to be called, `KJ_SEED`
+`KJ_FUZZ` is the number of requests an rpc (default 50), `KJ_FUZZ_RPC` a part of the paths to be called, `KJ_SEED`
 the seed: `make assurance KJ_FUZZ=10000 KJ_SEED=1 KJ_FUZZ_RPC=RecordVisit`. Each run prints its seed, which makes it
 again. The ordinary tests have the same one each time, so that a change fails for what it changed; `make assurance`
 takes a new one.
@@ -27,7 +27,7 @@ from tests.support.patients import Patient, new_patients
 from tests.support.seeds import SEED
 from tests.support.system import System, running_system
 
-AN_RPC = int(os.environ.get("KJ_FUZZ", "100"))
+AN_RPC = int(os.environ.get("KJ_FUZZ", "50"))
 ONLY = os.environ.get("KJ_FUZZ_RPC", "")
 AT_ONCE = 32
 SECONDS = 10.0
