@@ -45,7 +45,7 @@ def run_blocks(system: System, found: list[Block]) -> list[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
     )
     outputs = run.stdout.split(MARK)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import monotonic, sleep
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Returns once the condition holds; fails after `seconds`. Blocks: not for coroutines."""
     deadline = monotonic() + seconds
     while not condition():
@@ -13,7 +13,7 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         sleep(0.01)
 
 
-async def becomes(condition: Callable[[], bool], seconds: float = 3.0) -> None:
+async def becomes(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Returns once the condition holds; fails after `seconds`. For coroutines."""
     deadline = monotonic() + seconds
     while not condition():

@@ -54,7 +54,7 @@ async def healed(system: System, client: Client, patient: Patient) -> AsyncItera
         return bool(got.completeness == COMPLETENESS_COMPLETE)
 
     async def heal() -> None:
-        await eventually(complete, 30.0)
+        await eventually(complete, 120.0)
 
     await summary(client, patient)
     yield heal

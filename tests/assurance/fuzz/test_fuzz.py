@@ -69,7 +69,7 @@ async def targets(system: System) -> AsyncIterator[Targets]:
         )
 
 
-@pytest.mark.timeout(120 + AN_RPC * len(METHODS) // 50)
+@pytest.mark.timeout(600 + AN_RPC * len(METHODS) // 10)
 async def test_no_bytes_crash_a_server(system: System, targets: Targets) -> None:
     before = {each.name: each.process for each in system.local.state.processes}
     report = Report()

@@ -61,7 +61,7 @@ async def loaded(system: System, client: Client) -> AsyncIterator[Load]:
     await agrees(system, load)
 
 
-@pytest.mark.timeout(180 + 120 * ROUNDS)
+@pytest.mark.timeout(600 + 600 * ROUNDS)
 async def test_nothing_acknowledged_is_lost_doubled_or_unrecorded(system: System, client: Client) -> None:
     async with loaded(system, client):
         for _ in range(ROUNDS):
@@ -73,7 +73,6 @@ async def test_nothing_acknowledged_is_lost_doubled_or_unrecorded(system: System
         await asyncio.sleep(0.5)
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("victim", ["server", "backend"])
 async def test_postgresql_killed_costs_seconds_and_nothing_else(system: System, client: Client, victim: str) -> None:
     """The whole server, or one backend: then PostgreSQL throws all others out and recovers."""

@@ -34,7 +34,7 @@ def measured(path: Path) -> dict[str, int]:
     return made
 
 
-@pytest.mark.timeout(3600 if LONG else 300)
+@pytest.mark.timeout(3600 if LONG else 600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_memory_does_not_grow_with_a_bundle(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "bundle.json"

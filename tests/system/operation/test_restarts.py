@@ -18,30 +18,45 @@ from tests.support.client import Client
 from tests.support.patients import REGISTERS, Patient, reaction
 from tests.support.summaries import WHOLE, asked, summary
 from tests.support.system import System, eventually
+from tests.support.waiting import becomes
 
 Heal = Callable[[], Awaitable[None]]
 MOST_MEGABYTES = 90
+LATE = "UNAVAILABLE TIMEOUT"
+FEW = 4
+"""Reads in a row that another register may be late for; one more, and the gateway would ask it no longer."""
 
 
 @pytest.mark.parametrize("register", REGISTERS)
 async def test_a_register_that_is_told_to_go_costs_at_most_its_own_section(
     system: System, client: Client, patient: Patient, healed: Heal, register: str
 ) -> None:
-    """SIGTERM under a load of reads; its supervisor starts it again."""
+    """SIGTERM under a load of reads; its supervisor starts it again.
+
+    On a busy machine any register is late now and then: another one may be, for a few reads in a row.
+    """
     states: Counter[str] = Counter()
+    late_in_a_row: Counter[str] = Counter()
+    others_late = 0
     going = True
 
     async def reading() -> None:
+        nonlocal others_late
         while going:
             got = (await summary(client, patient)).states
-            assert {name: each for name, each in got.items() if each != "DATA"}.keys() <= {register}
+            others = {name: each for name, each in got.items() if name != register}
+            assert set(others.values()) <= {"DATA", LATE}
+            for name, each in others.items():
+                late_in_a_row[name] = late_in_a_row[name] + 1 if each == LATE else 0
+                others_late += each == LATE
+            assert max(late_in_a_row.values()) <= FEW
             states[got[register]] += 1
             await asyncio.sleep(0.02)  # a load, and room for the process to start again
 
     async def answers(times: int) -> None:
         """Waits until the register has answered so often from now on."""
         before = states["DATA"]
-        await eventually(lambda: _at_least(before + times), 10.0)
+        await eventually(lambda: _at_least(before + times))
 
     async def _at_least(times: int) -> bool:
         return states["DATA"] >= times
@@ -51,14 +66,15 @@ async def test_a_register_that_is_told_to_go_costs_at_most_its_own_section(
     process = system.process(register)
     process.send(signal.SIGTERM)
     try:
-        await eventually(lambda: _gone(process), 10.0)
+        await eventually(lambda: _gone(process))
         await system.serves(register)
         await answers(3)
     finally:
         going = False
         await asyncio.gather(*readers)
     assert system.process(register) != process
-    assert set(states) <= {"DATA", "UNAVAILABLE ERROR", "UNAVAILABLE OVERLOADED"}
+    told = {"DATA", "UNAVAILABLE ERROR", "UNAVAILABLE OVERLOADED"}
+    assert set(states) <= (told | {LATE} if others_late else told)
 
 
 async def _gone(process: ProcessId) -> bool:
@@ -76,7 +92,7 @@ async def test_a_gateway_that_is_told_to_go_lets_calls_in_flight_finish(
         gateway.send(signal.SIGTERM)
         got = await asyncio.gather(*calls)
     assert [each.states for each in got] == [{**WHOLE, "medications": "UNAVAILABLE TIMEOUT"}] * 4
-    await eventually(lambda: _gone(gateway), 10.0)
+    await eventually(lambda: _gone(gateway))
     await system.serves("gateway")
     await healed()
 
@@ -104,17 +120,16 @@ async def test_killed_postgresql_comes_back_with_everything_acknowledged(
                 await asyncio.sleep(0.05)
 
     writers = [asyncio.create_task(writing(writer)) for writer in range(3)]
-    await asyncio.sleep(0.5)
-    before = len(acknowledged)
+    await becomes(lambda: len(acknowledged) > 0)
     system.process("postgres").send(signal.SIGKILL)
     try:
         await system.serves("postgres")
         await healed()
-        await asyncio.sleep(0.5)
+        back = len(acknowledged)
+        await becomes(lambda: len(acknowledged) > back)  # writes go on afterwards
     finally:
         going = False
         await asyncio.gather(*writers)
-    assert 0 < before < len(acknowledged), "writes went on afterwards"
     assert set(refused) <= {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
     stored = await comments(client, patient)
     assert [each for each in acknowledged if each not in stored] == []
@@ -145,7 +160,7 @@ async def test_without_postgresql_services_say_so_and_nothing_is_shown(
             addresses = [system.local.service_address(name) for name in SERVICES]
             return set(await asyncio.gather(*map(health, addresses))) == {"not serving"}
 
-        await eventually(all_say_so, 8.0)
+        await eventually(all_say_so)
         assert await health(system.local.gateway_address) == "serving", "it says UNAVAILABLE for what it cannot reach"
     await system.serves("postgres", *SERVICES)
     await healed()

@@ -21,8 +21,11 @@ from tests.support.filling import least
 from tests.support.patients import Patient, reaction
 from tests.support.summaries import WHOLE, asked, summary
 from tests.support.system import System
+from tests.support.waiting import becomes
 
 DOCTOR = PEOPLE["doctor"]
+LATE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+"""What a read may end with on a busy machine; it discloses nothing either."""
 BASES = ("SAMTYKKE", "AKUTT", "UNNTAK", "FORHOYET_SAMTYKKE", "FORHOYET_AKUTT", "")
 READS = [
     name
@@ -95,20 +98,20 @@ async def test_from_the_answer_to_a_block_on_nothing_is_disclosed(
                 await client.any(method, request)
                 disclosed.append(loop.time())
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.PERMISSION_DENIED:
+                if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+                    refused.append(loop.time())
+                elif error.code() not in LATE:
                     raise
-                refused.append(loop.time())
                 await asyncio.sleep(0.01)
 
     rpcs = itertools.cycle(
         ["SummaryService/GetPatientSummary", "SummaryService/StreamPatientSummary", "VisitsService/ListVisits"]
     )
     tasks = [asyncio.create_task(reading(rpc)) for rpc in itertools.islice(rpcs, readers)]
-    await asyncio.sleep(0.3)
+    await becomes(lambda: len(disclosed) > 10)
     await client.call("BlockPersonnel", block(patient), **patient.asks())
     answered = loop.time()
     await asyncio.gather(*tasks)
-    assert len(disclosed) > 10, "readers did read before"
     assert refused
     assert [at - answered for at in disclosed if at > answered] == []
 

@@ -112,7 +112,7 @@ async def test_what_the_source_takes_back_leaves_the_list(system: System, client
     assert await listed(client, national_id, "prescriptions") == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(not OUTSIDE.is_dir(), reason=f"no FHIR data of others at {OUTSIDE}")
 async def test_the_counts_of_synthea_patients_are_those_of_their_lists(system: System, client: Client) -> None:
     """All 24 with KJ_LONG, else every fourth: that each is mapped whole is shown beside the mapping."""

@@ -8,7 +8,6 @@ from tests.support.system import System
 from tests.system.sharing.test_import import LISTS, imported, listed
 
 
-@pytest.mark.timeout(300)
 async def test_every_case_is_taken_and_what_is_withdrawn_is_in_no_list(system: System, client: Client) -> None:
     if not CASES.is_dir():
         pytest.skip(f"no cases at {CASES}")
