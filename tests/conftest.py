@@ -1,13 +1,14 @@
 """Fixtures of the whole suite."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from shared.environment import KNOWN, PREFIX
 from tests.support.postgres import Cluster, running_cluster
+from tests.support.system import System, running_system
 
 # A change fails for what it changed: hypothesis draws the same examples each time, unless KJ_SEED asks for others.
 # How long an example takes says how busy the machine is: tests run side by side.
@@ -49,3 +50,14 @@ async def postgres() -> AsyncIterator[Cluster]:
     """The process's one PostgreSQL; `await postgres.migrated("audit")` gives a fresh database of a service."""
     async with running_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """The process's one running system, for tests that leave it whole.
+
+    Whatever they did to it, none of its processes may have met a bug of its own.
+    """
+    with running_system() as started:
+        yield started
+        assert started.faults() == []

@@ -12,9 +12,9 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import asyncpg
@@ -31,7 +31,7 @@ from tests.support.client import Client, method
 from tests.support.filling import least
 from tests.support.patients import Patient, new_patient
 from tests.support.seeds import SEED
-from tests.support.system import System, eventually, running_system
+from tests.support.system import System, eventually
 
 ROUNDS = int(os.environ.get("KJ_DEADLINES", "12"))
 MARGIN = float(os.environ.get("KJ_MARGIN", "0.3"))
@@ -51,15 +51,9 @@ class Call:
     deadline_ns: int
     """By the machine's clock."""
     over: float
-    """Seconds by which it came after its deadline; negative: before."""
+    """Seconds by which it came after its deadline, and after what this process had set itself for the same time;
+    negative: before."""
     code: str
-
-
-@pytest.fixture(scope="module")
-def system() -> Iterator[System]:
-    with running_system() as started:
-        yield started
-        assert started.faults() == [], "no process has met a bug of its own"
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +76,11 @@ async def test_nothing_outlives_its_deadline(system: System, client: Client) -> 
         services = rng.sample(sorted(LOCKED), rng.randint(1, len(LOCKED)))
         async with locked(system, services):
             waiting = [asyncio.create_task(_call(client, patient, rpc, seconds)) for rpc in CALLS]
+            control = asyncio.create_task(_woken_late(seconds))
             await asyncio.sleep(seconds / 2)
             held += await alive(system, ROLES, 0.0)
-            calls += await asyncio.gather(*waiting)
+            came, own = await asyncio.gather(*waiting), await control
+            calls += [replace(each, over=each.over - own) for each in came]
             await asyncio.sleep(ALIVE + MARGIN)
             left += [f"{each} of {seconds:.3f} s" for each in await alive(system, ROLES, ALIVE + MARGIN)]
     await asyncio.sleep(2.0)  # spans are written once a second
@@ -97,6 +93,13 @@ async def test_nothing_outlives_its_deadline(system: System, client: Client) -> 
     assert left == []
     assert overdue == []
     await eventually(lambda: whole(client, patient), 30.0)
+
+
+async def _woken_late(seconds: float) -> float:
+    """Returns by how many seconds this process itself is late, which on a busy machine is no fault of any server's."""
+    began = time.monotonic()
+    await asyncio.sleep(seconds)
+    return time.monotonic() - began - seconds
 
 
 async def _call(client: Client, patient: Patient, rpc: str, seconds: float) -> Call:

@@ -53,7 +53,7 @@ def test_a_stuck_destination_never_holds_up_a_request(caplog: pytest.LogCaptureF
     begin = monotonic()
     for one in spans:
         exporter.put(one)
-    assert monotonic() - begin < 0.1
+    assert monotonic() - begin < 5, "a request that was held up would wait for the gate"
     assert exporter.dropped == 900
     gate.open.set()
     exporter.stop()

@@ -1,6 +1,6 @@
-"""One running system for all tests here; whoever breaks something heals it and says so with `whole`."""
+"""The process's one running system, for all tests here; whoever breaks something heals it and says so with `whole`."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -10,15 +10,7 @@ from kjernejournal.summary.v1.summary_pb2 import COMPLETENESS_COMPLETE
 from tests.support.client import Client
 from tests.support.patients import Patient, new_patients
 from tests.support.summaries import asked, summary
-from tests.support.system import System, eventually, running_system
-
-
-@pytest.fixture(scope="session")
-def system() -> Iterator[System]:
-    """The running system. Whatever the tests did to it, none of its processes may have met a bug of its own."""
-    with running_system() as started:
-        yield started
-        assert started.faults() == []
+from tests.support.system import System, eventually
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from tests.support.filling import least
 from tests.support.patients import Patient, new_patients
 from tests.support.seeds import SEED
 from tests.support.summaries import stream_asked
-from tests.support.system import System, running_system
+from tests.support.system import System
 
 CASES = int(os.environ.get("KJ_FAULTS") or len(WAYS) + 3)
 REGISTERS = [source.service for source in SOURCES if source.service in SERVICES]
@@ -48,13 +48,6 @@ LISTS = {
     ]
     for service in SERVICES
 }
-
-
-@pytest.fixture(scope="module")
-def system() -> Iterator[System]:
-    with running_system() as started:
-        yield started
-        assert started.faults() == [], "no process has met a bug of its own"
 
 
 @pytest.fixture(scope="module")

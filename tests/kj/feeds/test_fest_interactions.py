@@ -108,14 +108,14 @@ LAUGHS = "".join(
 )
 def test_a_file_that_is_made_to_do_harm_is_refused_at_once(text: str) -> None:
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.process_time()
     try:
         with pytest.raises(TableError):
             of(text)
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

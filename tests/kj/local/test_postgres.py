@@ -15,6 +15,7 @@ from kj.local.postgres import Postgres
 from kj.local.process import ProcessId
 from kj.local.programs import Program
 from tests.support.postgres import Cluster, running_cluster
+from tests.support.waiting import busyness
 
 OWNER = """
 import asyncio, sys
@@ -80,7 +81,7 @@ async def test_a_server_that_outlived_its_owner_is_ended_before_the_next_start()
         first = _process(cluster)
         await cluster.postgres.start()
         await cluster.postgres.wait_ready()
-        assert await asyncio.wait_for(first.wait(), 5) == 0
+        assert await asyncio.wait_for(first.wait(), 60) == 0
         assert _process(cluster).pid != first.pid
 
 
@@ -92,11 +93,13 @@ async def test_a_cluster_out_of_sight_is_not_replaced_by_an_empty_one(tmp_path: 
 
 
 async def test_start_and_stop_are_quick(postgres: Cluster) -> None:
+    busy = busyness()
     began = time.monotonic()
     await postgres.postgres.stop()
     await postgres.postgres.start()
     await postgres.postgres.wait_ready()
-    assert time.monotonic() - began < 5
+    took = time.monotonic() - began
+    assert took < 5 * max(busy, busyness())
 
 
 def _process(cluster: Cluster) -> asyncio.subprocess.Process:

@@ -69,7 +69,7 @@ async def test_a_watcher_hears_of_each_change(server: Open) -> None:
 async def test_a_watcher_who_takes_nothing_does_not_keep_health_as_it_was(server: Open) -> None:
     stalled = [server.health.Watch(health_pb2.HealthCheckRequest()) for _ in range(3)]
     await asyncio.sleep(0.2)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         for status in (NOT_SERVING, SERVING) * 100:
             await server.statuses.set("", status)
     for watch in stalled:
@@ -94,9 +94,9 @@ async def test_a_large_message_to_health_is_refused(server: Open) -> None:
 
 async def test_requests_that_do_not_come_leave_room_for_those_that_do(server: Open) -> None:
     opened: Any = server.channel.stream_unary("/grpc.health.v1.Health/Check")
-    silent = [opened(timeout=10) for _ in range(3)]
+    silent = [opened(timeout=60) for _ in range(3)]
     await asyncio.sleep(0.05)
-    assert (await server.health.Check(health_pb2.HealthCheckRequest(), timeout=4)).status == SERVING
+    assert (await server.health.Check(health_pb2.HealthCheckRequest(), timeout=30)).status == SERVING
     for call in silent:
         assert await code(call) is grpc.StatusCode.DEADLINE_EXCEEDED
 
