@@ -11,15 +11,16 @@ The table is JSON, a row a client and organisation:
     }], "indicator_quotas": {"983658776": 600}}
 
 `feeds` are sections of the record, whose registers the client may write into. `source_systems` are those that it may
-name as the source of what it sends; "*" is any, for who moves a whole record from elsewhere. `rights` are the other
-values of MachineRight. A client that is not in the table, or under another organisation, may do nothing.
+name as the source of what it sends; "*" is any, for who moves a whole record from elsewhere, and goes with no right to
+say who people are, who their doctor is, or who is whom. `rights` are the other values of MachineRight. A client that is
+not in the table, or under another organisation, may do nothing.
 `indicator_quotas` are patients a minute of whom an organisation may ask for the status, by its size.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kjernejournal.common.v1 import common_pb2
 from shared.national_id import valid_organisation_number
@@ -36,6 +37,14 @@ RIGHTS = {
     for name, value in common_pb2.MachineRight.items()
     if value not in {common_pb2.MACHINE_RIGHT_UNSPECIFIED, common_pb2.MACHINE_RIGHT_FEED}
 }
+_NATIONAL = frozenset(
+    {
+        common_pb2.MACHINE_RIGHT_POPULATION,
+        common_pb2.MACHINE_RIGHT_GENERAL_PRACTITIONERS,
+        common_pb2.MACHINE_RIGHT_MERGES,
+    }
+)
+"""Rights of national feeds, which decide who reads what. Whoever speaks for any source has none of them."""
 
 
 def _of(names: dict[str, Any], values: object) -> object:
@@ -64,6 +73,14 @@ class Client(BaseModel):
         if not valid_organisation_number(organisation):
             raise ValueError("is no organisation number")
         return organisation
+
+    @model_validator(mode="after")
+    def _speaks_for_any_or_for_a_national_feed(self) -> Self:
+        if ANY_SOURCE in self.source_systems and (
+            both := [each for each in RIGHTS if RIGHTS[each] in self.rights & _NATIONAL]
+        ):
+            raise ValueError(f'holds "*" among source_systems beside {both[0]}: register a client of its own for that')
+        return self
 
     def may(self, right: MachineRightValue, section: "common_pb2.Section.ValueType") -> bool:
         """Whether the client is registered for a right; to feed, for this section."""

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from kj.calls.call import error_info, refusal
 from kj.calls.gateway import Gateway
 from kj.errors import CommandError
-from kj.local.clients import IMPORT
+from kj.local.clients import IMPORT, PATIENTS
 from kjernejournal.common.v1.common_pb2 import ImportCounts
 from kjernejournal.critical_info.v1 import critical_info_pb2
 from kjernejournal.documents.v1 import documents_pb2
@@ -69,7 +69,8 @@ class Feed:
     ) -> "AsyncIterator[Feed]":
         """Opens a feed; `source_system` stands in the access log.
 
-        `client` names who sends, of the local issuer's machines; "": each register's own feed.
+        `client` names who sends entries, of the local issuer's machines; "": each register's own feed. Who people are
+        says the feed of patients, always.
         """
         async with gateway.channel() as channel:
             yield cls(channel, gateway, source_system, client)
@@ -108,7 +109,7 @@ class Feed:
             request_serializer=module.BulkImportRequest.SerializeToString,
             response_deserializer=module.BulkImportResponse.FromString,
         )
-        token = self._gateway.credentials.feed(register, self._client)
+        token = self._gateway.credentials.feed(register, PATIENTS if register == PATIENTS else self._client)
         metadata = (("authorization", f"Bearer {token}"), ("source-system", self._source_system))
         return _Stream(register, token, ClientStream(multicallable(timeout=STREAM_SECONDS, metadata=metadata)))
 

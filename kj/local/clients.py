@@ -8,7 +8,9 @@ from kj.synthetic.people.cast import PLACES, REGISTERS
 PREFIX = "kj-local-"
 """Before each name here, in the client ids of tokens."""
 IMPORT = "import"
-"""Moves records from elsewhere: every register, from whatever sources the files name."""
+"""Moves records from elsewhere: every register, from whatever sources the files name. Who people are it never says."""
+PATIENTS = "patients"
+"""Says who people are, with their doctors and settings."""
 EHR = "ehr"
 """An organisation's own system: follows its patients and shows an icon for them, and feeds nothing."""
 
@@ -22,17 +24,16 @@ _SOURCES = {
     "own_registrations": ["Helsenorge"],
 }
 """Whose entries the synthetic population's feeds send, by register."""
-_PEOPLE = ["population", "general_practitioners", "privacy_settings"]
 
 ROWS: dict[str, dict[str, Any]] = {
     **{name: {"feeds": [name], "source_systems": sources} for name, sources in _SOURCES.items()},
-    "patients": {"rights": _PEOPLE},
+    PATIENTS: {"rights": ["population", "general_practitioners", "privacy_settings"]},
     "population": {"rights": ["population"]},
     "general-practitioners": {"rights": ["general_practitioners"]},
     "merges": {"rights": ["merges"]},
     "knowledge": {"rights": ["drug_knowledge"]},
     "operator": {"rights": ["organisations", "log_proofs"]},
-    IMPORT: {"feeds": list(_SOURCES), "source_systems": ["*"], "rights": _PEOPLE},
+    IMPORT: {"feeds": list(_SOURCES), "source_systems": ["*"]},
     EHR: {"rights": ["follow", "indicator"]},
 }
 """What each client may do, by its name."""

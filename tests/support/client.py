@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from gateway import contract
 from gateway.contract import Method
-from kj.local.clients import EHR, IMPORT
+from kj.local.clients import EHR, IMPORT, PATIENTS
 from kj.synthetic.people.cast import PEOPLE
 from kj.token import mint_for
 from kjernejournal.common.v1 import common_pb2
@@ -186,6 +186,8 @@ class Client:
 
 
 _MACHINES = {
+    common_pb2.MACHINE_RIGHT_POPULATION: PATIENTS,
+    common_pb2.MACHINE_RIGHT_GENERAL_PRACTITIONERS: PATIENTS,
     common_pb2.MACHINE_RIGHT_MERGES: "merges",
     common_pb2.MACHINE_RIGHT_FOLLOW: EHR,
     common_pb2.MACHINE_RIGHT_INDICATOR: EHR,

@@ -19,7 +19,7 @@ ANYTHING = Client(
     organisation="100100010",
     feeds=list(FEEDS),
     rights=list(RIGHTS),
-    source_systems=frozenset("*"),
+    source_systems=frozenset({"whatever there is"}),
 )
 """A machine that is registered for whatever there is."""
 

@@ -74,7 +74,7 @@ def test_a_client_that_is_registered_for_all_else_is_refused(rpc: str) -> None:
     all_else = client(
         feeds=[name for name in FEEDS if name not in least.get("feeds", ())],
         rights=[name for name in RIGHTS if name not in least.get("rights", ())],
-        source_systems=["*"],
+        source_systems=["whatever there is"],
     )
     assert reason_name(asks(rpc, all_else).reason) == "CLIENT_NOT_REGISTERED"
 
@@ -121,6 +121,10 @@ def test_a_client_is_known_by_its_id_and_its_organisation() -> None:
         ({"client_id": "a", "organisation": ORGANISATION, "feeds": ["patient"]}, "'patient'"),
         ({"client_id": "a", "organisation": ORGANISATION, "rights": ["feed"]}, "'feed'"),
         ({"client_id": "a", "organisation": ORGANISATION, "rights": "merges"}, "clients.0.rights"),
+        *(
+            ({"client_id": "a", "organisation": ORGANISATION, "source_systems": ["*"], "rights": [each]}, "clients.0")
+            for each in ("population", "general_practitioners", "merges")
+        ),
         ({"client_id": "a", "organisation": ORGANISATION, "reads": True}, "clients.0.reads"),
     ],
 )
@@ -152,3 +156,18 @@ def test_the_local_issuers_table_is_one() -> None:
     assert load.speaks_for("Norsk pasientregister")
     assert not load.speaks_for("SYSVAK")
     assert {common.SECTION_VISITS} == load.feeds
+
+
+def test_no_machine_of_the_operators_example_speaks_for_any_source() -> None:
+    written = (ROOT / "k8s/README.md").read_text()
+    [example] = [part.partition("```")[0] for part in written.split("```json") if '"client_id"' in part]
+    rows = json.loads(example)["clients"]
+    assert read_clients(example)
+    assert not any("*" in row.get("source_systems", ()) for row in rows)
+
+
+def test_the_one_who_moves_records_says_nothing_of_people() -> None:
+    moves = read_clients(table()).of("kj-local-import", ORGANISATION)
+    assert moves is not None
+    assert moves.speaks_for("whatever a file names")
+    assert not moves.rights

@@ -44,12 +44,12 @@ class Elsewhere:
     def ca(self) -> Path:
         return self.folder / "ca.pem"
 
-    def token(self, kind: str, **who: Any) -> str:
-        """Writes a new token to a file, and returns the file's name."""
-        path = self.folder / kind
+    def token(self, kind: str, *, file: str = "", **who: Any) -> str:
+        """Writes a new token to a file, named as the kind unless it is named, and returns the file's name."""
+        path = self.folder / (file or kind)
         path.touch(mode=0o600)
         path.write_text(mint_for(kind, self.issuer, **who))
-        return kind
+        return path.name
 
     def kj(self, command: str, *arguments: str, token_files: tuple[str, ...]) -> Any:
         """Returns what a command prints into a pipe, run in this process; from JSON where it is that."""
@@ -105,7 +105,8 @@ def test_a_bundle_is_imported_and_read_back_with_tokens_from_files(elsewhere: El
     value = whole()
     value["entry"][0]["resource"]["identifier"][0]["value"] = "imported from elsewhere"
     bundle = written(elsewhere.folder, "whole.json", value)
-    feeds = (elsewhere.token("system", client="import"), "medications=system")
+    people = f"patients={elsewhere.token('system', client='patients', file='people')}"
+    feeds = (elsewhere.token("system", client="import"), people, "medications=system")
     report = elsewhere.kj("import", str(bundle), token_files=feeds)["files"][0]
     assert report["status"] == "imported"
     assert sum(each["created"] for each in report["stored"].values()) == 12
@@ -123,7 +124,8 @@ def test_a_bundle_is_imported_and_read_back_with_tokens_from_files(elsewhere: El
 
 def test_a_population_is_loaded_and_nothing_stays_on_this_machine(elsewhere: Elsewhere) -> None:
     arguments = ("-n", "3", "--seed", "77", "--register", "visits", "--as-of", "2026-11-01")
-    token = (elsewhere.token("system", client="import"),)
+    people = f"patients={elsewhere.token('system', client='patients', file='people')}"
+    token = (elsewhere.token("system", client="import"), people)
     assert "3 people as of 2026-11-01" in elsewhere.kj("load", *arguments, token_files=token)
     again = elsewhere.kj("load", *arguments, token_files=token)
     assert all(" 0 new" in line and " 0 changed" in line for line in again.splitlines()[:-1])
@@ -167,7 +169,7 @@ def test_an_authority_that_is_not_named_is_not_trusted(elsewhere: Elsewhere) -> 
 
 
 async def test_an_import_goes_on_with_a_token_that_is_renewed(elsewhere: Elsewhere) -> None:
-    file = elsewhere.folder / elsewhere.token("system", client="import")
+    file = elsewhere.folder / elsewhere.token("system", client="population")
 
     def patients() -> Iterator[patients_pb2.ImportedPatient]:
         for number in range(3 * MOST_PATIENTS):
