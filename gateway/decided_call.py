@@ -70,6 +70,11 @@ class DecidedCall:
         facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None
         return facts is not None and facts.deceased
 
+    def has_care_relation(self, now: datetime) -> bool:
+        """Whether the caller's organisation has registered that it treats the patient, whatever else is decided."""
+        facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None
+        return facts is not None and facts.treated_by(self.caller, now)
+
     def treats(self, now: datetime) -> bool:
         """Whether the caller's organisation has a care relation to the patient, or the caller is the patient's general
         practitioner."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from gateway.access.facts import SectionValue
 from gateway.decided_call import DecidedCall
@@ -33,6 +34,7 @@ class Followed:
         self._refs: dict[str, tuple[str, ...]] = {}
         self._patients: dict[str, list[str]] = {}
         self._permitted: dict[str, bool] = {}
+        self._without_relation: set[str] = set()
         self._turn = list(keys)
         self.unknown = frozenset(keys)
         """Who has no reference yet: what is stored for them cannot be known for theirs."""
@@ -41,6 +43,14 @@ class Followed:
     def refs(self) -> Iterable[str]:
         """Returns every reference of everybody."""
         return self._patients.keys()
+
+    @property
+    def without_relation(self) -> tuple[str, ...]:
+        """Returns the follower's names for those to whom its organisation has no care relation, in order.
+
+        It is the organisation's own fact, whatever the patient has decided: nothing else may go into it.
+        """
+        return tuple(sorted(self.keys[patient] for patient in self._without_relation))
 
     def of(self, ref: str) -> Sequence[str]:
         """Returns the patients whom a reference belongs to: after a merge two may be one."""
@@ -67,6 +77,9 @@ class Followed:
         if turned:
             await self._recorder.record([self._record(each) for each in turned])
         self._permitted.update((each.patient or "", each.decision.permitted) for each in decided_calls)
+        now = datetime.now(UTC)
+        treated = {each.patient or "" for each in decided_calls if each.has_care_relation(now)}
+        self._without_relation = (self._without_relation | set(patients)) - treated
         refs = {each.patient or "": each.refs for each in decided_calls}
         if not refs.items() <= self._refs.items():
             self._refs.update(refs)

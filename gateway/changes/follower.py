@@ -58,6 +58,8 @@ class Follower:
         self._who = self._tracks[common_pb2.SECTION_PATIENT]
         self._looked_from = Place(0, 0)
         """Where that track stood when the patients were last looked at: who was unknown then may stand after it."""
+        self._said_without: tuple[str, ...] | None = None
+        """Who was last said to be without a care relation; None: nothing was said yet."""
 
     def close(self) -> None:
         """Ends the stream at its next moment."""
@@ -93,7 +95,7 @@ class Follower:
                 if now - looked >= self._look_interval:
                     await self._look_again()
                     looked = time.monotonic()
-                if now - sent >= SIGN_OF_LIFE:
+                if now - sent >= SIGN_OF_LIFE or self._said_without != self._followed.without_relation:
                     yield self._sign()
                     sent = time.monotonic()
                 if not batch:
@@ -210,7 +212,12 @@ class Follower:
         return WatchChangesResponse(change=sent, resume_token=self._token())
 
     def _sign(self) -> WatchChangesResponse:
-        return WatchChangesResponse(resume_token=self._token())
+        sign = WatchChangesResponse(resume_token=self._token())
+        if self._said_without != self._followed.without_relation:
+            self._said_without = self._followed.without_relation
+            sign.without_care_relation.keys.extend(self._said_without)
+            sign.without_care_relation.SetInParent()
+        return sign
 
     def _token(self) -> str:
         places = {section: track.place for section, track in self._tracks.items()}

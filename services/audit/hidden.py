@@ -2,6 +2,7 @@
 
 An entry that is refused to a reader, or delayed, does not exist for them: neither its id, nor that somebody registered
 or opened it. A look at a list or a summary stays: it says who looked, and shows the entry no more than the list does.
+So does an attempt that was denied or failed, and a feed's stream: none of them names an entry, to anybody.
 """
 
 from collections.abc import Collection

@@ -41,6 +41,8 @@ class Follower:
         self.heard: list[Heard] = []
         self.token = ""
         self.signs = 0
+        self.without_relation: list[list[str]] = []
+        """Each list of patients without a care relation that was sent."""
         self.streams = 0
         self.refusal: Refusal | None = None
         """What ended the following: a refusal that no waiting mends."""
@@ -97,6 +99,8 @@ class Follower:
             self.heard.append(Heard(change.key, section, change.entry_id, change.version, change.kind, self.streams))
         else:
             self.signs += 1
+        if message.HasField("without_care_relation"):
+            self.without_relation.append(list(message.without_care_relation.keys))
         self.token = message.resume_token
 
     def entries(self, key: str, section: str = "") -> list[tuple[str, int]]:

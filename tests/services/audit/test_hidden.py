@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1 import common_pb2
+from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from services.audit import servicer
 from tests.services.audit.records import record, section
 from tests.services.audit.test_list_accesses import listed
@@ -88,3 +89,38 @@ async def test_a_long_log_is_read_a_part_at_a_time(log: "Log", monkeypatch: "pyt
     whole = await listed(log, ref, hidden_entries=[secret])
     assert seen == [access.access_id for access in whole.accesses]
     assert len(seen) == 3
+
+
+async def test_an_attempt_and_a_feed_name_no_entry_and_stay(log: "Log") -> None:
+    ref, secret = str(uuid4()), str(uuid4())
+    denied = {"kind": pb.RECORD_KIND_DENIAL, "status_code": 7, "reason": reasons.ERROR_REASON_SECTION_RESTRICTED}
+    failed = upload(ref, secret)
+    failed[1].status_code = 14
+    failed[1].sections[0].ClearField("entries")
+    failed[1].sections[0].entry_count = 0
+    fed = upload(ref, secret)
+    for each in fed:
+        each.rpc = SERVICE + "BulkImport"
+        each.sections[0].ClearField("entries")
+        each.sections[0].entry_count = 0
+    await log.record(
+        record(ref, rpc=SERVICE + "DownloadDocument", sections=[section(DOCUMENTS)], **denied), *failed, *fed
+    )
+    response = await listed(log, ref, hidden_entries=[secret])
+    assert secret.encode() not in response.SerializeToString()
+    assert [(access.rpcs[0].rpartition("/")[2], access.outcome) for access in response.accesses] == [
+        ("BulkImport", pb.ACCESS_OUTCOME_CHANGED),
+        ("UploadDocument", pb.ACCESS_OUTCOME_FAILED),
+        ("DownloadDocument", pb.ACCESS_OUTCOME_DENIED),
+    ]
+
+
+async def test_a_look_that_was_broken_off_stays_without_the_hidden_entry(log: "Log") -> None:
+    ref, secret = str(uuid4()), str(uuid4())
+    looked = read(ref, "ListDocuments", secret)
+    denied = {"kind": pb.RECORD_KIND_DENIAL, "status_code": 7, "reason": reasons.ERROR_REASON_NO_ACCESS}
+    ended = record(ref, rpc=looked.rpc, access_id=looked.access_id, sections=[section(DOCUMENTS)], **denied)
+    await log.record(looked, ended)
+    [access] = (await listed(log, ref, hidden_entries=[secret])).accesses
+    assert not access.sections[0].entries
+    assert access.reason == reasons.ERROR_REASON_NO_ACCESS

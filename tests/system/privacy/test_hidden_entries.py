@@ -5,12 +5,21 @@ from uuid import uuid4
 
 import pytest
 
-from kjernejournal.audit.v1.audit_pb2 import ListAccessesRequest
+from kjernejournal.audit.v1.audit_pb2 import (
+    ACCESS_OUTCOME_CHANGED,
+    ACCESS_OUTCOME_DENIED,
+    ACCESS_OUTCOME_DISCLOSED,
+    ListAccessesRequest,
+    ListAccessesResponse,
+)
 from kjernejournal.documents.v1.documents_pb2 import (
     RELATION_KIND_APPENDS,
+    BulkImportRequest,
     DocumentRelation,
     DownloadDocumentRequest,
+    ImportedDocument,
     ListDocumentsRequest,
+    PatientEntries,
     UploadDocumentRequest,
 )
 from kjernejournal.labs.v1.labs_pb2 import ListLabReportsRequest, RecordLabReportRequest
@@ -69,6 +78,28 @@ async def test_a_delayed_answer_is_not_in_the_citizens_log(client: Client, patie
     listed = await client.call("ListLabReports", ListLabReportsRequest(patient=patient.identifier))
     assert secret in {each.header.id for each in listed.reports}
     assert secret.encode() not in await log_of(client, patient)
+
+
+async def test_a_denied_attempt_and_a_feed_stand_in_the_citizens_log_and_name_nothing_hidden(
+    client: Client, patient: Patient
+) -> None:
+    imported = ImportedDocument(document=document("NORN_FFL", source_id="bulk-hidden"), content=b"a")
+    feed = [BulkImportRequest(patients=[PatientEntries(patient=patient.identifier, documents=[imported])])]
+    assert (await client.send("DocumentsService/BulkImport", feed, kind="system")).counts.created == 1
+    listed = await client.call("ListDocuments", ListDocumentsRequest(patient=patient.identifier))
+    of_source = {each.header.provenance.source_id: each.header.id for each in listed.documents}
+    secret = of_source["bulk-hidden"]
+    request = DownloadDocumentRequest(patient=patient.identifier, id=secret)
+    told = await refusal(client.stream("DownloadDocument", request, **patient.asks()))
+    assert told.short == ("NOT_FOUND", "ENTRY_NOT_FOUND")
+    reply = ListAccessesResponse.FromString(await log_of(client, patient))
+    assert secret.encode() not in reply.SerializeToString()
+    named = {(access.rpcs[0].rpartition("/")[2], access.outcome) for access in reply.accesses}
+    assert {
+        ("BulkImport", ACCESS_OUTCOME_CHANGED),
+        ("DownloadDocument", ACCESS_OUTCOME_DENIED),
+        ("ListDocuments", ACCESS_OUTCOME_DISCLOSED),
+    } <= named
 
 
 async def test_nobody_outside_says_what_is_hidden(client: Client, patient: Patient) -> None:

@@ -27,7 +27,7 @@ from kjernejournal.common.v1 import common_pb2 as kjernejournal_dot_common_dot_v
 from kjernejournal.common.v1 import outbox_pb2 as kjernejournal_dot_common_dot_v1_dot_outbox__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&kjernejournal/changes/v1/changes.proto\x12\x18kjernejournal.changes.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$kjernejournal/common/v1/common.proto\x1a$kjernejournal/common/v1/outbox.proto\"m\n\x0f\x46ollowedPatient\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x15\n\x03key\x18\x02 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01\x10@\"\xb8\x01\n\x13WatchChangesRequest\x12\x46\n\x08patients\x18\x01 \x03(\x0b\x32).kjernejournal.changes.v1.FollowedPatientB\t\x9a\xb5\x18\x05\x08\x01\x18\xd0\x0f\x12\x1d\n\x0cresume_token\x18\x02 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xd0\x0f\x12:\n\x08sections\x18\x03 \x03(\x0e\x32 .kjernejournal.common.v1.SectionB\x06\x9a\xb5\x18\x02\x18\x10\"^\n\x14WatchChangesResponse\x12\x30\n\x06\x63hange\x18\x01 \x01(\x0b\x32 .kjernejournal.changes.v1.Change\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"\xd3\x01\n\x06\x43hange\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x07section\x18\x02 \x01(\x0e\x32 .kjernejournal.common.v1.Section\x12\x16\n\x08\x65ntry_id\x18\x03 \x01(\tB\x04\x90\xb5\x18\x01\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12\x31\n\x04kind\x18\x05 \x01(\x0e\x32#.kjernejournal.common.v1.ChangeKind\x12-\n\tstored_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x9c\x01\n\x0e\x43hangesService\x12\x89\x01\n\x0cWatchChanges\x12-.kjernejournal.changes.v1.WatchChangesRequest\x1a..kjernejournal.changes.v1.WatchChangesResponse\"\x18\x8a\xb5\x18\x14\x08\x01\x10\x0b\x1a\x01\x03 \x01(\x01\x32\x03\x08\x90\x1c\x38\x01@\x06\x30\x01\x42i\n\x18kjernejournal.changes.v1B\x0c\x43hangesProtoP\x01Z\"kjernejournal/changes/v1;changesv1\xaa\x02\x18Kjernejournal.Changes.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&kjernejournal/changes/v1/changes.proto\x12\x18kjernejournal.changes.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$kjernejournal/common/v1/common.proto\x1a$kjernejournal/common/v1/outbox.proto\"m\n\x0f\x46ollowedPatient\x12\x43\n\x07patient\x18\x01 \x01(\x0b\x32*.kjernejournal.common.v1.PatientIdentifierB\x06\x9a\xb5\x18\x02\x08\x01\x12\x15\n\x03key\x18\x02 \x01(\tB\x08\x9a\xb5\x18\x04\x08\x01\x10@\"\xb8\x01\n\x13WatchChangesRequest\x12\x46\n\x08patients\x18\x01 \x03(\x0b\x32).kjernejournal.changes.v1.FollowedPatientB\t\x9a\xb5\x18\x05\x08\x01\x18\xd0\x0f\x12\x1d\n\x0cresume_token\x18\x02 \x01(\tB\x07\x9a\xb5\x18\x03\x10\xd0\x0f\x12:\n\x08sections\x18\x03 \x03(\x0e\x32 .kjernejournal.common.v1.SectionB\x06\x9a\xb5\x18\x02\x18\x10\"\xac\x01\n\x14WatchChangesResponse\x12\x30\n\x06\x63hange\x18\x01 \x01(\x0b\x32 .kjernejournal.changes.v1.Change\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12L\n\x15without_care_relation\x18\x03 \x01(\x0b\x32-.kjernejournal.changes.v1.WithoutCareRelation\"#\n\x13WithoutCareRelation\x12\x0c\n\x04keys\x18\x01 \x03(\t\"\xd3\x01\n\x06\x43hange\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x07section\x18\x02 \x01(\x0e\x32 .kjernejournal.common.v1.Section\x12\x16\n\x08\x65ntry_id\x18\x03 \x01(\tB\x04\x90\xb5\x18\x01\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12\x31\n\x04kind\x18\x05 \x01(\x0e\x32#.kjernejournal.common.v1.ChangeKind\x12-\n\tstored_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x9c\x01\n\x0e\x43hangesService\x12\x89\x01\n\x0cWatchChanges\x12-.kjernejournal.changes.v1.WatchChangesRequest\x1a..kjernejournal.changes.v1.WatchChangesResponse\"\x18\x8a\xb5\x18\x14\x08\x01\x10\x0b\x1a\x01\x03 \x01(\x01\x32\x03\x08\x90\x1c\x38\x01@\x06\x30\x01\x42i\n\x18kjernejournal.changes.v1B\x0c\x43hangesProtoP\x01Z\"kjernejournal/changes/v1;changesv1\xaa\x02\x18Kjernejournal.Changes.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,10 +53,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FOLLOWEDPATIENT']._serialized_end=286
   _globals['_WATCHCHANGESREQUEST']._serialized_start=289
   _globals['_WATCHCHANGESREQUEST']._serialized_end=473
-  _globals['_WATCHCHANGESRESPONSE']._serialized_start=475
-  _globals['_WATCHCHANGESRESPONSE']._serialized_end=569
-  _globals['_CHANGE']._serialized_start=572
-  _globals['_CHANGE']._serialized_end=783
-  _globals['_CHANGESSERVICE']._serialized_start=786
-  _globals['_CHANGESSERVICE']._serialized_end=942
+  _globals['_WATCHCHANGESRESPONSE']._serialized_start=476
+  _globals['_WATCHCHANGESRESPONSE']._serialized_end=648
+  _globals['_WITHOUTCARERELATION']._serialized_start=650
+  _globals['_WITHOUTCARERELATION']._serialized_end=685
+  _globals['_CHANGE']._serialized_start=688
+  _globals['_CHANGE']._serialized_end=899
+  _globals['_CHANGESSERVICE']._serialized_start=902
+  _globals['_CHANGESSERVICE']._serialized_end=1058
 # @@protoc_insertion_point(module_scope)

@@ -96,25 +96,60 @@ class WatchChangesResponse(_message.Message):
 
     CHANGE_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    WITHOUT_CARE_RELATION_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
     """Where to go on from once this message has been dealt with."""
     @_builtins.property
     def change(self) -> Global___Change:
         """The change. Unset: a sign of life."""
 
+    @_builtins.property
+    def without_care_relation(self) -> Global___WithoutCareRelation:
+        """Who is left out for want of a care relation. Set in the first message, and again when it is another list; unset: as
+        it was said last.
+        """
+
     def __init__(
         self,
         *,
         change: Global___Change | None = ...,
         resume_token: _builtins.str = ...,
+        without_care_relation: Global___WithoutCareRelation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "without_care_relation", b"without_care_relation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "resume_token", b"resume_token", "without_care_relation", b"without_care_relation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchChangesResponse: _TypeAlias = WatchChangesResponse  # noqa: Y015
+
+@_typing.final
+class WithoutCareRelation(_message.Message):
+    """Patients who are left out because the system's organisation has no care relation to them that is in force: none was
+    registered, it has ended, or there is no record. Whoever is not named may be left out all the same, for a reason that is
+    the patient's own.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The follower's own names for them, in order. Empty: there is a care relation to every patient."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithoutCareRelation: _TypeAlias = WithoutCareRelation  # noqa: Y015
 
 @_typing.final
 class Change(_message.Message):

@@ -57,7 +57,8 @@ class ChangesServiceServicer:
 
         Patients are followed while the system's organisation has a care relation to them that has not ended
         (PatientsService.RegisterCareRelation, which the organisation's personnel call and renew): the same legal entity, and
-        the same point of care where the system's token names one. The others are left out.
+        the same point of care where the system's token names one. The others are left out, and the stream says which they are:
+        without_care_relation. Nothing else decides that list, so it shows nothing that a patient keeps back.
 
         Patients without a record, or who have reserved, blocked somebody or restricted anything, are left out too, and
         nothing shows which; an entry that is restricted by itself is left out alone. What changed while somebody was left
