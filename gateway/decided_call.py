@@ -46,6 +46,8 @@ class DecidedCall:
     decision: Decision
     restricted_entries: frozenset[SectionValue] = frozenset()
     """Sections in which registers hold single entries that are restricted, beside those of the patient's settings."""
+    names_entry: bool = False
+    """A write is about an entry that is there, and not a new one."""
     _nobody: str = field(default_factory=lambda: str(uuid4()), repr=False)
     """A reference that no patient has."""
 
@@ -86,7 +88,8 @@ class DecidedCall:
     def asked_refs(self, section: SectionValue) -> tuple[str, ...]:
         """Returns the references that a register is asked about: nobody's where the section is hidden from the caller,
         so that the answer is that of somebody of whom nothing is registered."""
-        return (self._nobody,) if section in self.decision.hidden else self.refs
+        hidden = self.decision.hidden | (self.decision.closed if self.names_entry else frozenset())
+        return (self._nobody,) if section in hidden else self.refs
 
     def restricts(self, section: SectionValue) -> bool:
         """Returns whether the patient restricts a section, and that may be shown."""

@@ -8,6 +8,7 @@ from gateway.contract import Method
 from gateway.decided_call import DecidedCall
 from kjernejournal.audit.v1.audit_pb2 import ByteRange
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
+from kjernejournal.medications.v1.medications_pb2 import UpdateMedicationListRequest
 from shared import national_id
 from shared.errors import Invalid, Reason
 
@@ -75,3 +76,16 @@ def put_ref(decided: DecidedCall, request: Message) -> None:
     """Replaces the national id by the canonical reference: no service but patients sees a national id."""
     for _, patient in decided.method.patients_in(request):
         patient.patient_ref = decided.asked_refs(decided.method.rule.section)[0]
+
+
+_NAMES_OF_ENTRIES = ("id", "replaced_id")
+
+
+def names_entry(request: Message) -> bool:
+    """Returns whether a write is about an entry that is there: one that changes, replaces, releases or deletes it."""
+    return any(getattr(request, name, "") for name in _NAMES_OF_ENTRIES)
+
+
+def first_of_its_kind(request: Message) -> bool:
+    """Returns whether a write sends the first medication list: what its patient has one of, whole."""
+    return isinstance(request, UpdateMedicationListRequest) and not request.expected_version

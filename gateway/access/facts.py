@@ -262,6 +262,9 @@ class Decision:
     hidden: frozenset[SectionValue] = frozenset()
     """Sections that are restricted and must look to this caller as if nothing had ever been registered in them."""
 
+    closed: frozenset[SectionValue] = frozenset()
+    """Of a write: sections that are restricted, whose entries must look to this caller as if they were not there."""
+
     def on_record(self, section: SectionValue) -> SectionVerdict | None:
         """Returns what the access log says of a section: one that was hidden was withheld, whatever was said."""
         verdict = self.sections.get(section)

@@ -25,8 +25,9 @@ def decide_hiding(
 ) -> Decision:
     """Returns what `decide` says of a record in which nothing is restricted, and what of it has to be hidden.
 
-    Followers of changes hear nothing of patients who have restricted something, as anywhere. Writes are made: they
-    open nothing, and a refusal would say why. The patient's settings are not hidden from those who may see them.
+    Followers of changes hear nothing of patients who have restricted something, as anywhere. What is new is written: it
+    opens nothing, and a refusal would say why. A write about an entry that is restricted finds none, as a read does
+    (`Decision.closed`). The patient's settings are not hidden from those who may see them.
     """
     clinical = access.section == common_pb2.SECTION_SUMMARY or access.section in CLINICAL
     if facts is None or access.changes_only or not clinical:
@@ -34,6 +35,10 @@ def decide_hiding(
     opened = CLINICAL if basis in ELEVATED else frozenset[SectionValue]()
     shown = replace(facts, restricted_sections=opened, single_entries_restricted=frozenset())
     decision = decide(caller, basis, shown, access, now, sections=sections)
-    if opened or decision.for_patient or access.action != common_pb2.ACTION_READ:
+    if opened or decision.for_patient:
         return decision
-    return replace(decision, hidden=facts.restricted_sections & CLINICAL)
+    restricted = facts.restricted_sections & CLINICAL
+    if access.action == common_pb2.ACTION_WRITE:
+        # What feeds send is taken, as where restrictions are shown.
+        return replace(decision, closed=restricted) if caller.kind == common_pb2.CALLER_KIND_CLINICIAN else decision
+    return replace(decision, hidden=restricted)

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -21,7 +22,7 @@ from gateway.registers.breaker import BreakerOpen
 from gateway.registers.refusals import refusal_of, service_fault
 from gateway.registers.section_reader import says_how_much
 from gateway.registers.sources import SOURCES
-from gateway.requests import byte_range_of, parse, put_ref, request_id_of
+from gateway.requests import byte_range_of, first_of_its_kind, names_entry, parse, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
 from gateway.sweeps import Sweeps
 from gateway.texts.catalogue import put_texts
@@ -192,12 +193,31 @@ class Forwarding:
         return entry_not_found() if self._hides and restricted else refusal
 
     async def _write(self, decided: DecidedCall, request: Message) -> bytes:
+        if self._hides and first_of_its_kind(request) and not decided.decision.elevated:
+            await self._refuse_unseen(decided)
         request_id = request_id_of(request)
+        decided = replace(decided, names_entry=names_entry(request))
         put_ref(decided, request)
         try:
             return await self._outcomes.shielded(self._made(decided, request, request_id))
         except KjernejournalError as refusal:
             raise self._as_told(refusal) from None
+
+    async def _refuse_unseen(self, decided: DecidedCall) -> None:
+        """Raises Denied, once it is on record, for personnel who send what there is one of without having seen one.
+
+        Where restrictions are hidden they may not have been shown it, and what they send would take its place unseen.
+        Whether there is one must not show: so the first is sent on an elevated basis, whoever the patient is.
+        """
+        if decided.caller.kind != common_pb2.CALLER_KIND_CLINICIAN:
+            return
+        refusal = Denied(
+            Reason.ERROR_REASON_SECTION_RESTRICTED,
+            "there may be one that the patient has hidden: the first is sent on an elevated basis, which shows it",
+            bases="FORHOYET_SAMTYKKE,FORHOYET_AKUTT",
+        )
+        await self._recorder.record([decided.denial(refusal.reason, refusal.code.value[0])])
+        raise refusal
 
     async def _made(self, decided: DecidedCall, request: Message, request_id: str) -> bytes:
         method, decided = decided.method, await self._outcomes.permitted(decided, request_id)

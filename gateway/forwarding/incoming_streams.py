@@ -13,7 +13,7 @@ from gateway.forwarding.write_outcomes import MOST_RECORDS, About, WriteOutcomes
 from gateway.front_door import IDLE, Context
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend
-from gateway.requests import parse, put_ref, request_id_of
+from gateway.requests import names_entry, parse, put_ref, request_id_of
 from gateway.steps import LOOK_AGAIN, Steps
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord
 from shared import deadline, national_id
@@ -54,6 +54,7 @@ class IncomingStreams:
         request = parse(method, first)
         decided = await self._steps.enter(incoming, request)
         request_id = request_id_of(request)
+        decided = replace(decided, names_entry=names_entry(request))
         put_ref(decided, request)
         try:
             decided = await self._outcomes.shielded(self._outcomes.permitted(decided, request_id))

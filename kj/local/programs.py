@@ -37,6 +37,10 @@ ROOT = Path(__file__).resolve().parents[2]
 """The directory that holds the packages `services`, `gateway` and `shared`: a checkout, or an installation."""
 
 
+RESTRICTIONS = "KJ_RESTRICTIONS"
+"""The gateway's one setting that is taken from whoever starts a local system: how it answers, not where it is."""
+
+
 @dataclass(frozen=True)
 class Program:
     """One process that serves gRPC. `settings` are its `KJ_*` variables."""
@@ -82,6 +86,8 @@ def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, tr
         "KJ_RESUME_KEY_FILE": str(key_file(jwks.parent, "resume.key")),
         "KJ_TRACE_DIR": str(traces),
     }
+    if restrictions := os.environ.get(RESTRICTIONS):
+        settings[RESTRICTIONS] = restrictions
     return Program(GATEWAY, (sys.executable, "-m", "gateway"), address, settings)
 
 

@@ -4,6 +4,7 @@ Each reference has relations of its own, so that an unmerge gives back what was 
 one reference and organisation the latest registration, and of several references the one that ends last.
 """
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -57,8 +58,10 @@ class CareRelations:
     ) -> CareRelation:
         """Stores a relation for the canonical reference, and for each that has one of this organisation already.
 
-        A retry gives what the first try stored. Raises Invalid.
+        A retry by the same organisation gives what the first try stored. Raises Invalid.
         """
+        # Whose relation it is stands in the token, not in the request.
+        sent = hashlib.sha256(sent + ",".join(organisation).encode()).digest()
         async with self._database.transaction() as session:
             refs = await lock(session, ref)
             if await made_by(session, refs, request_id, sent) is None:

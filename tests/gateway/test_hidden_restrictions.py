@@ -10,6 +10,7 @@ from google.rpc import error_details_pb2
 
 from gateway.contract import windows
 from gateway.registers.sources import BY_SECTION, SOURCES
+from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
@@ -26,6 +27,7 @@ from shared.errors import Denied, Reason, entry_not_found
 from tests.gateway.summary.whole import CONTENT, KI, LABS, MEDICINES, OWN, VISITS, states
 from tests.support.client import method, refusal
 from tests.support.gateway import Front, running_gateway
+from tests.support.patients import reaction
 from tests.support.scripted.services import refusing, saying
 
 CLINICAL = [each.section for each in SOURCES if each.section != common_pb2.SECTION_PATIENT]
@@ -248,3 +250,46 @@ async def test_a_status_without_critical_information_is_refused_alike_whether_re
     assert told[0][0] == ("PERMISSION_DENIED", "NO_ACCESS")
     request = ki.GetCriticalInfoStatusRequest(patient=PatientIdentifier(national_id=ill))
     assert (await hidden.client.call("GetCriticalInfoStatus", request, basis="")).has_critical_information
+
+
+@pytest.mark.parametrize("restricted", [[], [KI]], ids=["nothing", "restricted"])
+@pytest.mark.parametrize("basis, elevated", [("AKUTT", False), ("FORHOYET_AKUTT", True)])
+async def test_a_write_about_an_entry_that_is_restricted_finds_none_and_a_new_one_is_stored(
+    hidden: Front, restricted: list[Any], basis: str, elevated: bool
+) -> None:
+    patient = hidden.people.add(restricted_sections=restricted)
+    base: dict[str, Any] = {"patient": PatientIdentifier(national_id=patient)}
+    register = hidden.registers["critical_info"]
+    about = ki.DeleteCriticalInfoRequest(**base, request_id=str(uuid4()), id=str(uuid4()), expected_version=1)
+    new = ki.CreateCriticalInfoRequest(**base, request_id=str(uuid4()), critical_info=reaction())
+    for rpc, request, response in (
+        ("DeleteCriticalInfo", about, ki.DeleteCriticalInfoResponse()),
+        ("CreateCriticalInfo", new, ki.CreateCriticalInfoResponse()),
+    ):
+        register.unary(method(rpc).path, saying(response))
+        await hidden.client.call(rpc, request, basis=basis)
+        [call] = [each for each in register.calls if each.path == method(rpc).path]
+        found = hidden.people.ref(patient) in call.caller.patient_refs
+        assert found is (elevated or not restricted or rpc == "CreateCriticalInfo")
+
+
+@pytest.mark.parametrize("restricted", [[], [MEDICINES]], ids=["nothing", "restricted"])
+async def test_a_first_medication_list_takes_an_elevated_basis_whoever_the_patient_is(
+    hidden: Front, restricted: list[Any]
+) -> None:
+    """Somebody who was shown none may not have been shown it: theirs would take its place unseen."""
+    patient = PatientIdentifier(national_id=hidden.people.add(restricted_sections=restricted))
+    path = method("UpdateMedicationList").path
+    register = hidden.registers["medications"]
+    register.unary(path, saying(medications_pb2.UpdateMedicationListResponse()))
+    request = medications_pb2.UpdateMedicationListRequest(
+        patient=patient, request_id=str(uuid4()), lookup="any", medication_list=medications_pb2.MedicationList()
+    )
+    told = await refusal(hidden.client.call("UpdateMedicationList", request, basis="SAMTYKKE"))
+    assert told.short == ("PERMISSION_DENIED", "SECTION_RESTRICTED")
+    assert told.details["bases"] == "FORHOYET_SAMTYKKE,FORHOYET_AKUTT"
+    assert not [each for each in register.calls if each.path == path]
+    [record] = hidden.log.records
+    assert record.kind == audit_pb2.RECORD_KIND_DENIAL
+    await hidden.client.call("UpdateMedicationList", request, basis="FORHOYET_SAMTYKKE")
+    assert [each for each in register.calls if each.path == path]

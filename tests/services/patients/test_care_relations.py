@@ -118,3 +118,13 @@ async def test_without_an_organisation_nobody_has_a_relation(service: Patients) 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await registered(service, value, caller=nobody)
     assert (refused.value.code().name, reason_of(refused.value)) == ("PERMISSION_DENIED", "NO_ACCESS")
+
+
+async def test_a_request_of_another_organisation_is_no_retry(service: Patients) -> None:
+    value, request_id = await service.register(), str(uuid4())
+    first = await registered(service, value, request_id=request_id)
+    assert await registered(service, value, request_id=request_id) == first
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await registered(service, value, caller=OTHER, request_id=request_id)
+    assert reason_of(refused.value) == "REQUEST_ID_REUSED"
+    assert len(await ends(service, value)) == 1

@@ -218,10 +218,11 @@ class MedicationsServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): an entry breaks a rule, one of
         the list is missing, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): not a doctor, or
-        multidose is another doctor's. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this
-        patient. ABORTED (VERSION_BEHIND): a newer list exists; the details name its version. FAILED_PRECONDITION
-        (STATE_CONFLICT): the lookup it is based on is older than four hours (the details name the current version), or a
-        proposal is answered.
+        multidose is another doctor's. PERMISSION_DENIED (SECTION_RESTRICTED): where the gateway hides restrictions, a
+        first list is sent on an elevated basis, whoever the patient is, since there may be one that was not shown.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this patient. ABORTED (VERSION_BEHIND): a
+        newer list exists; the details name its version. FAILED_PRECONDITION (STATE_CONFLICT): the lookup it is based on is
+        older than four hours (the details name the current version), or a proposal is answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -110,10 +110,11 @@ class MedicationsServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): an entry breaks a rule, one of
     the list is missing, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): not a doctor, or
-    multidose is another doctor's. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this
-    patient. ABORTED (VERSION_BEHIND): a newer list exists; the details name its version. FAILED_PRECONDITION
-    (STATE_CONFLICT): the lookup it is based on is older than four hours (the details name the current version), or a
-    proposal is answered.
+    multidose is another doctor's. PERMISSION_DENIED (SECTION_RESTRICTED): where the gateway hides restrictions, a
+    first list is sent on an elevated basis, whoever the patient is, since there may be one that was not shown.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this patient. ABORTED (VERSION_BEHIND): a
+    newer list exists; the details name its version. FAILED_PRECONDITION (STATE_CONFLICT): the lookup it is based on is
+    older than four hours (the details name the current version), or a proposal is answered.
     """
     ProposeMedicationChange: _grpc.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]
     """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed. Answers with the
@@ -256,10 +257,11 @@ class MedicationsServiceAsyncStub(MedicationsServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): an entry breaks a rule, one of
     the list is missing, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): not a doctor, or
-    multidose is another doctor's. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this
-    patient. ABORTED (VERSION_BEHIND): a newer list exists; the details name its version. FAILED_PRECONDITION
-    (STATE_CONFLICT): the lookup it is based on is older than four hours (the details name the current version), or a
-    proposal is answered.
+    multidose is another doctor's. PERMISSION_DENIED (SECTION_RESTRICTED): where the gateway hides restrictions, a
+    first list is sent on an elevated basis, whoever the patient is, since there may be one that was not shown.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this patient. ABORTED (VERSION_BEHIND): a
+    newer list exists; the details name its version. FAILED_PRECONDITION (STATE_CONFLICT): the lookup it is based on is
+    older than four hours (the details name the current version), or a proposal is answered.
     """
     ProposeMedicationChange: _aio.UnaryUnaryMultiCallable[_medications_pb2.ProposeMedicationChangeRequest, _medications_pb2.ProposeMedicationChangeResponse]  # type: ignore[assignment]
     """Proposes changes of the medication list to the doctor, or takes back what the caller has proposed. Answers with the
@@ -447,10 +449,11 @@ class MedicationsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, UNKNOWN_CODE_SYSTEM, REQUEST_ID_REUSED): an entry breaks a rule, one of
         the list is missing, or the request_id came with another body. PERMISSION_DENIED (ROLE_REFUSED): not a doctor, or
-        multidose is another doctor's. NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this
-        patient. ABORTED (VERSION_BEHIND): a newer list exists; the details name its version. FAILED_PRECONDITION
-        (STATE_CONFLICT): the lookup it is based on is older than four hours (the details name the current version), or a
-        proposal is answered.
+        multidose is another doctor's. PERMISSION_DENIED (SECTION_RESTRICTED): where the gateway hides restrictions, a
+        first list is sent on an elevated basis, whoever the patient is, since there may be one that was not shown.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such prescription, proposal or entry for this patient. ABORTED (VERSION_BEHIND): a
+        newer list exists; the details name its version. FAILED_PRECONDITION (STATE_CONFLICT): the lookup it is based on is
+        older than four hours (the details name the current version), or a proposal is answered.
         """
 
     @_abc_1.abstractmethod
