@@ -8,7 +8,7 @@ from gateway.contract import Method
 from gateway.decided_call import DecidedCall
 from kjernejournal.audit.v1.audit_pb2 import ByteRange
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
-from kjernejournal.medications.v1.medications_pb2 import UpdateMedicationListRequest
+from kjernejournal.medications.v1.medications_pb2 import ProposeMedicationChangeRequest, UpdateMedicationListRequest
 from shared import national_id
 from shared.errors import Invalid, Reason
 
@@ -83,6 +83,10 @@ _NAMES_OF_ENTRIES = ("id", "replaced_id")
 
 def names_entry(request: Message) -> bool:
     """Returns whether a write is about an entry that is there: one that changes, replaces, releases or deletes it."""
+    if isinstance(request, UpdateMedicationListRequest):
+        return bool(request.expected_version)
+    if isinstance(request, ProposeMedicationChangeRequest):
+        return bool(request.withdrawn_proposal_ids) or any(each.entry_id for each in request.proposals)
     return any(getattr(request, name, "") for name in _NAMES_OF_ENTRIES)
 
 
