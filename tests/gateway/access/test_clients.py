@@ -162,7 +162,7 @@ def test_no_machine_of_the_operators_example_speaks_for_any_source() -> None:
     written = (ROOT / "k8s/README.md").read_text()
     [example] = [part.partition("```")[0] for part in written.split("```json") if '"client_id"' in part]
     rows = json.loads(example)["clients"]
-    assert read_clients(example)
+    read_clients(example)
     assert not any("*" in row.get("source_systems", ()) for row in rows)
 
 
