@@ -22,10 +22,24 @@ Counted = Mapping[str, int]
 def counted(entries: Iterable[StoredEntry], refs: Sequence[str]) -> Counted:
     """Returns how many dispensings stand on each prescription."""
     found: Counter[str] = Counter()
+    named: dict[tuple[str, str], set[str]] = {}  # making an id costs more than reading the entry
     for stored in entries:
-        if stored.kind in DISPENSINGS and not stored.deleted:
-            found.update(set(of(pb.Dispensing.FromString(stored.content), refs)))
+        if stored.kind not in DISPENSINGS or stored.deleted:
+            continue
+        dispensing = pb.Dispensing.FromString(stored.content)
+        if dispensing.prescription_id or dispensing.source_record.status in NOT_GIVEN:
+            found.update(of(dispensing, refs))
+            continue
+        source = dispensing.header.provenance.source_system, dispensing.prescription_source_id
+        if source not in named:
+            named[source] = set(of(dispensing, refs))
+        found.update(named[source])
     return found
+
+
+def holds_all(entries: Iterable[StoredEntry], totals: Mapping[int, int]) -> bool:
+    """Whether these are all the dispensings that a patient has. `totals`: entries that there are, by kind."""
+    return sum(stored.kind in DISPENSINGS for stored in entries) == sum(totals.get(kind, 0) for kind in DISPENSINGS)
 
 
 def of(dispensing: pb.Dispensing, refs: Sequence[str]) -> list[str]:

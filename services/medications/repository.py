@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from kjernejournal.common.v1.common_pb2 import CallerContext, ImportCounts
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import importing, kinds, model
-from services.medications.dispensed import DISPENSINGS, Counted, counted
+from services.medications.dispensed import DISPENSINGS, Counted, counted, holds_all
 from services.medications.reserved import ALL, MARKED, Reserved, reserved
 from shared.convert import moment
 from shared.database import Database, Session
@@ -150,8 +150,11 @@ class Repository:
         rows = await self.database.fetch(_STANDING, refs, of_kinds, kinds.LISTS, name="standing_medicines")
         return [stored_entry(row) for row in rows]
 
-    async def dispensed(self, refs: Sequence[str], as_of: datetime | None) -> Counted:
-        """Returns how many dispensings stand on each prescription, locked or not."""
+    async def dispensed(self, refs: Sequence[str], as_of: datetime | None, read: Whole | None = None) -> Counted:
+        """Returns how many dispensings stand on each prescription, locked or not. `read`: what was read already, at the
+        same time; the rest is read where it does not hold them all."""
+        if read is not None and holds_all(read.entries, read.totals):
+            return counted(read.entries, refs)
         found = await self.entries.newest(refs, ALL, kinds=DISPENSINGS, as_of=as_of)
         return counted(found.entries, refs)
 

@@ -198,7 +198,7 @@ class Servicer(MedicationsServiceServicer):
         if not sees_locked and (as_of is not None or any(whole.totals.get(kind) for kind in kinds.ALL_LOCKED)):
             hidden = await self._repository.kinds_of(refs, kinds.ALL_LOCKED)
         prescribed = any(stored.kind in kinds.ANY_PRESCRIPTION for stored in whole.entries)
-        dispensed = await self._repository.dispensed(refs, as_of) if prescribed else {}
+        dispensed = await self._repository.dispensed(refs, as_of, whole) if prescribed else {}
         now = time_of_reading(as_of)
         return section(whole, most, since, now, locked=sees_locked, hidden=hidden, dispensed=dispensed)
 

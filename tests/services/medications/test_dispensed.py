@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from shared.convert import timestamp
+from shared.register.entry import EntryPage
+from shared.register.store import EntryStore
 from tests.services.medications.feed import Feed, dispensing, new_ref, prescription
 
 
@@ -74,3 +79,32 @@ async def test_where_a_feed_says_that_counting_begins_is_counted_on_from(medicin
     await medicines.prescribe(ref, prescription("r1", reit=5, dispensed=2))
     await medicines.dispense(ref, dispensing("d1", of="r1"))
     assert await counts(medicines, ref) == {"r1": (3, 3)}
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+async def test_a_section_counts_alike_whether_it_shows_every_dispensing_or_a_few(medicines: Feed, most: int) -> None:
+    """Those that the section holds are counted as they are; the others are read only where there are others."""
+    ref = new_ref()
+    await medicines.prescribe(ref, prescription("r1", reit=5))
+    given = [dispensing(f"d{number}", "r1", number) for number in range(1, 4)]
+    await medicines.send(ref, dispensings=[*given, dispensing("d4", "r1", 4, locked=True)])
+    [shown] = (await medicines.section(ref, max_entries=most)).prescriptions
+    assert (shown.dispensed, shown.dispensings_left) == (4, 2)
+
+
+async def test_a_section_that_holds_every_dispensing_reads_them_once(
+    medicines: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = new_ref()
+    await medicines.prescribe(ref, prescription("r1", reit=5))
+    await medicines.dispense(ref, dispensing("d1", of="r1"))
+    reads: list[object] = []
+    newest = EntryStore.newest
+
+    async def noted(self: EntryStore, *args: Any, **fields: Any) -> EntryPage:
+        reads.append(fields.get("kinds"))
+        return await newest(self, *args, **fields)
+
+    monkeypatch.setattr(EntryStore, "newest", noted)
+    assert (await medicines.section(ref, max_entries=100)).prescriptions[0].dispensed == 1
+    assert reads == []
