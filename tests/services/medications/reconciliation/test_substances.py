@@ -102,7 +102,7 @@ def test_what_was_discontinued_or_is_on_one_list_already_is_not_in_doubt() -> No
 
 
 def test_without_the_row_two_codes_are_two_medicines() -> None:
-    items, draft = reconcile(listed(), entry(medication=RHEUMATIC), entry(medication=CANCER))
+    items, draft = reconcile(listed(), entry(medication=ENALAPRIL), entry(medication=BOTH))
     assert DOUBTFUL not in [item.difference for item in items]
     assert len(draft.entries) == 2
 
@@ -189,3 +189,20 @@ def test_pick_ups_of_two_prescriptions_do_not_add_up() -> None:
     given = [dispensed("d1", "r1", 40, days_supply=month), dispensed("d2", "r2", 39, days_supply=month)]
     items, _ = reconcile(prescriptions=orders, dispensings=given)
     assert not any(side.source == pb.RECONCILIATION_SOURCE_DISPENSED for item in items for side in item.group.sides)
+
+
+def test_a_brand_in_words_alone_and_a_coded_brand_of_one_substance_are_never_both_in_a_draft() -> None:
+    rows = [knowledge_pb2.SubstanceCode(coding=Coding(code="waran"), atc=["B01AA03"], source="Felleskatalogen")]
+    table = SubstanceTable(knowledge_pb2.DrugKnowledge(substances=rows))
+    in_words = pb.Medication(code=CodeableConcept(text="Waran 2,5 mg"))
+    marevan = entry(medication=medicine("B01AA03", "Marevan 2,5 mg"))
+    items, draft = reconcile(listed(entry(medication=in_words)), marevan, table=table)
+    assert [item.difference for item in items] == [DOUBTFUL, DOUBTFUL]
+    assert [each.medication.code.text for each in draft.entries] == ["Waran 2,5 mg"]
+
+
+def test_words_that_name_another_substance_than_the_code_tie_to_both() -> None:
+    wrong = medicine("B01AA03", "Ibuprofen 400 mg")
+    items, draft = reconcile(listed(entry(medication=wrong)), entry(medication=medicine("M01AE01", "Ibux 400 mg")))
+    assert [item.difference for item in items] == [DOUBTFUL, DOUBTFUL]
+    assert codes(draft.entries) == ["B01AA03"]
