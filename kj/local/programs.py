@@ -27,11 +27,15 @@ ISSUER = "https://issuer.kjernejournal.local"
 CLIENTS_FILE = "clients.json"
 """The local issuer's table of clients, in its directory."""
 
+LOG = "log.kjernejournal.local"
+"""The name of the local access log, as it stands in its checkpoints."""
+
 _KEYS = {
     "documents": ("KJ_DOCUMENT_KEY_FILE", "document.key"),
     "own_registrations": ("KJ_OWN_REGISTRATIONS_KEY_FILE", "own_registrations.key"),
+    "audit": ("KJ_LOG_KEY_FILE", "log.key"),
 }
-"""Setting and file of the key that wraps patients' keys, of the services that encrypt."""
+"""Setting and file of the key that wraps patients' keys, of the services that encrypt; and of the log's own."""
 
 ROOT = Path(__file__).resolve().parents[2]
 """The directory that holds the packages `services`, `gateway` and `shared`: a checkout, or an installation."""
@@ -92,14 +96,20 @@ def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, tr
 
 
 def key_file(keys: Path, name: str) -> Path:
-    """Returns a key file with one key, which protects a service's patients' keys; made once, never replaced."""
+    """Returns a key file with one key, such as protects a service's patients' keys; made once, never replaced."""
     path = keys / name
     if not path.exists():
         partial = keys / f"{name}.partial"
         partial.unlink(missing_ok=True)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(file_line(1, os.urandom(32)))
+            file.write(_new_log_key() if name == "log.key" else file_line(1, os.urandom(32)))
             file.flush()
             os.fsync(file.fileno())  # without the key everything it protects is lost
         partial.rename(path)
     return path
+
+
+def _new_log_key() -> bytes:
+    from shared.transparency import notes  # noqa: PLC0415 -- cryptography: only when it is made
+
+    return notes.secret_line(notes.signer(LOG, notes.ED25519, os.urandom(32))).encode()

@@ -1,15 +1,12 @@
 """All SQL of the access log."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import count
-from operator import itemgetter
 from typing import NamedTuple
 
 import asyncpg
 
-from shared.database import Database, Session
+from shared.database import Database
 from shared.register.paging import Page
 
 
@@ -75,29 +72,16 @@ class Repository:
         others are appended all the same. Raises Unavailable or TimedOut when the outcome is not known: the same
         call again mends it.
         """
-        async with self._database.transaction() as session:
-            # Everything after this waits for whoever else appends, so it sees all that they have appended.
-            next_index = await session.fetchval(
-                "SELECT next_index FROM coordinator FOR UPDATE", name="lock_coordinator"
-            )
-            known = await self._known(session, [record.record_id for record in records])
-            fresh: dict[str, NewRecord] = {}
-            for record in records:
-                if record.record_id not in known:
-                    fresh.setdefault(record.record_id, record)
-            if fresh:
-                for record, row in zip(fresh.values(), await _insert(session, next_index, fresh), strict=True):
-                    known[record.record_id] = (Appended(record.record_id, *row), record.digest)
-        return [_place(record, known) for record in records]
-
-    async def _known(self, session: Session, record_ids: Sequence[str]) -> dict[str, tuple[Appended, bytes]]:
-        rows = await session.fetch(
-            "SELECT record_id, idx, committed_at, patient_sequence, digest FROM entries LEFT JOIN personal USING (idx)"
-            " WHERE record_id = ANY($1::uuid[])",
-            record_ids,
-            name="known_records",
+        others = [(number, ref) for number, record in enumerate(records, 1) for ref in record.other_refs]
+        rows = await self._database.fetch(
+            _APPEND,
+            *map(list, zip(*map(_arguments, records), strict=True)),
+            [number for number, _ in others],
+            [ref for _, ref in others],
+            name="append_records",
         )
-        return {str(row[0]): (Appended(str(row[0]), row[1], row[2], row[3]), row[4]) for row in rows}
+        known = {str(row[0]): (Appended(str(row[0]), row[1], row[2], row[3]), row[4]) for row in rows}
+        return [_place(record, known) for record in records]
 
     async def accesses(
         self, refs: Sequence[str], page: Page, *, since: datetime | None, legal_entity: str | None
@@ -161,61 +145,15 @@ ORDER BY idx
 """Of each record its place among those of the reference it names, where that is one of these."""
 
 _APPEND = """
-WITH fresh AS (
-    SELECT * FROM unnest(
-        $1::bigint[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::timestamptz[], $7::text[],
-        $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bigint[]
-    ) AS record (idx, record_id, access_id, kind, patient_ref, occurred_at, legal_entity,
-                 digest, content, personal, salt, behind)
-), moved AS (
-    UPDATE coordinator SET next_index = next_index + cardinality($1)
-), counted AS (
-    INSERT INTO patient_counters (patient_ref, records)
-    SELECT patient_ref, count(*) FROM fresh WHERE patient_ref IS NOT NULL GROUP BY patient_ref
-    ON CONFLICT (patient_ref) DO UPDATE SET records = patient_counters.records + excluded.records
-    RETURNING patient_ref, records
-), appended AS (
-    INSERT INTO entries (idx, record_id, access_id, kind, occurred_at, committed_at, legal_entity, digest, content)
-    SELECT idx, record_id, access_id, kind, occurred_at, statement_timestamp(), legal_entity, digest, content FROM fresh
+SELECT * FROM append_records(
+    $1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::timestamptz[], $6::text[], $7::bytea[], $8::bytea[],
+    $9::bytea[], $10::bytea[], $11::bigint[], $12::uuid[]
 )
-INSERT INTO personal (idx, patient_ref, patient_sequence, access_id, salt, content)
-SELECT idx, patient_ref, records - behind, access_id, salt, personal FROM fresh LEFT JOIN counted USING (patient_ref)
-RETURNING idx, statement_timestamp(), patient_sequence
 """
-"""`behind`: how many records of the same patient follow in this batch."""
+"""Runs with the owner's rights: nothing else may add a record, and nobody chooses its index or time."""
 
 
-async def _insert(session: Session, next_index: int, fresh: dict[str, NewRecord]) -> list[asyncpg.Record]:
-    """Appends the records from `next_index` on, and returns the place of each."""
-    rows = await session.fetch(
-        _APPEND,
-        list(range(next_index, next_index + len(fresh))),
-        *map(list, zip(*(_arguments(record, behind) for record, behind in _behind(fresh)), strict=True)),
-        name="append_records",
-    )
-    others = [
-        (idx, ref)
-        for idx, record in zip(count(next_index), fresh.values(), strict=False)
-        if record.patient_ref is not None
-        for ref in record.other_refs
-    ]
-    if others:
-        await session.execute(
-            "INSERT INTO also_about (idx, patient_ref) SELECT * FROM unnest($1::bigint[], $2::uuid[])",
-            *map(list, zip(*others, strict=True)),
-            name="append_other_references",
-        )
-    return sorted(rows, key=itemgetter(0))
-
-
-def _behind(fresh: dict[str, NewRecord]) -> Iterator[tuple[NewRecord, int]]:
-    left = Counter(record.patient_ref for record in fresh.values())
-    for record in fresh.values():
-        left[record.patient_ref] -= 1
-        yield record, left[record.patient_ref]
-
-
-def _arguments(record: NewRecord, behind: int) -> tuple[object, ...]:
+def _arguments(record: NewRecord) -> tuple[object, ...]:
     return (
         record.record_id,
         record.access_id,
@@ -227,7 +165,6 @@ def _arguments(record: NewRecord, behind: int) -> tuple[object, ...]:
         record.content,
         record.personal,
         record.salt,
-        behind,
     )
 
 

@@ -1,4 +1,4 @@
-"""The rpcs of the access log. Reviews, statistics, reconstruction and proofs come later."""
+"""The rpcs of the access log. Reviews, statistics and reconstruction come later."""
 
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from kjernejournal.common.v1.common_pb2 import ListWindow
 from services.audit import convert, model
 from services.audit.committer import Committer
 from services.audit.hidden import AccessPage, ShownPage
+from services.audit.proofs import Proofs
 from services.audit.repository import NewRecord, Repository
 from shared.convert import moment, optional_moment, timestamp
 from shared.errors import Invalid, Reason
@@ -24,13 +25,11 @@ class Servicer(AuditServiceServicer):
     ReconstructDisclosure = AuditServiceServicer.ReconstructDisclosure
     GetUsageStatistics = AuditServiceServicer.GetUsageStatistics
     ImportOrganisations = AuditServiceServicer.ImportOrganisations
-    GetCheckpoint = AuditServiceServicer.GetCheckpoint
-    GetInclusionProof = AuditServiceServicer.GetInclusionProof
-    GetConsistencyProof = AuditServiceServicer.GetConsistencyProof
 
-    def __init__(self, repository: Repository, committer: Committer) -> None:
+    def __init__(self, repository: Repository, committer: Committer, proofs: Proofs) -> None:
         self._repository = repository
         self._committer = committer
+        self._proofs = proofs
 
     async def Record(self, request: pb.RecordRequest, context: Context) -> pb.RecordResponse:
         taken: list[NewRecord] = []
@@ -71,6 +70,33 @@ class Servicer(AuditServiceServicer):
                 older_exist=found.older_exist or left,
                 since=timestamp(since) if since else None,
             ),
+        )
+
+    async def GetCheckpoint(self, request: pb.GetCheckpointRequest, context: Context) -> pb.GetCheckpointResponse:
+        newest = await self._proofs.newest()
+        return pb.GetCheckpointResponse(checkpoint=newest.note, tree_size=newest.size, root_hash=newest.root)
+
+    async def GetInclusionProof(
+        self, request: pb.GetInclusionProofRequest, context: Context
+    ) -> pb.GetInclusionProofResponse:
+        found = await self._proofs.inclusion(request.index, request.tree_size)
+        return pb.GetInclusionProofResponse(
+            index=request.index,
+            tree_size=found.checkpoint.size,
+            leaf_hash=found.leaf,
+            hashes=found.hashes,
+            checkpoint=found.checkpoint.note,
+        )
+
+    async def GetConsistencyProof(
+        self, request: pb.GetConsistencyProofRequest, context: Context
+    ) -> pb.GetConsistencyProofResponse:
+        found = await self._proofs.consistency(request.first_size, request.second_size)
+        return pb.GetConsistencyProofResponse(
+            first_size=request.first_size,
+            second_size=found.checkpoint.size,
+            hashes=found.hashes,
+            checkpoint=found.checkpoint.note,
         )
 
     async def _page(

@@ -158,6 +158,7 @@ def test_settings_are_ones_that_the_processes_read(local: list[Manifest]) -> Non
         special = {
             "gateway": {"KJ_SERVICES", "KJ_CLIENTS", "KJ_RESUME_KEY_FILE"},
             "documents": {"KJ_DOCUMENT_KEY_FILE"},
+            "audit": {"KJ_LOG_KEY_FILE"},
             "own-registrations": {"KJ_OWN_REGISTRATIONS_KEY_FILE"},
         }.get(name, set())
         read = {f"KJ_{field.upper()}" for field in fields} | {"OTEL_EXPORTER_OTLP_ENDPOINT"} | special

@@ -10,15 +10,21 @@ import pytest
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceStub
 from services.audit.committer import Committer
+from services.audit.integrator import Integrator
+from services.audit.proofs import Proofs
 from services.audit.repository import Repository
 from services.audit.servicer import Servicer
+from services.audit.tree_repository import TreeRepository
 from shared.database import Database
+from shared.transparency.notes import ED25519, signer
 from tests.support.postgres import Cluster
 from tests.support.postgres import Database as TestDatabase
 from tests.support.service import served
 
 if TYPE_CHECKING:
     from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceAsyncStub
+
+KEY = signer("log.kjernejournal.test", ED25519, bytes(range(32)))
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class Log:
     stub: "AuditServiceAsyncStub"
     place: TestDatabase
     committer: Committer
+    integrator: Integrator
+    """Integrates when a test says so."""
 
     async def record(self, *records: pb.AuditRecord) -> list[pb.RecordAnswer]:
         """Sends the records in one call."""
@@ -40,9 +48,10 @@ async def running_log(cluster: Cluster) -> AsyncIterator[Log]:
     place = await cluster.migrated("audit")
     database = await Database.connect(place.dsn)
     committer = Committer(Repository(database).append)
-    servicer = Servicer(Repository(database), committer)
+    trees = TreeRepository(database)
+    servicer = Servicer(Repository(database), committer, Proofs(trees))
     async with served((servicer, pb.DESCRIPTOR.services_by_name["AuditService"])) as channel:
-        yield Log(AuditServiceStub(channel), place, committer)
+        yield Log(AuditServiceStub(channel), place, committer, Integrator(trees, KEY, every=0))
     await committer.drain()
     await database.close()
 

@@ -171,5 +171,5 @@ async def test_a_cancelled_append_is_committed(log: "Log", monkeypatch: pytest.M
 
 async def test_what_comes_later_answers_unimplemented(log: "Log") -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await log.stub.GetCheckpoint(pb.GetCheckpointRequest())
+        await log.stub.ListReviews(pb.ListReviewsRequest())
     assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -1591,7 +1591,7 @@ class GetInclusionProofRequest(_message.Message):
     index: _builtins.int
     """The record's index, from its receipt."""
     tree_size: _builtins.int
-    """Size of the tree. 0: the newest checkpoint's."""
+    """Size of the tree, which a checkpoint has. 0: the newest checkpoint's."""
     def __init__(
         self,
         *,
@@ -1657,7 +1657,7 @@ class GetConsistencyProofRequest(_message.Message):
     first_size: _builtins.int
     """Size of the older tree."""
     second_size: _builtins.int
-    """Size of the newer one. 0: the newest checkpoint's."""
+    """Size of the newer one, which a checkpoint has. 0: the newest checkpoint's."""
     def __init__(
         self,
         *,

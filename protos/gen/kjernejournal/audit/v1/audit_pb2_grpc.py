@@ -194,7 +194,8 @@ class AuditServiceServicer:
 
         Callers: citizens, systems, auditors.
 
-        Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size.
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size. INVALID_ARGUMENT (INVALID_FIELD): no
+        checkpoint has this size. UNAVAILABLE (SERVICE_UNAVAILABLE): none has been signed yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,7 +206,8 @@ class AuditServiceServicer:
 
         Callers: citizens, systems, auditors.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or larger than the newest checkpoint's.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or no checkpoint has the newer one. UNAVAILABLE
+        (SERVICE_UNAVAILABLE): none has been signed yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -106,14 +106,16 @@ class AuditServiceStub:
 
     Callers: citizens, systems, auditors.
 
-    Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size.
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size. INVALID_ARGUMENT (INVALID_FIELD): no
+    checkpoint has this size. UNAVAILABLE (SERVICE_UNAVAILABLE): none has been signed yet.
     """
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.GetConsistencyProofResponse]
     """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2).
 
     Callers: citizens, systems, auditors.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or larger than the newest checkpoint's.
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or no checkpoint has the newer one. UNAVAILABLE
+    (SERVICE_UNAVAILABLE): none has been signed yet.
     """
 
 @_typing.type_check_only
@@ -192,14 +194,16 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     Callers: citizens, systems, auditors.
 
-    Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size.
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size. INVALID_ARGUMENT (INVALID_FIELD): no
+    checkpoint has this size. UNAVAILABLE (SERVICE_UNAVAILABLE): none has been signed yet.
     """
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
     """Proves that a newer log holds an older one unchanged (RFC 6962, 2.1.2).
 
     Callers: citizens, systems, auditors.
 
-    Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or larger than the newest checkpoint's.
+    Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or no checkpoint has the newer one. UNAVAILABLE
+    (SERVICE_UNAVAILABLE): none has been signed yet.
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -329,7 +333,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Callers: citizens, systems, auditors.
 
-        Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size.
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): the record is not in a tree of this size. INVALID_ARGUMENT (INVALID_FIELD): no
+        checkpoint has this size. UNAVAILABLE (SERVICE_UNAVAILABLE): none has been signed yet.
         """
 
     @_abc_1.abstractmethod
@@ -342,7 +347,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Callers: citizens, systems, auditors.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or larger than the newest checkpoint's.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD): sizes out of order, or no checkpoint has the newer one. UNAVAILABLE
+        (SERVICE_UNAVAILABLE): none has been signed yet.
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
