@@ -55,7 +55,7 @@ def encode(row: Row) -> bytes:
 
 
 def commitment(salt: bytes, personal: bytes, places: Sequence[Place]) -> bytes:
-    """Returns the commitment to what names persons in a record: nobody without the salt can tell what it is to.
+    """Returns the commitment to what names persons in a record: nobody without the salt can find out what.
 
     It hashes the salt (32 bytes), the length of the serialized PersonalPart (4) and itself, and each reference (16)
     with its place (8).

@@ -1,0 +1,56 @@
+"""Every forgery of the log is found and located, and an honest log gives no alarm.
+
+`KJ_FORGERIES` is how often each kind is tried (default 20), `KJ_SEED` what is forged.
+"""
+
+import os
+import random
+
+import asyncpg
+import pytest
+
+from kj.audit.database import LogDatabase
+from kj.audit.verification import Finding
+from kj.audit.verify import findings
+from shared.transparency.checkpoints import Checkpoint
+from tests.kj.audit.conftest import KEY, WITNESS, Honest
+from tests.kj.audit.forgeries import FORGERIES, Forger
+
+TIMES = int(os.environ.get("KJ_FORGERIES", "20"))
+SEED = os.environ.get("KJ_SEED", "1")
+
+
+async def verified(connection: "asyncpg.Connection[asyncpg.Record]", known: list[Checkpoint]) -> list[Finding]:
+    log = LogDatabase(connection)
+    found = findings(log, KEY.verifier, witnesses=[WITNESS.verifier], known=known)
+    return [each async for each in found]
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_a_forgery_is_found_and_located(honest: Honest, forgery: str) -> None:
+    connection = await asyncpg.connect(honest.place.superuser_dsn)
+    try:
+        for time in range(TIMES):
+            rng = random.Random(f"{SEED} {forgery} {time}")
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(f"SELECT setseed({rng.random()})")
+            forger = Forger(connection, rng, KEY)
+            await forger.begin()
+            expected = await FORGERIES[forgery](forger)
+            found = await verified(connection, [honest.known])
+            await transaction.rollback()
+            assert found, f"{forgery} number {time} was not found"
+            assert found[0].record in expected, (time, expected, found[:3])
+    finally:
+        await connection.close()
+
+
+async def test_an_honest_log_gives_no_alarm(honest: Honest) -> None:
+    connection = await asyncpg.connect(honest.place.dsn)
+    try:
+        async with connection.transaction():
+            for _ in range(max(1, TIMES // 10)):
+                assert await verified(connection, [honest.known]) == []
+    finally:
+        await connection.close()
