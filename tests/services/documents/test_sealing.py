@@ -8,7 +8,9 @@ import pytest
 
 from services.documents.intake import Intake
 from services.documents.sealing import ROW, Content, PatientKey
+from services.documents.settings import DocumentSettings
 from shared.sealing import ContentDamagedError, KeyFileError, KeyWrap, file_line
+from shared.settings import read
 
 
 def new_patient(keys: KeyWrap) -> tuple[str, PatientKey]:
@@ -117,3 +119,16 @@ def test_content_is_cut_into_full_rows_and_a_last_one(size: int, piece: int) -> 
     assert all(len(row) == ROW for _, row in rows[:-1])
     assert 0 < len(rows[-1][1]) <= ROW
     assert intake.size == size
+
+
+def test_a_key_file_without_keys_is_named_at_start_by_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("hemmelig, and no key")
+    monkeypatch.setenv("KJ_LISTEN", "unix:/s")
+    monkeypatch.setenv("KJ_DATABASE_URL", "postgresql://role:word@host/documents")
+    monkeypatch.setenv("KJ_DOCUMENT_KEY_FILE", str(file))
+    with pytest.raises(SystemExit, match="^KJ_DOCUMENT_KEY_FILE: ") as refused:
+        read(DocumentSettings)
+    assert "hemmelig" not in str(refused.value)
