@@ -129,6 +129,6 @@ def test_a_key_file_without_keys_is_named_at_start_by_its_variable(
     monkeypatch.setenv("KJ_LISTEN", "unix:/s")
     monkeypatch.setenv("KJ_DATABASE_URL", "postgresql://role:word@host/documents")
     monkeypatch.setenv("KJ_DOCUMENT_KEY_FILE", str(file))
-    with pytest.raises(SystemExit, match="^KJ_DOCUMENT_KEY_FILE: ") as refused:
+    with pytest.raises(SystemExit, match=r"^KJ_DOCUMENT_KEY_FILE: ") as refused:
         read(DocumentSettings)
     assert "hemmelig" not in str(refused.value)
