@@ -10,6 +10,7 @@ from kjernejournal.common.v1.common_pb2 import (
     EventTime,
     PartialDate,
 )
+from shared.codes.marks import without_marks
 
 _TICK = timedelta(microseconds=1)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _TICK, datetime.max.replace(tzinfo=UTC) - _TICK
@@ -40,8 +41,8 @@ def time_of_reading(as_of: datetime | None) -> datetime:
 
 
 def digest(message: Message) -> bytes:
-    """Returns the SHA-256 of a message: the same for the same message."""
-    return hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
+    """Returns the SHA-256 of a message: the same for the same message, whatever a release knows of its codes."""
+    return hashlib.sha256(without_marks(message).SerializeToString(deterministic=True)).digest()
 
 
 def effective(time: EventTime, recorded: datetime) -> datetime:

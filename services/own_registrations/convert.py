@@ -7,6 +7,7 @@ from kjernejournal.common.v1.common_pb2 import REPRESENTATION_SELF, CallerContex
 from kjernejournal.own_registrations.v1 import own_registrations_pb2 as pb
 from kjernejournal.own_registrations.v1.own_registrations_pb2 import OwnRegistration, OwnRegistrationsSection
 from services.own_registrations import model
+from shared.codes.marks import without_marks
 from shared.register.convert import complete_header, provenance, window
 from shared.register.entry import EntryPage, StoredEntry
 
@@ -20,7 +21,7 @@ def author(caller: CallerContext, now: datetime) -> Provenance:
 
 def sent(registration: OwnRegistration) -> bytes:
     """Returns what a feed's entry is known again by: all that was sent of it."""
-    return registration.SerializeToString(deterministic=True)
+    return without_marks(registration).SerializeToString(deterministic=True)
 
 
 def sent_request(request: pb.SaveOwnRegistrationRequest) -> bytes:
@@ -28,7 +29,7 @@ def sent_request(request: pb.SaveOwnRegistrationRequest) -> bytes:
     asked = pb.SaveOwnRegistrationRequest(id=request.id.lower(), expected_version=request.expected_version)
     asked.registration.CopyFrom(request.registration)
     asked.registration.ClearField("header")
-    return asked.SerializeToString(deterministic=True)
+    return without_marks(asked).SerializeToString(deterministic=True)
 
 
 def to_store(registration: OwnRegistration, source: Provenance) -> OwnRegistration:
@@ -41,7 +42,7 @@ def to_store(registration: OwnRegistration, source: Provenance) -> OwnRegistrati
 
 def content(registration: OwnRegistration) -> bytes:
     """Returns what is encrypted and stored."""
-    return registration.SerializeToString(deterministic=True)
+    return without_marks(registration).SerializeToString(deterministic=True)
 
 
 def following(registration: OwnRegistration, before: bytes) -> OwnRegistration:

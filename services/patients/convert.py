@@ -35,6 +35,7 @@ from services.patients.privacy import Settings
 from services.patients.protection import shown as protected
 from services.patients.protection import strictest
 from shared import national_id
+from shared.codes.marks import without_marks
 from shared.convert import timestamp
 from shared.register.requests import lower_request_id
 
@@ -61,7 +62,7 @@ def sent(request: Message) -> bytes:
     body.CopyFrom(request)
     body.ClearField("patient")
     lower_request_id(body)
-    return digest_of(request.DESCRIPTOR.full_name.encode() + body.SerializeToString(deterministic=True))
+    return digest_of(request.DESCRIPTOR.full_name.encode() + without_marks(body).SerializeToString(deterministic=True))
 
 
 def kind_of(value: str) -> NationalIdKind.ValueType:

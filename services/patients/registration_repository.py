@@ -15,6 +15,7 @@ from kjernejournal.common.v1.common_pb2 import ImportCounts, Provenance
 from kjernejournal.patients.v1.patients_pb2 import GeneralPractitionerAssignment, ImportedPrivacy, Person
 from services.patients import convert
 from services.patients import identity_repository as identities
+from shared.codes.marks import without_marks
 from shared.convert import digest, optional_moment, timestamp
 from shared.database import Database, Session
 from shared.errors import Reason, StateConflict, Unavailable
@@ -246,7 +247,8 @@ async def _import(
             identity_rows.append(identities.row(new, None, source))
         if registration.general_practitioners is not None:
             content = convert.history_content(registration.general_practitioners)
-            sent = convert.digest_of(content)
+            plain = map(without_marks, registration.general_practitioners)
+            sent = convert.digest_of(convert.history_content(tuple(plain)))
             if version := _next(counts, histories.get(ref), sent, registration.history_at):
                 gp_rows.append((ref, version, sent, _at(provenance, registration.history_at), content))
         if registration.privacy is not None:

@@ -94,10 +94,10 @@ LISTS: dict[str, Mapping[str, str]] = {
 """By system: the name of every code."""
 
 
-def is_unknown(coding: Coding) -> bool:
-    """Whether a coding's code is none of its list, of those that are known whole."""
+def is_known(coding: Coding) -> bool | None:
+    """Whether a coding's code is one of its list; None for a system whose list is not known whole."""
     names = LISTS.get(systems.canonical(coding.system))
-    return names is not None and bool(coding.code) and coding.code.strip() not in names
+    return None if names is None else coding.code.strip() in names
 
 
 def other_codes(coding: Coding) -> frozenset[str]:

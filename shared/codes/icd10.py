@@ -1,8 +1,8 @@
-"""ICD-10 under whatever name a source gives it, the form of its codes, and its chapters, among them those that say
-nothing of the patient's condition.
+"""ICD-10 under whatever name a source gives it, some codes that are known, and the chapters that say nothing of the
+patient's condition.
 
-Source of form and chapters: WHO, ICD-10 version 2019; Direktoratet for e-helse, the Norwegian edition: a fifth
-character is for chapters XIII, XIX and XX alone, and chapter XX has codes such as V0n.
+Source of the codes: WHO, ICD-10 version 2019, written from facts, codes alone. WHO's list is not free to copy, and
+Helsedirektoratet's is not here.
 """
 
 import re
@@ -12,17 +12,15 @@ from shared.codes.systems import ICD10, ICD10_WHO, canonical
 CHAPTERS_XX_AND_XXI = frozenset("VWXYZ")
 """First letters of external causes (V0n-Y98) and of contact with health services (Z00-Z99). U is another chapter."""
 
-_CHAPTERS = """
-    A00-B99 C00-D48 D50-D89 E00-E90 F00-F99 G00-G99 H00-H59 H60-H95 I00-I99 J00-J99 K00-K93 L00-L99 M00-M99 N00-N99
-    O00-O99 P00-P96 Q00-Q99 R00-R99 S00-T98 U00-U99 V01-Y98 Z00-Z99
+_KNOWN = """
+    B18.1 B18.2 B24 C00 C18 C34 C50 C61 D55 D55.0 D56 D57 D58 D66 D67 D68 D68.0 D68.5 D69.3 D80 D81 D82 D83 D84.1
+    E10 E10.9 E11 E11.9 E23 E27.1 E27.4 E70 E71 E72 E78.0 E80 E80.2 E84 F00 F20 F31 F32 F32.9 F33 F41.1 G20 G30 G35
+    G40 G40.9 G43 G43.1 G70.0 I10 I20 I21 I21.9 I25 I25.1 I26 I45.8 I48 I50 I50.9 I63 I63.9 I64 I80 I82 J18 J18.9 J44
+    J44.1 J44.9 J45 J45.9 J46 K25 K26 K27 K50 K51 M05 M06 M06.9 M10 M16 M17 M79 N18 N18.4 N18.5 N39.0 Q20 Q21 Q90 R07.4
+    R51 S02 S72 S72.0 T78 T78.0 T78.2 T78.4 T88.3 T88.6 Z94
 """
-CHAPTERS = tuple((chapter[:3], chapter[4:]) for chapter in _CHAPTERS.split())
-"""The first and the last category of each."""
-_FORMS = {
-    ICD10: re.compile(r"[A-Z]\d\d(\.?\d)?|[MSTVWXY]\d\d\.?\d\d|[VWXY]\dn(\.?\d{1,2})?", re.ASCII),
-    ICD10_WHO: re.compile(r"[A-Z]\d\d(\.?\d)?|[FMSTVWXY]\d\d\.?\d\d|[VWXY]\dn(\.?\d{1,2})?", re.ASCII),
-}
-"""By edition. WHO's has a fifth character in chapter V too."""
+KNOWN = frozenset(_KNOWN.split())
+"""Codes that our own tables name, and some in daily use: most of ICD-10 is not here."""
 
 _OIDS = frozenset(
     {
@@ -45,14 +43,15 @@ def is_icd10(system: str) -> bool:
     return _NAME.search(plain) is not None and _PROCEDURES.search(plain) is None
 
 
-def may_be_code(system: str, code: str) -> bool:
-    """Whether a code has the form of its edition and stands in a chapter; True for systems that are not looked at."""
-    form = _FORMS.get(canonical(system))
+def has_list(system: str) -> bool:
+    """Whether codes of this edition are looked up: the Norwegian one's, and WHO's."""
+    return canonical(system) in (ICD10, ICD10_WHO)
+
+
+def is_known(code: str) -> bool:
+    """Whether a code is one of those above, with or without its point; its mark does not count."""
     plain = code.strip().rstrip("*+†")
-    if form is None:
-        return True
-    category = plain[:3].replace("n", "1")
-    return form.fullmatch(plain) is not None and any(first <= category <= last for first, last in CHAPTERS)
+    return plain in KNOWN or f"{plain[:3]}.{plain[3:]}" in KNOWN
 
 
 def is_cause_or_contact(system: str, code: str) -> bool:

@@ -1,6 +1,7 @@
 """Codes and displays as they are written: contradictions are refused to people, and kept with a mark from feeds."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,18 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CodeableConcept, Coding
 from kjernejournal.critical_info.v1.critical_info_pb2 import CriticalInfo
 from kjernejournal.medications.v1.medications_pb2 import Medication, MedicationList
-from shared.codes import closed_lists, meanings
+from shared.codes import atc_known, closed_lists, icd10, meanings
+from shared.codes.atc_names import NAMES
+from shared.codes.marks import without_marks
 from shared.codes.systems import ATC, FAMILY_RELATIONS, ICD10, SNOMED, VOLVEN
+from shared.convert import digest
 from shared.errors import Invalid
 from shared.handling import codings
 
 UNKNOWN = common_pb2.CODE_VERIFICATION_NOT_VERIFIED
 CONTRADICTORY = common_pb2.CODE_VERIFICATION_CONTRADICTORY
 FINE = common_pb2.CODE_VERIFICATION_UNSPECIFIED
+KNOWN = common_pb2.CODE_VERIFICATION_VERIFIED
 VOLVEN_9602 = "https://helsedir.no/fhir/CodeSystem/no-kodeverk-9602"
 HL7_ATC = "urn:oid:2.16.840.1.113883.6.73"
 
@@ -28,27 +33,38 @@ HL7_ATC = "urn:oid:2.16.840.1.113883.6.73"
         (HL7_ATC, "j01ce02 ", "ibuprofen 400 mg tabletter", CONTRADICTORY),
         (ATC, "QJ01CE02", "Ibuprofen", CONTRADICTORY),
         (ATC, "B01AA03", "Apixaban", CONTRADICTORY),
-        (ATC, "J01CE02", "Fenoksymetylpenicillin", FINE),
-        (ATC, "J01CE02", "Apocillin", FINE),
-        (ATC, "J01CE02", "", FINE),
-        (ATC, "B01AC06", "Acetylsalisylsyre", FINE),
-        (ATC, "N02BA01", "acetylsalicylic acid", FINE),
-        (ATC, "L01BA01", "Metotreksat", FINE),
-        (ATC, "M02AA13", "Ibuprofen", FINE),  # on the skin: not in our table
-        (ATC, "N02BE01", "Paracetamol/kodein", FINE),
-        (ATC, "N02BE01", "Paracetamol og ibuprofen", FINE),
+        (ATC, "J01CE02", "Fenoksymetylpenicillin", KNOWN),
+        (ATC, "J01CE02", "Apocillin", KNOWN),
+        (ATC, "J01CE02", "", KNOWN),
+        (ATC, "B01AC06", "Acetylsalisylsyre", KNOWN),
+        (ATC, "N02BA01", "acetylsalicylic acid", KNOWN),
+        (ATC, "L01BA01", "Metotreksat", KNOWN),
+        (ATC, "M02AA13", "Ibuprofen", KNOWN),  # on the skin: not in our table
+        (ATC, "N02BE01", "Paracetamol/kodein", KNOWN),
+        (ATC, "N02BE01", "Paracetamol og ibuprofen", KNOWN),
         (ATC, "Z99ZZ99", "Noe", UNKNOWN),
         (ATC, "C06AA01", "", UNKNOWN),
-        (ATC, "M01AE99", "", FINE),
-        (ATC, "A", "", FINE),
+        (ATC, "M01AE99", "", UNKNOWN),
+        (ATC, "M01AE99", "Ibuprofen", UNKNOWN),  # it may have the name rightly
+        (ATC, "J01CE", "", KNOWN),
+        (ATC, "J01ZZ", "", UNKNOWN),
+        (ATC, "QJ01CE02", "", KNOWN),
+        (ATC, " j01ce02 ", "", KNOWN),
+        (ATC, "J05AR02", "", KNOWN),
+        (ATC, "", "Paracetamol", FINE),
+        (ATC, "N03AB02", "Venlafaksin", CONTRADICTORY),
+        (ATC, "A", "", KNOWN),
         (ATC, "not atc", "", UNKNOWN),
-        (ATC, "QJ51CE09", "", FINE),
+        (ATC, "QJ51CE09", "", UNKNOWN),
         (ICD10, "Q99.99", "", UNKNOWN),
-        (ICD10, "Q99.9", "", FINE),
-        (ICD10, "S02.00", "", FINE),
-        (ICD10, "J45", "", FINE),
-        (ICD10, "M79.60", "", FINE),
-        (ICD10, "V0n.1", "", FINE),
+        (ICD10, "Q99.9", "", UNKNOWN),
+        (ICD10, "S02.00", "", UNKNOWN),
+        (ICD10, "J45", "", KNOWN),
+        (ICD10, "G700", "", KNOWN),
+        (ICD10, "A17.0†", "", UNKNOWN),
+        ("http://hl7.org/fhir/sid/icd-10", "T88.3", "", KNOWN),
+        (ICD10, "M79.60", "", UNKNOWN),
+        (ICD10, "V0n.1", "", UNKNOWN),
         (ICD10, "D49", "", UNKNOWN),
         (ICD10, "K94.1", "", UNKNOWN),
         (ICD10, "H99", "", UNKNOWN),
@@ -57,12 +73,12 @@ HL7_ATC = "urn:oid:2.16.840.1.113883.6.73"
         ("http://hl7.org/fhir/sid/icd-10", "Q99.99", "", UNKNOWN),
         ("urn:oid:2.16.840.1.113883.6.3", "Q99.99", "", UNKNOWN),
         ("http://hl7.org/fhir/sid/icd-10-cm", "Q99.99", "", FINE),  # not looked at
-        (VOLVEN + "9060", "LE", "Lege", FINE),
-        (VOLVEN + "9060", "LE", "Doctor", FINE),
+        (VOLVEN + "9060", "LE", "Lege", KNOWN),
+        (VOLVEN + "9060", "LE", "Doctor", KNOWN),
         (VOLVEN + "9060", "LE", "sykepleier ", CONTRADICTORY),
-        (VOLVEN + "9060", "VE", "Veterinær", FINE),
+        (VOLVEN + "9060", "VE", "Veterinær", KNOWN),
         (VOLVEN + "9060", "QQ", "Lege", UNKNOWN),
-        (VOLVEN_9602, "A03-2", "Epikrise", FINE),
+        (VOLVEN_9602, "A03-2", "Epikrise", KNOWN),
         (VOLVEN_9602, "A03-2", "Journalnotat", CONTRADICTORY),
         (VOLVEN_9602, "A99-2", "Epikrise", UNKNOWN),
         (VOLVEN + "9603", "NORS", "Utsatt innsyn for innbygger", CONTRADICTORY),
@@ -109,9 +125,39 @@ def test_an_unknown_code_is_kept_and_marked_for_people_too() -> None:
 
 
 def test_a_mark_that_the_caller_sends_is_not_kept() -> None:
-    coding = Coding(system=ATC, code="J01CE02", verification=CONTRADICTORY)
+    coding = Coding(system=SNOMED, code="1", verification=KNOWN)
     codings.mark(coding, people=True)
     assert coding.verification == FINE
+
+
+def test_an_invented_code_of_a_known_group_never_passes_as_verified() -> None:
+    numbers = [f"{group}{number:02}" for group in ("M01AE", "J01CE", "B01AA", "N02BE") for number in range(100)]
+    for code in {*numbers} - atc_known.WHOLE:
+        coding = Coding(system=ATC, code=code)
+        codings.mark(coding, people=True)
+        assert coding.verification == UNKNOWN
+
+
+def test_every_code_that_our_own_tables_name_is_verified() -> None:
+    """What is checked, and what invented people have, would be marked in every summary."""
+    root = Path(__file__).resolve().parents[3]
+    tables = [root / "kj/feeds/knowledge.tsv", *(root / "kj/synthetic/catalogues").glob("*.py")]
+    text = " ".join(path.read_text() for path in tables)
+    named = set(re.findall(r"\b[A-DGHJ-NPRSV]\d\d[A-Z]{2}\d\d\b", text)) | set(NAMES)
+    assert named - atc_known.WHOLE == set()
+    conditions = re.findall(r"^condition\t(\S+)", tables[0].read_text(), re.MULTILINE)
+    assert [each for each in conditions if not icd10.is_known(each)] == []
+
+
+def test_what_a_release_knows_of_codes_makes_no_other_message_of_the_same() -> None:
+    sent = MedicationList(service=Coding(system=ATC, code="J01CE02"))
+    sent.entries.add(medication=Medication(code=CodeableConcept(codings=[Coding(system=ATC, code="M01AE99")])))
+    marked = MedicationList.FromString(sent.SerializeToString())
+    codings.mark(marked, people=False)
+    assert marked != sent
+    assert digest(marked) == digest(sent)
+    assert without_marks(marked) == sent
+    assert marked.entries[0].medication.code.codings[0].verification == UNKNOWN, "the message itself keeps its marks"
 
 
 def test_a_coding_may_mean_both_codes() -> None:
@@ -133,7 +179,7 @@ def test_no_two_codes_of_a_short_list_have_one_name(system: str) -> None:
     for code, name in closed_lists.LISTS[system].items():
         codings_of = Coding(system=system, code=code, display=name.upper())
         codings.mark(codings_of, people=True)
-        assert codings_of.verification == FINE
+        assert codings_of.verification == KNOWN
     names = [name.lower() for name in closed_lists.LISTS[system].values()]
     assert len(names) == len(set(names))
 

@@ -374,21 +374,45 @@ class _CodeVerification:
 class _CodeVerificationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CodeVerification.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     CODE_VERIFICATION_UNSPECIFIED: _CodeVerification.ValueType  # 0
-    """Nothing is wrong that can be seen: not every system's codes are looked up."""
+    """Not looked up: there is no code, or no list of its system here (SNOMED CT, LOINC, ICPC-2 and others), or it was stored
+    before codes were looked up. Never to be read as verified.
+    """
     CODE_VERIFICATION_NOT_VERIFIED: _CodeVerification.ValueType  # 1
-    """The code is none that is known of its system. It is kept as it came."""
+    """The system is one whose codes are looked up, and the code is in none of the lists here: it does not exist, or the lists
+    lack it. They hold every code of the short Norwegian lists, the groups of ATC's first two levels with the codes of much
+    used medicines, and few codes of ICD-10, so that most of ICD-10 has this mark. The code is kept as it came. Show it
+    beside the code, wherever a code is shown; it is no alarm.
+    """
     CODE_VERIFICATION_CONTRADICTORY: _CodeVerification.ValueType  # 2
-    """The display is the name of another code. Which of the two was meant nobody knows: both are checked."""
+    """The display is the name of another code of the same system: an alarm. Which of the two was meant nobody knows, and both
+    are checked. Refused in what people write.
+    """
+    CODE_VERIFICATION_VERIFIED: _CodeVerification.ValueType  # 3
+    """The code is in a list of its system here, and the display is not known as another code's name. It does not say that the
+    display is the code's own name, nor that the code is right for the patient.
+    """
 
 class CodeVerification(_CodeVerification, metaclass=_CodeVerificationEnumTypeWrapper):
-    """What is known of a code and the display beside it."""
+    """What is known of a code and the display beside it, by the lists of this release, at the time of the write."""
 
 CODE_VERIFICATION_UNSPECIFIED: CodeVerification.ValueType  # 0
-"""Nothing is wrong that can be seen: not every system's codes are looked up."""
+"""Not looked up: there is no code, or no list of its system here (SNOMED CT, LOINC, ICPC-2 and others), or it was stored
+before codes were looked up. Never to be read as verified.
+"""
 CODE_VERIFICATION_NOT_VERIFIED: CodeVerification.ValueType  # 1
-"""The code is none that is known of its system. It is kept as it came."""
+"""The system is one whose codes are looked up, and the code is in none of the lists here: it does not exist, or the lists
+lack it. They hold every code of the short Norwegian lists, the groups of ATC's first two levels with the codes of much
+used medicines, and few codes of ICD-10, so that most of ICD-10 has this mark. The code is kept as it came. Show it
+beside the code, wherever a code is shown; it is no alarm.
+"""
 CODE_VERIFICATION_CONTRADICTORY: CodeVerification.ValueType  # 2
-"""The display is the name of another code. Which of the two was meant nobody knows: both are checked."""
+"""The display is the name of another code of the same system: an alarm. Which of the two was meant nobody knows, and both
+are checked. Refused in what people write.
+"""
+CODE_VERIFICATION_VERIFIED: CodeVerification.ValueType  # 3
+"""The code is in a list of its system here, and the display is not known as another code's name. It does not say that the
+display is the code's own name, nor that the code is right for the patient.
+"""
 Global___CodeVerification: _TypeAlias = CodeVerification  # noqa: Y015
 
 class _QuantityComparator:
