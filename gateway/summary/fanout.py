@@ -17,6 +17,7 @@ from gateway.registers.section_reader import SectionReader
 from gateway.registers.sources import Source
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import SectionFailure, SectionQuery
+from kjernejournal.medications.v1.medications_pb2 import MedicationsSection
 from kjernejournal.summary.v1 import summary_pb2
 from kjernejournal.summary.v1.summary_pb2 import SummarySection
 from shared import deadline, telemetry
@@ -82,7 +83,7 @@ class Fanout:
             unavailable(section, answer.failure.reason)
         else:
             if self._hides:
-                leave_out_withheld(answer.section)
+                say_without_hidden(answer.section)
             _fill(section, source, answer.section)
 
     async def _answer(self, source: Source, query: SectionQuery) -> Any:
@@ -111,6 +112,17 @@ class Fanout:
         if answer is None or answer.WhichOneof("result") is None:
             return _failed(source, common_pb2.UNAVAILABLE_REASON_ERROR)
         return answer
+
+
+def say_without_hidden(content: Message) -> None:
+    """Takes out of a section what shows that something was withheld, where nobody is to know.
+
+    That the patient uses no medicines stays a statement that somebody made, and is no state of the section, for every
+    patient alike: beside a hidden prescription the register does not let it hold, and a state that held would be wrong.
+    """
+    leave_out_withheld(content)
+    if isinstance(content, MedicationsSection):
+        content.ClearField("stated_absence")
 
 
 def hold_back(decided: DecidedCall, sections: Iterable[SummarySection]) -> bool:

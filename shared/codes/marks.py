@@ -1,7 +1,7 @@
 """Finds the codings of a message, and gives messages without the marks that these carry.
 
 A mark says what one release knows of a code. Another release may know more, and what a source sends again is the same
-all the same: what tells two messages apart leaves marks out.
+all the same: whatever compares messages leaves marks out.
 """
 
 from collections.abc import Iterator

@@ -10,6 +10,7 @@ from google.rpc import error_details_pb2
 
 from gateway.contract import windows
 from gateway.registers.sources import BY_SECTION, SOURCES
+from gateway.summary.fanout import say_without_hidden
 from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import ListWindow, PatientIdentifier
@@ -185,6 +186,26 @@ async def test_no_count_says_that_single_entries_are_withheld(hidden: Front) -> 
     hidden.registers["labs"].unary(method("ListLabReports").path, saying(reply))
     request = labs_pb2.ListLabReportsRequest(patient=PatientIdentifier(national_id=hidden.people.add()))
     assert not (await hidden.client.call("ListLabReports", request)).window.withheld
+
+
+@pytest.mark.parametrize("said", ["NIL_KNOWN", "NOT_ASKED"])
+def test_no_known_medicines_is_said_alike_beside_a_hidden_prescription_and_alone(said: str) -> None:
+    kind = medications_pb2.StatementKind.Value(f"STATEMENT_KIND_{said}")
+    alone = medications_pb2.MedicationsSection(
+        statements=[medications_pb2.MedicationStatement(kind=kind)],
+        statements_window=ListWindow(returned=1, total=1),
+        prescriptions_window=ListWindow(),
+        stated_absence=kind,
+    )
+    beside = medications_pb2.MedicationsSection()
+    beside.CopyFrom(alone)
+    beside.prescriptions_window.withheld = 1
+    beside.ClearField("stated_absence")  # as the register answers: a medicine stands against it
+    for content in (alone, beside):
+        say_without_hidden(content)
+        state = BY_SECTION[MEDICINES].state(content)
+        assert state == summary_pb2.SECTION_STATE_DATA, "a statement, and no state of the section"
+    assert alone == beside
 
 
 async def test_a_side_of_a_reconciliation_that_was_withheld_is_not_named(hidden: Front) -> None:

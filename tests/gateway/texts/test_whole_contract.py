@@ -27,7 +27,8 @@ ENGLISH = re.compile(r"\b(the|of|is|not|was|with|and|are|what|this|which|no|noth
 
 def places() -> Iterator[tuple[Method, Place]]:
     for method in methods().values():
-        for path in paths_to(method.response.DESCRIPTOR, CodedText.DESCRIPTOR):
+        response: Any = method.response
+        for path in paths_to(response.DESCRIPTOR, CodedText.DESCRIPTOR):
             yield method, path
 
 
