@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from shared import telemetry
 from shared.handling.open_rpcs import OpenRpcs, Statuses
 from shared.logs import configure_logging
-from shared.settings import ProcessSettings, ServiceSettings
+from shared.settings import InnerSettings, ProcessSettings
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def observed(service: str, settings: ProcessSettings) -> Iterator[None]:
         telemetry.stop()
 
 
-def allowed_peers(settings: ServiceSettings) -> frozenset[str] | None:
+def allowed_peers(settings: InnerSettings) -> frozenset[str] | None:
     """Returns the peer names that may call; None on a unix socket, which its directory guards."""
     return None if settings.listen.startswith("unix:") else frozenset(settings.allowed_peers)
 

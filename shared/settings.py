@@ -97,14 +97,19 @@ class ProcessSettings(BaseSettings):
         return self
 
 
-class ServiceSettings(ProcessSettings):
+class InnerSettings(ProcessSettings):
+    """What a process needs that only other processes of ours may call."""
+
+    allowed_peers: list[str] = ["spiffe://kjernejournal/gateway"]
+    """URI names in the client certificates that may call, over TCP."""
+
+
+class ServiceSettings(InnerSettings):
     """What a service with a database needs."""
 
     database_url: Annotated[SecretStr, AfterValidator(_checked_database)]
     """PostgreSQL, as the runtime role."""
     pool_size: int = Field(default=4, ge=1, le=64)
-    allowed_peers: list[str] = ["spiffe://kjernejournal/gateway"]
-    """URI names in the client certificates that may call, over TCP."""
 
 
 def read(settings: type[Read]) -> Read:

@@ -40,6 +40,7 @@ def audit(
         list[Path] | None,
         typer.Option(help="A file with a checkpoint that the log must hold: a witness's, or one kept."),
     ] = None,
+    witness: Annotated[bool, typer.Option("--witness", help="new-key: for a witness, not for a log.")] = False,
     data_dir: DataDirOption = DEFAULT,
     gateway: GatewayOption = None,
     ca: CaOption = None,
@@ -47,7 +48,9 @@ def audit(
 ) -> None:
     """Verify the whole access log, prove one record, export the log for strangers, or make a key for a log."""
     if action == "new-key":
-        print(new_key(what), end="")
+        line, public = new_key(what, of_witness=witness)
+        print(f"Public key: {public}", file=sys.stderr)
+        print(line, end="")
         return
     keys = parsed_keys(log_key, witness_key or []) if log_key else local_keys(LocalSystem.open(data_dir))
     if action == "prove":

@@ -7,8 +7,18 @@ from pathlib import Path
 
 from kj.errors import CommandError
 from kj.local.local_system import LocalSystem
+from kj.local.programs import LOG_KEY, WITNESS_KEY
 from shared.transparency.checkpoints import Checkpoint, parse_checkpoint
-from shared.transparency.notes import ED25519, NoteRefused, Verifier, open_note, parse_signer, secret_line, signer
+from shared.transparency.notes import (
+    COSIGNATURE,
+    ED25519,
+    NoteRefused,
+    Verifier,
+    open_note,
+    parse_signer,
+    secret_line,
+    signer,
+)
 
 
 @dataclass(frozen=True)
@@ -21,12 +31,16 @@ class Keys:
 
 
 def local_keys(system: LocalSystem) -> Keys:
-    """Returns the keys of the local system. Raises CommandError."""
-    path = system.directory.keys / "log.key"
+    """Returns the keys of the local log and its witness, and what the witness has kept. Raises CommandError."""
+    directory = system.directory
     try:
-        return Keys(parse_signer(path.read_text()).verifier)
+        log, witness = (parse_signer((directory.keys / name).read_text()).verifier for name in (LOG_KEY, WITNESS_KEY))
     except (OSError, NoteRefused) as error:
-        raise CommandError(f"The key of the local log cannot be read: {path}.", "kj up makes it.") from error
+        raise CommandError(
+            f"The keys of the local log cannot be read: {directory.keys}.", "kj up makes them."
+        ) from error
+    keys, kept = Keys(log, [witness]), directory.witness / "checkpoint"
+    return Keys(log, [witness], [read_known(kept, keys)] if kept.exists() else [])
 
 
 def parsed_keys(log: str, witnesses: Sequence[str]) -> Keys:
@@ -46,9 +60,13 @@ def read_known(path: Path, keys: Keys) -> Checkpoint:
         raise CommandError(f"{path} holds no checkpoint of this log: {error}.") from error
 
 
-def new_key(name: str) -> str:
-    """Returns a new private key for a log of this name, as KJ_LOG_KEY_FILE holds it. Raises CommandError."""
+def new_key(name: str, *, of_witness: bool) -> tuple[str, str]:
+    """Returns a new private key for a log of this name, or for a witness, as a key file holds it; and the public one.
+
+    Raises CommandError.
+    """
     try:
-        return secret_line(signer(name, ED25519, os.urandom(32)))
+        made = signer(name, COSIGNATURE if of_witness else ED25519, os.urandom(32))
     except NoteRefused as error:
-        raise CommandError(f"A log needs another name: {error}.", "Such as log.helsenett.example") from error
+        raise CommandError(f"A key needs another name: {error}.", "Such as log.helsenett.example") from error
+    return secret_line(made), str(made.verifier)

@@ -46,6 +46,11 @@ class DataDirectory:
             ) from error
 
     @property
+    def witness(self) -> Path:
+        """What the witness of the access log keeps; it makes the directory itself."""
+        return self.root / "witness"
+
+    @property
     def state_file(self) -> Path:
         """What runs now; see `kj.local.state`."""
         return self.root / "state.json"

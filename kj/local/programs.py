@@ -21,19 +21,21 @@ SERVICES = (
     "audit",
 )
 GATEWAY = "gateway"
+WITNESS = "witness"
 ISSUER = "https://issuer.kjernejournal.local"
 """The `iss` of the tokens that the local issuer mints."""
 
 CLIENTS_FILE = "clients.json"
 """The local issuer's table of clients, in its directory."""
 
-LOG = "log.kjernejournal.local"
-"""The name of the local access log, as it stands in its checkpoints."""
+LOG_KEY, WITNESS_KEY = "log.key", "witness.key"
+LOGS_OF = {LOG_KEY: "log.kjernejournal.local", WITNESS_KEY: "witness.kjernejournal.local"}
+"""Key files of the local access log and of its witness, and what they are called in checkpoints."""
 
 _KEYS = {
     "documents": ("KJ_DOCUMENT_KEY_FILE", "document.key"),
     "own_registrations": ("KJ_OWN_REGISTRATIONS_KEY_FILE", "own_registrations.key"),
-    "audit": ("KJ_LOG_KEY_FILE", "log.key"),
+    "audit": ("KJ_LOG_KEY_FILE", LOG_KEY),
 }
 """Setting and file of the key that wraps patients' keys, of the services that encrypt; and of the log's own."""
 
@@ -73,7 +75,22 @@ def service_program(service: str, *, sockets: Path, database_url: str, traces: P
     if service in _KEYS:
         setting, file = _KEYS[service]
         settings[setting] = str(key_file(keys, file))
+    if service == "audit":
+        settings["KJ_WITNESSES"] = json.dumps({public_key(keys, WITNESS_KEY): f"unix:{sockets / WITNESS}.sock"})
     return Program(service, (sys.executable, "-m", f"services.{service}"), address, settings)
+
+
+def witness_program(*, sockets: Path, directory: Path, traces: Path, keys: Path) -> Program:
+    """Returns `python -m services.witness` on a unix socket, with a directory of its own."""
+    address = f"unix:{sockets / WITNESS}.sock"
+    settings = {
+        "KJ_LISTEN": address,
+        "KJ_TRACE_DIR": str(traces),
+        "KJ_WITNESS_KEY_FILE": str(key_file(keys, WITNESS_KEY)),
+        "KJ_WITNESS_DIRECTORY": str(directory),
+        "KJ_WITNESSED_LOG": public_key(keys, LOG_KEY),
+    }
+    return Program(WITNESS, (sys.executable, "-m", "services.witness"), address, settings)
 
 
 def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, traces: Path) -> Program:
@@ -102,14 +119,22 @@ def key_file(keys: Path, name: str) -> Path:
         partial = keys / f"{name}.partial"
         partial.unlink(missing_ok=True)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(_new_log_key() if name == "log.key" else file_line(1, os.urandom(32)))
+            file.write(_new_log_key(name) if name in LOGS_OF else file_line(1, os.urandom(32)))
             file.flush()
             os.fsync(file.fileno())  # without the key everything it protects is lost
         partial.rename(path)
     return path
 
 
-def _new_log_key() -> bytes:
+def public_key(keys: Path, name: str) -> str:
+    """Returns the public key of the log or of its witness, name+id+key; makes the private one when there is none."""
+    from shared.transparency.notes import parse_signer  # noqa: PLC0415 -- cryptography: only when it starts
+
+    return str(parse_signer(key_file(keys, name).read_text()).verifier)
+
+
+def _new_log_key(name: str) -> bytes:
     from shared.transparency import notes  # noqa: PLC0415 -- cryptography: only when it is made
 
-    return notes.secret_line(notes.signer(LOG, notes.ED25519, os.urandom(32))).encode()
+    kind = notes.ED25519 if name == LOG_KEY else notes.COSIGNATURE
+    return notes.secret_line(notes.signer(LOGS_OF[name], kind, os.urandom(32))).encode()

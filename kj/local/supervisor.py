@@ -69,7 +69,7 @@ class Supervisor:
         gateway = programs.gateway_program(
             self.address, services=services, jwks=self._jwks(), traces=self._directory.traces
         )
-        await self._start_all([*services, gateway])
+        await self._start_all([*services, self._witness(), gateway])
         self._say(f"serving at {self.address}")
         self._state.phase = "serving"
         self._write()
@@ -106,6 +106,14 @@ class Supervisor:
             name,
             sockets=self._run,
             database_url=self._postgres.url(names.database, names.runtime, self._passwords.of(names.runtime)),
+            traces=self._directory.traces,
+            keys=self._directory.keys,
+        )
+
+    def _witness(self) -> Program:
+        return programs.witness_program(
+            sockets=self._run,
+            directory=self._directory.witness,
             traces=self._directory.traces,
             keys=self._directory.keys,
         )

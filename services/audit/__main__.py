@@ -4,16 +4,19 @@ import asyncio
 
 from kjernejournal.audit.v1.audit_pb2 import DESCRIPTOR
 from services.audit.committer import Committer
+from services.audit.cosigning import Cosigning, Witness
 from services.audit.integrator import Integrator
 from services.audit.proofs import Proofs
 from services.audit.repository import Repository
 from services.audit.servicer import Servicer
 from services.audit.settings import AuditSettings, read_key
 from services.audit.tree_repository import TreeRepository
+from shared.channels import open_channel
 from shared.database import Database
 from shared.handling import register
 from shared.server import allowed_peers, new_server, observed, serve
 from shared.settings import read
+from shared.transparency.notes import Verifier
 
 
 async def main() -> None:
@@ -26,12 +29,32 @@ async def main() -> None:
         repository = Repository(database)
         committer = Committer(repository.append)
         trees = TreeRepository(database)
-        integrating = asyncio.create_task(Integrator(trees, read_key(settings.log_key_file)).run())
-        register(server, Servicer(repository, committer, Proofs(trees)), service, allowed_peers(settings))
+        proofs, witnesses = Proofs(trees), open_witnesses(settings)
+        running = [asyncio.create_task(Integrator(trees, read_key(settings.log_key_file)).run())]
+        running += [asyncio.create_task(Cosigning(trees, proofs, each).run()) for each in witnesses]
+        register(server, Servicer(repository, committer, proofs), service, allowed_peers(settings))
         await serve(server, settings, [service.full_name], ready=database.answers)
-        integrating.cancel()
+        for task in running:
+            task.cancel()
         await committer.drain()
         await database.close()
+
+
+def open_witnesses(settings: AuditSettings) -> list[Witness]:
+    """Returns the witnesses, each with a channel that connects when it is first used."""
+    return [
+        Witness(
+            Verifier.parse(key),
+            open_channel(
+                address,
+                cert=settings.tls_cert,
+                key=settings.tls_key,
+                ca=settings.tls_ca,
+                max_message_bytes=settings.max_message_bytes,
+            ),
+        )
+        for key, address in settings.witnesses.items()
+    ]
 
 
 if __name__ == "__main__":

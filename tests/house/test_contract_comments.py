@@ -19,7 +19,7 @@ KINDS = {
     "systems": common.CALLER_KIND_SYSTEM,
     "auditors": common.CALLER_KIND_AUDITOR,
 }
-INTERNAL = "Callers: the gateway alone."
+INTERNAL = {"Callers: the gateway alone.", "Callers: the access log alone."}
 LONGEST = 8
 """Lines of a paragraph."""
 CODES = {code.name for code in grpc.StatusCode}
@@ -73,7 +73,7 @@ def faults(said: str, access: common.Access) -> list[str]:
         return ["does not end with Callers: and Errors:"]
     found = [f"a paragraph of more than {LONGEST} lines" for each in paragraphs if each.count("\n") >= LONGEST]
     named = {KINDS[each] for each in re.findall("|".join(KINDS), callers)}
-    if named != set(access.callers) or (callers == INTERNAL) != (access.action == common.ACTION_INTERNAL):
+    if named != set(access.callers) or (callers in INTERNAL) != (access.action == common.ACTION_INTERNAL):
         found.append("names other callers than the access option")
     return found + error_faults(errors)
 

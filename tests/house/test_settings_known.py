@@ -7,11 +7,12 @@ from gateway.settings import GatewaySettings
 from services.audit.settings import AuditSettings
 from services.documents.settings import DocumentSettings
 from services.own_registrations.settings import OwnRegistrationSettings
+from services.witness.settings import WitnessSettings
 from shared.environment import KNOWN, PREFIX
 from shared.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-CLASSES = (GatewaySettings, ServiceSettings, AuditSettings, DocumentSettings, OwnRegistrationSettings)
+CLASSES = (GatewaySettings, ServiceSettings, AuditSettings, DocumentSettings, OwnRegistrationSettings, WitnessSettings)
 ELSEWHERE = {"KJ_DATABASE_OWNER_URL", "KJ_DATA_DIR", "KJ_PORT"}
 """Read by Jobs and by the command line."""
 

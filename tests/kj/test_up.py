@@ -15,11 +15,11 @@ import pytest
 
 from kj.local.data_directory import DataDirectory
 from kj.local.process import ProcessId
-from kj.local.programs import GATEWAY, ROOT, SERVICES
+from kj.local.programs import GATEWAY, ROOT, SERVICES, WITNESS
 from kj.local.state import State
 from shared.sealing import KeyWrap
 
-NAMES = ["postgres", *SERVICES, GATEWAY]
+NAMES = ["postgres", *SERVICES, WITNESS, GATEWAY]
 
 
 class Kj:
