@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import TypeAlias
 from uuid import uuid4
 
 from gateway.access.facts import EMERGENCY, BasisValue, Caller, Decision, SectionValue
@@ -11,8 +12,13 @@ from kjernejournal.audit.v1.audit_pb2 import AccessGround, AuditRecord, Disclose
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Coding, Machine, Organisation, Practitioner
 from shared.codes.helseid import PURPOSE_OF_USE
-from shared.codes.personnel import ROLE_SYSTEM
+from shared.codes.personnel import ROLE_SYSTEM, ServiceKind
 from shared.convert import timestamp
+
+ReviewReasonValue: TypeAlias = "audit_pb2.ReviewReason.ValueType"
+
+ACUTE_CHAIN = frozenset({ServiceKind.EMERGENCY, ServiceKind.KAD})
+"""Where AKUTT is daily work, and not reviewed. A hospital is not in it: which ward asks is not known."""
 
 
 def record(
@@ -26,6 +32,7 @@ def record(
     basis: BasisValue,
     decision: Decision,
     personal: PersonalPart,
+    review_reasons: Iterable[ReviewReasonValue] = (),
 ) -> AuditRecord:
     """Returns a record of this kind, under an id of its own, that occurs now."""
     return AuditRecord(
@@ -46,20 +53,25 @@ def record(
         sections=sections,
         policy_version=decision.policy_version,
         trace_id=trace_id,
-        review_reasons=_review_reasons(method, basis, decision),
+        review_reasons=review_reasons,
         personal=personal,
     )
 
 
-def _review_reasons(
-    method: Method, basis: BasisValue, decision: Decision
-) -> Iterator[audit_pb2.ReviewReason.ValueType]:
-    """Yields why an access that was let through has to be reviewed."""
-    if decision.permitted and basis in EMERGENCY:
+def review_reasons(
+    method: Method, caller: Caller, basis: BasisValue, decision: Decision, patient: str | None
+) -> Iterator[ReviewReasonValue]:
+    """Yields why an access that was let through has to be reviewed. `patient` is the national id that was asked for."""
+    if not decision.permitted:
+        return
+    everyday = basis == common_pb2.ACCESS_BASIS_AKUTT and caller.service in ACUTE_CHAIN
+    if basis in EMERGENCY and not everyday:
         yield audit_pb2.REVIEW_REASON_EMERGENCY
     if decision.elevated:
         settings = method.rule.section == common_pb2.SECTION_PRIVACY
         yield audit_pb2.REVIEW_REASON_PRIVACY_LOOSENED if settings else audit_pb2.REVIEW_REASON_RESTRICTED_OPENED
+    if caller.kind == common_pb2.CALLER_KIND_CLINICIAN and patient is not None and caller.national_id == patient:
+        yield audit_pb2.REVIEW_REASON_OWN_RECORD
 
 
 def personal_part(caller: Caller, *, patient_ref: str, caller_ref: str, other_refs: Iterable[str] = ()) -> PersonalPart:

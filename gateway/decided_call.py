@@ -134,6 +134,21 @@ class DecidedCall:
         record.request_id = request_id
         return record
 
+    def alarm(self) -> AuditRecord:
+        """Returns the record of a sweep that this call is one of: about no patient, for a review."""
+        return audit_records.record(
+            audit_pb2.RECORD_KIND_DISCLOSURE,
+            (),
+            method=self.method,
+            access_id=str(uuid4()),
+            trace_id=self.trace_id,
+            caller=self.caller,
+            basis=self.incoming.basis,
+            decision=self.decision,
+            personal=audit_records.personal_part(self.caller, patient_ref="", caller_ref=""),
+            review_reasons=[audit_pb2.REVIEW_REASON_UNUSUAL],
+        )
+
     def follow(self, sections: Iterable[SectionValue]) -> AuditRecord:
         """Returns the record of a patient whose changes in these sections are sent from here on."""
         followed = [self.section(each) for each in sections]
@@ -185,6 +200,9 @@ class DecidedCall:
                 patient_ref=ref or _first(self.refs),
                 caller_ref=_first(callers),
                 other_refs=() if ref else self.refs[1:],
+            ),
+            review_reasons=audit_records.review_reasons(
+                self.method, self.caller, self.incoming.basis, self.decision, self.patient
             ),
         )
 

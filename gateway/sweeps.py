@@ -1,17 +1,21 @@
 """Notices who asks whether there is something about many patients whom they do not treat: a sweep.
 
 Nothing is put on record of status rpcs, and a quota alone lets an organisation look through a town in an evening. What
-is counted is kept for minutes, as salted hashes; a sweep raises a metric and a line in the security log, and nobody is
-refused for it.
+is counted is kept for minutes, as salted hashes; a sweep raises a metric, a line in the security log, and an entry in
+the access log, which names no patient, for a review. Nobody is refused for it, or waits for that entry.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from gateway.decided_call import DecidedCall
-from shared import telemetry
+from gateway.recorder import BUDGET, Recorder
+from kjernejournal.audit.v1.audit_pb2 import AuditRecord
+from shared import deadline, telemetry
+from shared.errors import KjernejournalError
 
 log = logging.getLogger("security")
 
@@ -51,16 +55,23 @@ class Sweeps:
     """Whom each organisation has asked about lately."""
 
     def __init__(
-        self, a_minute: int, by_organisation: Mapping[str, int], *, clock: Callable[[], float] = time.monotonic
+        self,
+        a_minute: int,
+        by_organisation: Mapping[str, int],
+        recorder: Recorder,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Takes the quotas: `a_minute` of organisations without one of their own."""
+        self._recorder = recorder
+        self._recording: set[asyncio.Task[None]] = set()
         self._a_minute = a_minute
         self._by_organisation = by_organisation
         self._clock = clock
         self._asked: dict[str, Asked] = {}
         self._alarmed: dict[str, float] = {}
 
-    def saw(self, decided_calls: Iterable[DecidedCall]) -> None:
+    def saw(self, decided_calls: Sequence[DecidedCall]) -> None:
         """Counts the patients of one call, and raises the alarm about a sweep."""
         now = datetime.now(UTC)
         patients = [(each.patient or "", each.treats(now)) for each in decided_calls]
@@ -70,6 +81,9 @@ class Sweeps:
             log.warning(
                 "organisation %s asks about many patients, and has a care relation to few of them", organisation
             )
+            recording = asyncio.create_task(self._record(decided_calls[0].alarm()))
+            self._recording.add(recording)
+            recording.add_done_callback(self._recording.discard)
 
     def counts(self, organisation: str, patients: Iterable[tuple[str, bool]]) -> bool:
         """Counts patients. Returns whether an alarm is due: the organisation sweeps, and none was raised lately."""
@@ -83,6 +97,13 @@ class Sweeps:
             return False
         self._alarmed[organisation] = now
         return True
+
+    async def _record(self, alarm: AuditRecord) -> None:
+        deadline.set_deadline(BUDGET)
+        try:
+            await self._recorder.record([alarm])
+        except KjernejournalError:
+            log.warning("a sweep of organisation %s could not be put on record", alarm.actor.legal_entity.number)
 
     def _forget(self, now: float) -> None:
         """Drops what is over; of too many organisations, those who began first."""

@@ -65,7 +65,8 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
     )
     fanout, knowledge_cache = Fanout(section_reader, hides=settings.hides), KnowledgeCache(backends["medications"])
     quotas = settings.registered_clients().quotas
-    quota, sweeps = Quota(settings.indicator_quota, quotas), Sweeps(settings.indicator_quota, quotas)
+    quota = Quota(settings.indicator_quota, quotas)
+    sweeps = Sweeps(settings.indicator_quota, quotas, recorder)
     indicator = Indicator(steps, section_reader, quota, sweeps, hides=settings.hides)
     summary = Summary(steps, recorder, fanout, knowledge_cache, hides=settings.hides)
     methods = contract.methods()

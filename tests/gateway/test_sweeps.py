@@ -13,12 +13,14 @@ from opentelemetry.sdk.resources import Resource
 
 from gateway.sweeps import METRIC, MOST_ORGANISATIONS, WINDOW, Asked, Sweeps
 from kj.synthetic.people.cast import MUNICIPALITY
+from kjernejournal.audit.v1 import audit_pb2
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.summary.v1.summary_pb2 import GetIndicatorRequest
 from shared.logs import JsonFormatter
 from shared.telemetry import meters
 from tests.services.patients.people import new_id
 from tests.support.gateway import Front, running_gateway
+from tests.support.waiting import becomes
 
 ORGANISATION, OTHER = "100100673", "100100223"
 QUOTA = 60
@@ -39,7 +41,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sweeps(clock: Clock) -> Sweeps:
-    return Sweeps(QUOTA, {OTHER: 10 * QUOTA}, clock=clock)
+    never: Any = None
+    return Sweeps(QUOTA, {OTHER: 10 * QUOTA}, never, clock=clock)
 
 
 _NUMBERS = itertools.count()
@@ -127,6 +130,10 @@ async def test_a_sweep_is_a_line_in_the_security_log_and_a_metric_without_a_pati
     written = json.loads(JsonFormatter("gateway").format(line))
     assert MUNICIPALITY in written["message"]
     assert counted == [(METRIC, MUNICIPALITY)]
+    await becomes(lambda: bool(gateway.log.records))
+    [alarm] = gateway.log.records
+    assert list(alarm.review_reasons) == [audit_pb2.REVIEW_REASON_UNUSUAL]
+    assert (alarm.actor.legal_entity.number, alarm.personal.patient_ref) == (MUNICIPALITY, "")
 
 
 def test_what_is_counted_is_an_opentelemetry_metric() -> None:

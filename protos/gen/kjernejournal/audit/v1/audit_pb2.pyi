@@ -102,15 +102,24 @@ class _ReviewReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReviewRe
     REVIEW_REASON_UNSPECIFIED: _ReviewReason.ValueType  # 0
     """Never stored."""
     REVIEW_REASON_EMERGENCY: _ReviewReason.ValueType  # 1
-    """The basis was an emergency."""
+    """The basis was AKUTT, from outside the acute chain (emergency ward, out-of-hours clinic, ambulance, KAD), where it is
+    daily work; or FORHOYET_AKUTT, from anywhere. The kind of service is the attested one.
+    """
     REVIEW_REASON_RESTRICTED_OPENED: _ReviewReason.ValueType  # 2
     """What the patient has restricted was opened."""
     REVIEW_REASON_UNUSUAL: _ReviewReason.ValueType  # 3
-    """The pattern of use stands out."""
+    """The pattern of use stands out: an organisation swept through a status rpc, which says whether there is something
+    about a patient. The entry is the alarm, once a minute at most; it names no patient.
+    """
     REVIEW_REASON_PATIENT_ASKED: _ReviewReason.ValueType  # 4
     """The patient has asked."""
     REVIEW_REASON_PRIVACY_LOOSENED: _ReviewReason.ValueType  # 5
     """Personnel loosened what the patient has closed."""
+    REVIEW_REASON_OWN_RECORD: _ReviewReason.ValueType  # 6
+    """Health personnel opened or changed their own record as personnel: the national id in the request is the one of the
+    token. Another id of the same person is not recognised, nor is a colleague's record: no register says which
+    patients work where.
+    """
 
 class ReviewReason(_ReviewReason, metaclass=_ReviewReasonEnumTypeWrapper):
     """Why an access has to be reviewed."""
@@ -118,15 +127,24 @@ class ReviewReason(_ReviewReason, metaclass=_ReviewReasonEnumTypeWrapper):
 REVIEW_REASON_UNSPECIFIED: ReviewReason.ValueType  # 0
 """Never stored."""
 REVIEW_REASON_EMERGENCY: ReviewReason.ValueType  # 1
-"""The basis was an emergency."""
+"""The basis was AKUTT, from outside the acute chain (emergency ward, out-of-hours clinic, ambulance, KAD), where it is
+daily work; or FORHOYET_AKUTT, from anywhere. The kind of service is the attested one.
+"""
 REVIEW_REASON_RESTRICTED_OPENED: ReviewReason.ValueType  # 2
 """What the patient has restricted was opened."""
 REVIEW_REASON_UNUSUAL: ReviewReason.ValueType  # 3
-"""The pattern of use stands out."""
+"""The pattern of use stands out: an organisation swept through a status rpc, which says whether there is something
+about a patient. The entry is the alarm, once a minute at most; it names no patient.
+"""
 REVIEW_REASON_PATIENT_ASKED: ReviewReason.ValueType  # 4
 """The patient has asked."""
 REVIEW_REASON_PRIVACY_LOOSENED: ReviewReason.ValueType  # 5
 """Personnel loosened what the patient has closed."""
+REVIEW_REASON_OWN_RECORD: ReviewReason.ValueType  # 6
+"""Health personnel opened or changed their own record as personnel: the national id in the request is the one of the
+token. Another id of the same person is not recognised, nor is a colleague's record: no register says which
+patients work where.
+"""
 Global___ReviewReason: _TypeAlias = ReviewReason  # noqa: Y015
 
 class _ReviewVerdict:
