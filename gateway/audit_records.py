@@ -74,9 +74,12 @@ def review_reasons(
         yield audit_pb2.REVIEW_REASON_OWN_RECORD
 
 
-def personal_part(caller: Caller, *, patient_ref: str, caller_ref: str, other_refs: Iterable[str] = ()) -> PersonalPart:
-    """Returns what the log keeps apart, to be erased one day: the patient, and who called."""
-    personal = PersonalPart(patient_ref=patient_ref, other_refs=other_refs)
+def personal_part(
+    caller: Caller, *, patient_ref: str, caller_ref: str, other_refs: Iterable[str] = (), searched: str = ""
+) -> PersonalPart:
+    """Returns what the log keeps apart, to be erased one day: the patient, who called, and the HPR number of whom was
+    searched for."""
+    personal = PersonalPart(patient_ref=patient_ref, other_refs=other_refs, searched_hpr_number=searched)
     if caller.kind == common_pb2.CALLER_KIND_CLINICIAN:
         personal.practitioner.CopyFrom(practitioner(caller))
     elif caller.kind == common_pb2.CALLER_KIND_SYSTEM:

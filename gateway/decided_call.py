@@ -48,6 +48,8 @@ class DecidedCall:
     """Sections in which registers hold single entries that are restricted, beside those of the patient's settings."""
     names_entry: bool = False
     """A write is about an entry that is there, and not a new one."""
+    searched: str = field(default="", repr=False)
+    """HPR number of the practitioner whose accesses are asked for."""
     _nobody: str = field(default_factory=lambda: str(uuid4()), repr=False)
     """A reference that no patient has."""
 
@@ -200,6 +202,7 @@ class DecidedCall:
                 patient_ref=ref or _first(self.refs),
                 caller_ref=_first(callers),
                 other_refs=() if ref else self.refs[1:],
+                searched=self.searched,
             ),
             review_reasons=audit_records.review_reasons(
                 self.method, self.caller, self.incoming.basis, self.decision, self.patient

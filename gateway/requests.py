@@ -6,12 +6,13 @@ from google.protobuf.message import DecodeError, Message
 
 from gateway.contract import Method
 from gateway.decided_call import DecidedCall
-from kjernejournal.audit.v1.audit_pb2 import ByteRange
+from kjernejournal.audit.v1.audit_pb2 import ByteRange, ListAccessesByPractitionerRequest
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
 from kjernejournal.medications.v1.medications_pb2 import ProposeMedicationChangeRequest, UpdateMedicationListRequest
 from shared import national_id
 from shared.errors import Invalid, Reason
 
+LONGEST_HPR_NUMBER = 9
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -61,6 +62,13 @@ def request_id_of(request: Message) -> str:
     """Returns the write's id in the log; "" for one that is none: the service refuses it, and the log need not."""
     value: str = getattr(request, "request_id", "")
     return value if _UUID.fullmatch(value) else ""
+
+
+def searched_practitioner(request: Message) -> str:
+    """Returns the HPR number of the practitioner whose accesses are asked for; "" where none is, or that is no number:
+    the service refuses it, and the log need not."""
+    number = request.hpr_number if isinstance(request, ListAccessesByPractitionerRequest) else ""
+    return number if number.isascii() and number.isdigit() and len(number) <= LONGEST_HPR_NUMBER else ""
 
 
 def byte_range_of(request: Message) -> ByteRange | None:

@@ -22,7 +22,15 @@ from gateway.registers.breaker import BreakerOpen
 from gateway.registers.refusals import refusal_of, service_fault
 from gateway.registers.section_reader import says_how_much
 from gateway.registers.sources import SOURCES
-from gateway.requests import byte_range_of, first_of_its_kind, names_entry, parse, put_ref, request_id_of
+from gateway.requests import (
+    byte_range_of,
+    first_of_its_kind,
+    names_entry,
+    parse,
+    put_ref,
+    request_id_of,
+    searched_practitioner,
+)
 from gateway.steps import LOOK_AGAIN, Steps
 from gateway.sweeps import Sweeps
 from gateway.texts.catalogue import put_texts
@@ -85,7 +93,7 @@ class Forwarding:
             decided = await self._steps.decide(incoming, request)
             self._sweeps.saw([decided])
             return await self._status(decided, request)
-        decided = await self._steps.enter(incoming, request)
+        decided = replace(await self._steps.enter(incoming, request), searched=searched_practitioner(request))
         if incoming.method.rule.action == common_pb2.ACTION_READ:
             return await self._read(decided, request, context)
         return await self._write(decided, request)

@@ -6,6 +6,7 @@ from kjernejournal.audit.v1.audit_pb2 import DESCRIPTOR
 from services.audit.committer import Committer
 from services.audit.cosigning import Cosigning, Witness
 from services.audit.integrator import Integrator
+from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
 from services.audit.repository import Repository
 from services.audit.servicer import Servicer
@@ -32,7 +33,12 @@ async def main() -> None:
         proofs, witnesses = Proofs(trees), open_witnesses(settings)
         running = [asyncio.create_task(Integrator(trees, read_key(settings.log_key_file)).run())]
         running += [asyncio.create_task(Cosigning(trees, proofs, each).run()) for each in witnesses]
-        register(server, Servicer(repository, committer, proofs), service, allowed_peers(settings))
+        register(
+            server,
+            Servicer(repository, PractitionerRepository(database), committer, proofs),
+            service,
+            allowed_peers(settings),
+        )
         await serve(server, settings, [service.full_name], ready=database.answers)
         for task in running:
             task.cancel()

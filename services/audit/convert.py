@@ -78,6 +78,16 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
     )
 
 
+def without_patient(stored: Sequence[StoredRecord]) -> pb.Access:
+    """Returns one access as it may be shown to who is not to learn whose record it was to."""
+    shown = access(stored)
+    for section in shown.sections:
+        section.ClearField("entries")
+    for each in shown.receipts:
+        each.ClearField("patient_sequence")
+    return shown
+
+
 def _unless_empty(message: AnyMessage) -> AnyMessage | None:
     """Returns None for an organisation without number and name: readers ask for presence."""
     return message if message.ByteSize() else None

@@ -1,7 +1,7 @@
 """The rules of the access log. Pure functions: no I/O, no clock."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -36,6 +36,7 @@ EMERGENCY = frozenset({ACCESS_BASIS_AKUTT, ACCESS_BASIS_FORHOYET_AKUTT})
 
 _RPC = re.compile(r"/[a-z0-9_.]+\.[A-Za-z0-9]+/[A-Za-z0-9]+")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_HPR_NUMBER = re.compile(r"[0-9]{1,9}")
 _HIGHEST_STATUS = 16
 
 
@@ -123,6 +124,25 @@ def visible_entity(caller: CallerContext) -> str | None:
     if caller.kind != CALLER_KIND_AUDITOR or not caller.legal_entity:
         raise Denied(Reason.ERROR_REASON_CALLER_KIND_REFUSED, "the access log is for the patient and for auditors")
     return None if caller.controller else caller.legal_entity
+
+
+def audited_entity(caller: CallerContext) -> str | None:
+    """Returns the same for who asks about personnel and not about a patient: auditors alone. Raises Denied."""
+    if caller.kind != CALLER_KIND_AUDITOR:
+        raise Denied(Reason.ERROR_REASON_CALLER_KIND_REFUSED, "what personnel have opened is for auditors")
+    return visible_entity(caller)
+
+
+def check_practitioner(hpr_number: str) -> None:
+    """Raises Invalid for what is no HPR number."""
+    if not _HPR_NUMBER.fullmatch(hpr_number):
+        raise Invalid("hpr_number", "must be 1 to 9 digits")
+
+
+def numbered(patient_refs: Iterable[str | None]) -> list[int]:
+    """Returns a number for each patient, counted from 1 as they first appear; 0 for nobody."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(ref, len(numbers) + 1) if ref else 0 for ref in patient_refs]
 
 
 class AccessEnd(NamedTuple):

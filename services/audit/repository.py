@@ -173,11 +173,16 @@ def _place(record: NewRecord, known: dict[str, tuple[Appended, bytes]]) -> Appen
     return appended if digest == record.digest else None
 
 
+def stored_record(row: asyncpg.Record) -> StoredRecord:
+    """Returns the record in a row of its id, index, time, place, access id, content, personal part, and whether it is
+    about another."""
+    return StoredRecord(Appended(str(row[0]), row[1], row[2], row[3]), str(row[4]), row[5], row[6], row[7])
+
+
 def _by_access(rows: Sequence[asyncpg.Record]) -> Iterator[list[StoredRecord]]:
     """Groups records, in the order of the log, by access: the access that began last comes first."""
     accesses: dict[str, list[StoredRecord]] = {}
     for row in rows:
-        appended = Appended(str(row[0]), row[1], row[2], row[3])
-        stored = StoredRecord(appended, str(row[4]), row[5], row[6], row[7])
+        stored = stored_record(row)
         accesses.setdefault(stored.access_id, []).append(stored)
     return reversed(accesses.values())

@@ -8,6 +8,7 @@ from kjernejournal.common.v1.common_pb2 import ListWindow
 from services.audit import convert, model
 from services.audit.committer import Committer
 from services.audit.hidden import AccessPage, ShownPage
+from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
 from services.audit.repository import NewRecord, Repository
 from shared.convert import moment, optional_moment, timestamp
@@ -26,8 +27,11 @@ class Servicer(AuditServiceServicer):
     GetUsageStatistics = AuditServiceServicer.GetUsageStatistics
     ImportOrganisations = AuditServiceServicer.ImportOrganisations
 
-    def __init__(self, repository: Repository, committer: Committer, proofs: Proofs) -> None:
+    def __init__(
+        self, repository: Repository, practitioners: PractitionerRepository, committer: Committer, proofs: Proofs
+    ) -> None:
         self._repository = repository
+        self._practitioners = practitioners
         self._committer = committer
         self._proofs = proofs
 
@@ -62,6 +66,36 @@ class Servicer(AuditServiceServicer):
             last = accesses[-1].receipts[0]
             token = page.token_after(Position(moment(last.committed_at), last.record_id), moment(last.committed_at))
         return pb.ListAccessesResponse(
+            accesses=accesses,
+            next_page_token=token,
+            window=ListWindow(
+                returned=len(accesses),
+                total=found.total,
+                older_exist=found.older_exist or left,
+                since=timestamp(since) if since else None,
+            ),
+        )
+
+    async def ListAccessesByPractitioner(
+        self, request: pb.ListAccessesByPractitionerRequest, context: Context
+    ) -> pb.ListAccessesByPractitionerResponse:
+        legal_entity = model.audited_entity(caller.current())
+        model.check_practitioner(request.hpr_number)
+        since = optional_moment(request, "since")
+        page = page_of(request.page_size, request.page_token, since, legal_entity, request.hpr_number)
+        found = await self._practitioners.accesses(request.hpr_number, page, since=since, legal_entity=legal_entity)
+        made = [
+            pb.PractitionerAccess(access=convert.without_patient(each.records), patient_number=number)
+            for each, number in zip(
+                found.accesses, model.numbered(each.patient_ref for each in found.accesses), strict=True
+            )
+        ]
+        accesses, left = cut(made, page.size, pb.PractitionerAccess.ByteSize)
+        token = ""
+        if found.more or left:
+            last = accesses[-1].access.receipts[0]
+            token = page.token_after(Position(moment(last.committed_at), last.record_id), moment(last.committed_at))
+        return pb.ListAccessesByPractitionerResponse(
             accesses=accesses,
             next_page_token=token,
             window=ListWindow(

@@ -22,6 +22,7 @@ NO_PATIENT = {
     "DrugKnowledgeService/ImportDrugKnowledge",
     "PatientsService/RegisterPatient",
     "PatientsService/BulkImport",
+    "AuditService/ListAccessesByPractitioner",
     "AuditService/ListReviews",
     "AuditService/ReviewAccess",
     "AuditService/GetUsageStatistics",

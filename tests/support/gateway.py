@@ -33,6 +33,8 @@ class Front:
     registers: dict[str, Service]
     """By name of the service: every register of the summary. `people` answers ResolvePatients beside "patients"."""
     gateway: Gateway
+    reader_of_log: Service
+    """Answers what is read of the access log, beside `log`, which takes the records."""
 
     def new_breakers(self, kind: type[Breaker] = Breaker) -> None:
         """Forgets what did not come in time."""
@@ -64,14 +66,14 @@ async def running_gateway(
 ) -> AsyncIterator[Front]:
     """Serves the whole contract on a unix socket. `options` are those of its server, `limits` those of `wire`; nothing
     listens at the addresses of registers that are `stopped`; of patients, the steps are answered all the same."""
-    people, log = People(), AccessLog()
+    people, log, reader_of_log = People(), AccessLog(), Service()
     registers = {source.service: Service() for source in SOURCES}
     async with AsyncExitStack() as stack:
         handlers: dict[str, tuple[grpc.GenericRpcHandler, ...]] = {name: (each,) for name, each in registers.items()}
         for name in stopped:
             del handlers[name]
         handlers["patients"] = (people,) if "patients" in stopped else (people, registers["patients"])
-        handlers["audit"] = (log,)
+        handlers["audit"] = (log, reader_of_log)
         services = {name: f"unix:{issuer / name}.stopped" for name in stopped}
         for name, each in handlers.items():
             services[name] = await stack.enter_async_context(listening(*each))
@@ -92,4 +94,4 @@ async def running_gateway(
         await gateway.knowledge_cache.refresh()  # the medications service was not given any answer yet
         address = await stack.enter_async_context(listening(gateway.front_door, options=options))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
-        yield Front(Client(channel, issuer), people, log, registers, gateway)
+        yield Front(Client(channel, issuer), people, log, registers, gateway, reader_of_log)

@@ -123,3 +123,20 @@ async def test_what_is_deleted_for_good_stays_in_the_log(front: Front) -> None:
     assert permit.request_id == outcome.request_id == request_id
     assert outcome.kind == audit_pb2.RECORD_KIND_OUTCOME
     assert outcome.personal.patient_ref == front.people.ref(patient)
+
+
+async def test_an_auditors_search_for_a_practitioner_is_on_record_with_whom_it_was_for(front: Front) -> None:
+    """The record is no access of that practitioner's: it names the number apart."""
+    found = str(uuid4())
+    reply = audit_pb2.ListAccessesByPractitionerResponse(
+        accesses=[audit_pb2.PractitionerAccess(access=audit_pb2.Access(access_id=found), patient_number=1)],
+        window=ListWindow(returned=1, total=1),
+    )
+    front.reader_of_log.unary(method("ListAccessesByPractitioner").path, saying(reply))
+    request = audit_pb2.ListAccessesByPractitionerRequest(hpr_number="9144901")
+    await front.client.call("ListAccessesByPractitioner", request, kind="auditor")
+    [record] = front.log.records
+    assert record.personal.searched_hpr_number == "9144901"
+    assert not record.personal.HasField("practitioner")
+    assert record.personal.subject
+    assert [entry.id for entry in record.sections[0].entries] == [found]

@@ -11,6 +11,7 @@ from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.audit.v1.audit_pb2_grpc import AuditServiceStub
 from services.audit.committer import Committer
 from services.audit.integrator import Integrator
+from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
 from services.audit.repository import Repository
 from services.audit.servicer import Servicer
@@ -49,7 +50,7 @@ async def running_log(cluster: Cluster) -> AsyncIterator[Log]:
     database = await Database.connect(place.dsn)
     committer = Committer(Repository(database).append)
     trees = TreeRepository(database)
-    servicer = Servicer(Repository(database), committer, Proofs(trees))
+    servicer = Servicer(Repository(database), PractitionerRepository(database), committer, Proofs(trees))
     async with served((servicer, pb.DESCRIPTOR.services_by_name["AuditService"])) as channel:
         yield Log(AuditServiceStub(channel), place, committer, Integrator(trees, KEY, every=0))
     await committer.drain()

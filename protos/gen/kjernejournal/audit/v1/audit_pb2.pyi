@@ -514,12 +514,15 @@ class PersonalPart(_message.Message):
     ACTOR_REF_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     OTHER_REFS_FIELD_NUMBER: _builtins.int
+    SEARCHED_HPR_NUMBER_FIELD_NUMBER: _builtins.int
     patient_ref: _builtins.str
     """The patient's canonical reference at that time. Empty: not known."""
     actor_ref: _builtins.str
     """The reference of a citizen who called; never a national id. Empty: not a citizen, or not known here."""
     subject: _builtins.str
     """Subject of a system's or auditor's token."""
+    searched_hpr_number: _builtins.str
+    """HPR number of the practitioner whose accesses an auditor searched for. Empty: no such search."""
     @_builtins.property
     def practitioner(self) -> _common_pb2.Practitioner:
         """The clinician: HPR number, name, role."""
@@ -538,10 +541,11 @@ class PersonalPart(_message.Message):
         actor_ref: _builtins.str = ...,
         subject: _builtins.str = ...,
         other_refs: _abc.Iterable[_builtins.str] | None = ...,
+        searched_hpr_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_ref", b"actor_ref", "other_refs", b"other_refs", "patient_ref", b"patient_ref", "practitioner", b"practitioner", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_ref", b"actor_ref", "other_refs", b"other_refs", "patient_ref", b"patient_ref", "practitioner", b"practitioner", "searched_hpr_number", b"searched_hpr_number", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1034,6 +1038,106 @@ class ListAccessesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAccessesResponse: _TypeAlias = ListAccessesResponse  # noqa: Y015
+
+@_typing.final
+class ListAccessesByPractitionerRequest(_message.Message):
+    """Request of ListAccessesByPractitioner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HPR_NUMBER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    hpr_number: _builtins.str
+    """HPR number of the practitioner: 1 to 9 digits."""
+    page_size: _builtins.int
+    """Accesses wanted, 1 to 500. 0: 100."""
+    page_token: _builtins.str
+    """next_page_token of the page before."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only accesses of this time or later. Unset: all."""
+
+    def __init__(
+        self,
+        *,
+        hpr_number: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hpr_number", b"hpr_number", "page_size", b"page_size", "page_token", b"page_token", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAccessesByPractitionerRequest: _TypeAlias = ListAccessesByPractitionerRequest  # noqa: Y015
+
+@_typing.final
+class ListAccessesByPractitionerResponse(_message.Message):
+    """Response of ListAccessesByPractitioner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESSES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty: this is the last."""
+    @_builtins.property
+    def accesses(self) -> _containers.RepeatedCompositeFieldContainer[Global___PractitionerAccess]:
+        """The accesses, in the order of the log, newest first. One that opened several records stands here once for each."""
+
+    @_builtins.property
+    def window(self) -> _common_pb2.ListWindow:
+        """What this page holds of what there is, counted in accesses."""
+
+    def __init__(
+        self,
+        *,
+        accesses: _abc.Iterable[Global___PractitionerAccess] | None = ...,
+        next_page_token: _builtins.str = ...,
+        window: _common_pb2.ListWindow | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accesses", b"accesses", "next_page_token", b"next_page_token", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAccessesByPractitionerResponse: _TypeAlias = ListAccessesByPractitionerResponse  # noqa: Y015
+
+@_typing.final
+class PractitionerAccess(_message.Message):
+    """One access of a practitioner to a record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_FIELD_NUMBER: _builtins.int
+    PATIENT_NUMBER_FIELD_NUMBER: _builtins.int
+    patient_number: _builtins.int
+    """Which of the patients in this answer, counted from 1 as they first appear: the same number, the same patient. 0: the
+    access is to no patient's record.
+    """
+    @_builtins.property
+    def access(self) -> Global___Access:
+        """The access, without the ids of entries and its place in the patient's log: those could name the patient."""
+
+    def __init__(
+        self,
+        *,
+        access: Global___Access | None = ...,
+        patient_number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "patient_number", b"patient_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PractitionerAccess: _TypeAlias = PractitionerAccess  # noqa: Y015
 
 @_typing.final
 class Review(_message.Message):

@@ -45,6 +45,11 @@ class AuditServiceStub:
                 request_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesRequest.SerializeToString,
                 response_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesResponse.FromString,
                 _registered_method=True)
+        self.ListAccessesByPractitioner = channel.unary_unary(
+                '/kjernejournal.audit.v1.AuditService/ListAccessesByPractitioner',
+                request_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerRequest.SerializeToString,
+                response_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerResponse.FromString,
+                _registered_method=True)
         self.ListReviews = channel.unary_unary(
                 '/kjernejournal.audit.v1.AuditService/ListReviews',
                 request_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListReviewsRequest.SerializeToString,
@@ -114,6 +119,19 @@ class AuditServiceServicer:
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. UNAVAILABLE
         (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccessesByPractitioner(self, request, context):
+        """Lists what one practitioner has opened or changed, in whosever record, newest first. Patients are told apart by
+        numbers that hold for one answer alone: who they are, nothing in it says. ListAccesses does, for a patient whom the
+        auditor names. The search is on record, with whom it was about.
+
+        Callers: auditors: an organisation's sees what was done at the organisation, the data controller's everything.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -226,6 +244,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     request_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesRequest.FromString,
                     response_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesResponse.SerializeToString,
             ),
+            'ListAccessesByPractitioner': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccessesByPractitioner,
+                    request_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerRequest.FromString,
+                    response_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerResponse.SerializeToString,
+            ),
             'ListReviews': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReviews,
                     request_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListReviewsRequest.FromString,
@@ -322,6 +345,33 @@ class AuditService:
             '/kjernejournal.audit.v1.AuditService/ListAccesses',
             kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesRequest.SerializeToString,
             kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccessesByPractitioner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kjernejournal.audit.v1.AuditService/ListAccessesByPractitioner',
+            kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerRequest.SerializeToString,
+            kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,15 @@ class AuditServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. UNAVAILABLE
     (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
     """
+    ListAccessesByPractitioner: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAccessesByPractitionerRequest, _audit_pb2.ListAccessesByPractitionerResponse]
+    """Lists what one practitioner has opened or changed, in whosever record, newest first. Patients are told apart by
+    numbers that hold for one answer alone: who they are, nothing in it says. ListAccesses does, for a patient whom the
+    auditor names. The search is on record, with whom it was about.
+
+    Callers: auditors: an organisation's sees what was done at the organisation, the data controller's everything.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
+    """
     ListReviews: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]
     """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
     patient has restricted, and every change by personnel that loosens what a patient has closed.
@@ -142,6 +151,15 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. UNAVAILABLE
     (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
+    """
+    ListAccessesByPractitioner: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAccessesByPractitionerRequest, _audit_pb2.ListAccessesByPractitionerResponse]  # type: ignore[assignment]
+    """Lists what one practitioner has opened or changed, in whosever record, newest first. Patients are told apart by
+    numbers that hold for one answer alone: who they are, nothing in it says. ListAccesses does, for a patient whom the
+    auditor names. The search is on record, with whom it was about.
+
+    Callers: auditors: an organisation's sees what was done at the organisation, the data controller's everything.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     ListReviews: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]  # type: ignore[assignment]
     """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
@@ -239,6 +257,21 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token. UNAVAILABLE
         (SERVICE_UNAVAILABLE): a register cannot say now what the caller is not to learn of.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAccessesByPractitioner(
+        self,
+        request: _audit_pb2.ListAccessesByPractitionerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListAccessesByPractitionerResponse, _abc.Awaitable[_audit_pb2.ListAccessesByPractitionerResponse]]:
+        """Lists what one practitioner has opened or changed, in whosever record, newest first. Patients are told apart by
+        numbers that hold for one answer alone: who they are, nothing in it says. ListAccesses does, for a patient whom the
+        auditor names. The search is on record, with whom it was about.
+
+        Callers: auditors: an organisation's sees what was done at the organisation, the data controller's everything.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
 
     @_abc_1.abstractmethod
