@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import logging
+import math
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
+from shared import deadline
 from shared.errors import Unavailable
 
 LONGEST_JWKS = 256 * 1024
@@ -26,8 +28,15 @@ REFRESH_INTERVAL = 10.0
 """Seconds between two attempts: unknown key ids in forged tokens must not become a storm on the issuer."""
 MOST_WAITING = 100
 """Callers who wait for the issuer at a time."""
-MAX_AGE = 3600.0
-"""Seconds after which the keys are asked for again, so that a withdrawn key stops counting."""
+PATIENCE = 5.0
+"""Seconds that a caller waits for the issuer at most."""
+DUE = 30.0
+"""Seconds after which the keys are asked for again: a withdrawn key ends within a minute."""
+SILENCE = 55.0
+"""Seconds after which the next caller waits for the keys, when nobody has called meanwhile and so nobody asked."""
+SILENCE_WAIT = 1.0
+LAST = 4 * 3600.0
+"""Seconds that known keys go on while the issuer cannot be reached. Tokens and attests end sooner, within the hour."""
 
 _RSA_ALGORITHMS = frozenset({"RS256", "PS256"})
 _MIN_RSA_BITS = 2048
@@ -44,9 +53,10 @@ class SigningKey:
 
 
 class JwksSource:
-    """Keys from a file or an https URL, read when first needed, when an unknown key id turns up, and once an hour.
+    """Keys from a file or an https URL, read when first needed, when an unknown key id turns up, and every half minute
+    in which somebody calls.
 
-    Nobody waits for the hourly read: an issuer who is down must not hold up callers whose key is at hand.
+    Who names a key that is at hand does not wait for an issuer who is down, but for a second after a silence.
     """
 
     def __init__(self, location: str | Path, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,57 +69,94 @@ class JwksSource:
             self._read = lambda: _read_file(Path(location))
         self._clock = clock
         self._keys: Mapping[str, SigningKey] = {}
+        self._withdrawn: frozenset[str] = frozenset()
         self._loaded_at: float | None = None
-        self._attempted_at: float | None = None
-        self._lock = asyncio.Lock()
+        self._attempted_at = -math.inf
         self._waiting = 0
         self._refreshing: asyncio.Task[None] | None = None
+        self._after_silence: asyncio.Task[None] | None = None
         self.generation = 0
         """Counts changes of the keys: what was verified under another generation has to be verified again."""
 
-    async def find(self, kid: str) -> SigningKey | None:
-        """Returns the key of this id, or None. Raises Unavailable when no keys could be had at all."""
-        if kid not in self._keys:
-            # Anybody can name a key that there is not. Who names one that is at hand never waits here.
-            if self._waiting >= MOST_WAITING:
-                raise _not_available()
-            self._waiting += 1
-            try:
-                # A caller who leaves must not take the read along: the next one is not begun for a while.
-                await asyncio.shield(self._begin_refresh(kid))
-            finally:
-                self._waiting -= 1
-        elif self._stale():
-            self._begin_refresh(kid)
+    async def keep_fresh(self) -> None:
+        """Has the keys read again when it is time. Raises Unavailable when they are too old to go by."""
         if self._loaded_at is None:
+            return
+        if self._clock() - self._attempted_at > SILENCE:
+            self._after_silence = self._begin_refresh()
+        elif self._clock() - self._loaded_at > DUE and self._may_read():
+            self._begin_refresh()
+        if self._after_silence is not None:
+            reading = self._after_silence
+            await asyncio.wait({reading}, timeout=deadline.inside(SILENCE_WAIT))
+            if reading.done() or self._clock() - self._attempted_at >= SILENCE_WAIT:
+                self._after_silence = None
+        if self._clock() - self._loaded_at > LAST:
+            raise _not_available()
+
+    async def find(self, kid: str) -> SigningKey | None:
+        """Returns the key of this id; None: the issuer had it, and has withdrawn it.
+
+        An id that is not known may be that of a new key: it waits for the next read, within the call's deadline. Raises
+        Unavailable when the key is not there then, and when the keys are too old to go by.
+        """
+        await self.keep_fresh()
+        if kid not in self._keys and kid not in self._withdrawn:
+            await self._wait_for(kid)
+        if kid not in self._keys and kid not in self._withdrawn:
             raise _not_available()
         return self._keys.get(kid)
 
-    def _stale(self) -> bool:
-        return self._loaded_at is None or self._clock() - self._loaded_at > MAX_AGE
+    async def _wait_for(self, kid: str) -> None:
+        """Returns when the key is there, or after a read that began no sooner than now; or when there is no time left
+        for one."""
+        # Anybody can name a key that there is not: who waits is counted.
+        if self._waiting >= MOST_WAITING:
+            return
+        self._waiting += 1
+        left, arrived = deadline.inside(PATIENCE), self._clock()
+        try:
+            async with asyncio.timeout(left):
+                while kid not in self._keys:
+                    reading = self._reading()
+                    if reading is None:
+                        if self._attempted_at >= arrived:
+                            return
+                        pause = self._attempted_at + REFRESH_INTERVAL - self._clock()
+                        if pause > left:
+                            return
+                        await asyncio.sleep(pause)
+                        reading = self._reading() or self._begin_refresh()
+                    # A caller who leaves must not take the read along: the next one is not begun for a while.
+                    await asyncio.shield(reading)
+        except TimeoutError:
+            return
+        finally:
+            self._waiting -= 1
 
-    def _begin_refresh(self, kid: str) -> "asyncio.Task[None]":
-        """Returns the read that is under way, or a new one."""
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.create_task(self._refresh(kid))
+    def _reading(self) -> "asyncio.Task[None] | None":
+        return None if self._refreshing is None or self._refreshing.done() else self._refreshing
+
+    def _may_read(self) -> bool:
+        return self._reading() is None and self._clock() - self._attempted_at >= REFRESH_INTERVAL
+
+    def _begin_refresh(self) -> "asyncio.Task[None]":
+        self._attempted_at = self._clock()
+        self._refreshing = asyncio.create_task(self._refresh())
         return self._refreshing
 
-    async def _refresh(self, kid: str) -> None:
-        async with self._lock:
-            if kid in self._keys and not self._stale():
-                return  # somebody else refreshed while we waited
-            if self._attempted_at is not None and self._clock() - self._attempted_at < REFRESH_INTERVAL:
-                return
-            self._attempted_at = self._clock()
-            try:
+    async def _refresh(self) -> None:
+        try:
+            async with asyncio.timeout(2 * FETCH_TIMEOUT):  # an answer that drips never ends by a socket's own timeout
                 keys = parse_jwks(await asyncio.to_thread(self._read))
-            except (OSError, ValueError, HTTPException):
-                log.warning("the issuer's keys could not be read; the ones at hand stay in use")
-                return
-            self._loaded_at = self._clock()
-            if _thumbprints(keys) != _thumbprints(self._keys):
-                self.generation += 1
-            self._keys = keys
+        except (OSError, ValueError, HTTPException):
+            log.warning("the issuer's keys could not be read; the ones at hand stay in use")
+            return
+        self._loaded_at = self._clock()
+        if _thumbprints(keys) != _thumbprints(self._keys):
+            self.generation += 1
+        self._withdrawn = (self._withdrawn | self._keys.keys()) - keys.keys()
+        self._keys = keys
 
 
 def _not_available() -> Unavailable:

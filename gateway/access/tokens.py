@@ -92,7 +92,7 @@ class TokenVerifier:
         """Returns the caller of this metadata (`authorization`, `source-system`).
 
         Raises Unauthenticated (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED), Invalid for a bad
-        source-system, Unavailable when the issuer's keys cannot be had.
+        source-system, Unavailable when the issuer's keys cannot be had, or not yet the one that the token names.
         """
         metadata = tuple(metadata)
         caller = await self.verify_token(bearer_token(metadata))
@@ -104,6 +104,7 @@ class TokenVerifier:
         if len(token) > LONGEST_TOKEN:
             _refuse()
         digest = hashlib.sha256(token).digest()
+        await self._jwks.keep_fresh()
         known = self._cache.get(digest)
         if known is None or known.generation != self._jwks.generation:
             known = await self._verify(token)

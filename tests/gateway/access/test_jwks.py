@@ -14,24 +14,16 @@ import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, OctKey
 
-from gateway.access.jwks import LONGEST_JWKS, MAX_AGE, JwksSource, parse_jwks
+from gateway.access.jwks import DUE, LONGEST_JWKS, JwksSource, SigningKey, parse_jwks
+from shared import deadline
 from shared.errors import Unavailable
 from tests.gateway.access.issuing import EC, PSS, RSA, STRANGER, encode, jwks
-
-
-class Clock:
-    """Seconds that the test counts."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.gateway.access.verifying import Seconds, refreshed
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> Seconds:
+    return Seconds()
 
 
 def test_each_key_has_one_algorithm() -> None:
@@ -99,20 +91,28 @@ async def test_no_keys_at_all_is_our_trouble_and_not_the_callers(tmp_path: Path)
         await JwksSource(tmp_path / "missing.json").find("rsa")
 
 
-async def test_unknown_key_ids_ask_once_in_ten_seconds(tmp_path: Path, clock: Clock) -> None:
+async def test_unknown_key_ids_ask_once_in_ten_seconds(tmp_path: Path, clock: Seconds) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(jwks(RSA))
     source = JwksSource(path, clock=clock)
-    assert await source.find("ec") is None
+    await unknown(source, "ec")
     path.write_bytes(jwks(RSA, EC))
     clock.seconds += 9.9
-    assert await source.find("ec") is None
+    await unknown(source, "ec")
     clock.seconds += 0.2
     assert await source.find("ec") is not None
     assert source.generation == 2
 
 
-async def test_many_at_once_ask_once(tmp_path: Path, clock: Clock) -> None:
+async def unknown(source: JwksSource, kid: str) -> None:
+    """Asks for a key that is not there, with little time: the answer says that it is our trouble."""
+    deadline.set_deadline(0.05)
+    with pytest.raises(Unavailable):
+        await source.find(kid)
+    deadline.set_deadline(60)
+
+
+async def test_many_at_once_ask_once(tmp_path: Path, clock: Seconds) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(jwks(RSA))
     source = JwksSource(path, clock=clock)
@@ -125,18 +125,19 @@ async def test_many_at_once_ask_once(tmp_path: Path, clock: Clock) -> None:
         return read()
 
     source._read = counted
-    found = await asyncio.gather(*(source.find(kid) for kid in ["rsa", "ec"] * 20))
+    found = await asyncio.gather(*(source.find(kid) for kid in ["rsa", "ec"] * 20), return_exceptions=True)
     assert reads == 1
-    assert sum(key is not None for key in found) == 20
+    assert sum(isinstance(key, SigningKey) for key in found) == 20
+    assert sum(isinstance(key, Unavailable) for key in found) == 20
 
 
-async def test_old_keys_are_asked_for_again_and_kept_when_that_fails(tmp_path: Path, clock: Clock) -> None:
+async def test_old_keys_are_asked_for_again_and_kept_when_that_fails(tmp_path: Path, clock: Seconds) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(jwks(RSA))
     source = JwksSource(path, clock=clock)
     await source.find("rsa")
     path.write_bytes(b"half a fi")
-    clock.seconds += MAX_AGE + 1
+    clock.seconds += DUE + 1
     assert await source.find("rsa") is not None
     await refreshed(source)
     assert await source.find("rsa") is not None
@@ -148,13 +149,7 @@ async def test_old_keys_are_asked_for_again_and_kept_when_that_fails(tmp_path: P
     assert await source.find("rsa") is None
 
 
-async def refreshed(source: JwksSource) -> None:
-    """Returns when the refresh behind the callers' backs is through."""
-    assert source._refreshing is not None
-    await source._refreshing
-
-
-async def test_nobody_waits_for_old_keys_to_be_asked_for_again(tmp_path: Path, clock: Clock) -> None:
+async def test_nobody_waits_for_old_keys_to_be_asked_for_again(tmp_path: Path, clock: Seconds) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(jwks(RSA))
     source = JwksSource(path, clock=clock)
@@ -169,7 +164,7 @@ async def test_nobody_waits_for_old_keys_to_be_asked_for_again(tmp_path: Path, c
         return read()
 
     source._read = hanging
-    clock.seconds += MAX_AGE + 1
+    clock.seconds += DUE + 1
     async with asyncio.timeout(1):
         assert all([await source.find("rsa") for _ in range(5)])
         await asyncio.sleep(0.05)
@@ -177,16 +172,16 @@ async def test_nobody_waits_for_old_keys_to_be_asked_for_again(tmp_path: Path, c
     assert reads == 1
     given_up.set()
     await refreshed(source)
-    assert not source._stale()
+    assert source._loaded_at == clock.seconds
 
 
-async def test_the_same_keys_again_are_no_new_generation(tmp_path: Path, clock: Clock) -> None:
+async def test_the_same_keys_again_are_no_new_generation(tmp_path: Path, clock: Seconds) -> None:
     path = tmp_path / "jwks.json"
     path.write_bytes(jwks(RSA, EC))
     source = JwksSource(path, clock=clock)
     await source.find("rsa")
     path.write_bytes(jwks(EC, RSA))
-    clock.seconds += MAX_AGE + 1
+    clock.seconds += DUE + 1
     await source.find("rsa")
     await refreshed(source)
     assert source.generation == 1
@@ -245,7 +240,7 @@ async def test_an_issuer_we_do_not_trust(issuer: str, monkeypatch: pytest.Monkey
         await JwksSource(f"{issuer}/jwks.json").find("rsa")
 
 
-async def test_who_leaves_during_the_first_read_does_not_take_it_along(tmp_path: Path, clock: Clock) -> None:
+async def test_who_leaves_during_the_first_read_does_not_take_it_along(tmp_path: Path, clock: Seconds) -> None:
     file = tmp_path / "jwks.json"
     file.write_bytes(jwks(RSA))
     source = JwksSource(file, clock=clock)
@@ -257,17 +252,18 @@ async def test_who_leaves_during_the_first_read_does_not_take_it_along(tmp_path:
 
 
 async def test_those_who_wait_for_an_unknown_key_are_bounded_and_others_do_not_wait(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: Seconds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "jwks.json"
     file.write_bytes(jwks(RSA))
     source = JwksSource(file, clock=clock)
     assert await source.find("rsa")
-    clock.seconds += 60
+    clock.seconds += 20
     monkeypatch.setattr("gateway.access.jwks.MOST_WAITING", 3)
     strangers = [asyncio.create_task(source.find(f"unknown {number}")) for number in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
         await source.find("unknown")
     assert await source.find("rsa")
-    assert await asyncio.gather(*strangers) == [None] * 3
+    found = await asyncio.gather(*strangers, return_exceptions=True)
+    assert [type(each) for each in found] == [Unavailable] * 3

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from gateway.access.facts import Caller
+from gateway.access.jwks import JwksSource
 from gateway.access.tokens import TokenVerifier
 from shared.errors import Unauthenticated, reason_name
 from tests.gateway.access.issuing import NOW
@@ -18,6 +19,22 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+class Seconds:
+    """Seconds that the test counts."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+async def refreshed(source: JwksSource) -> None:
+    """Returns when the refresh behind the callers' backs is through."""
+    assert source._refreshing is not None
+    await source._refreshing
 
 
 async def verify(verifier: TokenVerifier, token: str) -> Caller:
