@@ -16,7 +16,9 @@ import yaml
 from cryptography import x509
 
 from kj.local.programs import SERVICES
+from services.witness.settings import WitnessSettings
 from shared.settings import ProcessSettings, ServiceSettings
+from shared.transparency.notes import Verifier, parse_signer
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
@@ -68,8 +70,8 @@ def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
 
 def servers(manifests: list[Manifest]) -> dict[str, Manifest]:
     """Returns the containers that serve gRPC."""
-    specs = of_kind(manifests, "Deployment")
-    return {name: each["spec"]["template"]["spec"]["containers"][0] for name, each in specs.items()}
+    first = {name: spec["containers"][0] for name, spec in pods(manifests).items()}
+    return {name: container for name, container in first.items() if container["name"] == "server"}
 
 
 def environment(container: Manifest) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def references(spec: Manifest) -> Iterator[tuple[str, str]]:
                     yield kind, found["name"]
 
 
-@pytest.mark.parametrize("folder", ["base", "overlays/local"])
+@pytest.mark.parametrize("folder", ["base", "witness", "overlays/local"])
 def test_every_manifest_is_valid(folder: str) -> None:
     for manifest in build(folder):
         # Raises for a kind that it does not know, where its command line only warns.
@@ -154,11 +156,12 @@ def test_servers_drain_and_are_probed(local: list[Manifest]) -> None:
 
 def test_settings_are_ones_that_the_processes_read(local: list[Manifest]) -> None:
     for name, container in servers(local).items():
-        fields = ProcessSettings.model_fields if name == "gateway" else ServiceSettings.model_fields
+        kinds = {"gateway": ProcessSettings, "witness": WitnessSettings}
+        fields = kinds.get(name, ServiceSettings).model_fields
         special = {
             "gateway": {"KJ_SERVICES", "KJ_CLIENTS", "KJ_RESUME_KEY_FILE"},
             "documents": {"KJ_DOCUMENT_KEY_FILE"},
-            "audit": {"KJ_LOG_KEY_FILE"},
+            "audit": {"KJ_LOG_KEY_FILE", "KJ_WITNESSES"},
             "own-registrations": {"KJ_OWN_REGISTRATIONS_KEY_FILE"},
         }.get(name, set())
         read = {f"KJ_{field.upper()}" for field in fields} | {"OTEL_EXPORTER_OTLP_ENDPOINT"} | special
@@ -175,6 +178,39 @@ def test_the_gateway_knows_every_service_and_they_let_it_in(local: list[Manifest
         assert found[host]["args"] == [f"services.{service}"]
         assert json.loads(environment(found[host])["KJ_ALLOWED_PEERS"]) == ["spiffe://kjernejournal/gateway"]
         assert host in subject_names(generated, f"{host}-tls", x509.DNSName)
+
+
+def key_of(manifests: list[Manifest], secret: str) -> Verifier:
+    """Returns the public key of a private one in a Secret."""
+    (found,) = (each for name, each in of_kind(manifests, "Secret").items() if name.startswith(secret))
+    return parse_signer(base64.b64decode(found["data"]["key"]).decode()).verifier
+
+
+def test_the_log_and_its_witness_know_each_other(local: list[Manifest], generated: list[Manifest]) -> None:
+    found, maps = servers(local), of_kind(local, "ConfigMap")
+    asked = json.loads(
+        maps[environment(found["audit"])["KJ_WITNESSES"]["configMapKeyRef"]["name"]]["data"]["addresses"]
+    )
+    assert asked == {str(key_of(local, "witness-key-")): "witness:50051"}
+    witnessed = maps[environment(found["witness"])["KJ_WITNESSED_LOG"]["configMapKeyRef"]["name"]]["data"]["log"]
+    assert witnessed == str(key_of(local, "log-key-"))
+    assert json.loads(environment(found["witness"])["KJ_ALLOWED_PEERS"]) == ["spiffe://kjernejournal/audit"]
+    assert "witness" in subject_names(generated, "witness-tls", x509.DNSName)
+    uris = [subject_names(generated, f"{name}-tls", x509.UniformResourceIdentifier) for name in ("audit", "witness")]
+    assert uris == [["spiffe://kjernejournal/audit"], ["spiffe://kjernejournal/witness"]]
+
+
+def test_one_witness_runs_apart_from_the_log_on_storage_that_lasts() -> None:
+    witness = of_kind(build("witness"), "StatefulSet")["witness"]["spec"]
+    container = witness["template"]["spec"]["containers"][0]
+    claims = [each["metadata"]["name"] for each in witness["volumeClaimTemplates"]]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    kept = environment(container)["KJ_WITNESS_DIRECTORY"]
+    assert witness["replicas"] == 1
+    assert [name for name in claims if kept.startswith(f"{mounts[name]}/")] == ["kept"]
+    assert "witness" not in {each["metadata"]["name"] for each in build("base")}
+    held = {name for kind, name in references(witness["template"]["spec"]) if kind == "Secret"}
+    assert held == {"witness-key", "witness-tls"}, "neither the log's key nor its database"
 
 
 def subject_names(manifests: list[Manifest], secret: str, kind: type[x509.GeneralName]) -> list[str]:

@@ -30,6 +30,7 @@ PROCESSES = (
     "own_registrations",
     "patients",
     "audit",
+    "witness",
 )
 VALID = timedelta(days=90)
 
