@@ -28,7 +28,7 @@ from shared.transparency.verify import ProofRefused, verify_consistency, verify_
 from tests.shared.transparency.trees import Grown
 
 SMALL = 33
-"""Sizes of which all pairs are tried; the long form of `tests/assurance` goes to 512."""
+"""Sizes of which all pairs are tried; test_against_pymerkle.py goes to 512 in its long form."""
 
 # Source: the test data of google/certificate-transparency, which every implementation of RFC 6962 gives.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
