@@ -19,6 +19,7 @@
 `safety/`       the checks of medicines, without I/O, and the knowledge that they check against
 `registers/`    how registers are asked: which there are (`registers/sources`), by which channels
                 (`registers/backends`), and what becomes of their failures (`registers/refusals`)
+`reconstruction` reads anew for an auditor what an access was shown
 `texts/`        what the gateway says itself, by code and language
 
 `quota` limits how many patients' status is asked for, and `sweeps` notices who asks about those whom they do not treat.

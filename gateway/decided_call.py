@@ -74,6 +74,12 @@ class DecidedCall:
         facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None
         return facts is not None and facts.deceased
 
+    @property
+    def reserved(self) -> bool:
+        """Whether the patient has a reservation against the record."""
+        facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None
+        return facts is not None and facts.reservation
+
     def has_care_relation(self, now: datetime) -> bool:
         """Whether the caller's organisation has registered that it treats the patient, whatever else is decided."""
         facts = self.resolved.facts(self.patient) if self.resolved and self.patient else None

@@ -11,6 +11,7 @@ from gateway.forwarding.handlers import Forwarding
 from gateway.forwarding.hidden_entries import HiddenEntries
 from gateway.front_door import IDLE, RESTRICTIONS_HEADER, FrontDoor
 from gateway.quota import Quota
+from gateway.reconstruction import Reconstruction
 from gateway.recorder import Recorder
 from gateway.registers.backends import Backend, open_backends
 from gateway.registers.patient_lookup import PatientLookup
@@ -75,6 +76,7 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
         steps, recorder, backends, hidden_entries, quota, sweeps, idle=idle, look_again=look_again, hides=settings.hides
     )
     safety = MedicationSafety(steps, recorder, fanout, knowledge_cache, forwarding, methods)
+    reconstruction = Reconstruction(steps, recorder, forwarding, section_reader, hides=settings.hides)
     changes = Changes(steps, recorder, backends, settings.resume_keys(), look_again=look_again)
     front_door = FrontDoor(
         methods,
@@ -82,6 +84,7 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
             **forwarding.handlers(methods),
             # What the gateway serves itself comes last, and so in place of what is forwarded.
             **safety.handlers(),
+            **reconstruction.handlers(),
             **summary.handlers(),
             **indicator.handlers(),
             **changes.handlers(),

@@ -135,7 +135,7 @@ class Forwarding:
         """Returns whether something exists, as far as the latest decision lets the caller know."""
         reply, shown = b"", True
         if decided.decision.permitted:
-            reply, message = await self._asked(decided, request)
+            reply, message = await self.asked(decided, request)
             [decided] = await self._steps.fresh_each([decided])
             # Where restrictions are hidden, nobody hears that there is nothing: it may be restricted.
             shown = not self._hides or getattr(message, "has_critical_information", False)
@@ -148,7 +148,7 @@ class Forwarding:
     async def _read(self, decided: DecidedCall, request: Message, context: Context) -> bytes:
         """Returns the register's reply, once its disclosure is on record."""
         method = decided.method
-        reply, message = await self._asked(decided, request)
+        reply, message = await self.asked(decided, request)
         if method.rule.audit == common_pb2.AUDIT_LEVEL_FULL:
             entries = method.disclosed_in(message)
             section = decided.section(entries=entries, sha256=hashlib.sha256(reply).digest())
@@ -157,7 +157,7 @@ class Forwarding:
         await self._steps.fresh(decided)
         return reply
 
-    async def _asked(self, decided: DecidedCall, request: Message) -> tuple[bytes, Message]:
+    async def asked(self, decided: DecidedCall, request: Message) -> tuple[bytes, Message]:
         """Asks the register. Returns its reply, and the same parsed; raises its refusal."""
         method = decided.method
         put_ref(decided, request)

@@ -77,7 +77,7 @@ class Fanout:
         if question.as_of:
             query.as_of.CopyFrom(timestamp(question.as_of))
         if source.window:
-            query.since.CopyFrom(timestamp(_start(question.as_of or datetime.now(UTC), source.window)))
+            query.since.CopyFrom(timestamp(window_start(question.as_of or datetime.now(UTC), source.window)))
         answer = await self._answer(source, query)
         if answer.HasField("failure"):
             unavailable(section, answer.failure.reason)
@@ -188,9 +188,12 @@ def seconds_for(source: Source, patients: int = 1) -> float:
     return max(0.001, min(source.budget + EACH_MORE * (patients - 1), left - min(RESERVE, left * RESERVE)))
 
 
-def _start(end: datetime, window: timedelta) -> datetime:
-    """Returns where a history window begins: not before there are dates."""
-    return end - window if end - _FIRST > window else _FIRST
+def window_start(end: datetime, window: timedelta) -> datetime:
+    """Returns where a history window begins: with a day, so that what was shown can be asked for again, and not before
+    there are dates."""
+    if end - _FIRST <= window:
+        return _FIRST
+    return (end - window).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _duration(seconds: float) -> Duration:

@@ -88,6 +88,22 @@ def without_patient(stored: Sequence[StoredRecord]) -> pb.Access:
     return shown
 
 
+def reconstruction(stored: Sequence[StoredRecord]) -> pb.ReconstructDisclosureResponse:
+    """Returns what an access was shown as far as the log knows: every section on record, nothing of its content."""
+    records = [_record(each) for each in stored]
+    shown = [record for record in records if record.kind == pb.RECORD_KIND_DISCLOSURE]
+    refs = dict.fromkeys(ref for each in shown for ref in (each.personal.patient_ref, *each.personal.other_refs))
+    return pb.ReconstructDisclosureResponse(
+        access=access(stored),
+        sections=[
+            pb.ReconstructedSection(recorded=section, shown_at=record.occurred_at)
+            for record in shown
+            for section in record.sections
+        ],
+        read_refs=refs,
+    )
+
+
 def _unless_empty(message: AnyMessage) -> AnyMessage | None:
     """Returns None for an organisation without number and name: readers ask for presence."""
     return message if message.ByteSize() else None

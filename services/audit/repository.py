@@ -102,6 +102,15 @@ class Repository:
         more = len(begun) > page.size
         return AccessPage(list(_by_access(rows)), more, counted["total"], more or counted["outside"] > 0)
 
+    async def access(self, refs: Sequence[str], access_id: str, legal_entity: str | None) -> list[StoredRecord]:
+        """Returns the records of one access to a patient, in the order of the log; of another entity none."""
+        async with self._database.transaction() as session:
+            rows = await session.fetch(_RECORDS, [access_id], refs, name="records_of_access")
+            entity = await session.fetchval(_ENTITY, rows[0]["idx"], name="entity_of_access") if rows else None
+        return [stored_record(row) for row in rows] if legal_entity in (None, entity) else []
+
+
+_ENTITY = "SELECT legal_entity FROM entries WHERE idx = $1"
 
 _ABOUT = """
 about AS (

@@ -1,4 +1,4 @@
-"""The rpcs of the access log. Reviews, statistics and reconstruction come later."""
+"""The rpcs of the access log. Reviews and statistics come later."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
 from services.audit.repository import NewRecord, Repository
 from shared.convert import moment, optional_moment, timestamp
-from shared.errors import Invalid, Reason
+from shared.errors import Invalid, Reason, entry_not_found
 from shared.handling import Context, caller
 from shared.register.paging import LARGEST_SIZE, Page, Position, cut, page_of
 
@@ -23,7 +23,6 @@ class Servicer(AuditServiceServicer):
     # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
     ListReviews = AuditServiceServicer.ListReviews
     ReviewAccess = AuditServiceServicer.ReviewAccess
-    ReconstructDisclosure = AuditServiceServicer.ReconstructDisclosure
     GetUsageStatistics = AuditServiceServicer.GetUsageStatistics
     ImportOrganisations = AuditServiceServicer.ImportOrganisations
 
@@ -105,6 +104,15 @@ class Servicer(AuditServiceServicer):
                 since=timestamp(since) if since else None,
             ),
         )
+
+    async def ReconstructDisclosure(
+        self, request: pb.ReconstructDisclosureRequest, context: Context
+    ) -> pb.ReconstructDisclosureResponse:
+        legal_entity = model.audited_entity(caller.current())
+        stored = await self._repository.access(caller.patient_refs(), request.access_id, legal_entity)
+        if not stored:
+            raise entry_not_found()
+        return convert.reconstruction(stored)
 
     async def GetCheckpoint(self, request: pb.GetCheckpointRequest, context: Context) -> pb.GetCheckpointResponse:
         newest = await self._proofs.newest()

@@ -182,7 +182,7 @@ class _ReconstructionMatch:
 class _ReconstructionMatchEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReconstructionMatch.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     RECONSTRUCTION_MATCH_UNSPECIFIED: _ReconstructionMatch.ValueType  # 0
-    """Not tried."""
+    """Not tried: settings and the log itself are not kept as they were shown."""
     RECONSTRUCTION_MATCH_EXACT: _ReconstructionMatch.ValueType  # 1
     """The bytes have the hash on record: exactly this was shown."""
     RECONSTRUCTION_MATCH_SAME_VERSIONS: _ReconstructionMatch.ValueType  # 2
@@ -196,7 +196,7 @@ class ReconstructionMatch(_ReconstructionMatch, metaclass=_ReconstructionMatchEn
     """How well a reconstruction matches what is on record."""
 
 RECONSTRUCTION_MATCH_UNSPECIFIED: ReconstructionMatch.ValueType  # 0
-"""Not tried."""
+"""Not tried: settings and the log itself are not kept as they were shown."""
 RECONSTRUCTION_MATCH_EXACT: ReconstructionMatch.ValueType  # 1
 """The bytes have the hash on record: exactly this was shown."""
 RECONSTRUCTION_MATCH_SAME_VERSIONS: ReconstructionMatch.ValueType  # 2
@@ -206,6 +206,42 @@ RECONSTRUCTION_MATCH_PARTIAL: ReconstructionMatch.ValueType  # 3
 RECONSTRUCTION_MATCH_NOTHING_SHOWN: ReconstructionMatch.ValueType  # 4
 """Nothing was shown in this section."""
 Global___ReconstructionMatch: _TypeAlias = ReconstructionMatch  # noqa: Y015
+
+class _ReconstructionDifference:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReconstructionDifferenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReconstructionDifference.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECONSTRUCTION_DIFFERENCE_UNSPECIFIED: _ReconstructionDifference.ValueType  # 0
+    """It is, or nothing was shown."""
+    RECONSTRUCTION_DIFFERENCE_OTHER_FORM: _ReconstructionDifference.ValueType  # 1
+    """It was a page of a list, a comparison or a part of a document; the hash on record is of that form."""
+    RECONSTRUCTION_DIFFERENCE_CHANGED_AROUND: _ReconstructionDifference.ValueType  # 2
+    """The same entries, and something around them is another: counts, order, what was restricted, how many were asked for."""
+    RECONSTRUCTION_DIFFERENCE_GONE: _ReconstructionDifference.ValueType  # 3
+    """Entries are gone: deleted, withdrawn by their source, or no longer this patient's."""
+    RECONSTRUCTION_DIFFERENCE_RESERVED: _ReconstructionDifference.ValueType  # 4
+    """The patient has a reservation: nothing is read."""
+    RECONSTRUCTION_DIFFERENCE_TOO_LARGE: _ReconstructionDifference.ValueType  # 5
+    """There was no room for the content in this answer."""
+
+class ReconstructionDifference(_ReconstructionDifference, metaclass=_ReconstructionDifferenceEnumTypeWrapper):
+    """Why a section is not given back exactly as it was shown."""
+
+RECONSTRUCTION_DIFFERENCE_UNSPECIFIED: ReconstructionDifference.ValueType  # 0
+"""It is, or nothing was shown."""
+RECONSTRUCTION_DIFFERENCE_OTHER_FORM: ReconstructionDifference.ValueType  # 1
+"""It was a page of a list, a comparison or a part of a document; the hash on record is of that form."""
+RECONSTRUCTION_DIFFERENCE_CHANGED_AROUND: ReconstructionDifference.ValueType  # 2
+"""The same entries, and something around them is another: counts, order, what was restricted, how many were asked for."""
+RECONSTRUCTION_DIFFERENCE_GONE: ReconstructionDifference.ValueType  # 3
+"""Entries are gone: deleted, withdrawn by their source, or no longer this patient's."""
+RECONSTRUCTION_DIFFERENCE_RESERVED: ReconstructionDifference.ValueType  # 4
+"""The patient has a reservation: nothing is read."""
+RECONSTRUCTION_DIFFERENCE_TOO_LARGE: ReconstructionDifference.ValueType  # 5
+"""There was no room for the content in this answer."""
+Global___ReconstructionDifference: _TypeAlias = ReconstructionDifference  # noqa: Y015
 
 class _UsageDimension:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -1361,8 +1397,12 @@ class ReconstructedSection(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     MATCH_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
+    SHOWN_AT_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
     match: Global___ReconstructionMatch.ValueType
     """How well it matches."""
+    difference: Global___ReconstructionDifference.ValueType
+    """Why it does not match exactly."""
     @_builtins.property
     def recorded(self) -> Global___SectionRecord:
         """What the record of the access says."""
@@ -1375,6 +1415,10 @@ class ReconstructedSection(_message.Message):
     def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___DisclosedEntry]:
         """Entries that could not be brought back."""
 
+    @_builtins.property
+    def shown_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was put on record, right before it was released."""
+
     def __init__(
         self,
         *,
@@ -1382,10 +1426,12 @@ class ReconstructedSection(_message.Message):
         content: _any_pb2.Any | None = ...,
         match: Global___ReconstructionMatch.ValueType = ...,
         missing: _abc.Iterable[Global___DisclosedEntry] | None = ...,
+        shown_at: _timestamp_pb2.Timestamp | None = ...,
+        difference: Global___ReconstructionDifference.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "recorded", b"recorded"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "recorded", b"recorded", "shown_at", b"shown_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "match", b"match", "missing", b"missing", "recorded", b"recorded"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "difference", b"difference", "match", b"match", "missing", b"missing", "recorded", b"recorded", "shown_at", b"shown_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1399,23 +1445,29 @@ class ReconstructDisclosureResponse(_message.Message):
 
     ACCESS_FIELD_NUMBER: _builtins.int
     SECTIONS_FIELD_NUMBER: _builtins.int
+    READ_REFS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def access(self) -> Global___Access:
         """The access."""
 
     @_builtins.property
     def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReconstructedSection]:
-        """Each section of it."""
+        """Each section of it, once for each record."""
+
+    @_builtins.property
+    def read_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The references that were read. Between services alone: it is empty in what an auditor gets."""
 
     def __init__(
         self,
         *,
         access: Global___Access | None = ...,
         sections: _abc.Iterable[Global___ReconstructedSection] | None = ...,
+        read_refs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "sections", b"sections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "read_refs", b"read_refs", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

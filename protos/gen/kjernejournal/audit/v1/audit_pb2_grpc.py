@@ -164,10 +164,13 @@ class AuditServiceServicer:
 
     def ReconstructDisclosure(self, request, context):
         """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be kept.
+        Each section is read anew, as its register held it then, and says how well it matches; what was deleted since is
+        named as missing, and nothing is read of a patient with a reservation. Bytes of documents are not given back.
 
-        Callers: auditors.
+        Callers: auditors: an organisation's of what the organisation did, the data controller's of everything.
 
-        Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient.
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient in this auditor's reach. UNAVAILABLE
+        (SERVICE_UNAVAILABLE): a register cannot say now what it held then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -83,10 +83,13 @@ class AuditServiceStub:
     """
     ReconstructDisclosure: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ReconstructDisclosureRequest, _audit_pb2.ReconstructDisclosureResponse]
     """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be kept.
+    Each section is read anew, as its register held it then, and says how well it matches; what was deleted since is
+    named as missing, and nothing is read of a patient with a reservation. Bytes of documents are not given back.
 
-    Callers: auditors.
+    Callers: auditors: an organisation's of what the organisation did, the data controller's of everything.
 
-    Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient.
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient in this auditor's reach. UNAVAILABLE
+    (SERVICE_UNAVAILABLE): a register cannot say now what it held then.
     """
     GetUsageStatistics: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetUsageStatisticsRequest, _audit_pb2.GetUsageStatisticsResponse]
     """Counts use by time, organisation, municipality and kind of service. Names no patient and no practitioner.
@@ -180,10 +183,13 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """
     ReconstructDisclosure: _aio.UnaryUnaryMultiCallable[_audit_pb2.ReconstructDisclosureRequest, _audit_pb2.ReconstructDisclosureResponse]  # type: ignore[assignment]
     """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be kept.
+    Each section is read anew, as its register held it then, and says how well it matches; what was deleted since is
+    named as missing, and nothing is read of a patient with a reservation. Bytes of documents are not given back.
 
-    Callers: auditors.
+    Callers: auditors: an organisation's of what the organisation did, the data controller's of everything.
 
-    Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient.
+    Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient in this auditor's reach. UNAVAILABLE
+    (SERVICE_UNAVAILABLE): a register cannot say now what it held then.
     """
     GetUsageStatistics: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetUsageStatisticsRequest, _audit_pb2.GetUsageStatisticsResponse]  # type: ignore[assignment]
     """Counts use by time, organisation, municipality and kind of service. Names no patient and no practitioner.
@@ -310,10 +316,13 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ReconstructDisclosureResponse, _abc.Awaitable[_audit_pb2.ReconstructDisclosureResponse]]:
         """Gives back what one access was shown, from the entry versions and hashes on record, as far as law let them be kept.
+        Each section is read anew, as its register held it then, and says how well it matches; what was deleted since is
+        named as missing, and nothing is read of a patient with a reservation. Bytes of documents are not given back.
 
-        Callers: auditors.
+        Callers: auditors: an organisation's of what the organisation did, the data controller's of everything.
 
-        Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient.
+        Errors: NOT_FOUND (ENTRY_NOT_FOUND): no such access to this patient in this auditor's reach. UNAVAILABLE
+        (SERVICE_UNAVAILABLE): a register cannot say now what it held then.
         """
 
     @_abc_1.abstractmethod
