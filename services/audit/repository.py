@@ -140,7 +140,10 @@ FROM begun JOIN entries AS e USING (idx) WHERE $3::text IS NULL OR e.legal_entit
 """
 
 _RECORDS = """
-SELECT record_id, idx, committed_at, CASE WHEN p.patient_ref = ANY($2::uuid[]) THEN patient_sequence END,
+SELECT record_id, idx, committed_at,
+    CASE WHEN p.patient_ref = ANY($2::uuid[]) THEN p.patient_sequence ELSE (
+        SELECT min(o.patient_sequence) FROM also_about AS o WHERE o.idx = p.idx AND o.patient_ref = ANY($2::uuid[])
+    ) END AS patient_sequence,
     p.access_id, e.content, p.content,
     p.patient_ref <> ALL($2::uuid[])
     OR EXISTS (SELECT FROM also_about AS o WHERE o.idx = p.idx AND o.patient_ref <> ALL($2::uuid[])) AS about_another
@@ -151,7 +154,8 @@ WHERE p.access_id = ANY($1::uuid[]) AND (
 )
 ORDER BY idx
 """
-"""Of each record its place among those of the reference it names, where that is one of these."""
+"""Of each record its place among those of one of these references: of the one it names first, where that is one of
+them. So the log of each of two persons can be checked for gaps when their merge was taken back."""
 
 _APPEND = """
 SELECT * FROM append_records(

@@ -33,8 +33,9 @@ async def test_after_a_merge_is_taken_back_an_access_stands_in_both_logs_with_th
     ]
     assert of_other[0].practitioner == NURSE
     assert of_one[1].receipts == [answers[1].receipt]
-    # Its place among the records of the reference it names is not one among the other person's.
-    assert [receipt.patient_sequence for receipt in of_other[0].receipts] == [0]
+    # In each log its place among that person's records, so that each can be checked for gaps.
+    places = [[receipt.patient_sequence for each in seen for receipt in each.receipts] for seen in (of_one, of_other)]
+    assert places == [[2, 1], [2, 1]]
     assert of_other[0].receipts[0].index == answers[1].receipt.index
 
 
