@@ -75,10 +75,16 @@ def review_reasons(
 
 
 def personal_part(
-    caller: Caller, *, patient_ref: str, caller_ref: str, other_refs: Iterable[str] = (), searched: str = ""
+    caller: Caller,
+    *,
+    patient_ref: str,
+    caller_ref: str,
+    other_refs: Iterable[str] = (),
+    searched: str = "",
+    acts_for_another: bool = False,
 ) -> PersonalPart:
     """Returns what the log keeps apart, to be erased one day: the patient, who called, and the HPR number of whom was
-    searched for."""
+    searched for. Citizens are named where they act for another: a patient has two parents."""
     personal = PersonalPart(patient_ref=patient_ref, other_refs=other_refs, searched_hpr_number=searched)
     if caller.kind == common_pb2.CALLER_KIND_CLINICIAN:
         personal.practitioner.CopyFrom(practitioner(caller))
@@ -86,7 +92,7 @@ def personal_part(
         personal.subject = caller.client_id[:200]
     else:
         personal.actor_ref = caller_ref
-        if caller.kind == common_pb2.CALLER_KIND_AUDITOR:  # who need not be a person in this record at all
+        if acts_for_another or caller.kind == common_pb2.CALLER_KIND_AUDITOR:  # neither has to be in this record
             personal.subject = caller.name[:200]
     return personal
 

@@ -17,6 +17,10 @@ from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from shared.errors import KjernejournalError, ReasonValue
 
+_FOR_ANOTHER = frozenset(
+    {common_pb2.REPRESENTATION_PARENT, common_pb2.REPRESENTATION_GUARDIAN, common_pb2.REPRESENTATION_PROXY}
+)
+
 
 @dataclass(frozen=True)
 class Incoming:
@@ -209,6 +213,7 @@ class DecidedCall:
                 caller_ref=_first(callers),
                 other_refs=() if ref else self.refs[1:],
                 searched=self.searched,
+                acts_for_another=self.decision.representation in _FOR_ANOTHER,
             ),
             review_reasons=audit_records.review_reasons(
                 self.method, self.caller, self.incoming.basis, self.decision, self.patient

@@ -61,25 +61,33 @@ def rows(accesses: Iterable[pb.Access], *, entries: bool) -> Iterator[Row]:
 
 
 def who(access: pb.Access) -> str:
-    """Returns name and role of personnel, and in words the kind of any other caller."""
+    """Returns name and role of personnel; of others in words what they are, with the name of who acted for another."""
     if access.HasField("practitioner"):
         role = access.practitioner.role
         title = role.display or PERSONNEL.get(role.code, role.code)
         return f"{access.practitioner.name}, {title}" if title else access.practitioner.name
-    return _RELATIONS.get(access.representation) or _KINDS.get(access.caller_kind, "ukjent")
+    what = _RELATIONS.get(access.representation) or _KINDS.get(access.caller_kind, "ukjent")
+    return f"{access.acting_name}, {what}" if access.acting_name else what
 
 
 def where(access: pb.Access) -> str:
-    """Returns the place, by name where it has one."""
-    place = access.point_of_care
-    named = place.name or place.number or access.legal_entity.name or access.legal_entity.number
-    return f"{named}, {place.department}" if place.department else named
+    """Returns place and department by name, and of which business it is a part; numbers where there are no names."""
+    place, business = access.point_of_care, access.legal_entity
+    parts = [place.name or _numbered(place.number), place.department]
+    if business.number != place.number or not place.name:
+        parts.append(business.name or _numbered(business.number))
+    return ", ".join(dict.fromkeys(filter(None, parts)))
+
+
+def _numbered(number: str) -> str:
+    return f"org.nr. {number}" if number else ""
 
 
 def basis(access: pb.Access) -> Text:
-    """Returns the basis in law; emergencies and openings of restricted information stand out."""
+    """Returns the basis in words and by its name; emergencies and openings of restricted information stand out."""
     given = common_pb2.AccessBasis.Name(access.ground.basis).removeprefix("ACCESS_BASIS_")
-    text = Text("" if given == "UNSPECIFIED" else given, style="bold red" if access.emergency else "")
+    said = words(common_pb2.AccessBasis, access.ground.basis)
+    text = Text("" if given == "UNSPECIFIED" else f"{said} ({given})", style="bold red" if access.emergency else "")
     if access.restricted_opened:
         return Text(f"{text.plain}, åpnet det som er sperret", style="bold red")
     return text

@@ -8,7 +8,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from kjernejournal.audit.v1 import audit_pb2 as pb
-from kjernejournal.common.v1.common_pb2 import SECTION_DECISION_PERMIT
+from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, SECTION_DECISION_PERMIT
 from services.audit import model
 from services.audit.repository import Appended, NewRecord, StoredRecord
 from shared.convert import moment, timestamp
@@ -61,6 +61,7 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
         caller_kind=first.actor.kind,
         practitioner=_unless_empty(first.personal.practitioner),
         representation=first.actor.representation,
+        acting_name=first.personal.subject if first.actor.kind != CALLER_KIND_SYSTEM else "",
         legal_entity=_unless_empty(first.actor.legal_entity),
         point_of_care=_unless_empty(first.actor.point_of_care),
         ground=_unless_empty(first.ground),

@@ -15,6 +15,7 @@ from kj.calls.local_gateway import LocalIssuer
 from kj.errors import CommandError
 from kj.show import access_table, columns
 from kj.show.access_table import rows
+from kj.show.norwegian import WORDS
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1.common_pb2 import Coding, ListWindow, Organisation, Practitioner
@@ -63,7 +64,7 @@ def test_people_see_who_where_why_what_and_how_it_ended() -> None:
     for part in (
         "Ola Pleiersen, sykepleier",
         "Hjemmetjenesten vest, Sone øst",
-        "SAMTYKKE",
+        "samtykke (SAMTYKKE)",
         "kritisk informasjon: 1",
         "sett",
         "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -75,7 +76,7 @@ def test_people_see_who_where_why_what_and_how_it_ended() -> None:
 
 def test_emergencies_refusals_and_openings_stand_out() -> None:
     ground = pb.AccessGround(basis=common_pb2.ACCESS_BASIS_FORHOYET_AKUTT)
-    opened = drawn(access(ground=ground, emergency=True, restricted_opened=True))
+    opened = access_table.basis(access(ground=ground, emergency=True, restricted_opened=True)).plain
     assert "FORHOYET_AKUTT" in opened
     assert "åpnet det som er sperret" in opened
     withheld = pb.AccessedSection(section=common_pb2.SECTION_VISITS, decision=common_pb2.SECTION_DECISION_WITHHOLD)
@@ -93,6 +94,32 @@ def test_a_citizen_is_named_by_what_they_are_to_the_patient() -> None:
     verge = access(practitioner=None, representation=common_pb2.REPRESENTATION_GUARDIAN)
     assert access_table.who(verge) == "en verge"
     assert "pasienten" in drawn(own)
+
+
+def test_who_acted_for_the_patient_is_named() -> None:
+    parent = access(practitioner=None, representation=common_pb2.REPRESENTATION_PARENT, acting_name="Kari Nordmann")
+    assert access_table.who(parent) == "Kari Nordmann, en forelder"
+
+
+@pytest.mark.parametrize("basis", list(common_pb2.AccessBasis.values())[1:])
+def test_every_basis_is_said_in_words(basis: common_pb2.AccessBasis.ValueType) -> None:
+    name = common_pb2.AccessBasis.Name(basis)
+    said = access_table.basis(access(ground=pb.AccessGround(basis=basis))).plain
+    assert said == f"{WORDS[name]} ({name.removeprefix('ACCESS_BASIS_')})"
+
+
+def test_a_place_is_named_with_its_business_and_no_number_stands_alone() -> None:
+    place = Organisation(number="100100088", name="Hjemmetjenesten vest")
+    business = Organisation(number="100100673", name="Kystbyen kommune")
+    assert access_table.where(access(point_of_care=place, legal_entity=business)) == (
+        "Hjemmetjenesten vest, Kystbyen kommune"
+    )
+    business.ClearField("name")
+    assert access_table.where(access(point_of_care=place, legal_entity=business)) == (
+        "Hjemmetjenesten vest, org.nr. 100100673"
+    )
+    assert access_table.where(access(point_of_care=place, legal_entity=place)) == "Hjemmetjenesten vest"
+    assert access_table.where(access(point_of_care=None)) == ""
 
 
 def test_a_section_that_could_not_be_read_is_not_one_in_which_nothing_was_seen() -> None:

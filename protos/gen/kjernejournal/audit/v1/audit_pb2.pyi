@@ -556,7 +556,7 @@ class PersonalPart(_message.Message):
     actor_ref: _builtins.str
     """The reference of a citizen who called; never a national id. Empty: not a citizen, or not known here."""
     subject: _builtins.str
-    """Subject of a system's or auditor's token."""
+    """Subject of a system's token; the name of an auditor, and of a citizen who acts for the patient."""
     searched_hpr_number: _builtins.str
     """HPR number of the practitioner whose accesses an auditor searched for. Empty: no such search."""
     @_builtins.property
@@ -856,6 +856,7 @@ class Access(_message.Message):
     RECEIPTS_FIELD_NUMBER: _builtins.int
     REVIEW_REASONS_FIELD_NUMBER: _builtins.int
     RECORD_WAS_MERGED_FIELD_NUMBER: _builtins.int
+    ACTING_NAME_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """The access."""
     caller_kind: _common_pb2.CallerKind.ValueType
@@ -877,6 +878,10 @@ class Access(_message.Message):
     record_was_merged: _builtins.bool
     """Why an access stands here that was about another person too: the record was one with another's at the time, by a merge
     that has been taken back.
+    """
+    acting_name: _builtins.str
+    """Name of who acted for the patient: a parent, guardian or proxy; of the auditor, where one called. Empty: it is not
+    on record, or it was the patient.
     """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
@@ -936,10 +941,11 @@ class Access(_message.Message):
         receipts: _abc.Iterable[Global___Receipt] | None = ...,
         review_reasons: _abc.Iterable[Global___ReviewReason.ValueType] | None = ...,
         record_was_merged: _builtins.bool = ...,
+        acting_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "point_of_care", b"point_of_care", "practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "record_was_merged", b"record_was_merged", "representation", b"representation", "restricted_opened", b"restricted_opened", "review_reasons", b"review_reasons", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "acting_name", b"acting_name", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "record_was_merged", b"record_was_merged", "representation", b"representation", "restricted_opened", b"restricted_opened", "review_reasons", b"review_reasons", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
