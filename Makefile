@@ -10,7 +10,7 @@ STAMP := $(VENV)/installed-$(shell { pwd -P; cat requirements.lock pyproject.tom
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test assurance lint style types suite protos baseline lock format clean venv
+.PHONY: help run test assurance judges lint style types suite protos baseline lock format clean venv
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,10 +34,13 @@ assurance: $(STAMP) ## the promises at length, some hours: each KJ_... below can
 	KJ_DEADLINES=$${KJ_DEADLINES:-1000} KJ_MARGIN=$${KJ_MARGIN:-0} KJ_COMBINATIONS=$${KJ_COMBINATIONS:-100000} \
 	KJ_CHANGES=$${KJ_CHANGES:-100000} KJ_EXAMPLES=$${KJ_EXAMPLES:-1000} KJ_PAIRS=$${KJ_PAIRS:-10000} \
 	KJ_CLEAN_PATIENTS=$${KJ_CLEAN_PATIENTS:-10000} KJ_DAMAGES=$${KJ_DAMAGES:-10000} KJ_ATTACK_SECONDS=$${KJ_ATTACK_SECONDS:-60} KJ_LONG=1 \
-	KJ_TREE_SIZES=$${KJ_TREE_SIZES:-512} \
+	KJ_TREE_SIZES=$${KJ_TREE_SIZES:-512} KJ_FORGERIES=$${KJ_FORGERIES:-1000} \
 		$(PYTHON) -m pytest -s tests/assurance tests/gateway/summary/test_unknown_is_not_none.py \
 		tests/gateway/safety/test_planted.py tests/kj/fhir_r4/test_memory.py tests/kj/fhir_r4/test_mapping.py tests/system/sharing/test_import.py \
-		tests/shared/transparency/test_against_pymerkle.py tests/services/*/test_against_plain.py tests/services/medications/reconciliation/test_planted_differences.py
+		tests/kj/audit/test_forgeries.py tests/shared/transparency/test_against_pymerkle.py tests/services/*/test_against_plain.py tests/services/medications/reconciliation/test_planted_differences.py
+
+judges: $(STAMP) ## Go's transparency libraries judge what we export, sign and prove; needs Go 1.26
+	$(PYTHON) -m pytest -s -rs tests/judges/go_libraries.py
 
 lint: style types ## the checks alone: style, types, contract, generated code, import directions
 	$(PYTHON) -m pytest -q tests/house
