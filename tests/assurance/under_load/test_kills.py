@@ -1,5 +1,5 @@
 """kill -9 of every process in turn under a mixed load: no acknowledged write is lost or doubled, no reply is without
-its record, no list is shorter than it is.
+its record, no list is shorter than it is, and the access log is what its key and its witness have signed.
 
 `KJ_KILLS` is the number of rounds, each of which kills every process once (default 1), `KJ_SEED` makes a run again.
 """
@@ -17,16 +17,17 @@ import grpc
 import pytest
 
 from kj.local.process import ProcessId
-from kj.local.programs import GATEWAY, SERVICES
+from kj.local.programs import GATEWAY, SERVICES, WITNESS
 from tests.assurance.under_load.comparing import agrees, whole
 from tests.assurance.under_load.load import Load
+from tests.assurance.under_load.proving import proved
 from tests.support.client import Client
 from tests.support.patients import new_patient
 from tests.support.seeds import SEED
 from tests.support.system import System, eventually, running_system
 
 ROUNDS = int(os.environ.get("KJ_KILLS", "1"))
-PROCESSES = (*SERVICES, GATEWAY, "postgres")
+PROCESSES = (*SERVICES, WITNESS, GATEWAY, "postgres")
 RECOVERS = 5.0
 """Seconds after PostgreSQL is back by which everything works, without a restart of any service."""
 
@@ -59,6 +60,7 @@ async def loaded(system: System, client: Client) -> AsyncIterator[Load]:
         await load.stop()
     await eventually(lambda: whole(client, read), 30.0)
     await agrees(system, load)
+    await proved(system)
 
 
 @pytest.mark.timeout(600 + 600 * ROUNDS)
