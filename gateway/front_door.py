@@ -161,7 +161,7 @@ class FrontDoor(grpc.GenericRpcHandler):
     async def _who(self, method: Method, metadata: Metadata) -> Incoming:
         """Does step 2, before the request is parsed. Raises Unauthenticated, or Invalid for other metadata."""
         try:
-            caller = await self._verifier.verify(metadata)
+            caller = await self._verifier.verify(metadata, method.path)
         except Unauthenticated as refusal:
             log.warning("refused without identity: %s", reason_name(refusal.reason))
             raise

@@ -1,17 +1,24 @@
 """Settings of the gateway."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gateway import contract
 from gateway.access.clients import NO_CLIENTS, Clients, read_clients
+from gateway.access.proofs import target_of
 from gateway.admission import MAX_CALLS, MAX_STREAMS
 from gateway.changes.places import own_key
 from shared.sealing import KeyFileError, keys_of
 from shared.settings import Address, ProcessSettings, ReadableFile
+
+
+def _an_address(address: str) -> str:
+    if address:
+        target_of(address, "")
+    return address
 
 
 class GatewaySettings(ProcessSettings):
@@ -23,6 +30,11 @@ class GatewaySettings(ProcessSettings):
     """The identity provider's keys: a file, or an https URL."""
     issuer: str = "https://issuer.kjernejournal.local"
     audience: str = "nhn:kjernejournal"
+    address: Annotated[str, AfterValidator(_an_address)] = ""
+    """The address by which callers know the gateway, `https://host` or `https://host:port`: what DPoP proofs are made
+    for. Empty: no proof can be of a call to it."""
+    bearer: Literal["allowed", "refused"] = "allowed"
+    """Whether tokens that are bound to no key are taken. One that is bound comes with a proof in any case."""
     clients: ReadableFile | None = None
     """The table of machines and what each may do (`gateway/access/clients.py`), read at start. None: no machine may do
     anything."""
@@ -77,6 +89,12 @@ class GatewaySettings(ProcessSettings):
     def registered_clients(self) -> Clients:
         """Returns the table of machines. Raises ValueError when its file has become wrong since the start."""
         return NO_CLIENTS if self.clients is None else read_clients(self.clients.read_bytes())
+
+    @model_validator(mode="after")
+    def _somebody_can_call(self) -> Self:
+        if self.bearer == "refused" and not self.address:
+            raise ValueError("bearer is refused, so address is needed: without one no proof can be of a call to it")
+        return self
 
     @field_validator("services")
     @classmethod

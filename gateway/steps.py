@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from gateway.access.facts import Caller, Decision, Outcome, SectionValue
 from gateway.access.hiding import decide_hiding
 from gateway.access.policy import UNDECIDED, decide, decide_without_patient, for_another_patient
-from gateway.access.tokens import TokenVerifier, bearer_token
+from gateway.access.tokens import TokenVerifier, access_token
 from gateway.decided_call import DecidedCall, Incoming
 from gateway.recorder import Recorder
 from gateway.registers.patient_lookup import PatientLookup, Resolved
@@ -131,7 +131,7 @@ class Steps:
 
     async def still(self, decided: DecidedCall) -> None:
         """Looks at token and facts again, on long streams every few seconds. Raises the refusal."""
-        await self._verifier.verify_token(bearer_token(decided.incoming.metadata))
+        await self._verifier.verify_token(access_token(decided.incoming.metadata).value)
         if decided.patient is None:
             return
         resolved = await self._resolve(decided.caller, decided.patient)

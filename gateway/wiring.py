@@ -52,7 +52,12 @@ def wire(settings: GatewaySettings, *, idle: float = IDLE, look_again: float = L
     """Makes every part, each with those that it needs. Nothing is asked of anybody yet."""
     production = settings.production
     verifier = TokenVerifier(
-        JwksSource(settings.jwks), issuer=settings.issuer, audience=settings.audience, production=production
+        JwksSource(settings.jwks),
+        issuer=settings.issuer,
+        audience=settings.audience,
+        production=production,
+        address=settings.address,
+        bearer=settings.bearer == "allowed",
     )
     backends = open_backends(settings.services, settings)
     recorder, section_reader = Recorder(backends["audit"]), SectionReader(backends)

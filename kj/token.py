@@ -10,6 +10,7 @@ from kj.errors import CommandError
 from kj.local.clients import EHR, PREFIX, ROWS
 from kj.local.data_directory import DEFAULT, DataDirectory, DataDirOption
 from kj.local.issuer import mint
+from kj.local.proofs import proof, proof_key
 from kj.synthetic.people.cast import MUNICIPALITY, PEOPLE, PLACES, REGISTERS, Person, Place
 from shared.codes import helseid as names
 from shared.codes.identifiers import FODSELSNUMMER, HPR, ORGANISATION_NUMBER
@@ -18,11 +19,14 @@ from shared.errors import Invalid
 from shared.national_id import parse, valid_hpr_number, valid_organisation_number
 
 KINDS = (*PEOPLE, "system")
+PROOF = "proof"
 SERVICES = tuple(kind.name.lower().replace("_", "-") for kind in ServiceKind)
 
 
 def token(
-    kind: Annotated[str, typer.Argument(help=f"Who is calling: {', '.join(KINDS)}.", metavar="KIND")],
+    kind: Annotated[
+        str, typer.Argument(help=f"Who is calling: {', '.join(KINDS)}. Or proof: of one call.", metavar="KIND")
+    ],
     org: Annotated[str | None, typer.Option("--org", help="Organisation number of the caller's unit.")] = None,
     service: Annotated[
         str | None, typer.Option("--service", help=f"Where personnel work: {', '.join(SERVICES)}.")
@@ -33,15 +37,30 @@ def token(
         str | None, typer.Option("--client", help=f"Which machine, of a system: {', '.join(ROWS)}. Default: {EHR}.")
     ] = None,
     minutes: Annotated[float, typer.Option("--minutes", help="How long it is valid; attests end after 60.")] = 60,
+    dpop: Annotated[
+        Path | None, typer.Option("--dpop", help="File of the key that the token is bound to; made if it is not there.")
+    ] = None,
+    bound: Annotated[str | None, typer.Option("--token", help="Of a proof: the token that it goes with.")] = None,
+    uri: Annotated[
+        str | None, typer.Option("--uri", help="Of a proof: the call, http://HOST:PORT/package.Service/Method.")
+    ] = None,
     data_dir: DataDirOption = DEFAULT,
 ) -> None:
     """Print a token of the local issuer. A steward is the data controller's auditor.
 
     A system is one of the local table of clients, .kj/issuer/clients.json: each may do what it is registered for.
     """
+    if kind == PROOF:
+        if not (dpop and bound and uri):
+            raise CommandError("A proof needs --dpop, --token and --uri.")
+        print(proof(proof_key(dpop), bound, uri))
+        return
+    if bound or uri:
+        raise CommandError("--token and --uri are for a proof.", "kj token proof")
     directory = DataDirectory.at(data_dir).issuer
     who = {"org": org, "service": service, "hpr": hpr, "national_id": national_id, "client": client}
-    print(mint_for(kind, directory, minutes=minutes, **who))
+    thumbprint = proof_key(dpop).thumbprint() if dpop else ""
+    print(mint_for(kind, directory, minutes=minutes, thumbprint=thumbprint, **who))
 
 
 def mint_for(
@@ -54,16 +73,19 @@ def mint_for(
     national_id: str | None = None,
     client: str | None = None,
     minutes: float = 60,
+    thumbprint: str = "",
 ) -> str:
-    """Returns a token of this kind from the issuer in `directory`; what is not given is invented.
+    """Returns a token of this kind from the issuer in `directory`, bound to the key of this thumbprint if there is one;
+    what is not given is invented.
 
     `service` is a name of ServiceKind, such as `home-care`. Raises CommandError for options that do not fit the kind.
     """
     _check(org, hpr, national_id)
+    bound: dict[str, Any] = {"cnf": {"jkt": thumbprint}} if thumbprint else {}
     if kind == "system":
         if service or hpr or national_id:
             raise CommandError("A system has an organisation alone.", "Leave --service, --hpr and --national-id out.")
-        return mint(directory, system_claims(org or REGISTERS, client or EHR), minutes=minutes)
+        return mint(directory, bound | system_claims(org or REGISTERS, client or EHR), minutes=minutes)
     if client:
         raise CommandError(f"--client is for systems, not for {kind}.")
     if kind not in PEOPLE:
@@ -73,9 +95,9 @@ def mint_for(
     if not person.role:
         if service or hpr:
             raise CommandError(f"--service and --hpr are for health personnel, not for {kind}.")
-        return mint(directory, _lay_claims(kind, person, pid, org), minutes=minutes)
+        return mint(directory, bound | _lay_claims(kind, person, pid, org), minutes=minutes)
     place = PLACES[_service(service) if service else person.service]
-    return mint(directory, clinician_claims(person, place, pid, hpr=hpr, org=org), minutes=minutes)
+    return mint(directory, bound | clinician_claims(person, place, pid, hpr=hpr, org=org), minutes=minutes)
 
 
 def system_claims(org: str, client: str) -> dict[str, Any]:

@@ -112,6 +112,8 @@ class Caller:
     source_system: str = ""
     client_id: str = ""
     """The client that the token was issued to."""
+    proof: bytes = field(default=b"", repr=False)
+    """What the call's DPoP proof is known by; nothing where it came without one."""
     client: Client | None = None
     """What the operator registers this machine for. None: nothing, or the caller is no machine."""
 

@@ -1,4 +1,6 @@
-"""Verifies who is calling: bearer tokens of the identity provider, and the metadata that comes beside them.
+"""Verifies who is calling: tokens of the identity provider, and the metadata that comes beside them.
+
+A token that is bound to a key (`cnf`) comes with a DPoP proof, whatever the setting says of bearer tokens.
 
 A token is verified once and remembered by its SHA-256 until it, or its attest, runs out. Each key id has one algorithm,
 taken from the key and never from the token. Every forged, malformed or contradictory token gets the same answer.
@@ -7,25 +9,22 @@ Registered claims (RFC 7519) are judged by joserfc. Where it is laxer than we ar
 takes a list of audiences with ours among them, times before 1970, and a name that comes twice.
 """
 
-import base64
-import binascii
-import functools
 import hashlib
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from joserfc import jws
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
 from gateway.access.claims import ATTEST_LIFE, ClaimsError, numeric_date, to_caller
+from gateway.access.compact import open_compact, verify_signature
 from gateway.access.facts import BasisValue, Caller
 from gateway.access.jwks import JwksSource
+from gateway.access.proofs import check_proof, target_of
 from kjernejournal.common.v1 import common_pb2
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from shared.errors import Invalid, Unauthenticated
@@ -41,7 +40,7 @@ LEEWAY = timedelta(seconds=30)
 _TYPES = (None, "JWT", "at+jwt", "application/at+jwt")
 _HEADERS = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
 """Anything else (crit, b64, zip, jwk, jku, x5u) asks for a treatment that no honest token of ours needs."""
-_BASE64URL = re.compile(rb"[A-Za-z0-9_-]+")
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 _BASES: dict[str, BasisValue] = {
     "SAMTYKKE": common_pb2.ACCESS_BASIS_SAMTYKKE,
@@ -58,10 +57,19 @@ class _Verified:
     exp: int
     """Rounded down to whole seconds, as the registry counts: so the leeway is never more than it says."""
     generation: int
+    thumbprint: str
+    """Of the key that the token is bound to. "": a bearer token."""
+
+
+class AccessToken(NamedTuple):
+    """What stands in `authorization`."""
+
+    value: bytes
+    with_proof: bool
 
 
 class TokenVerifier:
-    """Verifies bearer tokens of one issuer for one audience."""
+    """Verifies tokens of one issuer for one audience, and the proofs that they come with."""
 
     def __init__(
         self,
@@ -70,10 +78,16 @@ class TokenVerifier:
         issuer: str,
         audience: str,
         production: bool = False,
+        address: str = "",
+        bearer: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         cache_size: int = 10_000,
     ) -> None:
+        """Takes `address` as the one by which callers know the gateway; "": no proof can be of a call to it. `bearer`:
+        tokens that are bound to no key are taken."""
         self._jwks = jwks
+        self._address = address
+        self._bearer = bearer
         self._audience = audience
         self._production = production
         self._now = now
@@ -88,19 +102,44 @@ class TokenVerifier:
         self._cache_size = cache_size
         self._cache: OrderedDict[bytes, _Verified] = OrderedDict()
 
-    async def verify(self, metadata: Metadata) -> Caller:
-        """Returns the caller of this metadata (`authorization`, `source-system`).
+    async def verify(self, metadata: Metadata, path: str = "") -> Caller:
+        """Returns the caller of this metadata (`authorization`, `dpop`, `source-system`), in a call to the rpc at
+        `path`.
 
-        Raises Unauthenticated (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED), Invalid for a bad
-        source-system, Unavailable when the issuer's keys cannot be had, or not yet the one that the token names.
+        Raises Unauthenticated (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ATTEST_EXPIRED, PROOF_MISSING,
+        PROOF_INVALID, PROOF_EXPIRED), Invalid for a bad source-system, Unavailable when the issuer's keys cannot be
+        had, or not yet the one that the token names.
         """
         metadata = tuple(metadata)
-        caller = await self.verify_token(bearer_token(metadata))
+        token = access_token(metadata)
+        known = await self._known(token.value)
+        caller = replace(known.caller, proof=self._proof(token, known.thumbprint, metadata, path))
         source_system = source_system_of(metadata)
         return replace(caller, source_system=source_system) if source_system else caller
 
     async def verify_token(self, token: bytes) -> Caller:
         """Does the same for the bare token. Call it again on long streams: it refuses once the token has run out."""
+        return (await self._known(token)).caller
+
+    def _proof(self, token: AccessToken, thumbprint: str, metadata: Metadata, path: str) -> bytes:
+        """Returns what the call's proof is known by; nothing for a bearer token, where these are taken."""
+        if not thumbprint:
+            if token.with_proof:
+                _refuse()
+            if not self._bearer:
+                raise Unauthenticated(
+                    reasons.ERROR_REASON_PROOF_MISSING, "bearer tokens are not taken: bind it to a key"
+                )
+            return b""
+        proofs = _values(metadata, "dpop")
+        if not token.with_proof or not proofs:
+            raise Unauthenticated(reasons.ERROR_REASON_PROOF_MISSING, "the token is bound to a key: a proof is needed")
+        if len(proofs) > 1 or not proofs[0].isascii() or not self._address:
+            raise Unauthenticated(reasons.ERROR_REASON_PROOF_INVALID, "one proof is needed, of a call to this gateway")
+        target = target_of(self._address, path)
+        return check_proof(proofs[0].encode(), token=token.value, thumbprint=thumbprint, target=target, now=self._now())
+
+    async def _known(self, token: bytes) -> _Verified:
         if len(token) > LONGEST_TOKEN:
             _refuse()
         digest = hashlib.sha256(token).digest()
@@ -116,10 +155,13 @@ class TokenVerifier:
         except Unauthenticated:
             self._cache.pop(digest, None)
             raise
-        return known.caller
+        return known
 
     async def _verify(self, token: bytes) -> _Verified:
-        header, payload = _open(token)
+        try:
+            header, payload = open_compact(token)
+        except ValueError:
+            _refuse()
         kid = header.get("kid")
         if not isinstance(kid, str) or header.get("typ") not in _TYPES or not header.keys() <= _HEADERS:
             _refuse()
@@ -127,8 +169,8 @@ class TokenVerifier:
         if signing is None or header.get("alg") != signing.algorithm:
             _refuse()
         try:
-            jws.deserialize_compact(token, signing.key, registry=_registry(signing.algorithm))
-        except (JoseError, ValueError, TypeError):
+            verify_signature(token, signing.key, signing.algorithm)
+        except ValueError:
             _refuse()
         return self._read(payload)
 
@@ -144,7 +186,7 @@ class TokenVerifier:
             _refuse()
         if caller.toa is not None and caller.toa > self._now() + LEEWAY:
             _refuse()
-        return _Verified(caller, int(payload["exp"]), self._jwks.generation)
+        return _Verified(caller, int(payload["exp"]), self._jwks.generation, _thumbprint(payload))
 
     def _check_times(self, known: _Verified) -> None:
         try:
@@ -163,15 +205,15 @@ class TokenVerifier:
             self._cache.popitem(last=False)
 
 
-def bearer_token(metadata: Metadata) -> bytes:
+def access_token(metadata: Metadata) -> AccessToken:
     """Returns the token of the one `authorization` entry. Raises Unauthenticated."""
     values = _values(metadata, "authorization")
     if not values:
-        raise Unauthenticated(reasons.ERROR_REASON_TOKEN_MISSING, "a bearer token is needed")
+        raise Unauthenticated(reasons.ERROR_REASON_TOKEN_MISSING, "a token is needed")
     scheme, _, token = values[0].partition(" ")
-    if len(values) > 1 or scheme.lower() != "bearer" or not token.isascii():
+    if len(values) > 1 or scheme.lower() not in {"bearer", "dpop"} or not token.isascii():
         _refuse()
-    return token.encode("ascii")
+    return AccessToken(token.encode("ascii"), scheme.lower() == "dpop")
 
 
 def access_basis(metadata: Metadata) -> BasisValue:
@@ -196,65 +238,22 @@ def source_system_of(metadata: Metadata) -> str:
     return redact(name)
 
 
+def _thumbprint(payload: dict[str, Any]) -> str:
+    """Returns the thumbprint of the key that a token is bound to. A token that is bound in another way is refused: it
+    would be taken for less than it is."""
+    bound = payload.get("cnf")
+    if bound is None and "cnf" not in payload:
+        return ""
+    if not isinstance(bound, dict) or bound.keys() != {"jkt"}:
+        _refuse()
+    if not isinstance(bound["jkt"], str) or not _THUMBPRINT.fullmatch(bound["jkt"]):
+        _refuse()
+    return bound["jkt"]
+
+
 def _values(metadata: Metadata, key: str) -> list[str]:
     return [value for name, value in metadata if name.lower() == key and isinstance(value, str)]
 
 
-def _open(token: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns header and payload of a compact JWS, not verified yet."""
-    parts = token.split(b".")
-    if len(parts) != 3:
-        _refuse()
-    header, payload, _ = (_decode(part) for part in parts)
-    return _object(header), _object(payload)
-
-
-def _decode(part: bytes) -> bytes:
-    """Decodes canonical base64url without padding.
-
-    Other spellings of the same bytes would be other tokens to the cache.
-    """
-    if not _BASE64URL.fullmatch(part):
-        _refuse()
-    try:
-        content = base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
-    except (binascii.Error, ValueError):
-        _refuse()
-    if base64.urlsafe_b64encode(content).rstrip(b"=") != part:
-        _refuse()
-    return content
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(content.decode("utf-8"), object_pairs_hook=_no_doubles, parse_constant=_no_constants)
-    except (ValueError, RecursionError):
-        _refuse()
-    if not isinstance(found, dict):
-        _refuse()
-    return found
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name comes twice")
-    return found
-
-
-def _no_constants(_: str) -> NoReturn:
-    raise ValueError("not JSON")
-
-
 def _refuse() -> NoReturn:
     raise Unauthenticated(reasons.ERROR_REASON_TOKEN_INVALID, "the token does not verify") from None
-
-
-@functools.cache
-def _registry(algorithm: str) -> jws.JWSRegistry:
-    """Returns the library with one algorithm.
-
-    It asks the registry alone, and an `algorithms` argument beside one is ignored. Headers are judged above, all
-    of them: the library's own list lacks x5t#S256.
-    """
-    return jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)

@@ -103,6 +103,7 @@ def gateway_program(address: str, *, services: Sequence[Program], jwks: Path, tr
         "KJ_SERVICES": json.dumps({program.name: program.address for program in services}),
         "KJ_JWKS": str(jwks),
         "KJ_ISSUER": ISSUER,
+        "KJ_ADDRESS": f"http://{address}",
         "KJ_CLIENTS": str(jwks.with_name(CLIENTS_FILE)),
         "KJ_RESUME_KEY_FILE": str(key_file(jwks.parent, "resume.key")),
         "KJ_TRACE_DIR": str(traces),

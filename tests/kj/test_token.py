@@ -12,10 +12,12 @@ from gateway.access.tokens import TokenVerifier
 from kj.errors import CommandError
 from kj.local.issuer import AUDIENCE, ensure_issuer
 from kj.local.programs import ISSUER
+from kj.local.proofs import proof_key
 from kj.synthetic.people.cast import PEOPLE, PLACES
 from kj.token import KINDS, SERVICES, mint_for, token
 from kjernejournal.common.v1 import common_pb2
 from shared.codes.personnel import PERSONNEL, ServiceKind
+from shared.errors import Unauthenticated
 from shared.national_id import Kind, parse, valid_organisation_number
 
 
@@ -135,3 +137,34 @@ def test_invented_people_and_places_have_valid_numbers() -> None:
         assert not person.role or person.role in PERSONNEL
     assert len({person.national_id for person in PEOPLE.values()}) == len(PEOPLE)
     assert set(PLACES) == set(ServiceKind)
+
+
+async def test_a_bound_token_and_its_proof_are_taken(
+    issuer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rpc, key = "/kjernejournal.visits.v1.VisitsService/ListVisits", tmp_path / "key.json"
+    source = JwksSource(issuer / "jwks.json")
+    strict = TokenVerifier(source, issuer=ISSUER, audience=AUDIENCE, address="http://127.0.0.1:50051", bearer=False)
+    made = mint_for("doctor", issuer, thumbprint=proof_key(key).thumbprint())
+    token("proof", dpop=key, bound=made, uri=f"http://127.0.0.1:50051{rpc}")
+    sent = [("authorization", f"DPoP {made}"), ("dpop", capsys.readouterr().out.strip())]
+    caller = await strict.verify(sent, rpc)
+    assert len(caller.proof) == 32
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    with pytest.raises(Unauthenticated):
+        await strict.verify([("authorization", f"Bearer {made}")], rpc)
+
+
+def test_what_holds_no_key_of_proofs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "public.json").write_text(json.dumps(proof_key(tmp_path / "new.json").as_dict(private=False)))
+    (tmp_path / "other.json").write_text("hello")
+    for name in ("public.json", "other.json", "no/such/folder"):
+        with pytest.raises(CommandError):
+            proof_key(tmp_path / name)
+
+
+def test_a_proof_needs_a_key_a_token_and_a_call(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="--dpop"):
+        token("proof", dpop=tmp_path / "key", data_dir=tmp_path)
+    with pytest.raises(CommandError, match="for a proof"):
+        token("doctor", uri="http://127.0.0.1:50051/x", data_dir=tmp_path)

@@ -23,6 +23,10 @@ from tests.support.scripted.services import AccessLog, People, Service, listenin
 LARGEST = 32 * 1024 * 1024
 
 
+ADDRESS = "https://gateway.test"
+"""By which callers know the gateway."""
+
+
 @dataclass
 class Front:
     """The gateway as its callers see it, what stands behind it, and its parts."""
@@ -84,6 +88,7 @@ async def running_gateway(
             clients=_clients(issuer),
             issuer=ISSUER,
             audience=AUDIENCE,
+            address=ADDRESS,
             indicator_quota=quota,
             restrictions=restrictions,
             max_message_bytes=LARGEST,

@@ -175,6 +175,7 @@ async def test_concurrent_callers_share_the_verifier(verifier: TokenVerifier) ->
         ([("authorization", "")], "TOKEN_INVALID"),
         ([("authorization", "Basic a2o6a2o=")], "TOKEN_INVALID"),
         ([("authorization", "DPoP abc")], "TOKEN_INVALID"),
+        ([("authorization", "DPoP")], "TOKEN_INVALID"),
         ([("authorization", "Bearer")], "TOKEN_INVALID"),
         ([("authorization", "Bearer  x")], "TOKEN_INVALID"),
         ([("authorization", "Bearer é")], "TOKEN_INVALID"),

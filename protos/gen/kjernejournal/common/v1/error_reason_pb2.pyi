@@ -39,7 +39,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 7
     """The same request_id came with another body. INVALID_ARGUMENT."""
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 8
-    """No bearer token. UNAUTHENTICATED."""
+    """No token. UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 9
     """A token that does not verify. UNAUTHENTICATED."""
     ERROR_REASON_TOKEN_EXPIRED: _ErrorReason.ValueType  # 10
@@ -116,6 +116,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The patient is dead: health personnel write nothing more to the clinical sections. What feeds bring late is taken.
     PERMISSION_DENIED.
     """
+    ERROR_REASON_PROOF_MISSING: _ErrorReason.ValueType  # 41
+    """The token is bound to a key and comes without a proof; or it is bound to none, and this gateway takes no such token.
+    UNAUTHENTICATED.
+    """
+    ERROR_REASON_PROOF_INVALID: _ErrorReason.ValueType  # 42
+    """A DPoP proof that does not verify, or is of another call, token or key. UNAUTHENTICATED."""
+    ERROR_REASON_PROOF_EXPIRED: _ErrorReason.ValueType  # 43
+    """A DPoP proof that was not made just now, by the gateway's clock. UNAUTHENTICATED."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorInfo.reason of every refused call, without the prefix; ErrorInfo.domain is "kjernejournal".
@@ -147,7 +155,7 @@ ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason.ValueType  # 6
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 7
 """The same request_id came with another body. INVALID_ARGUMENT."""
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 8
-"""No bearer token. UNAUTHENTICATED."""
+"""No token. UNAUTHENTICATED."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 9
 """A token that does not verify. UNAUTHENTICATED."""
 ERROR_REASON_TOKEN_EXPIRED: ErrorReason.ValueType  # 10
@@ -224,4 +232,12 @@ ERROR_REASON_PATIENT_DECEASED: ErrorReason.ValueType  # 40
 """The patient is dead: health personnel write nothing more to the clinical sections. What feeds bring late is taken.
 PERMISSION_DENIED.
 """
+ERROR_REASON_PROOF_MISSING: ErrorReason.ValueType  # 41
+"""The token is bound to a key and comes without a proof; or it is bound to none, and this gateway takes no such token.
+UNAUTHENTICATED.
+"""
+ERROR_REASON_PROOF_INVALID: ErrorReason.ValueType  # 42
+"""A DPoP proof that does not verify, or is of another call, token or key. UNAUTHENTICATED."""
+ERROR_REASON_PROOF_EXPIRED: ErrorReason.ValueType  # 43
+"""A DPoP proof that was not made just now, by the gateway's clock. UNAUTHENTICATED."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
