@@ -146,6 +146,7 @@ def _ground(caller: Caller, basis: BasisValue) -> AccessGround:
     )
     if caller.decision_ref:
         ground.decision_ref.id = caller.decision_ref[:300]
+        ground.decision_ref.user_selected = caller.user_selected
     if caller.toa:
         ground.attested_at.CopyFrom(timestamp(caller.toa))
     return ground

@@ -32,6 +32,7 @@ from shared.codes.helseid import (
     ORGNR_CHILD,
     ORGNR_PARENT,
     PID,
+    PURPOSE_OF_USE,
     SCOPE_AUDITOR,
     SCOPE_CITIZEN,
     SCOPE_CLINICIAN,
@@ -53,6 +54,8 @@ _KINDS: dict[str, CallerKindValue] = {
     SCOPE_SYSTEM: common_pb2.CALLER_KIND_SYSTEM,
     SCOPE_AUDITOR: common_pb2.CALLER_KIND_AUDITOR,
 }
+_PURPOSES = frozenset({"TREAT", "ETREAT", "COC", "BTG"})
+"""Rules ATT-38 to ATT-41."""
 _LAST_SECOND = 4_102_444_800
 """The year 2100: later times are mistakes (milliseconds, as a rule) and may not fit a datetime."""
 
@@ -117,14 +120,15 @@ def _clinician(claims: Claims, common: Caller, hpr_number: str, now: datetime) -
     attest = _attest(claims)
     practitioner, care = attest.practitioner, attest.care
     # The attest must speak of the business and the person that the token was issued to.
-    legal_entity = _text(_part(practitioner, "legal_entity"), "id")
+    if _text(_part(practitioner, "identifier"), "id") != common.national_id:
+        raise ClaimsError("the attest is another person's, or nobody's")
+    if _text(_part(practitioner, "legal_entity"), "id") != common.legal_entity:
+        raise ClaimsError("the attest is another legal entity's, or nobody's")
     point_of_care = _part(practitioner, "point_of_care")
-    if legal_entity and legal_entity != common.legal_entity:
-        raise ClaimsError("the attest is another legal entity's")
     attested_unit = _text(point_of_care, "id")
-    if attested_unit and _text(claims, ORGNR_CHILD) and attested_unit != common.organisation:
+    if _text(claims, ORGNR_CHILD) and attested_unit != common.organisation:
         raise ClaimsError("the attest is another unit's")
-    if attested_unit and not valid_organisation_number(attested_unit):
+    if not valid_organisation_number(attested_unit):
         raise ClaimsError("no organisation number")
     attested_hpr = _text(_part(practitioner, "hpr_nr"), "id")
     if attested_hpr and attested_hpr != hpr_number:
@@ -139,7 +143,7 @@ def _clinician(claims: Claims, common: Caller, hpr_number: str, now: datetime) -
         name=_shown(_part(practitioner, "identifier"), "name") or common.name,
         role=_role(practitioner, authorisations),
         authorisations=authorisations,
-        organisation=attested_unit or common.organisation,
+        organisation=attested_unit,
         organisation_name=_shown(point_of_care, "name"),
         legal_entity=common.legal_entity,
         department=_shown(_part(practitioner, "department"), "id"),
@@ -151,6 +155,7 @@ def _clinician(claims: Claims, common: Caller, hpr_number: str, now: datetime) -
         purpose_of_use=_text(_part(care, "purpose_of_use"), "code"),
         purpose_details=_coding(detail),
         decision_ref=_text(_part(care, "decision_ref"), "id"),
+        user_selected=care["decision_ref"]["user_selected"],
         toa=attest.toa,
         attested_patients=attest.patients,
         scopes=common.scopes,
@@ -163,15 +168,36 @@ def _clinician(claims: Claims, common: Caller, hpr_number: str, now: datetime) -
 def _attest(claims: Claims) -> _Attest:
     attest = _part(claims, ATTEST)
     # The specification of 2024 says care_relation, HelseID and its clients care_relationship.
-    care = _part(attest, "care_relation") or _part(attest, "care_relationship")
-    if not attest or not care:
-        raise ClaimsError("no attest")
+    older, newer = _part(attest, "care_relation"), _part(attest, "care_relationship")
+    care = older or newer
+    if not care or (newer and care != newer):
+        raise ClaimsError("no attest, or two in one")
+    if attest.get("type", ATTEST) != ATTEST:
+        raise ClaimsError("an attest of another kind")
+    _check_care(care)
     listed = attest.get("patients", [])
     if not isinstance(listed, list) or not all(isinstance(patient, dict) for patient in listed):
         raise ClaimsError("patients of the attest")
     patients = {_text(_part(patient, "identifier"), "id") for patient in listed}
+    if "" in patients:
+        raise ClaimsError("an attest of somebody without a name would be one of everybody")
     toa = numeric_date(_part(attest, "attestation"), "toa")
-    return _Attest(_part(attest, "practitioner"), care, frozenset(patients - {""}), toa)
+    return _Attest(_part(attest, "practitioner"), care, frozenset(patients), toa)
+
+
+def _check_care(care: Claims) -> None:
+    """Raises ClaimsError for a care relation that lacks what the trust framework asks for (its data model, 4.4)."""
+    purpose, decision = _part(care, "purpose_of_use"), _part(care, "decision_ref")
+    if _text(purpose, "code") not in _PURPOSES:
+        raise ClaimsError("no purpose, or one that the framework does not know")
+    if _text(purpose, "system") not in {"", PURPOSE_OF_USE, PURPOSE_OF_USE.removeprefix("urn:oid:")}:
+        raise ClaimsError("a purpose of another code system")
+    # Rules ATT-43 and ATT-45: what kind of care it is, by one of the two at least.
+    if not any(_text(_part(care, name), "code") for name in ("healthcare_service", "purpose_of_use_details")):
+        raise ClaimsError("neither a service nor a detail of the purpose")
+    # Rules ATT-46 to ATT-48.
+    if not _text(decision, "id") or not isinstance(decision.get("user_selected"), bool):
+        raise ClaimsError("no decision")
 
 
 def _role(practitioner: Claims, authorisations: tuple[str, ...]) -> str:

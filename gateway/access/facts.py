@@ -100,6 +100,9 @@ class Caller:
     purpose_of_use: str = ""
     purpose_details: str = ""
     decision_ref: str = ""
+    """The local decision behind the access."""
+    user_selected: bool = False
+    """The user decided it; otherwise the caller's system derived it."""
     toa: datetime | None = None
     """Time of attestation."""
     attested_patients: frozenset[str] = field(default=frozenset(), repr=False)

@@ -116,13 +116,6 @@ def test_security_levels(given: object, level: int) -> None:
     assert read(claims(**{names.SECURITY_LEVEL: given})).security_level == level
 
 
-def test_a_unit_that_is_the_legal_entity() -> None:
-    made = attest()
-    del made["practitioner"]["point_of_care"]
-    caller = read(clinician(**{names.ORGNR_CHILD: None, names.ATTEST: made}))
-    assert caller.organisation == caller.legal_entity == "100100673"
-
-
 def test_no_national_id_comes_in_by_what_an_attest_calls_things() -> None:
     """These texts are kept with whatever the caller writes, in databases that hold no national id."""
     made = attest()
@@ -146,13 +139,6 @@ def test_a_service_we_do_not_know() -> None:
     made = attest()
     made["care_relation"]["healthcare_service"] = {"system": VOLVEN + "8663", "code": "KX99"}
     assert read(clinician(**{names.ATTEST: made})).service is ServiceKind.OTHER
-
-
-def test_an_attest_is_bound_to_the_patients_it_names() -> None:
-    named = read(clinician(**{names.ATTEST: attest(patients=[{"identifier": {"id": PID}}])}))
-    assert named.attests(PID)
-    assert not named.attests("48882807579")
-    assert read(clinician()).attests("48882807579")
 
 
 @pytest.mark.parametrize(
