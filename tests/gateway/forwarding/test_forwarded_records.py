@@ -9,12 +9,20 @@ import pytest
 from google.rpc import error_details_pb2
 
 from gateway.forwarding.handlers import LONGEST_READ
+from kj.synthetic.people.cast import PEOPLE
 from kjernejournal.audit.v1 import audit_pb2
-from kjernejournal.common.v1.common_pb2 import EntryVersion, ListWindow, PatientIdentifier
+from kjernejournal.common.v1.common_pb2 import (
+    REPRESENTATION_PROXY,
+    REPRESENTATION_SELF,
+    EntryVersion,
+    ListWindow,
+    PatientIdentifier,
+)
 from kjernejournal.critical_info.v1 import critical_info_pb2 as ki
 from kjernejournal.labs.v1 import labs_pb2
 from kjernejournal.own_registrations.v1 import own_registrations_pb2
-from kjernejournal.visits.v1.visits_pb2 import ListVisitsRequest
+from kjernejournal.patients.v1 import patients_pb2
+from kjernejournal.visits.v1.visits_pb2 import ListVisitsRequest, ListVisitsResponse
 from shared.errors import Reason
 from tests.support.client import Refusal, method, refusal
 from tests.support.gateway import Front
@@ -140,3 +148,20 @@ async def test_an_auditors_search_for_a_practitioner_is_on_record_with_whom_it_w
     assert not record.personal.HasField("practitioner")
     assert record.personal.subject
     assert [entry.id for entry in record.sections[0].entries] == [found]
+
+
+async def test_a_citizen_is_named_in_the_record_where_they_act_for_another(front: Front) -> None:
+    """A child has two parents and a patient may have several proxies; of the patient the reference is enough."""
+    proxy = front.people.add()
+    granted = patients_pb2.ProxyFact(
+        patient_ref=front.people.ref(proxy), areas=[patients_pb2.PROXY_AREA_DIGITALE_HELSETJENESTER]
+    )
+    patient = front.people.add(proxies=[granted])
+    front.registers["visits"].unary(LIST, saying(ListVisitsResponse(window=ListWindow())))
+    request = ListVisitsRequest(patient=PatientIdentifier(national_id=patient))
+    for caller in (proxy, patient):
+        await front.client.call("ListVisits", request, kind="citizen", national_id=caller)
+    acted, own = front.log.records
+    assert (acted.actor.representation, own.actor.representation) == (REPRESENTATION_PROXY, REPRESENTATION_SELF)
+    assert (acted.personal.subject, own.personal.subject) == (PEOPLE["citizen"].name, "")
+    assert acted.personal.actor_ref == front.people.ref(proxy)

@@ -181,3 +181,12 @@ async def test_another_patients_records_of_the_same_access_stay_out(log: "Log") 
     (access,) = (await listed(log, ref)).accesses
     assert len(access.receipts) == 1
     assert len(access.sections[0].entries) == 2
+
+
+async def test_who_acted_for_the_patient_is_named_and_a_machine_is_not_a_name(log: "Log") -> None:
+    ref = str(uuid4())
+    kinds = (common_pb2.CALLER_KIND_CITIZEN, common_pb2.CALLER_KIND_AUDITOR, common_pb2.CALLER_KIND_SYSTEM)
+    personal = pb.PersonalPart(patient_ref=ref, subject="Kari Nordmann")
+    await log.record(*(record(ref, actor=pb.Actor(kind=kind), personal=personal) for kind in kinds))
+    names = {each.caller_kind: each.acting_name for each in (await listed(log, ref)).accesses}
+    assert names == dict(zip(kinds, ("Kari Nordmann", "Kari Nordmann", ""), strict=True))
