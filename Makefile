@@ -36,7 +36,7 @@ assurance: $(STAMP) ## the promises at length, some hours: each KJ_... below can
 	KJ_CLEAN_PATIENTS=$${KJ_CLEAN_PATIENTS:-10000} KJ_DAMAGES=$${KJ_DAMAGES:-10000} KJ_ATTACK_SECONDS=$${KJ_ATTACK_SECONDS:-60} KJ_LONG=1 \
 	KJ_TREE_SIZES=$${KJ_TREE_SIZES:-512} KJ_FORGERIES=$${KJ_FORGERIES:-1000} \
 		$(PYTHON) -m pytest -s tests/assurance tests/gateway/summary/test_unknown_is_not_none.py \
-		tests/gateway/safety/test_planted.py tests/kj/fhir_r4/test_memory.py tests/kj/fhir_r4/test_mapping.py tests/system/sharing/test_import.py \
+		tests/gateway/safety/test_planted.py tests/gateway/access/test_policy_space.py tests/kj/fhir_r4/test_memory.py tests/kj/fhir_r4/test_mapping.py tests/system/sharing/test_import.py \
 		tests/kj/audit/test_forgeries.py tests/shared/transparency/test_against_pymerkle.py tests/services/*/test_against_plain.py tests/services/medications/reconciliation/test_planted_differences.py
 
 judges: $(STAMP) ## Go's transparency libraries judge what we export, sign and prove; needs Go 1.26

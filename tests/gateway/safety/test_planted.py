@@ -31,7 +31,7 @@ LENGTHS = {
     "condition": len(TABLE.condition_conflicts),
 }
 ROWS = sorted(f"{kind} {number}" for kind, length in LENGTHS.items() for number in range(length))
-CLEAN = int(os.environ.get("KJ_CLEAN_PATIENTS", "1000"))
+CLEAN = int(os.environ.get("KJ_CLEAN_PATIENTS", "300"))
 ORDER = ["INFORMATION", "CAUTION", "AVOID", "CONTRAINDICATED"]
 
 RULES = (TABLE.interactions, TABLE.cross_reactions, TABLE.therapeutic_groups, TABLE.condition_conflicts)
@@ -166,7 +166,11 @@ def test_nothing_is_found_in_clean_patients() -> None:
 
 
 def test_whatever_a_clean_patient_has_beside_it_a_planted_conflict_is_found() -> None:
-    for number, each in enumerate(planted()):
+    """Each conflict beside one of as many clean patients as there are elsewhere: all of them in the long form."""
+    every = planted()
+    for number, each in enumerate(every):
+        if number % max(1, len(every) // (2 * CLEAN)):
+            continue
         made = clean(Random(number))
         made.critical.MergeFrom(each.made.critical)
         made.medicines.MergeFrom(each.made.medicines)
