@@ -14,6 +14,7 @@ from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
 from services.medications.list import complete, multidose
 from shared.codes import atc
+from shared.codes.marks import without_marks
 from shared.codes.systems import ITEM_GROUPS, canonical
 from shared.convert import effective, moment
 from shared.errors import Denied, Invalid, Reason, entry_not_found
@@ -240,12 +241,12 @@ def _complete(entry: pb.ListEntry, before: pb.ListEntry | None, author: Provenan
 
 
 def _stated(entry: pb.ListEntry) -> pb.ListEntry:
-    """Returns an entry without what the system sets, and without the words about a change."""
+    """Returns an entry without what the system sets, what it knows of codes, and the words about a change."""
     stated = deepcopy(entry)
     for field in ("last_changed", "registered", "change_reason", "other_list_id"):
         stated.ClearField(field)
     stated.id, stated.prescription_id = stated.id.lower(), stated.prescription_id.lower()
-    return stated
+    return without_marks(stated)
 
 
 def _goods(entry: pb.ListEntry) -> tuple[object, ...]:

@@ -168,6 +168,8 @@ class Plain:
             return ("unchanged",)
         if entry is not None and (entry.here or sent in entry.before):
             return ("outdated",)
+        if entry is not None and entry.sent is not None and (entry.sent.status, sent.status) == (ACTIVE, REFUTED):
+            return ("outdated",)  # all of one time: what may hold is not taken back
         new = Entry(sent.category, sent.status, sent.text, False, 1, "feed", "feed", sent=sent)
         already = entry is not None and (entry.category, entry.shown) == (sent.category, ACTIVE)
         if not already and self._stands_in_the_way(new, besides=("name", sent.name)):

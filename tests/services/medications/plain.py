@@ -113,6 +113,13 @@ class Plain:
     given: Counter[str] = field(default_factory=Counter)
     proposals: list[Proposal] = field(default_factory=list)
 
+    fed: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    """What was taken from the feed, and in which minute it was so at its source."""
+
+    def minute(self, sent: Fed) -> int:
+        """Returns in which minute it is so at its source: each that is new is later than all before."""
+        return self.fed.get((sent.name, sent.state, sent.mark), len(self.fed) + 1)
+
     def do(self, operation: Operation) -> set[str]:
         """Does it, and says OK; or does nothing, and says which refusals are right."""
         match operation:
@@ -131,13 +138,14 @@ class Plain:
 
     def _fed(self, sent: Fed) -> set[str]:
         before = self.held.get(sent.name)
-        if before is not None and (before.fed, before.mark) == (sent.state, sent.mark):
-            return {OK}
+        if (sent.name, sent.state, sent.mark) in self.fed:
+            return {OK}  # known: the latest once more, or an older one that comes late
         if sent.state not in STEPS[before.state if before else None]:
             return {INVALID if sent.stream else CONFLICT}
         recalled = sent.state == "T" or (before is not None and before.recalled)
         state = "T" if sent.state == "E" and recalled else sent.state
         dispensed = self.given[sent.name]
+        self.fed[sent.name, sent.state, sent.mark] = self.minute(sent)
         self.held[sent.name] = Held(state, sent.mark, sent.state, recalled, dispensed)
         return {OK}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from kjernejournal.common.v1.common_pb2 import CallerContext
 from kjernejournal.medications.v1 import medications_pb2 as pb
 from services.medications import model
+from shared.convert import moment, timestamp
 from tests.services.medications.feed import Feed, dispensing, new_ref, patient, prescription
 from tests.services.medications.list.lists import ended, entry, person, proposals
 from tests.services.medications.plain import (
@@ -169,10 +171,17 @@ class Driver:
             given = dispensing(str(uuid4()), of=operation.name, finishes_prescription=operation.finishes)
             return stub.RecordDispensing, pb.RecordDispensingRequest(**bound, dispensing=given), FEED
         if operation.stream:
-            entries = pb.PatientEntries(patient=bound["patient"], prescriptions=[_prescription(operation)])
+            entries = pb.PatientEntries(patient=bound["patient"], prescriptions=[self._prescription(operation)])
             return stub.BulkImport, pb.BulkImportRequest(patients=[entries]), FEED
-        recorded = pb.RecordPrescriptionRequest(**bound, prescription=_prescription(operation))
+        recorded = pb.RecordPrescriptionRequest(**bound, prescription=self._prescription(operation))
         return stub.RecordPrescription, recorded, FEED
+
+    def _prescription(self, fed: Fed) -> pb.Prescription:
+        recall = pb.Recall(reason=pb.RECALL_REASON_OTHER) if fed.state == "T" else None
+        sent = prescription(fed.name, state=STATES[fed.state], comment=str(fed.mark), recall=recall)
+        later = timedelta(minutes=self.plain.minute(fed))
+        sent.header.provenance.changed_at.CopyFrom(timestamp(moment(sent.header.provenance.recorded_at) + later))
+        return sent
 
     def _proposing(self, operation: Propose | Withdraw, bound: dict[str, Any]) -> pb.ProposeMedicationChangeRequest:
         if isinstance(operation, Withdraw):
@@ -247,11 +256,6 @@ class Driver:
         assert {
             name: (LETTERS[each.state], each.HasField("recall"), each.dispensed) for name, each in real.items()
         } == {name: (each.state, each.recalled, each.dispensed) for name, each in self.plain.held.items()}
-
-
-def _prescription(fed: Fed) -> pb.Prescription:
-    recall = pb.Recall(reason=pb.RECALL_REASON_OTHER) if fed.state == "T" else None
-    return prescription(fed.name, state=STATES[fed.state], comment=str(fed.mark), recall=recall)
 
 
 @settings(

@@ -30,6 +30,13 @@ def prescription(atc: str = "C10AA05", **fields: Any) -> pb.Prescription:
     return pb.Prescription(**values)
 
 
+def later(hours: int, **fields: Any) -> pb.Prescription:
+    """Returns what the register says some hours later."""
+    said = prescription(**fields)
+    said.header.provenance.changed_at.CopyFrom(timestamp(NOW + timedelta(hours=hours)))
+    return said
+
+
 def order(status: str, **fields: Any) -> pb.Prescription:
     values: dict[str, Any] = {"state": model.NOT_OF_THE_REGISTER, "valid_until": None, **fields}
     source = pb.SourceRecord(resource_type="MedicationRequest", status=status, intent=values.pop("intent", "order"))
@@ -114,10 +121,14 @@ def test_finished_and_recalled_are_final(
     before: "pb.PrescriptionState.ValueType", after: "pb.PrescriptionState.ValueType"
 ) -> None:
     if before == after:
-        assert model.followed_by(prescription(state=before), prescription(state=after)).state == after
+        assert model.followed_by(prescription(state=before), later(1, state=after)).state == after
         return
     with pytest.raises(StateConflict):
-        model.followed_by(prescription(state=before), prescription(state=after))
+        model.followed_by(prescription(state=before), later(1, state=after))
+
+
+def test_of_two_states_of_one_time_the_one_that_was_chosen_is_no_step() -> None:
+    assert model.followed_by(prescription(state=model.RECALLED), prescription()).state == model.DISPENSABLE
 
 
 def test_what_was_counted_stays_counted_when_the_register_sends_again() -> None:
@@ -181,11 +192,11 @@ def test_a_corrected_dispensing_counts_once() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["send", "recall", "dispense", "finish"]), st.sampled_from(STATES))))
 def test_a_life_of_a_prescription_takes_only_steps_of_the_table(steps: list[tuple[str, Any]]) -> None:
     held, dispensed = prescription(), 0
-    for action, state in steps:
+    for hour, (action, state) in enumerate(steps, 1):
         before = held.state
         try:
             if action == "send":
-                held = model.followed_by(held, prescription(state=state))
+                held = model.followed_by(held, later(hour, state=state))
             elif action == "recall":
                 held = model.recalled(held, pb.Recall(reason=pb.RECALL_REASON_OTHER))
             else:
