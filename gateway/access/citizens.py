@@ -30,9 +30,15 @@ _ENOUGH_TO_SEE = frozenset({ProxyArea.VIEW, ProxyArea.SEE_AND_CHANGE})
 _ENOUGH_TO_CHANGE = frozenset({ProxyArea.SEE_AND_CHANGE})
 
 _CITIZEN_WRITES: frozenset[SectionValue] = frozenset(
-    {common_pb2.SECTION_OWN_REGISTRATIONS, common_pb2.SECTION_PRIVACY, common_pb2.SECTION_VISITS}
+    {
+        common_pb2.SECTION_OWN_REGISTRATIONS,
+        common_pb2.SECTION_PRIVACY,
+        common_pb2.SECTION_VISITS,
+        common_pb2.SECTION_ACCESS_LOG,
+    }
 )
-"""Everything else is the health service's record. Visits: a citizen may report one as wrong."""
+"""Everything else is the health service's record. Visits: a citizen may report one as wrong. The access log:
+they may ask to have an access looked at, which changes nothing in the record: who may see the log may ask."""
 
 _SELF = common_pb2.REPRESENTATION_SELF
 _PARENT = common_pb2.REPRESENTATION_PARENT
@@ -95,6 +101,7 @@ def _representation(
         return _GUARDIAN
     if least < OF_AGE:
         return None
-    enough = _ENOUGH_TO_CHANGE if access.action == common_pb2.ACTION_WRITE else _ENOUGH_TO_SEE
+    changes = access.action == common_pb2.ACTION_WRITE and access.section != common_pb2.SECTION_ACCESS_LOG
+    enough = _ENOUGH_TO_CHANGE if changes else _ENOUGH_TO_SEE
     granted = any(not enough.isdisjoint(facts.proxies.get(ref, ())) for ref in caller.refs)
     return _PROXY if granted else None

@@ -313,6 +313,6 @@ def _digest() -> str:
     return hashlib.sha256(repr((rows, sorted(CLINICAL))).encode()).hexdigest()[:12]
 
 
-POLICY_VERSION = f"6.{_digest()}"
+POLICY_VERSION = f"7.{_digest()}"
 """Stands in every audit record: a changed table, or another set of clinical sections, is another version. The number
 before the dot is the code's."""

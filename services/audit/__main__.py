@@ -9,6 +9,9 @@ from services.audit.integrator import Integrator
 from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
 from services.audit.repository import Repository
+from services.audit.review_queue import ReviewQueue
+from services.audit.review_repository import ReviewRepository
+from services.audit.reviews import Reviews
 from services.audit.servicer import Servicer
 from services.audit.settings import AuditSettings, read_key
 from services.audit.tree_repository import TreeRepository
@@ -31,14 +34,13 @@ async def main() -> None:
         committer = Committer(repository.append)
         trees = TreeRepository(database)
         proofs, witnesses = Proofs(trees), open_witnesses(settings)
+        queue = ReviewRepository(database)
         running = [asyncio.create_task(Integrator(trees, read_key(settings.log_key_file)).run())]
         running += [asyncio.create_task(Cosigning(trees, proofs, each).run()) for each in witnesses]
-        register(
-            server,
-            Servicer(repository, PractitionerRepository(database), committer, proofs),
-            service,
-            allowed_peers(settings),
-        )
+        running.append(asyncio.create_task(ReviewQueue(queue, settings.review_days).run()))
+        practitioners, reviews = PractitionerRepository(database), Reviews(queue)
+        servicer = Servicer(repository, practitioners, committer, proofs, reviews)
+        register(server, servicer, service, allowed_peers(settings))
         await serve(server, settings, [service.full_name], ready=database.answers)
         for task in running:
             task.cancel()

@@ -11,6 +11,7 @@ from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1.common_pb2 import CALLER_KIND_SYSTEM, SECTION_DECISION_PERMIT
 from services.audit import model
 from services.audit.repository import Appended, NewRecord, StoredRecord
+from services.audit.review_repository import StoredReview
 from shared.convert import moment, timestamp
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
@@ -51,7 +52,8 @@ def receipt(appended: Appended) -> pb.Receipt:
 
 def access(stored: Sequence[StoredRecord]) -> pb.Access:
     """Returns one access as the patient sees it, of its records in the order of the log."""
-    records = [_record(each) for each in stored]
+    every = [record(each) for each in stored]
+    records = [each for each in every if each.kind not in model.REVIEWING] or every
     first = records[0]
     outcome, reason = model.access_end(records)
     sections = _sections(records, changed=outcome == pb.ACCESS_OUTCOME_CHANGED)
@@ -71,11 +73,16 @@ def access(stored: Sequence[StoredRecord]) -> pb.Access:
         reason=reason,
         emergency=first.ground.basis in model.EMERGENCY,
         restricted_opened=any(section.restricted_opened for section in sections),
-        rpcs=dict.fromkeys(record.rpc for record in records),
+        rpcs=dict.fromkeys(each.rpc for each in records),
         trace_id=first.trace_id,
         receipts=[receipt(each.appended) for each in stored],
         record_was_merged=any(each.about_another for each in stored),
-        review_reasons=dict.fromkeys(reason for record in records for reason in record.review_reasons),
+        review_reasons=dict.fromkeys(reason for each in every for reason in each.review_reasons),
+        reviews=[
+            pb.AccessReview(verdict=each.review_verdict, reviewed_at=each.occurred_at)
+            for each in every
+            if each.kind == pb.RECORD_KIND_REVIEW
+        ],
     )
 
 
@@ -91,15 +98,15 @@ def without_patient(stored: Sequence[StoredRecord]) -> pb.Access:
 
 def reconstruction(stored: Sequence[StoredRecord]) -> pb.ReconstructDisclosureResponse:
     """Returns what an access was shown as far as the log knows: every section on record, nothing of its content."""
-    records = [_record(each) for each in stored]
-    shown = [record for record in records if record.kind == pb.RECORD_KIND_DISCLOSURE]
+    records = map(record, stored)
+    shown = [each for each in records if each.kind == pb.RECORD_KIND_DISCLOSURE]
     refs = dict.fromkeys(ref for each in shown for ref in (each.personal.patient_ref, *each.personal.other_refs))
     return pb.ReconstructDisclosureResponse(
         access=access(stored),
         sections=[
-            pb.ReconstructedSection(recorded=section, shown_at=record.occurred_at)
-            for record in shown
-            for section in record.sections
+            pb.ReconstructedSection(recorded=section, shown_at=each.occurred_at)
+            for each in shown
+            for section in each.sections
         ],
         read_refs=refs,
     )
@@ -110,10 +117,29 @@ def _unless_empty(message: AnyMessage) -> AnyMessage | None:
     return message if message.ByteSize() else None
 
 
-def _record(stored: StoredRecord) -> pb.AuditRecord:
-    record = pb.AuditRecord.FromString(stored.content)
-    record.personal.MergeFromString(stored.personal)
-    return record
+def record(stored: StoredRecord) -> pb.AuditRecord:
+    """Returns a record whole again, as far as its personal part is there."""
+    whole = pb.AuditRecord.FromString(stored.content)
+    whole.personal.MergeFromString(stored.personal)
+    return whole
+
+
+def review(stored: StoredReview, records: Sequence[StoredRecord]) -> pb.Review:
+    """Returns one review, with the access that it is about and what was said of it."""
+    last = {each.kind: each for each in map(record, records)}
+    asked, verdict = last.get(pb.RECORD_KIND_REVIEW_REQUEST), last.get(pb.RECORD_KIND_REVIEW)
+    return pb.Review(
+        id=stored.access_id,
+        access=without_patient(records),
+        reasons=model.reasons_of(stored.reasons),
+        opened_at=timestamp(stored.opened_at),
+        verdict=stored.verdict,  # type: ignore[arg-type]  # as it was given
+        comment=verdict.personal.text if verdict else "",
+        reviewed_at=verdict.occurred_at if verdict else None,
+        version=stored.version,
+        patient_text=asked.personal.text if asked else "",
+        asked_at=asked.occurred_at if asked else None,
+    )
 
 
 def _sections(records: Sequence[pb.AuditRecord], *, changed: bool) -> list[pb.AccessedSection]:

@@ -16,10 +16,13 @@ from kjernejournal.audit.v1.audit_pb2 import (
     RECORD_KIND_DISCLOSURE,
     RECORD_KIND_OUTCOME,
     RECORD_KIND_PERMIT,
+    RECORD_KIND_REVIEW,
+    RECORD_KIND_REVIEW_REQUEST,
     RECORD_KIND_UNSPECIFIED,
     AccessOutcome,
     AuditRecord,
     PersonalPart,
+    ReviewReason,
 )
 from kjernejournal.common.v1.common_pb2 import (
     ACCESS_BASIS_AKUTT,
@@ -34,6 +37,9 @@ from shared.redaction import is_clean, redact
 
 EMERGENCY = frozenset({ACCESS_BASIS_AKUTT, ACCESS_BASIS_FORHOYET_AKUTT})
 
+REVIEWING = frozenset({RECORD_KIND_REVIEW_REQUEST, RECORD_KIND_REVIEW})
+"""Records about an access, not of it: the access is as it was before."""
+
 _RPC = re.compile(r"/[a-z0-9_.]+\.[A-Za-z0-9]+/[A-Za-z0-9]+")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _HPR_NUMBER = re.compile(r"[0-9]{1,9}")
@@ -44,6 +50,8 @@ def check(record: AuditRecord) -> None:
     """Raises Invalid for a record that cannot stand in the log. Limits of single fields are checked before."""
     if record.kind == RECORD_KIND_UNSPECIFIED:
         raise Invalid("kind", "is required")
+    if record.kind in REVIEWING:
+        raise Invalid("kind", "is made by RequestReview and ReviewAccess alone")
     if not _RPC.fullmatch(record.rpc):
         raise Invalid("rpc", "must be a full method: /package.Service/Method")
     if record.actor.kind == CALLER_KIND_UNSPECIFIED:
@@ -100,6 +108,7 @@ def _texts(record: AuditRecord) -> Iterator[tuple[Any, str]]:
     yield record, "request_id"
     yield actor, "client_id"
     yield personal, "subject"
+    yield personal, "text"
     yield personal.practitioner, "name"
     yield ground.decision_ref, "id"
     for organisation in (actor.legal_entity, actor.point_of_care):
@@ -143,6 +152,20 @@ def numbered(patient_refs: Iterable[str | None]) -> list[int]:
     """Returns a number for each patient, counted from 1 as they first appear; 0 for nobody."""
     numbers: dict[str, int] = {}
     return [numbers.setdefault(ref, len(numbers) + 1) if ref else 0 for ref in patient_refs]
+
+
+def reasons_mask(reasons: Iterable["ReviewReason.ValueType"]) -> int:
+    """Returns one bit a reason; of values that this release does not know too, as far as the column has room."""
+    mask = 0
+    for reason in reasons:
+        if 0 < reason < 31:
+            mask |= 1 << reason
+    return mask
+
+
+def reasons_of(mask: int) -> list["ReviewReason.ValueType"]:
+    """Returns the reasons of a mask, in the order of the contract."""
+    return [reason for reason in ReviewReason.values() if mask >> reason & 1]
 
 
 class AccessEnd(NamedTuple):

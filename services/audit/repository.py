@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from shared.database import Database
+from shared.database import Database, Queries
 from shared.register.paging import Page
 
 
@@ -59,6 +59,20 @@ class AccessPage(NamedTuple):
     """Older accesses exist than the last one here, on further pages or outside the window."""
 
 
+async def append(queries: Queries, records: Sequence[NewRecord]) -> list[Appended | None]:
+    """Appends all of `records`, as Repository.append does; in the transaction of `queries`, where it has one."""
+    others = [(number, ref) for number, record in enumerate(records, 1) for ref in record.other_refs]
+    rows = await queries.fetch(
+        _APPEND,
+        *map(list, zip(*map(_arguments, records), strict=True)),
+        [number for number, _ in others],
+        [ref for _, ref in others],
+        name="append_records",
+    )
+    known = {str(row[0]): (Appended(str(row[0]), row[1], row[2], row[3]), row[4]) for row in rows}
+    return [_place(record, known) for record in records]
+
+
 class Repository:
     """The log."""
 
@@ -72,16 +86,7 @@ class Repository:
         others are appended all the same. Raises Unavailable or TimedOut when the outcome is not known: the same
         call again mends it.
         """
-        others = [(number, ref) for number, record in enumerate(records, 1) for ref in record.other_refs]
-        rows = await self._database.fetch(
-            _APPEND,
-            *map(list, zip(*map(_arguments, records), strict=True)),
-            [number for number, _ in others],
-            [ref for _, ref in others],
-            name="append_records",
-        )
-        known = {str(row[0]): (Appended(str(row[0]), row[1], row[2], row[3]), row[4]) for row in rows}
-        return [_place(record, known) for record in records]
+        return await append(self._database, records)
 
     async def accesses(
         self, refs: Sequence[str], page: Page, *, since: datetime | None, legal_entity: str | None

@@ -1,4 +1,4 @@
-"""The rpcs of the access log. Reviews and statistics come later."""
+"""The rpcs of the access log. Statistics come later."""
 
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from services.audit.hidden import AccessPage, ShownPage
 from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
 from services.audit.repository import NewRecord, Repository
+from services.audit.reviews import Reviews
 from shared.convert import moment, optional_moment, timestamp
 from shared.errors import Invalid, Reason, entry_not_found
 from shared.handling import Context, caller
@@ -21,18 +22,22 @@ class Servicer(AuditServiceServicer):
     """The access log."""
 
     # Behaviour that comes later: the generated default answers UNIMPLEMENTED.
-    ListReviews = AuditServiceServicer.ListReviews
-    ReviewAccess = AuditServiceServicer.ReviewAccess
     GetUsageStatistics = AuditServiceServicer.GetUsageStatistics
     ImportOrganisations = AuditServiceServicer.ImportOrganisations
 
     def __init__(
-        self, repository: Repository, practitioners: PractitionerRepository, committer: Committer, proofs: Proofs
+        self,
+        repository: Repository,
+        practitioners: PractitionerRepository,
+        committer: Committer,
+        proofs: Proofs,
+        reviews: Reviews,
     ) -> None:
         self._repository = repository
         self._practitioners = practitioners
         self._committer = committer
         self._proofs = proofs
+        self._reviews = reviews
 
     async def Record(self, request: pb.RecordRequest, context: Context) -> pb.RecordResponse:
         taken: list[NewRecord] = []
@@ -113,6 +118,15 @@ class Servicer(AuditServiceServicer):
         if not stored:
             raise entry_not_found()
         return convert.reconstruction(stored)
+
+    async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
+        return await self._reviews.list(request)
+
+    async def ReviewAccess(self, request: pb.ReviewAccessRequest, context: Context) -> pb.ReviewAccessResponse:
+        return await self._reviews.judge(request)
+
+    async def RequestReview(self, request: pb.RequestReviewRequest, context: Context) -> pb.RequestReviewResponse:
+        return await self._reviews.ask(request)
 
     async def GetCheckpoint(self, request: pb.GetCheckpointRequest, context: Context) -> pb.GetCheckpointResponse:
         newest = await self._proofs.newest()

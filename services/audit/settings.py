@@ -30,6 +30,8 @@ def _checked_witnesses(witnesses: dict[str, str]) -> dict[str, str]:
 class AuditSettings(ServiceSettings):
     """What the access log needs."""
 
+    review_days: Annotated[int, Field(ge=1, le=365)] = 14
+    """Days that a review may wait before it is overdue."""
     log_key_file: Annotated[ReadableFile, AfterValidator(_checked)]
     """The private key that signs checkpoints: a line PRIVATE+KEY+name+id+key. Its name is the log's."""
     witnesses: Annotated[dict[str, Address], AfterValidator(_checked_witnesses)] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ the audit record of each access names its trace.
 from opentelemetry.trace import SpanKind
 
 from shared.telemetry.attributes import ALLOWED_ATTRIBUTES, Value
-from shared.telemetry.export import configure, count, dropped, stop
+from shared.telemetry.export import configure, count, dropped, measure, stop
 from shared.telemetry.propagation import parse_traceparent, traceparent
 from shared.telemetry.spans import Span, SpanContext, current, span
 
@@ -26,6 +26,7 @@ __all__ = [
     "count",
     "current",
     "dropped",
+    "measure",
     "parse_traceparent",
     "span",
     "stop",

@@ -140,6 +140,13 @@ def count(name: str, organisation: str) -> None:
         _Process.counted = True
 
 
+def measure(name: str, organisation: str, value: int) -> None:
+    """Sets a metric to a value, for an organisation's number; nowhere, without a collector."""
+    if _Process.meters is not None:
+        _Process.meters().measure(name, organisation, value)
+        _Process.counted = True
+
+
 def stop() -> None:
     """Flushes, for at most 2 seconds, and discards spans from then on. Blocks: call it when the server has drained."""
     exporter, meters = _Process.exporter, _Process.meters

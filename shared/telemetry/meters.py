@@ -1,4 +1,4 @@
-"""Counts what operators are to hear of, as OpenTelemetry metrics, where an OTLP collector is set.
+"""Counts and measures what operators are to hear of, as OpenTelemetry metrics, where an OTLP collector is set.
 
 Nothing is made before the first count: most processes never have one.
 """
@@ -9,7 +9,7 @@ METER = "kjernejournal"
 
 
 class Meters:
-    """Counters of this process, by name."""
+    """Counters and gauges of this process, by name."""
 
     def __init__(self, reader: Any, resource: Any) -> None:
         """Takes a metric reader of the SDK."""
@@ -17,12 +17,19 @@ class Meters:
 
         self._provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
         self._counters: dict[str, Any] = {}
+        self._gauges: dict[str, Any] = {}
 
     def count(self, name: str, organisation: str) -> None:
         """Adds one to a counter, for an organisation's number."""
         if name not in self._counters:
             self._counters[name] = self._provider.get_meter(METER).create_counter(name)
         self._counters[name].add(1, {"kj.organisation": organisation})
+
+    def measure(self, name: str, organisation: str, value: int) -> None:
+        """Sets a gauge, for an organisation's number."""
+        if name not in self._gauges:
+            self._gauges[name] = self._provider.get_meter(METER).create_gauge(name)
+        self._gauges[name].set(value, {"kj.organisation": organisation})
 
     def stop(self) -> None:
         """Sends what was counted, for at most 2 seconds."""

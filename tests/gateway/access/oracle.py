@@ -235,7 +235,7 @@ def _one(case: Case, section: str) -> Answer:
     if case.kind == "CLINICIAN" and not case.status_only:
         return _clinician_one(case, section)
     if case.kind == "CITIZEN" and case.action == "WRITE":
-        if section not in {"OWN_REGISTRATIONS", "PRIVACY", "VISITS"}:
+        if section not in {"OWN_REGISTRATIONS", "PRIVACY", "VISITS", "ACCESS_LOG"}:
             return "DENY", "ROLE_REFUSED"
         if section == "PRIVACY" and not case.is_self and any(age >= 12 for age in _ages(case)):
             return "DENY", "NOT_REPRESENTATIVE"
@@ -290,4 +290,5 @@ def _may_act(case: Case) -> bool:
     if any(age < 16 for age in ages):
         return False
     # Area 3 is "see, register and change", area 1 "see".
-    return 3 in case.areas or (case.action != "WRITE" and 1 in case.areas)
+    # To ask for a review of an access takes what it takes to see the log.
+    return 3 in case.areas or ((case.action != "WRITE" or case.section == "ACCESS_LOG") and 1 in case.areas)

@@ -1,6 +1,7 @@
 """Which accesses are marked for a review, by who asks, where, on which basis, and for what."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -77,3 +78,14 @@ async def test_what_was_refused_opened_nothing_and_is_not_reviewed(front: Front)
     await refusal(front.client.call("ListVisits", request, basis="AKUTT"))
     [record] = front.log.records
     assert (record.kind, list(record.review_reasons)) == (pb.RECORD_KIND_DENIAL, [])
+
+
+async def test_reading_the_queue_is_itself_on_record_with_what_was_shown(front: Front) -> None:
+    shown = str(uuid4())
+    reply = pb.ListReviewsResponse(reviews=[pb.Review(id=shown, access=pb.Access(access_id=shown), version=2)])
+    front.log.unary(method("ListReviews").path, saying(reply))
+    await front.client.call("ListReviews", pb.ListReviewsRequest(), kind="auditor")
+    permit, outcome = front.log.records
+    assert (permit.kind, outcome.kind) == (pb.RECORD_KIND_PERMIT, pb.RECORD_KIND_OUTCOME)
+    assert permit.actor.kind == common_pb2.CALLER_KIND_AUDITOR
+    assert shown in {each.id for each in outcome.sections[0].entries}

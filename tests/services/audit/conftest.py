@@ -14,6 +14,9 @@ from services.audit.integrator import Integrator
 from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
 from services.audit.repository import Repository
+from services.audit.review_queue import ReviewQueue
+from services.audit.review_repository import ReviewRepository
+from services.audit.reviews import Reviews
 from services.audit.servicer import Servicer
 from services.audit.tree_repository import TreeRepository
 from shared.database import Database
@@ -37,6 +40,8 @@ class Log:
     committer: Committer
     integrator: Integrator
     """Integrates when a test says so."""
+    queue: ReviewQueue
+    """Looks through the log when a test says so."""
 
     async def record(self, *records: pb.AuditRecord) -> list[pb.RecordAnswer]:
         """Sends the records in one call."""
@@ -50,9 +55,12 @@ async def running_log(cluster: Cluster) -> AsyncIterator[Log]:
     database = await Database.connect(place.dsn)
     committer = Committer(Repository(database).append)
     trees = TreeRepository(database)
-    servicer = Servicer(Repository(database), PractitionerRepository(database), committer, Proofs(trees))
+    queue = ReviewRepository(database)
+    practitioners, reviews = PractitionerRepository(database), Reviews(queue)
+    servicer = Servicer(Repository(database), practitioners, committer, Proofs(trees), reviews)
     async with served((servicer, pb.DESCRIPTOR.services_by_name["AuditService"])) as channel:
-        yield Log(AuditServiceStub(channel), place, committer, Integrator(trees, KEY, every=0))
+        integrator = Integrator(trees, KEY, every=0)
+        yield Log(AuditServiceStub(channel), place, committer, integrator, ReviewQueue(queue, 14))
     await committer.drain()
     await database.close()
 

@@ -11,6 +11,7 @@ import pytest
 
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1 import error_reason_pb2 as reasons
+from kjernejournal.common.v1.common_pb2 import Period
 from tests.services.audit.records import record
 from tests.support.service import details_of
 
@@ -171,5 +172,5 @@ async def test_a_cancelled_append_is_committed(log: "Log", monkeypatch: pytest.M
 
 async def test_what_comes_later_answers_unimplemented(log: "Log") -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await log.stub.ListReviews(pb.ListReviewsRequest())
+        await log.stub.GetUsageStatistics(pb.GetUsageStatisticsRequest(period=Period()))
     assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED

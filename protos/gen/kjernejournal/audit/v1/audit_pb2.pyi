@@ -41,6 +41,10 @@ class _RecordKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecordKind
     """The caller was refused."""
     RECORD_KIND_OUTCOME: _RecordKind.ValueType  # 4
     """How a permitted write ended."""
+    RECORD_KIND_REVIEW_REQUEST: _RecordKind.ValueType  # 5
+    """Somebody asked for a review of the access that it names. Made by RequestReview."""
+    RECORD_KIND_REVIEW: _RecordKind.ValueType  # 6
+    """A review of the access that it names found something. Made by ReviewAccess."""
 
 class RecordKind(_RecordKind, metaclass=_RecordKindEnumTypeWrapper):
     """What a record says happened."""
@@ -55,6 +59,10 @@ RECORD_KIND_DENIAL: RecordKind.ValueType  # 3
 """The caller was refused."""
 RECORD_KIND_OUTCOME: RecordKind.ValueType  # 4
 """How a permitted write ended."""
+RECORD_KIND_REVIEW_REQUEST: RecordKind.ValueType  # 5
+"""Somebody asked for a review of the access that it names. Made by RequestReview."""
+RECORD_KIND_REVIEW: RecordKind.ValueType  # 6
+"""A review of the access that it names found something. Made by ReviewAccess."""
 Global___RecordKind: _TypeAlias = RecordKind  # noqa: Y015
 
 class _AccessOutcome:
@@ -551,6 +559,7 @@ class PersonalPart(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     OTHER_REFS_FIELD_NUMBER: _builtins.int
     SEARCHED_HPR_NUMBER_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     patient_ref: _builtins.str
     """The patient's canonical reference at that time. Empty: not known."""
     actor_ref: _builtins.str
@@ -559,6 +568,8 @@ class PersonalPart(_message.Message):
     """Subject of a system's token; the name of an auditor, and of a citizen who acts for the patient."""
     searched_hpr_number: _builtins.str
     """HPR number of the practitioner whose accesses an auditor searched for. Empty: no such search."""
+    text: _builtins.str
+    """What was written about an access: by who asked for its review, or by the reviewer."""
     @_builtins.property
     def practitioner(self) -> _common_pb2.Practitioner:
         """The clinician: HPR number, name, role."""
@@ -578,10 +589,11 @@ class PersonalPart(_message.Message):
         subject: _builtins.str = ...,
         other_refs: _abc.Iterable[_builtins.str] | None = ...,
         searched_hpr_number: _builtins.str = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_ref", b"actor_ref", "other_refs", b"other_refs", "patient_ref", b"patient_ref", "practitioner", b"practitioner", "searched_hpr_number", b"searched_hpr_number", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_ref", b"actor_ref", "other_refs", b"other_refs", "patient_ref", b"patient_ref", "practitioner", b"practitioner", "searched_hpr_number", b"searched_hpr_number", "subject", b"subject", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -609,6 +621,8 @@ class AuditRecord(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     REVIEW_REASONS_FIELD_NUMBER: _builtins.int
+    REVIEW_VERDICT_FIELD_NUMBER: _builtins.int
+    MADE_BY_ACCESS_FIELD_NUMBER: _builtins.int
     PERSONAL_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """UUID of the record, made by the gateway: sent again, it has no further effect."""
@@ -632,6 +646,10 @@ class AuditRecord(_message.Message):
     """Trace id: 32 hexadecimal digits."""
     request_id: _builtins.str
     """The write's request_id."""
+    review_verdict: Global___ReviewVerdict.ValueType
+    """What a review of the access found."""
+    made_by_access: _builtins.str
+    """The call that made this record about an access, where that is another access: its own records say who called."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When, by the gateway's clock."""
@@ -675,11 +693,13 @@ class AuditRecord(_message.Message):
         trace_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
         review_reasons: _abc.Iterable[Global___ReviewReason.ValueType] | None = ...,
+        review_verdict: Global___ReviewVerdict.ValueType = ...,
+        made_by_access: _builtins.str = ...,
         personal: Global___PersonalPart | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "ground", b"ground", "occurred_at", b"occurred_at", "personal", b"personal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "action", b"action", "actor", b"actor", "ground", b"ground", "kind", b"kind", "occurred_at", b"occurred_at", "personal", b"personal", "policy_version", b"policy_version", "reason", b"reason", "record_id", b"record_id", "request_id", b"request_id", "review_reasons", b"review_reasons", "rpc", b"rpc", "sections", b"sections", "source_system", b"source_system", "status_code", b"status_code", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "action", b"action", "actor", b"actor", "ground", b"ground", "kind", b"kind", "made_by_access", b"made_by_access", "occurred_at", b"occurred_at", "personal", b"personal", "policy_version", b"policy_version", "reason", b"reason", "record_id", b"record_id", "request_id", b"request_id", "review_reasons", b"review_reasons", "review_verdict", b"review_verdict", "rpc", b"rpc", "sections", b"sections", "source_system", b"source_system", "status_code", b"status_code", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -857,6 +877,7 @@ class Access(_message.Message):
     REVIEW_REASONS_FIELD_NUMBER: _builtins.int
     RECORD_WAS_MERGED_FIELD_NUMBER: _builtins.int
     ACTING_NAME_FIELD_NUMBER: _builtins.int
+    REVIEWS_FIELD_NUMBER: _builtins.int
     access_id: _builtins.str
     """The access."""
     caller_kind: _common_pb2.CallerKind.ValueType
@@ -919,6 +940,10 @@ class Access(_message.Message):
     def review_reasons(self) -> _containers.RepeatedScalarFieldContainer[Global___ReviewReason.ValueType]:
         """Why it has to be reviewed. Empty: it need not be."""
 
+    @_builtins.property
+    def reviews(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessReview]:
+        """Reviews that it has had, in their order."""
+
     def __init__(
         self,
         *,
@@ -942,14 +967,43 @@ class Access(_message.Message):
         review_reasons: _abc.Iterable[Global___ReviewReason.ValueType] | None = ...,
         record_was_merged: _builtins.bool = ...,
         acting_name: _builtins.str = ...,
+        reviews: _abc.Iterable[Global___AccessReview] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "point_of_care", b"point_of_care", "practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "acting_name", b"acting_name", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "record_was_merged", b"record_was_merged", "representation", b"representation", "restricted_opened", b"restricted_opened", "review_reasons", b"review_reasons", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "acting_name", b"acting_name", "caller_kind", b"caller_kind", "emergency", b"emergency", "ground", b"ground", "legal_entity", b"legal_entity", "occurred_at", b"occurred_at", "outcome", b"outcome", "point_of_care", b"point_of_care", "practitioner", b"practitioner", "reason", b"reason", "receipts", b"receipts", "record_was_merged", b"record_was_merged", "representation", b"representation", "restricted_opened", b"restricted_opened", "review_reasons", b"review_reasons", "reviews", b"reviews", "rpcs", b"rpcs", "sections", b"sections", "source_system", b"source_system", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Access: _TypeAlias = Access  # noqa: Y015
+
+@_typing.final
+class AccessReview(_message.Message):
+    """One review that an access has had, as the patient sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    REVIEWED_AT_FIELD_NUMBER: _builtins.int
+    verdict: Global___ReviewVerdict.ValueType
+    """What was found."""
+    @_builtins.property
+    def reviewed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        verdict: Global___ReviewVerdict.ValueType = ...,
+        reviewed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reviewed_at", b"reviewed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reviewed_at", b"reviewed_at", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessReview: _TypeAlias = AccessReview  # noqa: Y015
 
 @_typing.final
 class AccessedSection(_message.Message):
@@ -1195,17 +1249,21 @@ class Review(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     REVIEWED_AT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PATIENT_TEXT_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The review."""
+    """The review: the access_id of its access, which has one review."""
     verdict: Global___ReviewVerdict.ValueType
     """What was found."""
     comment: _builtins.str
     """In the reviewer's words."""
     version: _builtins.int
     """Verdicts given so far."""
+    patient_text: _builtins.str
+    """What the patient wrote who asked for it last."""
     @_builtins.property
     def access(self) -> Global___Access:
-        """The access."""
+        """The access, without ids of entries and places in the patient's log: whose record it was, nothing in it says."""
 
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[Global___ReviewReason.ValueType]:
@@ -1213,11 +1271,15 @@ class Review(_message.Message):
 
     @_builtins.property
     def opened_at(self) -> _timestamp_pb2.Timestamp:
-        """When it came into the queue."""
+        """When it came into the queue; again, when a patient asked after it was closed."""
 
     @_builtins.property
     def reviewed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was found."""
+
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp:
+        """When the patient asked last."""
 
     def __init__(
         self,
@@ -1230,14 +1292,112 @@ class Review(_message.Message):
         comment: _builtins.str = ...,
         reviewed_at: _timestamp_pb2.Timestamp | None = ...,
         version: _builtins.int = ...,
+        patient_text: _builtins.str = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "opened_at", b"opened_at", "reviewed_at", b"reviewed_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "asked_at", b"asked_at", "opened_at", b"opened_at", "reviewed_at", b"reviewed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "comment", b"comment", "id", b"id", "opened_at", b"opened_at", "reasons", b"reasons", "reviewed_at", b"reviewed_at", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "asked_at", b"asked_at", "comment", b"comment", "id", b"id", "opened_at", b"opened_at", "patient_text", b"patient_text", "reasons", b"reasons", "reviewed_at", b"reviewed_at", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Review: _TypeAlias = Review  # noqa: Y015
+
+@_typing.final
+class RequestReviewRequest(_message.Message):
+    """Request of RequestReview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ACCESS_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID of this request: sent again, it has no further effect."""
+    access_id: _builtins.str
+    """The access, from the patient's log."""
+    text: _builtins.str
+    """Why, in the citizen's words. Empty: no reason is needed."""
+    @_builtins.property
+    def patient(self) -> _common_pb2.PatientIdentifier:
+        """The patient."""
+
+    def __init__(
+        self,
+        *,
+        patient: _common_pb2.PatientIdentifier | None = ...,
+        request_id: _builtins.str = ...,
+        access_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "patient", b"patient", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestReviewRequest: _TypeAlias = RequestReviewRequest  # noqa: Y015
+
+@_typing.final
+class RequestReviewResponse(_message.Message):
+    """Response of RequestReview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def review(self) -> Global___RequestedReview:
+        """What is asked for."""
+
+    def __init__(
+        self,
+        *,
+        review: Global___RequestedReview | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["review", b"review"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["review", b"review"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestReviewResponse: _TypeAlias = RequestReviewResponse  # noqa: Y015
+
+@_typing.final
+class RequestedReview(_message.Message):
+    """A review that a citizen has asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    access_id: _builtins.str
+    """The access that will be looked at."""
+    version: _builtins.int
+    """Verdicts given so far."""
+    text: _builtins.str
+    """What the citizen wrote."""
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was asked for."""
+
+    def __init__(
+        self,
+        *,
+        access_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "asked_at", b"asked_at", "text", b"text", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestedReview: _TypeAlias = RequestedReview  # noqa: Y015
 
 @_typing.final
 class ListReviewsRequest(_message.Message):

@@ -50,6 +50,11 @@ class AuditServiceStub:
                 request_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerRequest.SerializeToString,
                 response_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerResponse.FromString,
                 _registered_method=True)
+        self.RequestReview = channel.unary_unary(
+                '/kjernejournal.audit.v1.AuditService/RequestReview',
+                request_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.RequestReviewRequest.SerializeToString,
+                response_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.RequestReviewResponse.FromString,
+                _registered_method=True)
         self.ListReviews = channel.unary_unary(
                 '/kjernejournal.audit.v1.AuditService/ListReviews',
                 request_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListReviewsRequest.SerializeToString,
@@ -137,11 +142,26 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListReviews(self, request, context):
-        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
-        patient has restricted, and every change by personnel that loosens what a patient has closed.
+    def RequestReview(self, request, context):
+        """Asks to have one access looked at by the auditor of the organisation whose access it was. An access has one request
+        that waits; once it is answered, another can be made. Sent again with the same request_id it has no further effect.
+        What the citizen writes is kept with what names persons, and erased with it.
 
-        Callers: auditors.
+        Callers: citizens, who see the access in their own log, or in the log of whom they act for.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such access in this patient's log. FAILED_PRECONDITION (STATE_CONFLICT): a request
+        about this access waits already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReviews(self, request, context):
+        """Lists the accesses that wait for a review, or have had one, oldest first. Why an access is here says ReviewReason. It
+        is here within seconds of its record; no access waits for it.
+
+        Callers: auditors: an organisation's see what it did, the data controller's everything, and what nobody's did.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
@@ -150,9 +170,11 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReviewAccess(self, request, context):
-        """Records what a review of an access found. The verdict is an entry of its own; the access stays as it was.
+        """Records what a review of an access found. The verdict is an entry of its own in the log, under the same access; the
+        access stays as it was, and the patient sees that it was reviewed, and what was found. Sent again with the same
+        request_id it has no further effect.
 
-        Callers: auditors.
+        Callers: auditors, as in ListReviews.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
         NOT_FOUND (ENTRY_NOT_FOUND): no such review in this auditor's reach. ABORTED (VERSION_BEHIND): somebody reviewed it
@@ -251,6 +273,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListAccessesByPractitioner,
                     request_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerRequest.FromString,
                     response_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerResponse.SerializeToString,
+            ),
+            'RequestReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestReview,
+                    request_deserializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.RequestReviewRequest.FromString,
+                    response_serializer=kjernejournal_dot_audit_dot_v1_dot_audit__pb2.RequestReviewResponse.SerializeToString,
             ),
             'ListReviews': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReviews,
@@ -375,6 +402,33 @@ class AuditService:
             '/kjernejournal.audit.v1.AuditService/ListAccessesByPractitioner',
             kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerRequest.SerializeToString,
             kjernejournal_dot_audit_dot_v1_dot_audit__pb2.ListAccessesByPractitionerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kjernejournal.audit.v1.AuditService/RequestReview',
+            kjernejournal_dot_audit_dot_v1_dot_audit__pb2.RequestReviewRequest.SerializeToString,
+            kjernejournal_dot_audit_dot_v1_dot_audit__pb2.RequestReviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,18 +64,31 @@ class AuditServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
-    ListReviews: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]
-    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
-    patient has restricted, and every change by personnel that loosens what a patient has closed.
+    RequestReview: _grpc.UnaryUnaryMultiCallable[_audit_pb2.RequestReviewRequest, _audit_pb2.RequestReviewResponse]
+    """Asks to have one access looked at by the auditor of the organisation whose access it was. An access has one request
+    that waits; once it is answered, another can be made. Sent again with the same request_id it has no further effect.
+    What the citizen writes is kept with what names persons, and erased with it.
 
-    Callers: auditors.
+    Callers: citizens, who see the access in their own log, or in the log of whom they act for.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such access in this patient's log. FAILED_PRECONDITION (STATE_CONFLICT): a request
+    about this access waits already.
+    """
+    ListReviews: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]
+    """Lists the accesses that wait for a review, or have had one, oldest first. Why an access is here says ReviewReason. It
+    is here within seconds of its record; no access waits for it.
+
+    Callers: auditors: an organisation's see what it did, the data controller's everything, and what nobody's did.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     ReviewAccess: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ReviewAccessRequest, _audit_pb2.ReviewAccessResponse]
-    """Records what a review of an access found. The verdict is an entry of its own; the access stays as it was.
+    """Records what a review of an access found. The verdict is an entry of its own in the log, under the same access; the
+    access stays as it was, and the patient sees that it was reviewed, and what was found. Sent again with the same
+    request_id it has no further effect.
 
-    Callers: auditors.
+    Callers: auditors, as in ListReviews.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
     NOT_FOUND (ENTRY_NOT_FOUND): no such review in this auditor's reach. ABORTED (VERSION_BEHIND): somebody reviewed it
@@ -164,18 +177,31 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
-    ListReviews: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]  # type: ignore[assignment]
-    """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
-    patient has restricted, and every change by personnel that loosens what a patient has closed.
+    RequestReview: _aio.UnaryUnaryMultiCallable[_audit_pb2.RequestReviewRequest, _audit_pb2.RequestReviewResponse]  # type: ignore[assignment]
+    """Asks to have one access looked at by the auditor of the organisation whose access it was. An access has one request
+    that waits; once it is answered, another can be made. Sent again with the same request_id it has no further effect.
+    What the citizen writes is kept with what names persons, and erased with it.
 
-    Callers: auditors.
+    Callers: citizens, who see the access in their own log, or in the log of whom they act for.
+
+    Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+    NOT_FOUND (ENTRY_NOT_FOUND): no such access in this patient's log. FAILED_PRECONDITION (STATE_CONFLICT): a request
+    about this access waits already.
+    """
+    ListReviews: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListReviewsRequest, _audit_pb2.ListReviewsResponse]  # type: ignore[assignment]
+    """Lists the accesses that wait for a review, or have had one, oldest first. Why an access is here says ReviewReason. It
+    is here within seconds of its record; no access waits for it.
+
+    Callers: auditors: an organisation's see what it did, the data controller's everything, and what nobody's did.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
     """
     ReviewAccess: _aio.UnaryUnaryMultiCallable[_audit_pb2.ReviewAccessRequest, _audit_pb2.ReviewAccessResponse]  # type: ignore[assignment]
-    """Records what a review of an access found. The verdict is an entry of its own; the access stays as it was.
+    """Records what a review of an access found. The verdict is an entry of its own in the log, under the same access; the
+    access stays as it was, and the patient sees that it was reviewed, and what was found. Sent again with the same
+    request_id it has no further effect.
 
-    Callers: auditors.
+    Callers: auditors, as in ListReviews.
 
     Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
     NOT_FOUND (ENTRY_NOT_FOUND): no such review in this auditor's reach. ABORTED (VERSION_BEHIND): somebody reviewed it
@@ -281,15 +307,32 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RequestReview(
+        self,
+        request: _audit_pb2.RequestReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.RequestReviewResponse, _abc.Awaitable[_audit_pb2.RequestReviewResponse]]:
+        """Asks to have one access looked at by the auditor of the organisation whose access it was. An access has one request
+        that waits; once it is answered, another can be made. Sent again with the same request_id it has no further effect.
+        What the citizen writes is kept with what names persons, and erased with it.
+
+        Callers: citizens, who see the access in their own log, or in the log of whom they act for.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
+        NOT_FOUND (ENTRY_NOT_FOUND): no such access in this patient's log. FAILED_PRECONDITION (STATE_CONFLICT): a request
+        about this access waits already.
+        """
+
+    @_abc_1.abstractmethod
     def ListReviews(
         self,
         request: _audit_pb2.ListReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListReviewsResponse, _abc.Awaitable[_audit_pb2.ListReviewsResponse]]:
-        """Lists the accesses that wait for a review, or have had one, oldest first: every emergency, every opening of what a
-        patient has restricted, and every change by personnel that loosens what a patient has closed.
+        """Lists the accesses that wait for a review, or have had one, oldest first. Why an access is here says ReviewReason. It
+        is here within seconds of its record; no access waits for it.
 
-        Callers: auditors.
+        Callers: auditors: an organisation's see what it did, the data controller's everything, and what nobody's did.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, INVALID_PAGE_TOKEN): a bad field or page token.
         """
@@ -300,9 +343,11 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.ReviewAccessRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ReviewAccessResponse, _abc.Awaitable[_audit_pb2.ReviewAccessResponse]]:
-        """Records what a review of an access found. The verdict is an entry of its own; the access stays as it was.
+        """Records what a review of an access found. The verdict is an entry of its own in the log, under the same access; the
+        access stays as it was, and the patient sees that it was reviewed, and what was found. Sent again with the same
+        request_id it has no further effect.
 
-        Callers: auditors.
+        Callers: auditors, as in ListReviews.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, REQUEST_ID_REUSED): a bad field, or the request_id came with another body.
         NOT_FOUND (ENTRY_NOT_FOUND): no such review in this auditor's reach. ABORTED (VERSION_BEHIND): somebody reviewed it
