@@ -36,6 +36,7 @@ COMMANDS = {
     "knowledge": Command("kj.knowledge:knowledge", "Show or load what medicines are checked against."),
     "trace": Command("kj.trace:trace", "Draw one request's way through the local system."),
     "accesses": Command("kj.accesses:accesses", "List who has opened a record, as the patient sees it."),
+    "reviews": Command("kj.audit.reviews:reviews", "List accesses that wait for a review, and judge them."),
     "audit": Command("kj.audit.command:audit", "Verify, prove or export the access log."),
     "serve": Command("kj.serve:serve", "Run one service, or the gateway, in this environment."),
     "migrate": Command("kj.migrate:migrate", "Apply database migrations."),

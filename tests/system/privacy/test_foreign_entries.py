@@ -53,9 +53,7 @@ IGNORED = {
     "taken_over.list_id": "the same",
     "facts.facts.evidence.entry_id": "the gateway's own, put in from the patient's sections",
 }
-COMES_LATER = {
-    "ReconstructDisclosure",
-}
+COMES_LATER: frozenset[str] = frozenset()
 """Take ids and answer UNIMPLEMENTED, so far, to whatever they are asked. Whoever serves one gives it a case below."""
 
 
@@ -222,6 +220,7 @@ def requests(ids: Ids, lookup: str) -> dict[str, list[Any]]:
             own_registrations_pb2.DeleteOwnRegistrationRequest(request_id=new_id(), id=ids.own_registration)
         ],
         "RequestReview access_id": [audit_pb2.RequestReviewRequest(request_id=new_id(), access_id=ids.access)],
+        "ReconstructDisclosure access_id": [audit_pb2.ReconstructDisclosureRequest(access_id=ids.access)],
         "ReviewAccess id": [
             audit_pb2.ReviewAccessRequest(
                 request_id=new_id(), id=ids.visit, verdict=audit_pb2.REVIEW_VERDICT_JUSTIFIED, comment="sett"

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from kj.audit.reviews import judge, waiting
+from kj.errors import CommandError
 from kj.synthetic.people.cast import HOSPITAL_TRUST, MUNICIPALITY
 from kjernejournal.audit.v1 import audit_pb2 as pb
 from kjernejournal.common.v1.common_pb2 import PatientIdentifier
@@ -13,7 +15,7 @@ from tests.services.patients.people import new_id
 from tests.support.client import Client, refusal
 from tests.support.patients import Patient
 from tests.support.summaries import summary
-from tests.support.system import eventually
+from tests.support.system import System, eventually
 
 HOSPITALS: dict[str, Any] = {"kind": "auditor", "org": HOSPITAL_TRUST}
 MUNICIPALITYS: dict[str, Any] = {"kind": "auditor", "org": MUNICIPALITY}
@@ -119,3 +121,19 @@ async def test_no_national_id_and_no_more_than_a_thousand_characters_are_asked_w
     access_id = (await newest(client, patient)).access_id
     told = await refusal(client.call("RequestReview", asking(patient, access_id, text), **patient.asks()))
     assert told.short == ("INVALID_ARGUMENT", "INVALID_FIELD")
+
+
+async def test_people_read_the_queue_and_judge_with_kj_reviews(
+    system: System, client: Client, patient: Patient
+) -> None:
+    await summary(client, patient, kind="nurse", basis="AKUTT")
+    access_id = (await newest(client, patient)).access_id
+    await comes(client, MUNICIPALITYS, access_id)
+    token = client.token("auditor", org=MUNICIPALITY)
+    assert access_id in {each.id for each in await waiting(system.gateway, token)}
+    assert (await judge(system.gateway, token, judging(access_id))).version == 1
+    assert access_id not in {each.id for each in await waiting(system.gateway, token)}
+    closed = await waiting(system.gateway, token, closed_too=True)
+    assert access_id in {each.id for each in closed}
+    with pytest.raises(CommandError, match="VERSION_BEHIND"):
+        await judge(system.gateway, token, judging(access_id))
