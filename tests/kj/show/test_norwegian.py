@@ -8,7 +8,7 @@ import pytest
 
 import kj.show
 from gateway.contract import PROTOS
-from kj.show.norwegian import words
+from kj.show.norwegian import WORDS
 from kjernejournal.common.v1 import common_pb2
 
 FOLDER = Path(kj.show.__file__).parent
@@ -27,8 +27,4 @@ def test_enums_are_found() -> None:
 
 @pytest.mark.parametrize("name", SPOKEN)
 def test_every_value_is_in_norwegian(name: str) -> None:
-    kind = enum(name)
-    prefix = re.sub(r"(?<!^)([A-Z])", r"_\1", name).upper() + "_"
-    for value in kind.values():
-        raw = kind.Name(value).removeprefix(prefix).replace("_", " ").lower()
-        assert words(kind, value) != raw, f"{kind.Name(value)} has no words"
+    assert set(enum(name).keys()) - WORDS.keys() == set(), "have no words"
