@@ -8,7 +8,7 @@ from collections.abc import Callable
 from kjernejournal.witness.v1 import witness_pb2 as pb
 from kjernejournal.witness.v1.witness_pb2_grpc import WitnessServiceServicer
 from services.witness.store import Store
-from shared.errors import Invalid, Reason, StateConflict
+from shared.errors import Invalid, Reason, StateConflict, Unavailable
 from shared.handling import Context
 from shared.transparency.checkpoints import Checkpoint, parse_checkpoint
 from shared.transparency.notes import NoteRefused, Signer, Verifier, open_note, split
@@ -43,7 +43,7 @@ class Servicer(WitnessServiceServicer):
             text, lines = split(request.checkpoint)
             line = self._signer.line(text, at=int(self._clock()))
             note = text + "\n" + "".join(f"{each}\n" for each in lines) + line
-            await asyncio.to_thread(self._store.write, note, new)
+            await self._keep(note, new)
             return pb.AddCheckpointResponse(cosignature=line, size=new.size)
 
     def _checkpoint(self, note: str) -> Checkpoint:
@@ -55,6 +55,16 @@ class Servicer(WitnessServiceServicer):
         if found.origin != self._witnessed.name:
             raise Invalid("checkpoint", "is of another log")
         return found
+
+    async def _keep(self, note: str, new: Checkpoint) -> None:
+        """Returns once the checkpoint is durable here. Raises Unavailable, and the one before stays."""
+        try:
+            await asyncio.to_thread(self._store.write, note, new)
+        except OSError as error:
+            log.warning("a checkpoint could not be kept: %s", error.strerror)
+            raise Unavailable(
+                Reason.ERROR_REASON_SERVICE_UNAVAILABLE, "the checkpoint cannot be kept: try again"
+            ) from None
 
     def _check_consistent(self, last: Checkpoint, new: Checkpoint, proof: list[bytes]) -> None:
         """Raises StateConflict when the new log is not the last one, grown."""

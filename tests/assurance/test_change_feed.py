@@ -32,7 +32,7 @@ from tests.support.patients import Patient, new_patients, reaction, visit
 from tests.support.system import System, running_system
 
 SEED = secrets.randbits(32) if os.environ.get("KJ_SEED") == "random" else int(os.environ.get("KJ_SEED") or 20_261_122)
-CHANGES = int(os.environ.get("KJ_CHANGES", "2000"))
+CHANGES = int(os.environ.get("KJ_CHANGES", "1000"))
 A_MESSAGE = 20
 """Entries of one import, all of one patient."""
 PATIENTS = 10

@@ -31,7 +31,7 @@ LENGTHS = {
     "condition": len(TABLE.condition_conflicts),
 }
 ROWS = sorted(f"{kind} {number}" for kind, length in LENGTHS.items() for number in range(length))
-CLEAN = int(os.environ.get("KJ_CLEAN_PATIENTS", "300"))
+CLEAN = int(os.environ.get("KJ_CLEAN_PATIENTS", "150"))
 ORDER = ["INFORMATION", "CAUTION", "AVOID", "CONTRAINDICATED"]
 
 RULES = (TABLE.interactions, TABLE.cross_reactions, TABLE.therapeutic_groups, TABLE.condition_conflicts)

@@ -17,7 +17,7 @@ from shared.transparency.checkpoints import Checkpoint
 from tests.kj.audit.conftest import KEY, WITNESS, Honest
 from tests.kj.audit.forgeries import FORGERIES, Forger
 
-TIMES = int(os.environ.get("KJ_FORGERIES", "20"))
+TIMES = int(os.environ.get("KJ_FORGERIES", "10"))
 SEED = os.environ.get("KJ_SEED", "1")
 
 

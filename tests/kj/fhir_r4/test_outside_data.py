@@ -2,6 +2,7 @@
 
 import bz2
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ HOSPITALS = "0-hospitalInformation"
 
 
 def patients() -> list[Path]:
-    return sorted(path for path in (OUTSIDE / "synthea-r4").glob("*.bz2") if not path.name.startswith(HOSPITALS))
+    found = sorted(path for path in (OUTSIDE / "synthea-r4").glob("*.bz2") if not path.name.startswith(HOSPITALS))
+    return found if os.environ.get("KJ_LONG") else found[::2]
 
 
 def imported(path: Path, ids: AssignedIds) -> Wholes:

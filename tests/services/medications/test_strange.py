@@ -18,7 +18,7 @@ from tests.services.medications.feed import Feed, new_ref, patient, prescription
 from tests.services.medications.list.lists import NURSE, answer, ended, entry, proposals, propose, send
 from tests.support.service import DOCTOR, calling
 
-REQUESTS = int(os.environ.get("KJ_FUZZ", "300"))
+REQUESTS = int(os.environ.get("KJ_FUZZ", "100"))
 SEED = int(os.environ.get("KJ_SEED") or 1) if os.environ.get("KJ_SEED") != "random" else random.randrange(2**32)
 REFUSALS = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "ABORTED", "FAILED_PRECONDITION", "PERMISSION_DENIED"}
 

@@ -126,3 +126,13 @@ async def test_two_processes_do_not_share_a_memory(tmp_path: Path) -> None:
     async with witness(tmp_path):
         with pytest.raises(SettingsError, match="KJ_WITNESS_DIRECTORY"):
             Store(tmp_path, WITNESS.verifier)
+
+
+async def test_a_checkpoint_that_cannot_be_kept_is_not_cosigned(tmp_path: Path) -> None:
+    async with witness(tmp_path) as stub:
+        await stub.AddCheckpoint(request(0, 70))
+        (tmp_path / "checkpoint.partial").mkdir()
+        told = await refusal(stub.AddCheckpoint(request(70, 256)))
+        assert told.short == ("UNAVAILABLE", "SERVICE_UNAVAILABLE")
+        (tmp_path / "checkpoint.partial").rmdir()
+        assert (await stub.AddCheckpoint(request(70, 256))).size == 256, "it goes on from the one that was kept"

@@ -16,7 +16,7 @@ from tests.services.medications.feed import NOW
 from tests.services.medications.reconciliation.planted import ADDED, CHANGED, DOUBTFUL, MISSING, SAME, Found, Pair, pair
 from tests.support.seeds import SEED
 
-PAIRS = int(os.environ.get("KJ_PAIRS", "1000"))
+PAIRS = int(os.environ.get("KJ_PAIRS", "400"))
 
 
 def compared(of: Pair) -> tuple[list[Item], Draft]:
