@@ -30,6 +30,8 @@ class Incoming:
     metadata: Metadata = field(repr=False)
     caller: Caller
     basis: BasisValue
+    call_id: str = field(default_factory=lambda: str(uuid4()))
+    """Of the call, which may make several accesses."""
 
     @property
     def language(self) -> Language:
@@ -148,17 +150,19 @@ class DecidedCall:
 
     def alarm(self) -> AuditRecord:
         """Returns the record of a sweep that this call is one of: about no patient, for a review."""
-        return audit_records.record(
-            audit_pb2.RECORD_KIND_DISCLOSURE,
-            (),
-            method=self.method,
-            access_id=str(uuid4()),
-            trace_id=self.trace_id,
-            caller=self.caller,
-            basis=self.incoming.basis,
-            decision=self.decision,
-            personal=audit_records.personal_part(self.caller, patient_ref="", caller_ref=""),
-            review_reasons=[audit_pb2.REVIEW_REASON_UNUSUAL],
+        return self._with_proof(
+            audit_records.record(
+                audit_pb2.RECORD_KIND_DISCLOSURE,
+                (),
+                method=self.method,
+                access_id=str(uuid4()),
+                trace_id=self.trace_id,
+                caller=self.caller,
+                basis=self.incoming.basis,
+                decision=self.decision,
+                personal=audit_records.personal_part(self.caller, patient_ref="", caller_ref=""),
+                review_reasons=[audit_pb2.REVIEW_REASON_UNUSUAL],
+            )
         )
 
     def follow(self, sections: Iterable[SectionValue]) -> AuditRecord:
@@ -198,7 +202,7 @@ class DecidedCall:
         self, kind: audit_pb2.RecordKind.ValueType, sections: Iterable[SectionRecord], ref: str | None = None
     ) -> AuditRecord:
         callers = self.resolved.refs(self.caller.national_id) if self.resolved else ()
-        return audit_records.record(
+        record = audit_records.record(
             kind,
             sections,
             method=self.method,
@@ -219,6 +223,13 @@ class DecidedCall:
                 self.method, self.caller, self.incoming.basis, self.decision, self.patient
             ),
         )
+        return self._with_proof(record)
+
+    def _with_proof(self, record: AuditRecord) -> AuditRecord:
+        if self.caller.proof:
+            record.proof.id = self.caller.proof
+            record.proof.call_id = self.incoming.call_id
+        return record
 
 
 def _first(refs: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from gateway.registers.backends import Backend
 from gateway.registers.breaker import PATIENCE, Breaker
 from kjernejournal.audit.v1.audit_pb2 import AuditRecord, Receipt, RecordAnswer, RecordRequest, RecordResponse
 from shared import deadline, telemetry
-from shared.errors import Overloaded, Reason, TimedOut, Unavailable
+from shared.errors import Overloaded, Reason, TimedOut, Unauthenticated, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,9 @@ class Recorder:
     async def record(self, records: Sequence[AuditRecord]) -> list[Receipt]:
         """Makes the records durable and returns their places in the log.
 
-        Raises Unavailable (AUDIT_UNAVAILABLE) when that cannot be shown in time, and at once when it could not the last
-        times; TimedOut when the caller has set less time. Nothing may be released then.
+        Raises Unauthenticated (PROOF_REPLAYED) when the call's proof is that of another call; Unavailable
+        (AUDIT_UNAVAILABLE) when it cannot be shown in time, and at once when it could not the last times; TimedOut when
+        the caller has set less time. Nothing may be released then.
         """
         if not self._breaker.admits():
             raise _unavailable()
@@ -142,8 +143,14 @@ def _settle(waiting: _WaitingRecord, answer: RecordAnswer | None) -> None:
     if answer is not None and answer.HasField("receipt") and answer.receipt.record_id == answer.record_id:
         waiting.done.set_result(answer.receipt)
     else:
-        waiting.done.set_exception(_unavailable())
+        replayed = answer is not None and answer.failure.reason == Reason.ERROR_REASON_PROOF_REPLAYED
+        waiting.done.set_exception(_replayed() if replayed else _unavailable())
         waiting.done.exception()  # a rider who has gone away leaves nobody to ask for it
+
+
+def _replayed() -> Unauthenticated:
+    log.warning("refused: a proof came with a second call")
+    return Unauthenticated(Reason.ERROR_REASON_PROOF_REPLAYED, "the proof came with another call: make a new one")
 
 
 def _hurried() -> TimedOut:

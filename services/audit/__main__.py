@@ -8,6 +8,7 @@ from services.audit.cosigning import Cosigning, Witness
 from services.audit.integrator import Integrator
 from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
+from services.audit.replays import forget_proofs
 from services.audit.repository import Repository
 from services.audit.review_queue import ReviewQueue
 from services.audit.review_repository import ReviewRepository
@@ -36,6 +37,7 @@ async def main() -> None:
         proofs, witnesses = Proofs(trees), open_witnesses(settings)
         queue = ReviewRepository(database)
         running = [asyncio.create_task(Integrator(trees, read_key(settings.log_key_file)).run())]
+        running.append(asyncio.create_task(forget_proofs(repository)))
         running += [asyncio.create_task(Cosigning(trees, proofs, each).run()) for each in witnesses]
         running.append(asyncio.create_task(ReviewQueue(queue, settings.review_days).run()))
         practitioners, reviews = PractitionerRepository(database), Reviews(queue)

@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 
-from services.audit.repository import Appended, NewRecord
+from services.audit.repository import NewRecord, Place
 from shared import deadline, telemetry
 from shared.errors import Overloaded, Reason, TimedOut, Unavailable
 
 log = logging.getLogger(__name__)
 
-Commit = Callable[[Sequence[NewRecord]], Awaitable[list[Appended | None]]]
+Commit = Callable[[Sequence[NewRecord]], Awaitable[list[Place]]]
 
 MOST_WAITING = 20_000
 MOST_WAITING_BYTES = 64 * 1024 * 1024
@@ -36,7 +36,7 @@ class Rider:
 
     records: Sequence[NewRecord]
     size: int
-    answer: "asyncio.Future[list[Appended | None]]"
+    answer: "asyncio.Future[list[Place]]"
     trace: telemetry.SpanContext
     batch: telemetry.SpanContext | None = None
 
@@ -60,10 +60,10 @@ class Committer:
         self._records = 0
         self._bytes = 0
         self._running: asyncio.Task[None] | None = None
-        self._given_up: set[asyncio.Task[list[Appended | None]]] = set()
+        self._given_up: set[asyncio.Task[list[Place]]] = set()
 
-    async def append(self, records: Sequence[NewRecord]) -> list[Appended | None]:
-        """Gives the place of each record once all are durable; None: the id belongs to another record.
+    async def append(self, records: Sequence[NewRecord]) -> list[Place]:
+        """Gives the place of each record once all are durable; Place says what became of one that has none.
 
         Raises Overloaded when too much waits already, and nothing was taken; Unavailable when the commit failed, its
         outcome perhaps unknown: the same records can be sent again. To cancel this call does not cancel the append.
@@ -155,7 +155,7 @@ class Committer:
         for rider in group:
             await self._carry([rider])
 
-    async def _persist(self, records: Sequence[NewRecord]) -> list[Appended | None]:
+    async def _persist(self, records: Sequence[NewRecord]) -> list[Place]:
         """Commits `records`, again when the connection was lost: a commit whose outcome is unknown is repeated by
         record_id, so that nothing is doubled and nothing lost."""
         give_up = time.monotonic() + self._patience
@@ -169,7 +169,7 @@ class Committer:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.25)
 
-    async def _attempt(self, records: Sequence[NewRecord]) -> list[Appended | None]:
+    async def _attempt(self, records: Sequence[NewRecord]) -> list[Place]:
         task = asyncio.create_task(self._timed(records))
         done, _ = await asyncio.wait({task}, timeout=self._attempt_seconds + 0.1)
         if done:
@@ -180,17 +180,17 @@ class Committer:
         task.cancel()
         raise _unavailable()
 
-    async def _timed(self, records: Sequence[NewRecord]) -> list[Appended | None]:
+    async def _timed(self, records: Sequence[NewRecord]) -> list[Place]:
         deadline.set_deadline(self._attempt_seconds)
         return await self._commit(records)
 
-    def _forget(self, task: "asyncio.Task[list[Appended | None]]") -> None:
+    def _forget(self, task: "asyncio.Task[list[Place]]") -> None:
         self._given_up.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, so that asyncio does not report it as forgotten
 
 
-def _answer(rider: Rider, places: list[Appended | None]) -> None:
+def _answer(rider: Rider, places: list[Place]) -> None:
     if not rider.answer.done():
         rider.answer.set_result(places)
 

@@ -23,6 +23,8 @@ def new_record(record: pb.AuditRecord) -> NewRecord:
     others = sorted({ref.lower() for ref in record.personal.other_refs} - {patient_ref})
     personal = record.personal.SerializeToString(deterministic=True)
     record.ClearField("personal")
+    proof, call_id = record.proof.id, record.proof.call_id.lower() or None
+    record.ClearField("proof")  # kept for some minutes, and for no longer than it can be sent again
     content = record.SerializeToString(deterministic=True)
     # The length keeps bytes from moving between the two parts without the digest changing.
     digest = hashlib.sha256(len(content).to_bytes(8, "big") + content + personal).digest()
@@ -38,6 +40,8 @@ def new_record(record: pb.AuditRecord) -> NewRecord:
         personal=personal,
         salt=secrets.token_bytes(32),
         other_refs=others,
+        proof=proof,
+        call_id=call_id,
     )
 
 

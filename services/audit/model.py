@@ -60,6 +60,8 @@ def check(record: AuditRecord) -> None:
         raise Invalid("trace_id", "must be 32 hexadecimal digits")
     _check_status(record)
     _check_refs(record.personal)
+    if record.HasField("proof") and (len(record.proof.id) != 32 or not _is_uuid(record.proof.call_id)):
+        raise Invalid("proof", "must be 32 bytes and the UUID of a call")
     for position, section in enumerate(record.sections):
         if len(section.sha256) not in (0, 32):
             raise Invalid(f"sections[{position}].sha256", "must be 32 bytes, or empty")

@@ -25,6 +25,9 @@ class NewRecord(NamedTuple):
     personal: bytes
     salt: bytes
     other_refs: Sequence[str] = ()
+    proof: bytes = b""
+    """What the call's DPoP proof is known by; it is kept for some minutes and stands in no record."""
+    call_id: str | None = None
     """References that were one patient with `patient_ref` at the time."""
 
 
@@ -35,6 +38,14 @@ class Appended(NamedTuple):
     idx: int
     committed_at: datetime
     patient_sequence: int | None
+
+
+class Replayed:
+    """In place of a place: the record came with the DPoP proof of another call."""
+
+
+Place = Appended | Replayed | None
+"""None: the record's id belongs to a record with other content."""
 
 
 class StoredRecord(NamedTuple):
@@ -59,16 +70,23 @@ class AccessPage(NamedTuple):
     """Older accesses exist than the last one here, on further pages or outside the window."""
 
 
-async def append(queries: Queries, records: Sequence[NewRecord]) -> list[Appended | None]:
+async def append(queries: Queries, records: Sequence[NewRecord]) -> list[Place]:
     """Appends all of `records`, as Repository.append does; in the transaction of `queries`, where it has one."""
+    if not records:
+        return []
     others = [(number, ref) for number, record in enumerate(records, 1) for ref in record.other_refs]
     rows = await queries.fetch(
         _APPEND,
         *map(list, zip(*map(_arguments, records), strict=True)),
         [number for number, _ in others],
         [ref for _, ref in others],
+        [record.proof for record in records],
+        [record.call_id for record in records],
         name="append_records",
     )
+    if replayed := {str(row[0]) for row in rows if row[1] is None}:
+        rest = iter(await append(queries, [each for each in records if each.record_id not in replayed]))
+        return [Replayed() if each.record_id in replayed else next(rest) for each in records]
     known = {str(row[0]): (Appended(str(row[0]), row[1], row[2], row[3]), row[4]) for row in rows}
     return [_place(record, known) for record in records]
 
@@ -79,14 +97,18 @@ class Repository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def append(self, records: Sequence[NewRecord]) -> list[Appended | None]:
+    async def append(self, records: Sequence[NewRecord]) -> list[Place]:
         """Appends all of `records` in one transaction, in their order; gives the place of each.
 
-        A record that is there already keeps its place. None: its id belongs to a record with other content; the
-        others are appended all the same. Raises Unavailable or TimedOut when the outcome is not known: the same
+        A record that is there already keeps its place. What is not appended says why, and the others are all the same.
+        Raises Unavailable or TimedOut when the outcome is not known: the same
         call again mends it.
         """
         return await append(self._database, records)
+
+    async def forget_proofs(self) -> None:
+        """Forgets DPoP proofs of calls that are minutes old. Raises Unavailable or TimedOut."""
+        await self._database.fetchval("SELECT forget_proofs()", name="forget_proofs")
 
     async def accesses(
         self, refs: Sequence[str], page: Page, *, since: datetime | None, legal_entity: str | None
@@ -163,9 +185,9 @@ ORDER BY idx
 them. So the log of each of two persons can be checked for gaps when their merge was taken back."""
 
 _APPEND = """
-SELECT * FROM append_records(
+SELECT * FROM append_unless_replayed(
     $1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::timestamptz[], $6::text[], $7::bytea[], $8::bytea[],
-    $9::bytea[], $10::bytea[], $11::bigint[], $12::uuid[]
+    $9::bytea[], $10::bytea[], $11::bigint[], $12::uuid[], $13::bytea[], $14::uuid[]
 )
 """
 """Runs with the owner's rights: nothing else may add a record, and nobody chooses its index or time."""
@@ -186,7 +208,7 @@ def _arguments(record: NewRecord) -> tuple[object, ...]:
     )
 
 
-def _place(record: NewRecord, known: dict[str, tuple[Appended, bytes]]) -> Appended | None:
+def _place(record: NewRecord, known: dict[str, tuple[Appended, bytes]]) -> Place:
     appended, digest = known[record.record_id]
     return appended if digest == record.digest else None
 

@@ -10,7 +10,7 @@ from services.audit.committer import Committer
 from services.audit.hidden import AccessPage, ShownPage
 from services.audit.practitioner_repository import PractitionerRepository
 from services.audit.proofs import Proofs
-from services.audit.repository import NewRecord, Repository
+from services.audit.repository import NewRecord, Replayed, Repository
 from services.audit.reviews import Reviews
 from shared.convert import moment, optional_moment, timestamp
 from shared.errors import Invalid, Reason, entry_not_found
@@ -52,7 +52,9 @@ class Servicer(AuditServiceServicer):
                 taken.append(convert.new_record(record))
         places = await self._committer.append(taken)
         for new, place in zip(taken, places, strict=True):
-            if place is None:
+            if isinstance(place, Replayed):
+                answers.append(_refused(new.record_id, Reason.ERROR_REASON_PROOF_REPLAYED, "proof"))
+            elif place is None:
                 answers.append(_refused(new.record_id, Reason.ERROR_REASON_REQUEST_ID_REUSED, "record_id"))
             else:
                 answers.append(pb.RecordAnswer(record_id=new.record_id, receipt=convert.receipt(place)))

@@ -8,12 +8,14 @@ import pytest
 
 from kj.local.proofs import proof, proof_key
 from kj.token import mint_for
+from kjernejournal.audit.v1.audit_pb2 import RecordAnswer, RecordFailure, RecordRequest, RecordResponse
+from kjernejournal.common.v1 import error_reason_pb2 as reasons
 from kjernejournal.common.v1.common_pb2 import ListWindow
 from kjernejournal.visits.v1 import visits_pb2
 from tests.gateway.forwarding.calls import LIST, asked
 from tests.support.client import Refusal
 from tests.support.gateway import ADDRESS, Front
-from tests.support.scripted.services import saying
+from tests.support.scripted.services import RECORD, saying
 
 
 class Bound:
@@ -58,3 +60,26 @@ async def test_a_bound_token_opens_with_a_proof_of_this_call_alone(front: Front,
     assert await bound.list_visits(patient, scheme="Bearer") == "PROOF_MISSING"
     assert await bound.list_visits(patient, bound.proof(LIST + "s")) == "PROOF_INVALID"
     assert len(front.log.records) == 1
+
+
+async def test_a_call_brings_what_its_proof_is_known_by_to_the_log(front: Front, bound: Bound) -> None:
+    patient, same = front.people.add(), bound.proof()
+    for _ in range(2):
+        assert await bound.list_visits(patient, same) == ""
+    first, second = front.log.records
+    assert first.proof.id == second.proof.id != b""
+    assert first.proof.call_id != second.proof.call_id
+
+
+async def test_what_the_log_knows_as_replayed_is_not_disclosed(front: Front, bound: Bound) -> None:
+    async def replayed(data: bytes, _: Any) -> bytes:
+        failure = RecordFailure(reason=reasons.ERROR_REASON_PROOF_REPLAYED, field="proof")
+        records = RecordRequest.FromString(data).records
+        answers = [RecordAnswer(record_id=each.record_id, failure=failure) for each in records]
+        return RecordResponse(answers=answers).SerializeToString()
+
+    front.log.unary(RECORD, replayed)
+    try:
+        assert await bound.list_visits(front.people.add(), bound.proof()) == "PROOF_REPLAYED"
+    finally:
+        front.log.unary(RECORD, front.log.commit)

@@ -1,6 +1,6 @@
 """Every forgery of the log is found and located, and an honest log gives no alarm.
 
-`KJ_FORGERIES` is how often each kind is tried (default 20; from 1 000 on, an honest log is verified as often),
+`KJ_FORGERIES` is how often each kind is tried (default 10; from 1 000 on, an honest log is verified as often),
 `KJ_SEED` what is forged.
 """
 

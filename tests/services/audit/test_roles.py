@@ -19,7 +19,7 @@ from kjernejournal.witness.v1 import witness_pb2
 from services.audit import convert
 from services.audit.cosigning import Cosigning, Witness
 from services.audit.proofs import Proofs
-from services.audit.repository import _APPEND, Repository, _arguments
+from services.audit.repository import _APPEND, Appended, Repository, _arguments
 from services.audit.tree_repository import TreeRepository
 from services.witness.servicer import Servicer
 from services.witness.store import Store
@@ -154,7 +154,7 @@ async def test_the_runtime_role_dates_no_checkpoint_back(grown: "Log") -> None:
 
 async def append(connection: "asyncpg.Connection[asyncpg.Record]", new: "NewRecord") -> asyncpg.Record:
     """Appends one record as the service does; returns its place."""
-    row = await connection.fetchrow(_APPEND, *([each] for each in _arguments(new)), [], [])
+    row = await connection.fetchrow(_APPEND, *([each] for each in _arguments(new)), [], [], [b""], [None])
     assert row is not None
     return row
 
@@ -194,7 +194,7 @@ async def test_two_that_append_at_once_get_dense_indices(grown: "Log") -> None:
         placed = await asyncio.gather(*(repository.append([each]) for each in new))
     finally:
         await database.close()
-    indices = sorted(each.idx for batch in placed for each in batch if each is not None)
+    indices = sorted(each.idx for batch in placed for each in batch if isinstance(each, Appended))
     assert indices == list(range(indices[0], indices[0] + 40))
 
 

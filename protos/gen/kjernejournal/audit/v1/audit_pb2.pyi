@@ -600,6 +600,32 @@ class PersonalPart(_message.Message):
 Global___PersonalPart: _TypeAlias = PersonalPart  # noqa: Y015
 
 @_typing.final
+class CallProof(_message.Message):
+    """The DPoP proof that a call came with. It is remembered for some minutes, and is no part of the record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.bytes
+    """SHA-256 of the key's thumbprint and the proof's jti: 32 bytes."""
+    call_id: _builtins.str
+    """UUID of the call, which may make several accesses."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.bytes = ...,
+        call_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallProof: _TypeAlias = CallProof  # noqa: Y015
+
+@_typing.final
 class AuditRecord(_message.Message):
     """One record of the log. An access has one record or several, tied by access_id."""
 
@@ -623,6 +649,7 @@ class AuditRecord(_message.Message):
     REVIEW_REASONS_FIELD_NUMBER: _builtins.int
     REVIEW_VERDICT_FIELD_NUMBER: _builtins.int
     MADE_BY_ACCESS_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     PERSONAL_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """UUID of the record, made by the gateway: sent again, it has no further effect."""
@@ -671,6 +698,10 @@ class AuditRecord(_message.Message):
         """Why the access has to be reviewed. Empty: it need not be."""
 
     @_builtins.property
+    def proof(self) -> Global___CallProof:
+        """The proof of the call: a record with the proof of another call is refused (PROOF_REPLAYED). Unset: a bearer token."""
+
+    @_builtins.property
     def personal(self) -> Global___PersonalPart:
         """What names persons. Its number is the highest: the record's bytes are those of all other fields, then these."""
 
@@ -695,11 +726,12 @@ class AuditRecord(_message.Message):
         review_reasons: _abc.Iterable[Global___ReviewReason.ValueType] | None = ...,
         review_verdict: Global___ReviewVerdict.ValueType = ...,
         made_by_access: _builtins.str = ...,
+        proof: Global___CallProof | None = ...,
         personal: Global___PersonalPart | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "ground", b"ground", "occurred_at", b"occurred_at", "personal", b"personal"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "ground", b"ground", "occurred_at", b"occurred_at", "personal", b"personal", "proof", b"proof"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "action", b"action", "actor", b"actor", "ground", b"ground", "kind", b"kind", "made_by_access", b"made_by_access", "occurred_at", b"occurred_at", "personal", b"personal", "policy_version", b"policy_version", "reason", b"reason", "record_id", b"record_id", "request_id", b"request_id", "review_reasons", b"review_reasons", "review_verdict", b"review_verdict", "rpc", b"rpc", "sections", b"sections", "source_system", b"source_system", "status_code", b"status_code", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_id", b"access_id", "action", b"action", "actor", b"actor", "ground", b"ground", "kind", b"kind", "made_by_access", b"made_by_access", "occurred_at", b"occurred_at", "personal", b"personal", "policy_version", b"policy_version", "proof", b"proof", "reason", b"reason", "record_id", b"record_id", "request_id", b"request_id", "review_reasons", b"review_reasons", "review_verdict", b"review_verdict", "rpc", b"rpc", "sections", b"sections", "source_system", b"source_system", "status_code", b"status_code", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -750,7 +782,7 @@ class RecordFailure(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     FIELD_FIELD_NUMBER: _builtins.int
     reason: _error_reason_pb2.ErrorReason.ValueType
-    """INVALID_FIELD, REQUEST_ID_REUSED, AUDIT_UNAVAILABLE."""
+    """INVALID_FIELD, REQUEST_ID_REUSED, PROOF_REPLAYED, AUDIT_UNAVAILABLE."""
     field: _builtins.str
     """The field that breaks a rule."""
     def __init__(

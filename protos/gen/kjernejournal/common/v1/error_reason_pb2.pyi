@@ -124,6 +124,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A DPoP proof that does not verify, or is of another call, token or key. UNAUTHENTICATED."""
     ERROR_REASON_PROOF_EXPIRED: _ErrorReason.ValueType  # 43
     """A DPoP proof that was not made just now, by the gateway's clock. UNAUTHENTICATED."""
+    ERROR_REASON_PROOF_REPLAYED: _ErrorReason.ValueType  # 44
+    """A DPoP proof that came with another call before. UNAUTHENTICATED."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorInfo.reason of every refused call, without the prefix; ErrorInfo.domain is "kjernejournal".
@@ -240,4 +242,6 @@ ERROR_REASON_PROOF_INVALID: ErrorReason.ValueType  # 42
 """A DPoP proof that does not verify, or is of another call, token or key. UNAUTHENTICATED."""
 ERROR_REASON_PROOF_EXPIRED: ErrorReason.ValueType  # 43
 """A DPoP proof that was not made just now, by the gateway's clock. UNAUTHENTICATED."""
+ERROR_REASON_PROOF_REPLAYED: ErrorReason.ValueType  # 44
+"""A DPoP proof that came with another call before. UNAUTHENTICATED."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
