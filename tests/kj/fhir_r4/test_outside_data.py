@@ -2,7 +2,6 @@
 
 import bz2
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ HOSPITALS = "0-hospitalInformation"
 
 
 def patients() -> list[Path]:
-    found = sorted(path for path in (OUTSIDE / "synthea-r4").glob("*.bz2") if not path.name.startswith(HOSPITALS))
-    return found if os.environ.get("KJ_LONG") else found[::2]
+    return sorted(path for path in (OUTSIDE / "synthea-r4").glob("*.bz2") if not path.name.startswith(HOSPITALS))
 
 
 def imported(path: Path, ids: AssignedIds) -> Wholes:

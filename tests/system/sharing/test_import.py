@@ -115,7 +115,7 @@ async def test_what_the_source_takes_back_leaves_the_list(system: System, client
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(not OUTSIDE.is_dir(), reason=f"no FHIR data of others at {OUTSIDE}")
 async def test_the_counts_of_synthea_patients_are_those_of_their_lists(system: System, client: Client) -> None:
-    """All 24 with KJ_LONG, else every fourth: that each is mapped whole is shown beside the mapping."""
+    """All 24 with KJ_LONG, else every eighth: that each is mapped whole is shown beside the mapping."""
     files = sorted(path for path in (OUTSIDE / "synthea-r4").glob("*.bz2") if not path.name.startswith("0-"))
     assert len(files) == 24
     files = files if os.environ.get("KJ_LONG") else files[::8]
