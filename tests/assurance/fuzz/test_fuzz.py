@@ -27,7 +27,7 @@ from tests.support.patients import Patient, new_patients
 from tests.support.seeds import SEED
 from tests.support.system import System, running_system
 
-AN_RPC = int(os.environ.get("KJ_FUZZ", "20"))
+AN_RPC = int(os.environ.get("KJ_FUZZ", "50"))
 ONLY = os.environ.get("KJ_FUZZ_RPC", "")
 AT_ONCE = 32
 SECONDS = 10.0
