@@ -140,7 +140,7 @@ def limit() -> int:
 
 
 def percentile(took: list[float], part: float = 0.99) -> float:
-    return sorted(took)[int(len(took) * part)]
+    return sorted(took)[int((len(took) - 1) * part)]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
