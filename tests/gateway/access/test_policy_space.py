@@ -25,7 +25,7 @@ FOR_THE_BASIS = {"BASIS_MISSING", "BASIS_REFUSED", "ELEVATED_BASIS_NOT_NEEDED", 
 TODAY = date(2026, 11, 22)
 LONG = bool(os.environ.get("KJ_LONG"))
 EXAMPLES = 100_000 if LONG else 1000
-EACH = 1 if LONG else 7
+EACH = 1 if LONG else 11
 """Of the largest products one case in so many is compared: a number that divides none of their factors' sizes, so that
 every value meets every other."""
 
@@ -46,9 +46,8 @@ def compare(case: Case) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_personnel(role: str) -> None:
     restrictions = [frozenset(), frozenset({"CRITICAL_INFO", "OWN_REGISTRATIONS", "PRIVACY"}), frozenset(CLINICAL)]
-    for service, basis, section, action, blocked, is_gp, restricted in itertools.product(
-        SERVICES, BASES, SECTIONS, ["READ", "WRITE"], BOTH, BOTH, restrictions
-    ):
+    every = itertools.product(SERVICES, BASES, SECTIONS, ["READ", "WRITE"], BOTH, BOTH, restrictions)
+    for service, basis, section, action, blocked, is_gp, restricted in itertools.islice(every, 0, None, EACH):
         compare(
             Case(
                 kind="CLINICIAN",
