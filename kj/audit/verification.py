@@ -70,6 +70,8 @@ class Verification:
     """Checkpoints from elsewhere: a witness's own, one that somebody has kept."""
     records: int = 0
     erased: int = 0
+    _signed: int = 0
+    """Size of the last checkpoint whose records are through: what follows may not be in a tile yet."""
     _leaves: bytes = b""
     _leaves_from: int = 0
     _edge: Edge = field(default_factory=Edge)
@@ -124,7 +126,7 @@ class Verification:
             self._grow(self._signed_leaf(lost) or bytes(HASH_BYTES))
         if self._edge.root() != signed.root:
             yield Finding(before, f"the records {before} to {signed.size - 1} are not those that were signed")
-        self._leaves = b""
+        self._leaves, self._signed = b"", signed.size
 
     def tile(self, level: int, number: int, hashes: bytes, root: bytes) -> Iterator[Finding]:
         """Yields whether a full tile of the database is the one that the records give."""
@@ -144,6 +146,8 @@ class Verification:
         if self._counted:
             yield Finding(size, "a patient's counter is missing")
         for level, number in self._tiles:
+            if (number + 1) << HEIGHT * (level + 1) > self._signed:
+                continue
             yield Finding(number << HEIGHT * (level + 1), f"tile {level}/{number} is missing")
         for each in self.known:
             yield from self._known(each)

@@ -13,9 +13,16 @@ import pytest
 from kj.audit.database import LogDatabase
 from kj.audit.verification import Finding
 from kj.audit.verify import findings
+from services.audit import convert
+from services.audit.integrator import Integrator
+from services.audit.repository import Repository
+from services.audit.tree_repository import TreeRepository
+from shared.database import Database
 from shared.transparency.checkpoints import Checkpoint
 from tests.kj.audit.conftest import KEY, WITNESS, Honest
 from tests.kj.audit.forgeries import FORGERIES, Forger
+from tests.services.audit.records import record
+from tests.support.postgres import Cluster
 
 TIMES = int(os.environ.get("KJ_FORGERIES", "10"))
 SEED = os.environ.get("KJ_SEED", "1")
@@ -57,3 +64,19 @@ async def test_an_honest_log_gives_no_alarm(honest: Honest) -> None:
                 assert await verified(connection, [honest.known]) == []
     finally:
         await connection.close()
+
+
+async def test_records_that_no_checkpoint_signs_yet_give_no_alarm(postgres: Cluster) -> None:
+    place = await postgres.migrated("audit")
+    database = await Database.connect(place.dsn)
+    integrator, log = Integrator(TreeRepository(database), KEY, every=0), Repository(database)
+    await log.append([convert.new_record(record()) for _ in range(200)])
+    await integrator.integrate()
+    await log.append([convert.new_record(record()) for _ in range(400)])
+    connection = await asyncpg.connect(place.dsn)
+    try:
+        async with connection.transaction():
+            assert await verified(connection, []) == []
+    finally:
+        await connection.close()
+        await database.close()
