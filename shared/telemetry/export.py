@@ -121,7 +121,7 @@ def configure(service: str, *, directory: Path | None, endpoint: str | None) -> 
     destination: Destination
     if endpoint:
         # Here, since most of what it loads serves nobody in a process that sends to no collector.
-        from shared.telemetry.collector import Collector  # noqa: PLC0415
+        from shared.telemetry.collector import Collector  # noqa: PLC0415  # as above
 
         destination = Collector(endpoint, resource)
         _Process.meters = cache(partial(to_collector, endpoint, resource))

@@ -39,8 +39,8 @@ class Meters:
 def to_collector(endpoint: str, resource: Any) -> Meters:
     """Returns counters that a collector gets every minute."""
     # Here, since it serves nobody in a process that never counts.
-    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415  # as above
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415  # as above
 
     scheme, _, address = endpoint.rpartition("://")
     exporter = OTLPMetricExporter(endpoint=f"{scheme or 'http'}://{address}", insecure=scheme != "https")

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from shared.transparency.tiles import hashes_in
 from shared.transparency.tree import (
-    Growing,
     Range,
     Subtree,
     complete_subtrees,
@@ -25,7 +24,7 @@ from shared.transparency.tree import (
     root_hash,
 )
 from shared.transparency.verify import ProofRefused, verify_consistency, verify_inclusion
-from tests.shared.transparency.trees import Grown
+from tests.shared.transparency.trees import Growing, Grown
 
 SMALL = 33
 """Sizes of which all pairs are tried; test_against_pymerkle.py goes to 512 in its long form."""
